@@ -1,0 +1,94 @@
+"""Every error edgebert raises, as one small tree.
+
+    EdgebertError
+    ├── ConfigError              an argument or a combination of them makes no sense
+    ├── InputError               a text or an array that cannot be run
+    ├── CheckpointError          a source model cannot be read
+    │   └── UnsupportedModelError    …because edgebert does not know its kind
+    ├── TokenizerError           a tokenizer is missing, unreadable, or does not fit the model
+    ├── ExportError              a model cannot be traced or written
+    ├── BundleError              a bundle cannot be read
+    │   ├── BundleExistsError        …or written, because something is there already
+    │   ├── BundleIntegrityError     …or trusted: its files are not what the manifest says
+    │   └── UnsafePathError          …or trusted: it points outside its own folder
+    ├── EngineMissingError       ONNX Runtime is not installed
+    ├── ProviderUnavailableError the provider asked for cannot be had here
+    └── CheckFailedError         the work was done and the result is not good enough
+        ├── FusionError              the graph lacks a fusion its target promises
+        ├── ParityError              the graph does not compute what torch computes
+        └── QualityError             quantization lost more than its floor allows
+
+`CheckFailedError` ends the command line with 1, every other one with 2.
+"""
+
+
+class EdgebertError(Exception):
+    """Base of all errors edgebert raises on purpose."""
+
+
+class ConfigError(EdgebertError, ValueError):
+    """An argument, or a combination of arguments, makes no sense."""
+
+
+class InputError(EdgebertError, ValueError):
+    """A text or an array that cannot be run."""
+
+
+class CheckpointError(EdgebertError):
+    """A source model cannot be read."""
+
+
+class UnsupportedModelError(CheckpointError):
+    """A source model is of a kind edgebert does not know."""
+
+
+class TokenizerError(EdgebertError):
+    """A tokenizer is missing, unreadable, or does not fit its model."""
+
+
+class ExportError(EdgebertError):
+    """A model cannot be traced or written."""
+
+
+class BundleError(EdgebertError):
+    """A bundle cannot be read."""
+
+
+class BundleExistsError(BundleError):
+    """The destination of a bundle holds something already."""
+
+
+class BundleIntegrityError(BundleError):
+    """A bundle's files are not what its manifest says."""
+
+
+class UnsafePathError(BundleError):
+    """A bundle names a path outside its own folder."""
+
+
+class EngineMissingError(EdgebertError, ImportError):
+    """ONNX Runtime is not installed."""
+
+
+class ProviderUnavailableError(EdgebertError):
+    """The execution provider asked for cannot be had on this machine."""
+
+
+class CheckFailedError(EdgebertError):
+    """The work was done and its result is not good enough."""
+
+
+class FusionError(CheckFailedError):
+    """A graph lacks a fusion its target promises."""
+
+
+class ParityError(CheckFailedError):
+    """A graph does not compute what torch computes."""
+
+
+class QualityError(CheckFailedError):
+    """Quantization lost more than its floor allows."""
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the model takes and were cut; see `last_report`."""
