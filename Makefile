@@ -1,0 +1,45 @@
+# Two commands for a newcomer: `make demo` and `make test`. The rest is what CI runs, each runnable alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
+
+.PHONY: demo test lint types architecture interop dist bench install
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt runtime/pyproject.toml export/pyproject.toml quantize/pyproject.toml
+	@echo "installing into $(VENV) (about a minute)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable './runtime[cpu]' --editable ./export --editable ./quantize --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python -m examples.demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy $(PACKAGES) tests/typing_surface.py
+	$(BIN)/pyright
+
+architecture: $(INSTALLED)
+	$(BIN)/lint-imports
+
+interop: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/interop
+
+dist: $(INSTALLED)
+	rm -rf dist
+	for folder in runtime export quantize .; do $(BIN)/python -m build --wheel --outdir dist $$folder; done
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.encoder_latency
+	$(BIN)/python -m benchmarks.cold_start

@@ -1,0 +1,56 @@
+"""Small JSON files and the paths they name, read with suspicion."""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from edgebert_runtime.errors import CheckpointError
+
+Parsed = TypeVar("Parsed", dict[str, Any], list[Any])
+
+
+def read_json(path: Path, kind: type[Parsed]) -> Parsed:
+    """Read a JSON file that holds an object (`dict`) or an array (`list`).
+
+    Raises:
+        CheckpointError: it is missing, is not JSON, or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(
+            f"{path} not found; a checkpoint folder is what save_pretrained or save writes"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is not readable JSON ({error}); fetch it again") from error
+    if not isinstance(value, kind):
+        wanted = "object" if kind is dict else "array"
+        raise CheckpointError(f"{path} holds {type(value).__name__}, expected a JSON {wanted}")
+    return value
+
+
+def read_json_if_present(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a missing file is the empty one.
+
+    Raises:
+        CheckpointError: the file is there but is not a JSON object.
+    """
+    return read_json(path, dict) if path.exists() else {}
+
+
+def folder_inside(root: Path, relative: str, *, named_by: Path) -> Path:
+    """The folder `relative` names below `root`; the empty string names `root` itself.
+
+    Raises:
+        CheckpointError: the path is absolute, climbs out with `..`, or leaves through a link.
+    """
+    parts = PurePosixPath(relative)
+    # Folders only: the files of a Hub cache are links out of it by design.
+    folder = root.joinpath(*parts.parts)
+    escapes = parts.is_absolute() or ".." in parts.parts or "\\" in relative
+    if escapes or not folder.resolve().is_relative_to(root.resolve()):
+        raise CheckpointError(
+            f"{named_by} names {relative!r}, which is outside {root}; "
+            "only folders below the checkpoint are read"
+        )
+    return folder

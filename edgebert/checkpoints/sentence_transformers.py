@@ -1,0 +1,224 @@
+"""What sentence-transformers writes around a model: modules, settings and prompts.
+
+Source: sentence-transformers 6.2.0, base/model.py and base/modules/transformer.py; the type
+strings of 3.4.1, sentence_transformers/models/.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from edgebert.checkpoints.files import folder_inside, read_json, read_json_if_present
+from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
+
+MODULES: Final = "modules.json"
+PACKAGE: Final = "sentence_transformers"
+TRANSFORMER: Final = "Transformer"
+STEPS: Final = ("Pooling", "Dense", "Normalize")
+
+SETTINGS: Final = tuple(
+    f"sentence_{family}_config.json"
+    for family in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+"""Names versions have given the Transformer module's settings; the first one found counts."""
+
+PLAIN: Final[Mapping[str, Any]] = {
+    "transformer_task": "feature-extraction",
+    "module_output_name": "token_embeddings",
+    "processing_kwargs": {},
+    "query_length": None,
+    "document_length": None,
+    "query_expansion": None,
+}
+"""Settings that change the vectors, with the one value that leaves them alone."""
+
+TEXT_MODALITY: Final = {"method": "forward", "method_output_name": "last_hidden_state"}
+
+LOADING: Final = (
+    "model_args",
+    "model_kwargs",
+    "tokenizer_args",
+    "processor_kwargs",
+    "config_args",
+    "config_kwargs",
+)
+HARMLESS_LOADING: Final = frozenset(
+    {
+        "add_pooling_layer",
+        "attn_implementation",
+        "dtype",
+        "torch_dtype",
+        "trust_remote_code",
+        "use_safetensors",
+    }
+)
+"""Arguments of loading that fp32 vectors do not depend on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """One entry of `modules.json` after the Transformer.
+
+    Attributes:
+        kind: `Pooling`, `Dense` or `Normalize`.
+        path: as `modules.json` spells it, relative to the checkpoint.
+        folder: where that is.
+    """
+
+    kind: str
+    path: str
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A checkpoint folder as sentence-transformers sees it.
+
+    Attributes:
+        root: the checkpoint folder.
+        transformer: the folder below it with config, weights and tokenizer.
+        modules: what follows, in order; None where there is no `modules.json`.
+        max_length: the limit of the settings in tokens, where they name one.
+        lowercase: whether texts are lower-cased whatever the tokenizer does.
+        prompts: name to prefix.
+        default_prompt: name of the prompt used when none is asked for.
+    """
+
+    root: Path
+    transformer: Path
+    modules: tuple[Module, ...] | None
+    max_length: int | None
+    lowercase: bool
+    prompts: Mapping[str, str]
+    default_prompt: str | None
+
+
+def read_pipeline(folder: Path) -> Pipeline:
+    """Read `modules.json`, the Transformer's settings and the prompts of a checkpoint folder.
+
+    A folder without `modules.json` is a bare Transformer, as sentence-transformers takes it.
+
+    Raises:
+        CheckpointError: a file is damaged, contradicts itself, or names a path outside the folder.
+        UnsupportedModelError: a module or a setting asks for what edgebert does not compute.
+    """
+    prompts, default_prompt = _prompts(folder / "config_sentence_transformers.json")
+    modules = _modules(folder) if (folder / MODULES).exists() else None
+    settings: tuple[int | None, bool] = (None, False)
+    transformer = folder
+    if modules is not None:
+        transformer = modules[0].folder
+        settings = _settings(transformer)
+    return Pipeline(
+        root=folder,
+        transformer=transformer,
+        modules=None if modules is None else modules[1:],
+        max_length=settings[0],
+        lowercase=settings[1],
+        prompts=prompts,
+        default_prompt=default_prompt,
+    )
+
+
+def module_paths(folder: Path) -> tuple[str, ...]:
+    """The paths that `modules.json` names, or the root's alone where there is none.
+
+    Raises:
+        CheckpointError: `modules.json` is damaged or names a path outside the folder.
+    """
+    if not (folder / MODULES).exists():
+        return ("",)
+    return tuple(_entry(folder, entry)[1] for entry in read_json(folder / MODULES, list))
+
+
+def _modules(folder: Path) -> tuple[Module, ...]:
+    """All modules, the Transformer first; any other beginning is refused."""
+    path = folder / MODULES
+    modules = tuple(_module(folder, entry) for entry in read_json(path, list))
+    kinds = [module.kind for module in modules]
+    if kinds[:1] != [TRANSFORMER] or kinds.count(TRANSFORMER) != 1:
+        raise UnsupportedModelError(
+            f"{path} lists {', '.join(kinds) or 'nothing'}, expected one Transformer and then its "
+            f"{', '.join(STEPS)}"
+        )
+    return modules
+
+
+def _module(folder: Path, entry: object) -> Module:
+    type_name, path = _entry(folder, entry)
+    package, _, rest = type_name.partition(".")
+    kind = rest.rpartition(".")[2]
+    if package != PACKAGE or kind not in (TRANSFORMER, *STEPS):
+        raise UnsupportedModelError(
+            f"{folder / MODULES} has a module of type {type_name!r}, edgebert knows "
+            f"{PACKAGE}'s {', '.join((TRANSFORMER, *STEPS))}; export it as a torch module instead: "
+            "edgebert.export(module, out, spec=..., tokenizer=...)"
+        )
+    if isinstance(entry, dict) and entry.get("kwargs"):
+        raise UnsupportedModelError(
+            f"{folder / MODULES} passes {entry['kwargs']!r} to {type_name}, edgebert does not; "
+            "export it as a torch module instead"
+        )
+    return Module(
+        kind=kind, path=path, folder=folder_inside(folder, path, named_by=folder / MODULES)
+    )
+
+
+def _entry(folder: Path, entry: object) -> tuple[str, str]:
+    """Type and path of one entry."""
+    named = (entry.get("type"), entry.get("path")) if isinstance(entry, dict) else (None, None)
+    type_name, path = named
+    if not isinstance(type_name, str) or not isinstance(path, str):
+        raise CheckpointError(
+            f"{folder / MODULES} has the entry {entry!r}, expected an object with type and path"
+        )
+    folder_inside(folder, path, named_by=folder / MODULES)
+    return type_name, path
+
+
+def _settings(transformer: Path) -> tuple[int | None, bool]:
+    """The limit in tokens and whether to lower-case, from the Transformer module's settings."""
+    path = next((transformer / name for name in SETTINGS if (transformer / name).exists()), None)
+    if path is None:
+        return None, False
+    settings = read_json(path, dict)
+    refused = _refused(settings)
+    if refused:
+        raise UnsupportedModelError(
+            f"{path} has {', '.join(refused)}, which changes the vectors in a way edgebert does "
+            "not compute; save the model as a plain embedding model without it"
+        )
+    limit = settings.get("max_seq_length")
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
+        raise CheckpointError(f"{path} has max_seq_length={limit!r}, expected tokens or null")
+    return limit, bool(settings.get("do_lower_case", False))
+
+
+def _refused(settings: Mapping[str, Any]) -> list[str]:
+    odd = [key for key, plain in PLAIN.items() if settings.get(key) not in (None, plain)]
+    odd += [key for key in LOADING if set(settings.get(key) or ()) - HARMLESS_LOADING]
+    modalities = settings.get("modality_config") or {"text": TEXT_MODALITY}
+    if modalities.get("text") != TEXT_MODALITY:
+        odd.append("modality_config")
+    return [f"{key}={settings[key]!r}" for key in odd]
+
+
+def _prompts(path: Path) -> tuple[dict[str, str], str | None]:
+    fields = read_json_if_present(path)
+    kind = fields.get("model_type", "SentenceTransformer")
+    if kind != "SentenceTransformer":
+        raise UnsupportedModelError(
+            f"{path} has model_type {kind!r}, edgebert reads SentenceTransformer models"
+        )
+    prompts = {name: text or "" for name, text in (fields.get("prompts") or {}).items()}
+    odd = [f"{name}={text!r}" for name, text in prompts.items() if not isinstance(text, str)]
+    if odd:
+        raise CheckpointError(f"{path} has the prompts {', '.join(odd)}, expected strings")
+    default = fields.get("default_prompt_name")
+    if default is not None and default not in prompts:
+        raise CheckpointError(
+            f"{path} has default_prompt_name {default!r}, its prompts are: "
+            f"{', '.join(prompts) or 'none'}"
+        )
+    return prompts, default

@@ -1,0 +1,135 @@
+"""Tensors from a checkpoint folder, whichever file format holds them, without running its code."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from edgebert.checkpoints.files import read_json
+from edgebert_runtime.errors import CheckpointError
+
+LFS_POINTER: Final = b"version https://git-lfs"
+FORBIDDEN_GLOBAL: Final = re.compile(r"GLOBAL (\S+)")
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Read all tensors of a folder, on the CPU, as stored.
+
+    Preferred in this order: `model.safetensors`, its shards, `pytorch_model.bin`, its shards, a
+    single `*.pth`. Pickled files are read with `weights_only`, which runs none of their code.
+
+    Raises:
+        CheckpointError: there is no such file, or one is damaged, incomplete or unsafe.
+    """
+    for name, read in READERS.items():
+        if (folder / name).exists():
+            return read(folder / name)
+    return read_pickle(_only_pth(folder))
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read one safetensors file.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
+    _refuse_absent(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_pickle(path: Path) -> dict[str, Tensor]:
+    """Read one file that `torch.save` wrote, without running code from it.
+
+    Raises:
+        CheckpointError: it is missing, damaged, asks to run code, or holds no tensors by name.
+    """
+    _refuse_absent(path)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load documents no errors; a damaged file raises many kinds
+        _refuse_unsafe(path, error)
+        raise _damaged(path, error) from error
+    return _checked(path, loaded)
+
+
+def _read_shards(index: Path, read: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Read every file an index names; sharding as transformers writes it."""
+    files = read_json(index, dict).get("weight_map")
+    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+        raise CheckpointError(f"{index} lacks weight_map, tensor name to file; fetch it again")
+    outside = sorted({name for name in files.values() if Path(name).name != name})
+    if outside:
+        raise CheckpointError(f"{index} names {', '.join(outside)}; shards must lie beside it")
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(set(files.values())):
+        tensors |= read(index.parent / name)
+    lost = sorted(files.keys() - tensors.keys())
+    if lost:
+        raise CheckpointError(f"the shards of {index} lack {', '.join(lost)}; fetch them again")
+    return tensors
+
+
+def _only_pth(folder: Path) -> Path:
+    found = sorted(folder.glob("*.pth"))
+    if len(found) == 1:
+        return found[0]
+    expected = ", ".join([*READERS, "one *.pth"])
+    names = ", ".join(path.name for path in found) or "none of them"
+    raise CheckpointError(f"{folder} holds {names}, expected weights as one of: {expected}")
+
+
+def _checked(path: Path, loaded: object) -> dict[str, Tensor]:
+    if not isinstance(loaded, Mapping) or not loaded:
+        raise CheckpointError(
+            f"{path} holds {type(loaded).__name__}, expected tensors by name; "
+            "save the model's state_dict()"
+        )
+    odd = sorted(str(name) for name, value in loaded.items() if not isinstance(value, Tensor))
+    if odd:
+        raise CheckpointError(
+            f"{path} holds {', '.join(odd)} beside tensors; save the model's state_dict() alone"
+        )
+    return dict(loaded)
+
+
+def _refuse_absent(path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path} not found; fetch the checkpoint again")
+    with path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise CheckpointError(f"{path} is a Git LFS pointer, not weights; run: git lfs pull")
+
+
+def _refuse_unsafe(path: Path, error: Exception) -> None:
+    called = FORBIDDEN_GLOBAL.search(str(error))
+    if called is None:
+        return
+    raise CheckpointError(
+        f"{path} asks to run {called[1]} while it is read, which tensors never need; refused. "
+        "Get the model as safetensors, or save its state_dict() where you trust it"
+    ) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    # torch's own advice to read the file unsafely must not reach the user.
+    reason = type(error).__name__ if "weights_only" in str(error) else f"{error}".strip()
+    return CheckpointError(
+        f"{path} is damaged or incomplete ({path.stat().st_size} bytes, "
+        f"{reason or type(error).__name__}); fetch it again"
+    )
+
+
+READERS: Final[Mapping[str, Callable[[Path], dict[str, Tensor]]]] = {
+    "model.safetensors": read_safetensors,
+    "model.safetensors.index.json": lambda index: _read_shards(index, read_safetensors),
+    "pytorch_model.bin": read_pickle,
+    "pytorch_model.bin.index.json": lambda index: _read_shards(index, read_pickle),
+}

@@ -1,0 +1,233 @@
+"""The `edgebert` command, a thin shell over the workflow.
+
+Exit codes: 0 done, 1 the check failed, 2 the caller's mistake. Results go to standard output,
+progress to standard error. No command but `export` and `verify` loads torch.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from edgebert._version import __version__
+from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.cli import embed_lines, exit_code, read_texts
+from edgebert_runtime.errors import ConfigError, EdgebertError
+from edgebert_runtime.manifest import Variant
+
+MEBIBYTE: Final = 2**20
+PRECISIONS: Final = ("fp32", "int8")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Take a torch text encoder to production on any device: verified, small and fast.",
+)
+_errors = Console(stderr=True, highlight=False)
+_output = Console(highlight=False)
+
+BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder of the bundle")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON alone on standard output")]
+
+
+def main() -> None:
+    """Run the command and exit."""
+    with _translated():
+        app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"edgebert {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="checkpoint folder or Hub id")],
+    out: Annotated[Path, typer.Argument(help="folder of the new bundle")],
+    task: Annotated[str, typer.Option(help="embed, or auto")] = "auto",
+    target: Annotated[str, typer.Option(help="cpu, cuda or portable")] = "cpu",
+    precision: Annotated[str, typer.Option(help="fp32, or int8 to quantize as well")] = "fp32",
+    max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
+    min_ort: Annotated[
+        str | None, typer.Option(help="oldest ONNX Runtime the portable graph is for")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace a bundle that is there")] = False,
+) -> None:
+    """Export a checkpoint to a verified bundle."""
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    from edgebert import workflow
+
+    bundle = workflow.export(
+        source,
+        out,
+        task,
+        target,
+        max_length=max_length,
+        min_onnxruntime=min_ort,
+        overwrite=overwrite,
+        progress=_say,
+    )
+    if precision != "fp32":
+        bundle = workflow.quantize(bundle, precision, progress=_say)
+    _output.print(_variants_table(bundle))
+
+
+@app.command()
+def quantize(
+    bundle: BundleFolder, recipe: Annotated[str, typer.Option(help="int8")] = "int8"
+) -> None:
+    """Add a quantized variant to a bundle."""
+    from edgebert import workflow
+
+    _output.print(_variants_table(workflow.quantize(bundle, recipe, progress=_say)))
+
+
+@app.command()
+def verify(
+    bundle: BundleFolder,
+    against: Annotated[str, typer.Option(help="checkpoint folder or Hub id it came from")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare every variant of a bundle with torch; exits with 1 if one fails."""
+    from edgebert import workflow
+
+    report = workflow.verify(bundle, against, progress=_say)
+    found = {
+        "passed": report.passed,
+        "variants": {name: _result(result) for name, result in report.variants.items()},
+    }
+    if as_json:
+        _print_json(found)
+    else:
+        _output.print(_verify_table(found["variants"]))
+    report.require()
+
+
+@app.command()
+def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
+    """Show what a bundle holds."""
+    opened = Bundle.open(bundle)
+    if as_json:
+        _print_json(json.loads(opened.manifest.to_json()))
+        return
+    manifest = opened.manifest
+    source = manifest.source
+    _output.print(f"{opened.folder}: {manifest.task}, from {source['kind']} {source['name']}")
+    _output.print(f"texts cut after {manifest.tokenizer.max_length} tokens")
+    _output.print(_variants_table(opened))
+
+
+@app.command()
+def run(
+    bundle: BundleFolder,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT…|-]", help="- or none: standard input")
+    ] = None,
+    variant: Annotated[str, typer.Option(help="a variant or a precision")] = "auto",
+    provider: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Embed texts; prints one JSON line each."""
+    given = read_texts(texts or [])
+    for line in embed_lines(str(bundle), given, variant=variant, provider=provider):
+        typer.echo(line)
+
+
+@app.command()
+def bench(bundle: BundleFolder, as_json: AsJson = False) -> None:
+    """Measure each variant on this machine, each in a process of its own."""
+    from edgebert_runtime.bench import Measurement, measure
+
+    opened = Bundle.open(bundle)
+    found: list[Measurement] = []
+    for name in opened.manifest.variants:
+        _say(f"measuring {name}")
+        found.append(measure(opened, name))
+    if as_json:
+        _print_json([asdict(item) for item in found])
+        return
+    shapes = list(found[0].latency_ms)
+    table = _table("variant", "MiB", *(f"{shape} ms" for shape in shapes), "start ms", "peak MiB")
+    for item in found:
+        table.add_row(
+            item.variant,
+            f"{item.size_bytes / MEBIBYTE:.1f}",
+            *(f"{item.latency_ms[shape]:.2f}" for shape in shapes),
+            f"{item.cold_start_ms:.0f}",
+            f"{item.peak_memory_bytes / MEBIBYTE:.0f}",
+        )
+    _output.print(table)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn our errors into one line and an exit code; anything else keeps its traceback."""
+    try:
+        yield
+    except EdgebertError as error:
+        _errors.print(f"edgebert: {error}", markup=False, soft_wrap=True)
+        sys.exit(exit_code(error))
+
+
+def _say(step: str) -> None:
+    _errors.print(step, markup=False, style="dim", soft_wrap=True)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right")
+    return table
+
+
+def _variants_table(bundle: Bundle) -> Table:
+    table = _table("variant", "file", "MiB", "against torch or fp32", "fused")
+    for name, variant in bundle.manifest.variants.items():
+        fused = ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
+        size = f"{bundle.size_bytes(variant) / MEBIBYTE:.1f}"
+        table.add_row(name, variant.file, size, _measured(variant), fused)
+    return table
+
+
+def _measured(variant: Variant) -> str:
+    if variant.parity is not None:
+        return f"worst difference {variant.parity['worst']:.1e}"
+    if variant.quality is not None:
+        return f"cosine {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
+    return "not measured"
+
+
+def _result(result: Any) -> dict[str, Any]:
+    return {"passed": result.passed, **result.to_manifest()}
+
+
+def _verify_table(variants: dict[str, dict[str, Any]]) -> Table:
+    table = _table("variant", "passed", "worst", "where")
+    render: Callable[[Any], str] = str
+    for name, found in variants.items():
+        where = found.get("worst_case", f"{found.get('samples')} texts")
+        table.add_row(name, render(found["passed"]), f"{found['worst']:.3g}", render(where))
+    return table

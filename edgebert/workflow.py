@@ -1,0 +1,192 @@
+"""The one-call path: export, quantize, verify. Heavy imports happen where they are used."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.errors import CheckFailedError, ConfigError
+from edgebert_runtime.manifest import Variant
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgebert_export import ExportSpec, ParityReport
+    from edgebert_quantize import Quality
+
+LOGGER: Final = logging.getLogger(__name__)
+TASKS: Final = ("auto", "embed")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyReport:
+    """What verification found.
+
+    Attributes:
+        variants: variant → parity (fp32) or quality (quantized), case by case.
+    """
+
+    variants: "Mapping[str, ParityReport | Quality]"
+
+    @property
+    def passed(self) -> bool:
+        """Whether every variant holds to its tolerance or its floor."""
+        return all(result.passed for result in self.variants.values())
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """Variant → its worst number: largest difference for fp32, smallest cosine for the rest."""
+        return {
+            name: float(getattr(result.worst, "worst", result.worst))
+            for name, result in self.variants.items()
+        }
+
+    def require(self) -> None:
+        """Raise unless passed.
+
+        Raises:
+            CheckFailedError: the first variant that fails, with its worst case.
+        """
+        for name, result in self.variants.items():
+            try:
+                result.require()
+            except CheckFailedError as error:
+                raise type(error)(f"variant {name!r}: {error}") from error
+
+
+def export(
+    source: "str | PathLike[str] | nn.Module",
+    out: str | PathLike[str],
+    task: str = "auto",
+    target: str = "cpu",
+    spec: "ExportSpec | None" = None,
+    tokenizer: str | PathLike[str] | None = None,
+    *,
+    max_length: int | None = None,
+    min_onnxruntime: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = LOGGER.info,
+) -> Bundle:
+    """Export a torch encoder to a verified bundle.
+
+    Args:
+        source: a Hugging Face or sentence-transformers folder, a Hub id, or an `nn.Module` that
+            returns `last_hidden_state` for the spec's inputs.
+        out: the bundle's folder; must not exist unless `overwrite`.
+        task: `"embed"`, or `"auto"`, which is `"embed"` for every source read today.
+        target: `"cpu"`, `"cuda"` or `"portable"`; the portable graph is written with each.
+        spec: what an `nn.Module` is; only with one.
+        tokenizer: folder with the tokenizer of an `nn.Module`; only with one.
+        max_length: where texts are cut, in tokens; the source says when None.
+        min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
+        overwrite: replace a bundle that is there, once the new one is complete.
+        progress: told each step.
+
+    Raises:
+        ConfigError: arguments that do not go together.
+        CheckpointError: the source cannot be read.
+        TokenizerError: its tokenizer cannot be read or does not fit.
+        BundleExistsError: something is at `out`.
+        ExportError: torch cannot trace the module.
+        FusionError: a promised fusion is missing.
+        ParityError: a finished graph differs from torch; nothing is written.
+    """
+    from edgebert.sources import open_source
+    from edgebert_export import export_bundle
+
+    if task not in TASKS:
+        raise ConfigError(f"task must be one of {', '.join(TASKS)}; got {task!r}")
+    opened = open_source(source, spec=spec, tokenizer=tokenizer, max_length=max_length)
+    for note in opened.notes:
+        progress(note)
+    return export_bundle(
+        opened.module,
+        opened.spec,
+        opened.parts,
+        Path(out),
+        target=target,
+        min_onnxruntime=min_onnxruntime,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def quantize(
+    bundle: Bundle | str | PathLike[str], recipe: str = "int8", *, progress: Progress = LOGGER.info
+) -> Bundle:
+    """Add a quantized variant to a bundle; see `edgebert_quantize.quantize_bundle`."""
+    from edgebert_quantize import quantize_bundle
+
+    return quantize_bundle(bundle, recipe, progress=progress)
+
+
+def verify(
+    bundle: Bundle | str | PathLike[str],
+    against: "str | PathLike[str] | nn.Module",
+    *,
+    spec: "ExportSpec | None" = None,
+    progress: Progress = LOGGER.info,
+) -> VerifyReport:
+    """Compare every variant of a bundle with its torch source; writes nothing.
+
+    fp32 variants are held to parity on every mask and length, quantized ones to the floor
+    recorded with them, both against torch.
+
+    Args:
+        bundle: the bundle or its folder.
+        against: what it was exported from.
+        spec: what `against` is, for an `nn.Module`.
+        progress: told each step.
+
+    Raises:
+        BundleError, CheckpointError, ConfigError: something cannot be read.
+    """
+    from edgebert.sources import open_source
+    from edgebert_runtime.external_data import check_external_data
+    from edgebert_runtime.integrity import IntegrityCheck
+
+    opened = Bundle.open(bundle)
+    manifest = opened.manifest
+    check = IntegrityCheck(opened.folder, manifest.files, mode="always")
+    check.start()
+    for variant in manifest.variants.values():
+        check_external_data(opened.folder, variant.files, variant.file)
+    source = open_source(
+        against,
+        spec=spec,
+        tokenizer=opened.folder if spec is not None else None,
+        max_length=manifest.tokenizer.max_length,
+    )
+    check.wait()
+    results: dict[str, Any] = {}
+    for name, variant in manifest.variants.items():
+        progress(f"verifying {name} against torch")
+        results[name] = _verify_variant(opened, variant, source.module, source.spec)
+    return VerifyReport(variants=results)
+
+
+def _verify_variant(
+    bundle: Bundle, variant: Variant, module: "nn.Module", spec: "ExportSpec"
+) -> "ParityReport | Quality":
+    graph = bundle.path_of(variant.file)
+    if variant.quality is None:
+        from edgebert_export import check_parity
+
+        return check_parity(graph, module, spec)
+    from edgebert.torch_reference import embed_with_torch
+    from edgebert_quantize.quality import compare, embed_each, quality_texts
+
+    texts = quality_texts()
+    return compare(
+        embed_each(bundle, graph, texts),
+        embed_with_torch(bundle, module, texts),
+        texts,
+        floor_mean=variant.quality["floor"]["mean"],
+        floor_worst=variant.quality["floor"]["worst"],
+        data=variant.quality["data"],
+    )

@@ -1,0 +1,121 @@
+"""The whole path on real weights: checkpoint → verified bundle → answers without torch.
+
+Run by `make demo`; a second run reuses the weights and the bundle.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import edgebert
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.bench import SHAPES, Measurement, measure
+from edgebert_runtime.errors import BundleError
+from examples.minilm import CACHE, minilm_folder
+
+BUNDLE: Final = CACHE / "demo-bundle"
+MEBIBYTE: Final = 2**20
+NOTES: Final = (
+    "The gearbox was replaced last spring and has run quietly ever since.",
+    "Boil the pasta two minutes less than the packet says and finish it in the sauce.",
+    "Our refund reached the bank account nine days after the parcel was sent back.",
+    "The museum opens at ten, and on the first Sunday of the month entry is free.",
+    "Restart the router before calling support; it solves most dropped connections.",
+    "She trained for the marathon by running to work and back three times a week.",
+)
+QUESTION: Final = "how long until I get my money back?"
+
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Run the demo."""
+    source = minilm_folder()
+    console.print(f"weights: {source}")
+    bundle = _bundle(source)
+    report = edgebert.verify(bundle, against=source, progress=console.print)
+    report.require()
+    _search()
+    console.print("measuring, each variant in a process of its own")
+    torch_ms = _torch_latency(source)
+    console.print(_table(bundle, report, list(_measurements(bundle)), torch_ms))
+
+
+def _bundle(source: Path) -> Bundle:
+    try:
+        bundle = Bundle.open(BUNDLE)
+        if "int8" in bundle.manifest.variants:
+            console.print(f"bundle: {BUNDLE}, from the last run")
+            return bundle
+    except BundleError:
+        pass
+    bundle = edgebert.export(source, BUNDLE, overwrite=True, progress=console.print)
+    return edgebert.quantize(bundle, recipe="int8", progress=console.print)
+
+
+def _search() -> None:
+    """Answer a question from a handful of notes, with numpy, ONNX Runtime and tokenizers."""
+    model = load(BUNDLE, variant="int8")
+    scores = model.embed(NOTES) @ model.embed([QUESTION])[0]
+    console.print(f"\nquestion: {QUESTION}")
+    for index in np.argsort(-scores)[:3]:
+        console.print(f"  {scores[index]:.3f}  {NOTES[index]}")
+    console.print()
+
+
+def _torch_latency(source: Path) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.torch_latency", str(source)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    latency: dict[str, float] = json.loads(done.stdout)
+    return latency
+
+
+def _measurements(bundle: Bundle) -> Iterator[Measurement]:
+    for name in bundle.manifest.variants:
+        console.print(f"  {name}")
+        yield measure(bundle, name)
+
+
+def _table(
+    bundle: Bundle,
+    report: edgebert.VerifyReport,
+    measured: list[Measurement],
+    torch_ms: dict[str, float],
+) -> Table:
+    table = Table(title="all-MiniLM-L6-v2 on this machine")
+    shapes = [f"{batch}x{sequence}" for batch, sequence in SHAPES]
+    for column in ("variant", "MiB", "against torch", *shapes, "first vector", "peak MiB"):
+        table.add_column(column)
+    torch_cells = [f"{torch_ms[shape]:.2f} ms" for shape in shapes]
+    table.add_row("torch fp32", "", "", *torch_cells, "", "")
+    for item in measured:
+        precision = bundle.manifest.variants[item.variant].precision
+        worst = report.worst[item.variant]
+        against = f"off by {worst:.1e}" if precision == "fp32" else f"cosine {worst:.4f} at worst"
+        table.add_row(
+            item.variant,
+            f"{item.size_bytes / MEBIBYTE:.1f}",
+            against,
+            *(
+                f"{item.latency_ms[shape]:.2f} ms ({torch_ms[shape] / item.latency_ms[shape]:.1f}x)"
+                for shape in shapes
+            ),
+            f"{item.cold_start_ms:.0f} ms",
+            f"{item.peak_memory_bytes / MEBIBYTE:.0f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()

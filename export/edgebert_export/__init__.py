@@ -1,0 +1,21 @@
+"""Trace a torch encoder to ONNX, fuse it for a target, verify it, and write a bundle."""
+
+from edgebert_export._version import __version__
+from edgebert_export.bundling import BundleParts, export_bundle
+from edgebert_export.parity import CaseResult, ParityReport, check_parity
+from edgebert_export.spec import ExportSpec, InputSpec
+from edgebert_export.targets import TARGETS, Target, engine_limits
+
+__all__ = [
+    "TARGETS",
+    "BundleParts",
+    "CaseResult",
+    "ExportSpec",
+    "InputSpec",
+    "ParityReport",
+    "Target",
+    "__version__",
+    "check_parity",
+    "engine_limits",
+    "export_bundle",
+]

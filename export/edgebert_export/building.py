@@ -1,0 +1,143 @@
+"""From the canonical graph to one file per target, all over the same weights."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from edgebert_export.fusions import apply
+from edgebert_export.targets import Target, engine_limits
+from edgebert_runtime.errors import FusionError
+
+COUNTED: Final = {"attention": "Attention", "gelu": "Gelu", "layer_norm": "LayerNormalization"}
+"""Fusion → operator that is counted in the finished graph."""
+
+EXTERNAL_OVER_BYTES: Final = 64 * 2**20
+"""More weights than this go to one external file, which ONNX Runtime maps instead of parsing."""
+
+INLINE_BELOW_BYTES: Final = 1024
+"""Tensors that stay in the graph file all the same: shapes and scalars."""
+
+PRODUCER: Final = "edgebert-export"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltGraph:
+    """A finished graph before it is written."""
+
+    target: Target
+    model: ir.Model
+    fusions: Mapping[str, int]
+    opset: int
+    min_onnxruntime: str
+
+
+def build(
+    canonical: ir.Model, target: Target, promised: Mapping[str, int], min_onnxruntime: str
+) -> BuiltGraph:
+    """Rewrite a copy of the canonical graph for a target.
+
+    Raises:
+        FusionError: the finished graph lacks a fusion the target promises; says why.
+    """
+    model = canonical.clone()
+    rules = [rule() for rule in target.rules]
+    apply(model, rules)
+    common.CommonSubexpressionEliminationPass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.RemoveUnusedOpsetsPass()(model)
+    common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces of the exporting machine
+    fusions = count_fusions(model)
+    refusals = [reason for rule in rules for reason in rule.refusals]
+    require_fusions(fusions, target.required(promised), target.name, refusals)
+    opset, model.ir_version = _limits(canonical, min_onnxruntime)
+    model.opset_imports[""] = opset
+    model.producer_name = PRODUCER
+    return BuiltGraph(
+        target=target,
+        model=model,
+        fusions=fusions,
+        opset=opset,
+        min_onnxruntime=min_onnxruntime,
+    )
+
+
+def count_fusions(model: ir.Model) -> dict[str, int]:
+    """Fusion → how many nodes of its operator the graph has."""
+    operators = Counter(node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph))
+    return {fusion: operators[operator] for fusion, operator in COUNTED.items()}
+
+
+def require_fusions(
+    found: Mapping[str, int], required: Mapping[str, int], target: str, refusals: list[str]
+) -> None:
+    """Hold a finished graph to what its target promises.
+
+    Raises:
+        FusionError: names what is missing, and why rules refused.
+    """
+    wrong = [
+        f"{name}: promised {count}, found {found[name]}"
+        for name, count in required.items()
+        if found[name] != count
+    ]
+    if not wrong:
+        return
+    why = "; ".join(refusals) or (
+        "the traced module has no such operator; use torch's scaled_dot_product_attention, "
+        "gelu and layer_norm, or promise what it has"
+    )
+    raise FusionError(f"target {target} lacks fusions ({'; '.join(wrong)}): {why}")
+
+
+def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str, ...]]:
+    """Write each graph under its target's file name.
+
+    The first graph's weights are shared: tensors of the same name in later graphs point into its
+    external file.
+
+    Returns:
+        Graph file → every file it needs, itself first; paths relative to `folder`.
+    """
+    first = graphs[0]
+    weights = sum(_size(value) for value in first.model.graph.initializers.values())
+    external = weights > EXTERNAL_OVER_BYTES
+    data = f"{first.target.file}_data"
+    for built in graphs:
+        path = folder / built.target.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if external and built is first:
+            ir.save(
+                built.model,
+                path,
+                external_data=Path(data).name,
+                size_threshold_bytes=INLINE_BELOW_BYTES,
+            )
+        else:
+            if external:
+                _share(built.model, folder / first.target.file)
+            ir.save(built.model, path)
+    return {
+        built.target.file: (built.target.file, data) if external else (built.target.file,)
+        for built in graphs
+    }
+
+
+def _share(model: ir.Model, first: Path) -> None:
+    stored = ir.load(first).graph.initializers
+    for name, value in model.graph.initializers.items():
+        if name in stored and isinstance(stored[name].const_value, ir.ExternalTensor):
+            value.const_value = stored[name].const_value
+
+
+def _size(value: ir.Value) -> int:
+    return 0 if value.const_value is None else value.const_value.nbytes
+
+
+def _limits(canonical: ir.Model, min_onnxruntime: str) -> tuple[int, int]:
+    opset, ir_version = engine_limits(min_onnxruntime)
+    return min(opset, canonical.opset_imports[""]), min(ir_version, 11)

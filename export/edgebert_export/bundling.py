@@ -1,0 +1,197 @@
+"""Trace, fuse, verify and write one encoder as a bundle."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import nn
+
+from edgebert_export._version import __version__
+from edgebert_export.building import BuiltGraph, build, write_graphs
+from edgebert_export.card import model_card
+from edgebert_export.parity import ParityReport, check_parity
+from edgebert_export.spec import ExportSpec
+from edgebert_export.targets import TARGETS, Target
+from edgebert_export.trace import CANONICAL_OPSET, trace
+from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.manifest import (
+    MANIFEST_NAME,
+    EmbeddingInfo,
+    FileInfo,
+    Manifest,
+    TensorInfo,
+    TokenizerInfo,
+    Variant,
+)
+from edgebert_runtime.session import import_engine
+from edgebert_runtime.staging import hash_folder, new_bundle
+
+Progress = Callable[[str], None]
+
+TASK: Final = "embed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleParts:
+    """What goes into a bundle beside its graphs.
+
+    Attributes:
+        tokenizer: how the runtime tokenizes.
+        embedding: how token vectors become one.
+        config: what goes into `config.json`.
+        files: bundle path → content of every further file, `tokenizer.json` among them.
+        source: `kind`, `name` and `model_type`, for the manifest.
+    """
+
+    tokenizer: TokenizerInfo
+    embedding: EmbeddingInfo
+    config: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    source: Mapping[str, str | None]
+
+
+def export_bundle(
+    module: nn.Module,
+    spec: ExportSpec,
+    parts: BundleParts,
+    destination: Path,
+    *,
+    target: str = "cpu",
+    min_onnxruntime: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda _: None,
+) -> Bundle:
+    """Trace, fuse, verify and write one encoder; `destination` changes only if all steps succeed.
+
+    Args:
+        module: takes the spec's inputs in order and returns `last_hidden_state` and
+            `sentence_embedding`.
+        spec: what it is.
+        parts: what goes beside the graphs.
+        destination: the bundle's folder.
+        target: `cpu`, `cuda` or `portable`; the portable graph is written with every target.
+        min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
+        overwrite: replace a bundle that is there.
+        progress: told each step.
+
+    Raises:
+        ConfigError: unknown target or version.
+        BundleExistsError: something is at `destination`.
+        ExportError: torch cannot trace the module.
+        FusionError: a promised fusion is missing.
+        ParityError: a finished graph differs from torch.
+    """
+    chosen = _chosen(target)
+    with new_bundle(destination, overwrite=overwrite) as staging:
+        progress(f"tracing {type(module).__name__} at opset {CANONICAL_OPSET}")
+        canonical = trace(module, spec)
+        progress(f"fusing for {', '.join(item.name for item in chosen)}")
+        floors = {"portable": min_onnxruntime} if min_onnxruntime else {}
+        graphs = [
+            build(canonical, item, spec.promised, floors.get(item.name, item.min_onnxruntime))
+            for item in chosen
+        ]
+        needed = write_graphs(graphs, staging)
+        reports = {}
+        for built in graphs:
+            progress(f"verifying {built.target.name} against torch")
+            reports[built.target.name] = check_parity(staging / built.target.file, module, spec)
+            reports[built.target.name].require()
+        progress("writing the bundle")
+        variants = {built.target.name: _variant(built, needed, reports) for built in graphs}
+        _write_parts(staging, spec, parts, variants)
+    return Bundle.open(destination)
+
+
+def _chosen(target: str) -> list[Target]:
+    if target not in TARGETS:
+        raise ConfigError(f"target must be one of {', '.join(TARGETS)}; got {target!r}")
+    return [TARGETS[name] for name in dict.fromkeys(("portable", target))]
+
+
+def _variant(
+    built: BuiltGraph, needed: Mapping[str, tuple[str, ...]], reports: Mapping[str, ParityReport]
+) -> Variant:
+    return Variant(
+        file=built.target.file,
+        files=needed[built.target.file],
+        precision="fp32",
+        target=built.target.name,
+        recipe=None,
+        opset=built.opset,
+        ir_version=built.model.ir_version,
+        min_onnxruntime=built.min_onnxruntime,
+        fusions=built.fusions,
+        parity=reports[built.target.name].to_manifest(),
+        quality=None,
+        batch_invariant=True,
+    )
+
+
+def _write_parts(
+    staging: Path, spec: ExportSpec, parts: BundleParts, variants: Mapping[str, Variant]
+) -> None:
+    for path, content in parts.files.items():
+        (staging / path).parent.mkdir(parents=True, exist_ok=True)
+        (staging / path).write_bytes(content)
+    config = _config_json(parts.config, variants)
+    (staging / "config.json").write_text(config, encoding="utf-8")
+    manifest = _manifest(spec, parts, variants, files={})
+    (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+    manifest = _manifest(spec, parts, variants, hash_folder(staging))
+    (staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def _config_json(config: Mapping[str, Any], variants: Mapping[str, Variant]) -> str:
+    """`config.json`, with the key transformers.js needs to fetch external data."""
+    external = sorted({path for item in variants.values() for path in item.files[1:]})
+    uses = {path.removesuffix("_data").rpartition("/")[2]: 1 for path in external}
+    extra = {"transformers.js_config": {"use_external_data_format": uses}} if uses else {}
+    return json.dumps({**config, **extra}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _manifest(
+    spec: ExportSpec,
+    parts: BundleParts,
+    variants: Mapping[str, Variant],
+    files: Mapping[str, FileInfo],
+) -> Manifest:
+    batch_sequence = ("batch", "sequence")
+    return Manifest(
+        task=TASK,
+        created_by={
+            "edgebert-export": __version__,
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": import_engine().__version__,
+        },
+        source=parts.source,
+        architecture={
+            "hidden": spec.hidden,
+            "layers": spec.layers,
+            "heads": spec.heads,
+            "vocabulary": spec.vocabulary,
+            "token_types": spec.token_types,
+        },
+        inputs=tuple(
+            TensorInfo(name=item.name, dtype="int64", shape=batch_sequence) for item in spec.inputs
+        ),
+        outputs=(
+            TensorInfo(
+                name="last_hidden_state", dtype="float32", shape=(*batch_sequence, spec.hidden)
+            ),
+            TensorInfo(
+                name="sentence_embedding", dtype="float32", shape=("batch", spec.vector_size)
+            ),
+        ),
+        tokenizer=parts.tokenizer,
+        embedding=parts.embedding,
+        default_variant="fp32",
+        variants=variants,
+        files=files,
+    )

@@ -1,0 +1,77 @@
+"""Attention in the operators every engine has."""
+
+import math
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import onnx_ir as ir
+from onnxscript.rewriter import MatchResult
+
+from edgebert_export.fusions.rule import Fusion
+
+LOWEST: Final = float(np.finfo(np.float32).min)
+"""Score of a dropped key: exp underflows to 0, and a row of nothing else stays finite."""
+
+
+class ExpandAttention(Fusion):
+    """Attention(q, k, v, keep)  becomes  Softmax(Where(keep, q kᵀ / √d, lowest)) v.
+
+    The definition of the operator (Vaswani et al. 2017, equation 1) for a bool mask. Where
+    broadcasts, so an Expand in front of the mask goes.
+    """
+
+    title: ClassVar[str] = "attention_expansion"
+
+    def pattern(
+        self, op: Any, query: ir.Value, key: ir.Value, value: ir.Value, mask: ir.Value
+    ) -> ir.Value:
+        mixed: ir.Value = op.Attention(
+            query, key, value, mask, _allow_other_attributes=True, _outputs=["mixed"]
+        )
+        return mixed
+
+    def check(
+        self, context: Any, query: ir.Value, mask: ir.Value, mixed: ir.Value, **_: Any
+    ) -> MatchResult:
+        del context
+        attributes = mixed.producer().attributes  # type: ignore[union-attr]  # matched, so produced
+        if mask.dtype != ir.DataType.BOOL:
+            return self.refuse(f"the mask is {mask.dtype}, only bool is expanded", mixed)
+        if query.shape is None or len(query.shape) != 4 or not isinstance(query.shape[3], int):
+            return self.refuse(f"queries have shape {query.shape}, expected 4 dimensions", mixed)
+        unusual = [name for name in ("is_causal", "softcap") if _is_set(attributes.get(name))]
+        if unusual:
+            return self.refuse(f"{', '.join(unusual)} set", mixed)
+        return MatchResult()
+
+    def rewrite(
+        self,
+        op: Any,
+        query: ir.Value,
+        key: ir.Value,
+        value: ir.Value,
+        mask: ir.Value,
+        mixed: ir.Value,
+    ) -> ir.Value:
+        scores = op.MatMul(query, op.Transpose(key, perm=(0, 1, 3, 2)))
+        scaled = op.Mul(scores, op.Constant(value=ir.tensor(np.float32(_scale(query, mixed)))))
+        lowest = op.Constant(value=ir.tensor(np.float32(LOWEST)))
+        weights = op.Softmax(op.Where(_before_expand(mask), scaled, lowest), axis=-1)
+        expanded: ir.Value = op.MatMul(weights, value)
+        return expanded
+
+
+def _scale(query: ir.Value, mixed: ir.Value) -> float:
+    given = mixed.producer().attributes.get("scale")  # type: ignore[union-attr]  # as above
+    return given.as_float() if given is not None else 1 / math.sqrt(query.shape[3])  # type: ignore[index,arg-type]
+
+
+def _is_set(attribute: ir.Attr | None) -> bool:
+    return attribute is not None and bool(attribute.value)
+
+
+def _before_expand(mask: ir.Value) -> ir.Value:
+    node = mask.producer()
+    if node is not None and node.op_type == "Expand" and node.inputs[0] is not None:
+        return node.inputs[0]
+    return mask

@@ -1,0 +1,102 @@
+"""What an exporter must know of a module that it cannot read from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.manifest import Step
+
+INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
+"""Inputs a text encoder may have, in the order its `forward` takes them."""
+
+PROMISES: Final = ("attention", "gelu", "layer_norm")
+"""What a spec may promise, and a finished graph is counted for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """One int64 input of shape (batch, sequence) and the exclusive upper bound of its values."""
+
+    name: str
+    upper: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSpec:
+    """An embedding encoder, seen from outside.
+
+    The module's `forward` takes the inputs in order and returns `last_hidden_state`
+    (batch, sequence, hidden) or, once pooling is attached, that and `sentence_embedding`.
+
+    Attributes:
+        vocabulary: token ids are below it.
+        hidden: width of a token vector.
+        max_positions: longest sequence the module takes, in tokens.
+        layers: attention layers.
+        token_types: segment ids are below it; 0 where the module takes none.
+        heads: attention heads, where known.
+        max_length: where texts are cut, in tokens; `max_positions` when None.
+        steps: from token vectors to one vector; mean pooling when left out.
+        dimensions: length of that vector; `hidden` when None.
+        promises: fusion → how many the finished graph must have. `attention` is `layers` unless
+            said otherwise; a fusion that is not named is counted and not held to a number.
+        model_type: the family, for people and other tools.
+
+    Raises:
+        ConfigError: a size is not positive, a limit is above `max_positions`, or a promise names
+            a fusion that is not counted.
+    """
+
+    vocabulary: int
+    hidden: int
+    max_positions: int
+    layers: int
+    token_types: int = 0
+    heads: int | None = None
+    max_length: int | None = None
+    steps: tuple[Step, ...] = (Step(kind="pool", modes=("mean",)),)
+    dimensions: int | None = None
+    promises: Mapping[str, int] = field(default_factory=dict)
+    model_type: str | None = None
+
+    def __post_init__(self) -> None:
+        sizes = ("vocabulary", "hidden", "max_positions", "layers")
+        bad = [f"{name}={getattr(self, name)!r}" for name in sizes if getattr(self, name) < 1]
+        if bad:
+            raise ConfigError(f"ExportSpec sizes must be at least 1, got {', '.join(bad)}")
+        if not 1 <= self.text_limit <= self.max_positions:
+            raise ConfigError(
+                f"max_length must be between 1 and max_positions ({self.max_positions}), "
+                f"got {self.max_length}"
+            )
+        unknown = sorted(self.promises.keys() - set(PROMISES))
+        if unknown:
+            raise ConfigError(
+                f"promises may name {', '.join(PROMISES)}; got {', '.join(unknown)}"
+            )
+
+    @property
+    def text_limit(self) -> int:
+        """Where texts are cut, in tokens."""
+        return self.max_positions if self.max_length is None else self.max_length
+
+    @property
+    def vector_size(self) -> int:
+        """Length of `sentence_embedding`."""
+        return self.hidden if self.dimensions is None else self.dimensions
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """The graph's inputs, in order."""
+        uppers = (self.vocabulary, 2, self.token_types)
+        return tuple(
+            InputSpec(name=name, upper=upper)
+            for name, upper in zip(INPUT_NAMES, uppers, strict=True)
+            if upper > 0
+        )
+
+    @property
+    def promised(self) -> dict[str, int]:
+        """Fusion → required count, attention included."""
+        return {"attention": self.layers, **self.promises}

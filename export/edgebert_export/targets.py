@@ -1,0 +1,87 @@
+"""What each target is made of, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from edgebert_export.fusions import ConstantReshape, ExpandAttention, FuseAttention, Fusion
+from edgebert_runtime.errors import ConfigError
+
+ENGINES: Final[Mapping[str, tuple[int, int]]] = {
+    "1.20.0": (21, 10),
+    "1.21.0": (22, 10),
+    "1.23.0": (23, 11),
+}
+"""ONNX Runtime version → newest opset and IR version it reads
+(https://onnxruntime.ai/docs/reference/compatibility.html)."""
+
+OLDEST_ENGINE: Final = "1.20.0"
+"""November 2024, the default floor of the portable graph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One kind of graph.
+
+    Attributes:
+        name: as the user asks for it and the manifest says it.
+        file: where its fp32 graph lies in a bundle.
+        rules: rewrite rules, in order.
+        fused_attention: whether every layer has one attention node, or none has.
+        min_onnxruntime: the oldest version that runs it; a key of `ENGINES`.
+    """
+
+    name: str
+    file: str
+    rules: tuple[type[Fusion], ...]
+    fused_attention: bool
+    min_onnxruntime: str
+
+    def required(self, promised: Mapping[str, int]) -> dict[str, int]:
+        """Fusion → count the finished graph must have."""
+        return {**promised, "attention": promised["attention"] if self.fused_attention else 0}
+
+
+TARGETS: Final[Mapping[str, Target]] = {
+    "portable": Target(
+        name="portable",
+        file="onnx/model.onnx",
+        rules=(ConstantReshape, ExpandAttention),
+        fused_attention=False,
+        min_onnxruntime=OLDEST_ENGINE,
+    ),
+    "cpu": Target(
+        name="cpu",
+        file="onnx/model_cpu.onnx",
+        rules=(ConstantReshape, FuseAttention),
+        fused_attention=True,
+        min_onnxruntime="1.23.0",
+    ),
+    "cuda": Target(
+        name="cuda",
+        file="onnx/model_cuda.onnx",
+        rules=(ConstantReshape, FuseAttention),
+        fused_attention=True,
+        min_onnxruntime="1.23.0",
+    ),
+}
+
+
+def engine_limits(version: str) -> tuple[int, int]:
+    """The opset and IR version that ONNX Runtime `version` reads.
+
+    Raises:
+        ConfigError: the version is older than any this build writes for, or not a version.
+    """
+    try:
+        asked = _ordered(version)
+    except ValueError as error:
+        raise ConfigError(f"{version!r} is not a version of ONNX Runtime such as 1.23.0") from error
+    readable = [limits for known, limits in ENGINES.items() if _ordered(known) <= asked]
+    if not readable:
+        raise ConfigError(f"ONNX Runtime {version} is too old; the oldest is {OLDEST_ENGINE}")
+    return readable[-1]
+
+
+def _ordered(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

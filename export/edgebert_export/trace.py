@@ -1,0 +1,100 @@
+"""From a torch module to the canonical graph: standard operators at opset 23, nothing fused."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Final
+
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from edgebert_export.spec import ExportSpec
+from edgebert_runtime.errors import ExportError
+
+CANONICAL_OPSET: Final = 23
+"""The first with `Attention` (https://onnx.ai/onnx/operators/onnx__Attention.html)."""
+
+OUTPUT_NAMES: Final = ("last_hidden_state", "sentence_embedding")
+EXAMPLE_BATCH: Final = 2
+EXAMPLE_SEQUENCE: Final = 7
+"""Sizes of the traced example; parity never uses them."""
+
+
+def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
+    """Trace `module` with a dynamic batch and a dynamic sequence from 1 to `max_positions`.
+
+    Args:
+        module: takes the spec's inputs in order and returns `OUTPUT_NAMES`.
+        spec: what the module is.
+
+    Raises:
+        ExportError: torch cannot trace the module, or it returns something else.
+    """
+    example = _example(spec)
+    _check_outputs(module, example)
+    sequence = torch.export.Dim("sequence", min=1, max=spec.max_positions)
+    dynamic = {0: torch.export.Dim("batch", min=1), 1: sequence if spec.max_positions > 1 else None}
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                example,
+                dynamo=True,
+                opset_version=CANONICAL_OPSET,
+                dynamic_shapes=(dynamic,) * len(example),
+                input_names=[item.name for item in spec.inputs],
+                output_names=list(OUTPUT_NAMES),
+                verbose=False,
+            )
+        except Exception as error:  # torch.export raises many unrelated types
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(
+                f"torch cannot trace {type(module).__name__}: {reason}; the module must be traceable "
+                f"by torch.export with inputs {', '.join(item.name for item in spec.inputs)}"
+            ) from error
+    if program is None:
+        raise ExportError(f"torch.onnx.export gave nothing for {type(module).__name__}")
+    return program.model
+
+
+def _example(spec: ExportSpec) -> tuple[Tensor, ...]:
+    length = min(EXAMPLE_SEQUENCE, spec.max_positions)
+    return tuple(
+        torch.ones((EXAMPLE_BATCH, length), dtype=torch.int64)
+        if item.name == "attention_mask"
+        else torch.zeros((EXAMPLE_BATCH, length), dtype=torch.int64)
+        for item in spec.inputs
+    )
+
+
+def _check_outputs(module: nn.Module, example: tuple[Tensor, ...]) -> None:
+    """Run the module once, so that a wrong signature is not reported as a tracing problem."""
+    try:
+        with torch.no_grad():
+            outputs = module.eval()(*example)
+    except Exception as error:
+        raise ExportError(
+            f"{type(module).__name__} fails on a batch of shape {tuple(example[0].shape)}: {error}"
+        ) from error
+    if not isinstance(outputs, tuple) or len(outputs) != len(OUTPUT_NAMES):
+        raise ExportError(
+            f"{type(module).__name__} must return a tuple ({', '.join(OUTPUT_NAMES)}), "
+            f"returned {type(outputs).__name__}"
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's progress prints and its notes about torchvision from our user's terminal."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,16 @@
+"""Make a bundle smaller and faster, and measure what that costs."""
+
+from edgebert_quantize._version import __version__
+from edgebert_quantize.quality import Quality
+from edgebert_quantize.quantizing import quantize_bundle
+from edgebert_quantize.recipes import RECIPES, Recipe
+from edgebert_quantize.texts import default_texts
+
+__all__ = [
+    "RECIPES",
+    "Quality",
+    "Recipe",
+    "__version__",
+    "default_texts",
+    "quantize_bundle",
+]

@@ -1,0 +1,67 @@
+"""Find the linear layers of a graph, by structure and not by name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear:
+    """y = x W + b as the graph has it.
+
+    Attributes:
+        matmul: the product.
+        x: its activation, float32.
+        weight: its constant, (inputs, outputs), float32.
+        add: the node that adds the bias, where there is one.
+        bias: the bias, (outputs,), where there is one.
+    """
+
+    matmul: ir.Node
+    x: ir.Value
+    weight: NDArray[np.float32]
+    add: ir.Node | None
+    bias: ir.Value | None
+
+    @property
+    def output(self) -> ir.Value:
+        """What the layer computes, bias included."""
+        return (self.add or self.matmul).outputs[0]
+
+
+def find_linears(graph: ir.Graph) -> Iterator[Linear]:
+    """Every MatMul of an activation with a constant float32 matrix, in graph order."""
+    for node in graph:
+        if node.op_type != "MatMul" or node.domain:
+            continue
+        x, weight = node.inputs
+        tensor = None if weight is None else weight.const_value
+        if x is None or tensor is None or tensor.dtype != ir.DataType.FLOAT or len(tensor.shape) != 2:
+            continue
+        add, bias = _bias(node)
+        yield Linear(matmul=node, x=x, weight=tensor.numpy(), add=add, bias=bias)
+
+
+def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
+    """Add a constant to a graph."""
+    tensor = ir.tensor(array, name=name)
+    value = ir.Value(name=name, const_value=tensor, shape=ir.Shape(array.shape))
+    value.dtype = tensor.dtype
+    graph.register_initializer(value)
+    return value
+
+
+def _bias(matmul: ir.Node) -> tuple[ir.Node, ir.Value] | tuple[None, None]:
+    """The Add that is the product's only consumer, if it adds a constant vector."""
+    uses = list(matmul.outputs[0].uses())
+    if len(uses) != 1 or uses[0].node.op_type != "Add" or matmul.outputs[0].is_graph_output():
+        return None, None
+    add = uses[0].node
+    other = add.inputs[1 - uses[0].idx]
+    if other is None or other.const_value is None or len(other.const_value.shape) != 1:
+        return None, None
+    return add, other

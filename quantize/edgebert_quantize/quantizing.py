@@ -1,0 +1,134 @@
+"""Quantize a bundle's fp32 graph, measure the result, and add it as a variant."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import onnx_ir as ir
+
+from edgebert_quantize.activations import quantize_linears
+from edgebert_quantize.calibration import channel_maxima
+from edgebert_quantize.quality import (
+    Quality,
+    batches_of_one,
+    calibration_texts,
+    compare,
+    embed_each,
+    quality_texts,
+)
+from edgebert_quantize.recipes import RECIPES, Recipe
+from edgebert_quantize.smoothing import linears_by_input, smooth
+from edgebert_quantize.texts import SOURCE
+from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
+from edgebert_runtime.manifest import Manifest, Variant
+from edgebert_runtime.staging import add_to_bundle, hash_file, staging_area
+
+Progress = Callable[[str], None]
+
+
+def quantize_bundle(
+    bundle: Bundle | str | PathLike[str],
+    recipe: str = "int8",
+    *,
+    progress: Progress = lambda _: None,
+) -> Bundle:
+    """Add a quantized variant to a bundle; nothing is written unless it reaches its floor.
+
+    Args:
+        bundle: the bundle or its folder.
+        recipe: a name in `RECIPES`.
+        progress: told each step.
+
+    Returns:
+        The bundle, read anew.
+
+    Raises:
+        ConfigError: unknown recipe, or the bundle has no variant to start from.
+        BundleExistsError: the bundle has this variant already.
+        ExportError: the graph has no linear layer to quantize.
+        QualityError: the result is below the recipe's floor.
+    """
+    opened = Bundle.open(bundle)
+    chosen = _recipe(recipe, opened)
+    source = _source(opened, chosen)
+    with staging_area(opened.folder) as staging:
+        graph = staging / Path(chosen.file).name
+        progress(f"quantizing {source.file} by recipe {chosen.name}")
+        _write_quantized(opened, source, graph, chosen)
+        progress("measuring its vectors against fp32")
+        quality = _measure(opened, source, graph, chosen)
+        quality.require()
+        progress("adding the variant to the bundle")
+        extended = _extended(opened.manifest, chosen, source, graph, quality)
+        add_to_bundle(opened.folder, {chosen.file: graph}, extended)
+    return Bundle.open(opened.folder)
+
+
+def _recipe(name: str, bundle: Bundle) -> Recipe:
+    if name not in RECIPES:
+        raise ConfigError(f"recipe must be one of {', '.join(RECIPES)}; got {name!r}")
+    if name in bundle.manifest.variants:
+        raise BundleExistsError(
+            f"{bundle.folder} has a variant {name!r} already; export the model again to remake it"
+        )
+    return RECIPES[name]
+
+
+def _source(bundle: Bundle, recipe: Recipe) -> Variant:
+    for variant in bundle.manifest.variants.values():
+        if (variant.precision, variant.target) == ("fp32", recipe.source_target):
+            return variant
+    raise ConfigError(
+        f"recipe {recipe.name!r} starts from the fp32 graph for {recipe.source_target}, which "
+        f"{bundle.folder} lacks; export with target={recipe.source_target!r}"
+    )
+
+
+def _write_quantized(
+    bundle: Bundle, source: Variant, destination: Path, recipe: Recipe
+) -> None:
+    path = bundle.path_of(source.file)
+    model = ir.load(path)
+    if recipe.smoothing is not None:
+        names = [str(value.name) for value in linears_by_input(model.graph)]
+        maxima = channel_maxima(path, names, batches_of_one(bundle, calibration_texts()))
+        smooth(model, maxima, recipe.smoothing)
+    if quantize_linears(model) == 0:
+        raise ExportError(f"{path} has no linear layer to quantize; is it quantized already?")
+    ir.external_data.load_to_model(model)
+    ir.save(model, destination)
+
+
+def _measure(bundle: Bundle, source: Variant, graph: Path, recipe: Recipe) -> Quality:
+    texts = quality_texts()
+    return compare(
+        embed_each(bundle, graph, texts),
+        embed_each(bundle, bundle.path_of(source.file), texts),
+        texts,
+        floor_mean=recipe.floor_mean,
+        floor_worst=recipe.floor_worst,
+        data=SOURCE,
+    )
+
+
+def _extended(
+    manifest: Manifest, recipe: Recipe, source: Variant, graph: Path, quality: Quality
+) -> Manifest:
+    variant = replace(
+        source,
+        file=recipe.file,
+        files=(recipe.file,),
+        precision=recipe.precision,
+        recipe=recipe.name,
+        min_onnxruntime=recipe.min_onnxruntime,
+        parity=None,
+        quality=quality.to_manifest(),
+        batch_invariant=recipe.batch_invariant,
+    )
+    return replace(
+        manifest,
+        variants={**manifest.variants, recipe.name: variant},
+        files={**manifest.files, recipe.file: hash_file(graph)},
+    )

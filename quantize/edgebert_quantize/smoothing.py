@@ -1,0 +1,107 @@
+"""Move outliers from activations into weights, before either is rounded.
+
+SmoothQuant (Xiao et al. 2023, equation 4): x W = (x / s)(s W) with s_j = max|x_j|^α / max|W_j|^(1-α)
+for each input channel j. The product is the same; the activation's range is what shrinks.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgebert_quantize.linear import Linear, find_linears, initializer
+
+SMALLEST: Final = 1e-5
+"""Floor of both maxima, so that a channel that is always zero divides nothing by zero."""
+
+VALUE_INPUT: Final = 2
+"""Index of V among an Attention node's inputs."""
+
+
+def smooth(
+    model: ir.Model, maxima: Mapping[str, NDArray[np.float32]], strength: float
+) -> dict[str, int]:
+    """Smooth the input of every linear layer, in place.
+
+    Where the input is attention's context, s goes into the value projection for free: attention
+    mixes rows of V and leaves its channels apart. Elsewhere one Mul divides by s.
+
+    Args:
+        model: fp32, with linear layers as `find_linears` sees them.
+        maxima: activation name → largest magnitude of each channel.
+        strength: α, between 0 (weights untouched) and 1.
+
+    Returns:
+        `folded` and `multiplied` → how many activations went which way.
+    """
+    counts = {"folded": 0, "multiplied": 0}
+    for linears in linears_by_input(model.graph).values():
+        x = linears[0].x
+        scales = smoothing_scales(maxima[str(x.name)], linears, strength)
+        for linear in linears:
+            _set_weight(linear, linear.weight * scales[:, np.newaxis])
+        projection = _value_projection(model.graph, x)
+        if projection is not None:
+            _divide_output(projection, scales)
+        else:
+            _divide_input(model.graph, linears, scales)
+        counts["multiplied" if projection is None else "folded"] += 1
+    return counts
+
+
+def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
+    """Activation → the linear layers that read it, in graph order."""
+    groups: dict[ir.Value, list[Linear]] = {}
+    for linear in find_linears(graph):
+        groups.setdefault(linear.x, []).append(linear)
+    return groups
+
+
+def smoothing_scales(
+    largest: NDArray[np.float32], linears: Sequence[Linear], strength: float
+) -> NDArray[np.float32]:
+    """s of equation 4 for layers that share an input. Shapes: (inputs,) to (inputs,)."""
+    weights = np.max([np.abs(linear.weight).max(axis=1) for linear in linears], axis=0)
+    scales = np.maximum(largest, SMALLEST) ** strength
+    scales /= np.maximum(weights, SMALLEST) ** (1 - strength)
+    return np.maximum(scales, SMALLEST).astype(np.float32)
+
+
+def _value_projection(graph: ir.Graph, x: ir.Value) -> Linear | None:
+    """The linear layer that makes V, if `x` is the context of attention over it alone."""
+    attention = x.producer()
+    if attention is None or attention.op_type != "Attention":
+        return None
+    value = attention.inputs[VALUE_INPUT]
+    for linear in find_linears(graph):
+        if linear.output is value and linear.bias is not None and len(list(value.uses())) == 1:
+            return linear
+    return None
+
+
+def _divide_output(linear: Linear, scales: NDArray[np.float32]) -> None:
+    _set_weight(linear, linear.weight / scales)
+    if linear.bias is not None and linear.bias.const_value is not None:
+        divided = (linear.bias.const_value.numpy() / scales).astype(np.float32)
+        linear.bias.const_value = ir.tensor(divided, name=linear.bias.name)
+
+
+def _divide_input(
+    graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np.float32]
+) -> None:
+    x = linears[0].x
+    inverse = initializer(graph, f"{x.name}_smoothing", (1 / scales).astype(np.float32))
+    node = ir.node("Mul", [x, inverse])
+    smoothed = node.outputs[0]
+    smoothed.name, smoothed.type, smoothed.shape = f"{x.name}_smoothed", x.type, x.shape
+    graph.insert_before(linears[0].matmul, node)
+    for linear in linears:
+        linear.matmul.replace_input_with(0, smoothed)
+
+
+def _set_weight(linear: Linear, weight: NDArray[np.float32]) -> None:
+    value = linear.matmul.inputs[1]
+    if value is not None:
+        value.const_value = ir.tensor(weight.astype(np.float32), name=value.name)

@@ -1,0 +1,38 @@
+"""Weights in int8, one scale for each output channel."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST: Final = 127
+"""int8 without -128, so that the range is symmetric."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedWeight:
+    """A weight matrix as integers.
+
+    Attributes:
+        values: (inputs, outputs), int8 in -127…127
+        scales: (outputs,), float32; values x scales approximates the weight
+    """
+
+    values: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+
+def quantize_columns(weight: NDArray[np.float32]) -> QuantizedWeight:
+    """Round each column to the nearest multiple of its largest magnitude over 127.
+
+    Symmetric, round half to even (Jacob et al. 2018, section 2, with zero point 0). A column of
+    zeros has scale 1.
+
+    Shapes:
+        weight: (inputs, outputs)
+    """
+    largest = np.abs(weight).max(axis=0)
+    scales = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
+    values = np.clip(np.rint(weight / scales), -LARGEST, LARGEST).astype(np.int8)
+    return QuantizedWeight(values=values, scales=scales)

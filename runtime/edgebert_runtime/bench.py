@@ -1,0 +1,137 @@
+"""Latency, cold start and memory of a bundle's variants on this machine.
+
+Each variant is measured in a process of its own: two ONNX Runtime sessions in one process spoil
+each other's timings, because an idle thread pool spins.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+
+from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.errors import EdgebertError
+
+SHAPES: Final = ((1, 32), (1, 128))
+"""Batch x sequence, in tokens."""
+
+COLD_START: Final = """
+import sys
+from edgebert_runtime import load
+load(sys.argv[1], variant=sys.argv[2]).embed(["How fast does this start?"])
+"""
+COLD_STARTS: Final = 5
+WARM_UP_RUNS: Final = 3
+SECONDS_PER_SHAPE: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One variant on this machine.
+
+    Attributes:
+        variant: its name.
+        size_bytes: its graph with external data, on disk.
+        latency_ms: "batch x sequence" → median.
+        samples: "batch x sequence" → how many runs that median is of.
+        cold_start_ms: process start to exit after the first vector, median of five.
+        peak_memory_bytes: of the process that measured latency.
+    """
+
+    variant: str
+    size_bytes: int
+    latency_ms: dict[str, float]
+    samples: dict[str, int]
+    cold_start_ms: float
+    peak_memory_bytes: int
+
+
+def measure(bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SHAPES) -> Measurement:
+    """Measure one variant in processes of its own.
+
+    Raises:
+        EdgebertError: a measuring process failed; its last line is in the text.
+    """
+    name = bundle.select(variant)
+    folder = str(bundle.folder)
+    starts = [_seconds([sys.executable, "-c", COLD_START, folder, name]) for _ in range(COLD_STARTS)]
+    shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in shapes)
+    found: dict[str, Any] = json.loads(
+        _run([sys.executable, "-m", "edgebert_runtime.bench", folder, name, shape_list])
+    )
+    return Measurement(
+        variant=name,
+        size_bytes=bundle.size_bytes(bundle.manifest.variants[name]),
+        latency_ms=found["latency_ms"],
+        samples=found["samples"],
+        cold_start_ms=1000 * median(starts),
+        peak_memory_bytes=found["peak_memory_bytes"],
+    )
+
+
+def time_shapes(folder: str, variant: str, shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Time each shape in this process; token ids are random, which dense speed does not see."""
+    from edgebert_runtime.loading import load
+
+    model = load(folder, variant=variant)
+    model.embed(["warm"])
+    vocabulary = Bundle.open(folder).manifest.architecture["vocabulary"] or 1
+    random = np.random.default_rng(0)
+    latency: dict[str, float] = {}
+    samples: dict[str, int] = {}
+    for batch, sequence in shapes:
+        ids = random.integers(0, vocabulary, (batch, sequence), dtype=np.int64)
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feeds["token_type_ids"] = np.zeros_like(ids)
+        wanted = {name: feeds[name] for name in model.session.inputs}
+        times = time_runs(lambda wanted=wanted: model.session.run(["sentence_embedding"], wanted))
+        latency[f"{batch}x{sequence}"] = 1000 * median(times)
+        samples[f"{batch}x{sequence}"] = len(times)
+    return {"latency_ms": latency, "samples": samples, "peak_memory_bytes": peak_memory_bytes()}
+
+
+def time_runs(run: Any, seconds: float = SECONDS_PER_SHAPE) -> list[float]:
+    """Seconds of each call, for about `seconds` after a warm-up."""
+    for _ in range(WARM_UP_RUNS):
+        run()
+    times: list[float] = []
+    while sum(times) < seconds:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def peak_memory_bytes() -> int:
+    """Peak resident memory of this process; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _seconds(command: Sequence[str]) -> float:
+    start = time.perf_counter()
+    _run(command)
+    return time.perf_counter() - start
+
+
+def _run(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no output"
+        raise EdgebertError(f"measuring failed with exit code {done.returncode}: {reason}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    _shapes = [tuple(int(part) for part in item.split("x")) for item in sys.argv[3].split(",")]
+    sys.stdout.write(json.dumps(time_shapes(sys.argv[1], sys.argv[2], _shapes)))  # type: ignore[arg-type]

@@ -1,0 +1,54 @@
+"""Paths a bundle names, which may come from anyone and must not lead out of its folder."""
+
+from pathlib import Path, PureWindowsPath
+
+from edgebert_runtime.errors import UnsafePathError
+
+
+def resolve_inside(folder: Path, relative: str) -> Path:
+    """The real path of what `relative` names in `folder`; it need not exist.
+
+    Links are followed, also those in the middle of the path, and may lead anywhere inside the
+    folder, which itself may be reached through a link. The answer holds for the moment: whoever
+    may write into the folder can change a link after it.
+
+    Args:
+        folder: the bundle's folder.
+        relative: a path with `/`, as manifests and graphs spell them on every system.
+
+    Raises:
+        UnsafePathError: `relative` is empty, absolute (in the POSIX or a Windows form), contains
+            a backslash, a NUL or `..`, or leads out of the folder through a link.
+    """
+    reason = _why_unsafe(relative)
+    if reason is not None:
+        raise _refusal(folder, relative, reason)
+    try:
+        root = folder.resolve()
+        real = (root / relative).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, text no path can hold
+        raise _refusal(folder, relative, f"which cannot be followed ({error})") from error
+    if not real.is_relative_to(root):
+        raise _refusal(folder, relative, f"which a link leads out to {str(real)!r}")
+    return real
+
+
+def _why_unsafe(relative: str) -> str | None:
+    """What the text alone gives away, the same on every system; None if nothing."""
+    parts = [part for part in relative.split("/") if part not in ("", ".")]
+    if relative.startswith("/") or PureWindowsPath(relative).anchor:
+        return "which is absolute"
+    if "\\" in relative:
+        return "which contains a backslash"
+    if "\0" in relative:
+        return "which contains a NUL"
+    if ".." in parts:
+        return "which contains '..'"
+    return None if parts else "which names no file"
+
+
+def _refusal(folder: Path, relative: str, reason: str) -> UnsafePathError:
+    return UnsafePathError(
+        f"{folder} names {relative!r}, {reason}; a bundle's paths are relative, with '/', and "
+        "stay in its folder: do not use this bundle unless you know where it comes from"
+    )

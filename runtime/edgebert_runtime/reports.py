@@ -1,0 +1,63 @@
+"""What a model says about itself and about its last call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What is running.
+
+    Attributes:
+        bundle: folder of the bundle.
+        task: what the model does.
+        variant, precision, target: which graph.
+        provider: `cpu` or `cuda`, what really runs.
+        threads: intra-operator threads.
+        max_length: where texts are cut, in tokens, special tokens included.
+        dimensions: length of a vector.
+        batch_invariant: whether a text's vector is independent of the texts beside it.
+        sha256: file → hash, of every file that was opened.
+        verified: whether those hashes were checked, and how (`always`, `once`, `never`).
+    """
+
+    bundle: str
+    task: str
+    variant: str
+    precision: str
+    target: str
+    provider: str
+    threads: int
+    max_length: int
+    dimensions: int
+    batch_invariant: bool
+    sha256: Mapping[str, str]
+    verified: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedText:
+    """A text that was cut: its index in the call, its length and the limit, in tokens."""
+
+    index: int
+    tokens: int
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """What the last call did.
+
+    Attributes:
+        texts: how many texts were given.
+        tokens: tokens run, special tokens included, padding not.
+        padded_tokens: tokens run, padding included.
+        micro_batches: how many times the graph ran.
+        truncated: the texts that were cut.
+    """
+
+    texts: int
+    tokens: int
+    padded_tokens: int
+    micro_batches: int
+    truncated: tuple[TruncatedText, ...]

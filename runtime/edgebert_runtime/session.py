@@ -1,0 +1,131 @@
+"""The one ONNX Runtime session behind a model: provider, threads, run."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edgebert_runtime.errors import (
+    BundleError,
+    ConfigError,
+    EngineMissingError,
+    ProviderUnavailableError,
+)
+from edgebert_runtime.threads import usable_cores
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LOGGER: Final = logging.getLogger(__name__)
+
+PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""Our name of a provider → ONNX Runtime's."""
+
+INSTALL: Final = {
+    "cpu": "pip install 'edgebert-runtime[cpu]'",
+    "cuda": "pip install 'edgebert-runtime[gpu]' in an environment without onnxruntime",
+}
+
+DISABLED_OPTIMIZERS: Final = ["SkipLayerNormFusion"]
+"""Left out of ONNX Runtime's own passes on CPU; docs/decisions/0003 has the measurement."""
+
+ERRORS_ONLY: Final = 3
+"""`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
+
+
+def import_engine() -> Any:
+    """Import `onnxruntime`.
+
+    Raises:
+        EngineMissingError: neither of the two distributions that provide it is installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineMissingError(
+            f"onnxruntime is not installed; {INSTALL['cpu']} (CPU) or {INSTALL['cuda']} (GPU)"
+        ) from error
+    return onnxruntime
+
+
+def choose_provider(wanted: str) -> str:
+    """Turn `auto`, `cpu` or `cuda` into the provider that will run, never into another one.
+
+    `auto` takes CPU: a bundle has no CUDA variant unless one was asked for.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if wanted == "auto":
+        LOGGER.info("provider auto: chose cpu")
+        return "cpu"
+    if wanted not in PROVIDERS:
+        raise ConfigError(f"provider must be one of auto, {', '.join(PROVIDERS)}; got {wanted!r}")
+    return wanted
+
+
+class Session:
+    """An open graph.
+
+    Attributes:
+        provider: `cpu` or `cuda`, what really runs.
+        threads: intra-operator threads.
+        inputs, outputs: names, in the graph's order.
+    """
+
+    def __init__(self, graph: Path, *, provider: str, threads: int | None = None) -> None:
+        """Open `graph`.
+
+        Args:
+            graph: an ONNX file, external data beside it.
+            provider: `cpu` or `cuda`.
+            threads: intra-operator threads; None takes every core the process may use.
+
+        Raises:
+            ConfigError: `threads` is not positive.
+            BundleError: ONNX Runtime cannot open the graph.
+            EngineMissingError: ONNX Runtime is not installed.
+            ProviderUnavailableError: this ONNX Runtime lacks the provider, or cannot start it.
+        """
+        if threads is not None and threads < 1:
+            raise ConfigError(f"threads must be at least 1, got {threads}")
+        self.provider = provider
+        self.threads = threads or usable_cores()
+        self._session = self._open(graph)
+        self.inputs = [node.name for node in self._session.get_inputs()]
+        self.outputs = [node.name for node in self._session.get_outputs()]
+
+    def run(
+        self, outputs: Sequence[str], feeds: Mapping[str, "NDArray[np.int64]"]
+    ) -> list["NDArray[np.float32]"]:
+        """Run the graph once and return the named outputs in that order."""
+        arrays: list[NDArray[np.float32]] = self._session.run(list(outputs), dict(feeds))
+        return arrays
+
+    def _open(self, graph: Path) -> Any:
+        engine = import_engine()
+        wanted = PROVIDERS[self.provider]
+        self._require(wanted, engine.get_available_providers())
+        options = engine.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        try:
+            session = engine.InferenceSession(
+                str(graph),
+                options,
+                providers=[wanted],
+                disabled_optimizers=DISABLED_OPTIMIZERS,
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            raise BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}") from error
+        self._require(wanted, session.get_providers()[:1])
+        return session
+
+    def _require(self, wanted: str, found: Sequence[str]) -> None:
+        if wanted not in found:
+            raise ProviderUnavailableError(
+                f"provider {self.provider!r} needs {wanted}, this onnxruntime offers "
+                f"{', '.join(found)}; {INSTALL[self.provider]}"
+            )

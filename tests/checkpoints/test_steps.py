@@ -1,0 +1,201 @@
+"""Pooling, Dense and Normalize, from sentence-transformers' files to a bundle's steps."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from edgebert.checkpoints import DenseWeights
+from edgebert.checkpoints.sentence_transformers import read_pipeline
+from edgebert.checkpoints.steps import read_embedding
+from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
+from edgebert_runtime.manifest import EmbeddingInfo, Step
+from tests.checkpoints.samples import TINY, write_dense, write_json, write_sentence_model
+
+DENSE = ("2_Dense", "sentence_transformers.models.Dense")
+NORMALIZE = ("3_Normalize", "sentence_transformers.models.Normalize")
+
+
+def read(folder: Path) -> tuple[EmbeddingInfo, dict[str, DenseWeights]]:
+    return read_embedding(read_pipeline(folder), TINY.hidden)
+
+
+def test_without_modules_vectors_are_the_mean(tmp_path: Path) -> None:
+    embedding, dense = read(tmp_path)
+    assert embedding == EmbeddingInfo(dimensions=12, steps=(Step(kind="pool", modes=("mean",)),))
+    assert dense == {}
+
+
+@pytest.mark.parametrize(
+    ("pooling", "modes"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, ("cls",)),
+        ({"pooling_mode_max_tokens": True}, ("max",)),
+        ({"pooling_mode_mean_sqrt_len_tokens": True}, ("mean_sqrt_len",)),
+        ({"pooling_mode_weightedmean_tokens": True}, ("weighted_mean",)),
+        ({"pooling_mode_lasttoken": True}, ("last_token",)),
+        (
+            {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True},
+            ("cls", "mean"),
+        ),
+        ({}, ("mean",)),
+        ({"pooling_mode": "weightedmean"}, ("weighted_mean",)),
+        ({"pooling_mode": "mean_sqrt_len_tokens"}, ("mean_sqrt_len",)),
+        ({"pooling_mode": ["lasttoken", "cls"]}, ("last_token", "cls")),
+        ({"pooling_mode": "max", "pooling_mode_mean_tokens": True}, ("max",)),
+    ],
+)
+def test_every_pooling_mode_is_read_in_both_spellings(
+    tmp_path: Path, pooling: dict[str, Any], modes: tuple[str, ...]
+) -> None:
+    write_sentence_model(tmp_path, pooling=pooling)
+    embedding, _ = read(tmp_path)
+    assert embedding.steps == (Step(kind="pool", modes=modes),)
+    assert embedding.dimensions == 12 * len(modes)
+
+
+@pytest.mark.parametrize(
+    "pooling", [{"pooling_mode": "median"}, {"pooling_mode_median": True}, {"pooling_mode": []}]
+)
+def test_an_unknown_pooling_mode_is_refused(tmp_path: Path, pooling: dict[str, Any]) -> None:
+    write_sentence_model(tmp_path, pooling=pooling)
+    with pytest.raises(UnsupportedModelError, match="pooling mode.*known: cls, max, mean"):
+        read(tmp_path)
+
+
+def test_prompts_left_out_of_pooling_are_refused(tmp_path: Path) -> None:
+    pooling = {"pooling_mode": "mean", "include_prompt": False}
+    write_sentence_model(tmp_path, pooling=pooling, prompts={"prompts": {"query": "query: "}})
+    with pytest.raises(UnsupportedModelError, match="include_prompt=false"):
+        read(tmp_path)
+
+
+def test_without_prompts_there_is_nothing_to_leave_out(tmp_path: Path) -> None:
+    pooling = {"pooling_mode": "mean", "include_prompt": False}
+    write_sentence_model(tmp_path, pooling=pooling, prompts={"prompts": {"query": ""}})
+    assert read(tmp_path)[0].prompts == {"query": ""}
+
+
+@pytest.mark.parametrize("stored", ["model.safetensors", "pytorch_model.bin"])
+def test_a_dense_step_is_read_with_its_weights(tmp_path: Path, stored: str) -> None:
+    write_sentence_model(tmp_path, DENSE, NORMALIZE)
+    tensors = write_dense(tmp_path / "2_Dense", 12, 5)
+    if stored == "pytorch_model.bin":
+        (tmp_path / "2_Dense/model.safetensors").unlink()
+        torch.save(tensors, tmp_path / "2_Dense" / stored)
+    embedding, dense = read(tmp_path)
+    file = "2_Dense/model.safetensors"
+    assert embedding.dimensions == 5
+    assert embedding.normalized
+    assert embedding.steps[1] == Step(kind="dense", file=file, activation="tanh")
+    assert torch.equal(dense[file].weight, tensors["linear.weight"])
+    bias = dense[file].bias
+    assert bias is not None
+    assert torch.equal(bias, tensors["linear.bias"])
+
+
+@pytest.mark.parametrize(
+    ("name", "activation"),
+    [
+        ("torch.nn.modules.linear.Identity", "identity"),
+        ("torch.nn.modules.activation.ReLU", "relu"),
+        ("torch.nn.GELU", "gelu"),
+    ],
+)
+def test_activations_are_known_by_their_torch_names(
+    tmp_path: Path, name: str, activation: str
+) -> None:
+    write_sentence_model(tmp_path, DENSE)
+    write_dense(tmp_path / "2_Dense", 12, 5, activation_function=name)
+    assert read(tmp_path)[0].steps[1].activation == activation
+
+
+def test_a_dense_step_may_have_no_bias_and_half_precision(tmp_path: Path) -> None:
+    write_sentence_model(tmp_path, DENSE)
+    tensors = write_dense(tmp_path / "2_Dense", 12, 5, bias=False)
+    half = tensors["linear.weight"].half()
+    save_file({"linear.weight": half}, tmp_path / "2_Dense/model.safetensors")
+    weights = read(tmp_path)[1]["2_Dense/model.safetensors"]
+    assert weights.bias is None
+    assert torch.equal(weights.weight, half.float())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("activation_function", "torch.nn.modules.activation.SiLU"),
+        ("activation_function", "my_package.Tanh"),
+        ("use_residual", True),
+        ("module_input_name", "token_embeddings"),
+        ("module_output_name", "other"),
+    ],
+)
+def test_a_dense_step_that_does_more_is_refused_by_name(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    write_sentence_model(tmp_path, DENSE)
+    write_dense(tmp_path / "2_Dense", 12, 5, **{key: value})
+    with pytest.raises(UnsupportedModelError, match=rf"2_Dense/config\.json has {key}"):
+        read(tmp_path)
+
+
+def test_a_normalisation_of_tokens_is_refused(tmp_path: Path) -> None:
+    write_sentence_model(tmp_path, NORMALIZE)
+    write_json(tmp_path / "3_Normalize/config.json", {"module_input_name": "token_embeddings"})
+    with pytest.raises(UnsupportedModelError, match="module_input_name='token_embeddings'"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pooling_width", "inputs", "outputs", "complaint"),
+    [
+        (13, 12, 5, "word_embedding_dimension=13, expected 12"),
+        (12, 24, 5, "in_features=24, expected 12"),
+    ],
+)
+def test_widths_that_do_not_meet_are_refused(
+    tmp_path: Path, pooling_width: int, inputs: int, outputs: int, complaint: str
+) -> None:
+    pooling = {"word_embedding_dimension": pooling_width, "pooling_mode": "mean"}
+    write_sentence_model(tmp_path, DENSE, pooling=pooling)
+    write_dense(tmp_path / "2_Dense", inputs, outputs)
+    with pytest.raises(CheckpointError, match=complaint):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"linear.weight": torch.zeros(5, 11), "linear.bias": torch.zeros(5)},
+        {"linear.weight": torch.zeros(5, 12), "linear.bias": torch.zeros(4)},
+        {"linear.weight": torch.zeros(5, 12)},
+        {"weight": torch.zeros(5, 12), "bias": torch.zeros(5)},
+        {"linear.weight": torch.zeros(6, 12), "linear.bias": torch.zeros(6)},
+    ],
+)
+def test_dense_weights_that_do_not_fit_are_refused(
+    tmp_path: Path, tensors: dict[str, torch.Tensor]
+) -> None:
+    write_sentence_model(tmp_path, DENSE)
+    write_dense(tmp_path / "2_Dense", 12, 5)
+    save_file(tensors, tmp_path / "2_Dense/model.safetensors")
+    with pytest.raises(CheckpointError, match="2_Dense.* expected"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "modules", [(NORMALIZE, ("1_Pooling", "sentence_transformers.models.Pooling"))]
+)
+def test_two_poolings_are_refused(tmp_path: Path, modules: tuple[tuple[str, str], ...]) -> None:
+    write_sentence_model(tmp_path, *modules)
+    with pytest.raises(UnsupportedModelError, match="expected one Pooling"):
+        read(tmp_path)
+
+
+def test_a_missing_pooling_config_is_named(tmp_path: Path) -> None:
+    write_sentence_model(tmp_path)
+    (tmp_path / "1_Pooling/config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"1_Pooling/config\.json not found"):
+        read(tmp_path)
