@@ -122,11 +122,7 @@ def config_from_hf(
     _check_types(hf_config, source)
     try:
         return EncoderConfig(
-            **{ours: hf_config[theirs] for theirs, ours in SIZES.items()},
-            **{
-                ours: float(hf_config.get(theirs, default))
-                for theirs, (ours, default) in NUMBERS.items()
-            },
+            **_plain_fields(hf_config),
             activation=ACTIVATIONS[hf_config["hidden_act"]],
             padding_id=_padding_id(hf_config),
             pooler=pooler,
@@ -249,7 +245,7 @@ def _refused(hf_config: Mapping[str, Any]) -> list[str]:
         for key, (plain, reason) in PLAIN.items()
         if hf_config.get(key) not in (None, plain)
     ]
-    if hf_config["hidden_act"] not in ACTIVATIONS:
+    if hf_config["hidden_act"] not in tuple(ACTIVATIONS):
         known = ", ".join(ACTIVATIONS)
         refused.append(f"hidden_act={hf_config['hidden_act']!r}, expected one of {known}")
     if hf_config.get("embedding_size") not in (None, hf_config["hidden_size"]):
@@ -269,14 +265,23 @@ def _check_types(hf_config: Mapping[str, Any], source: str) -> None:
         if not isinstance(hf_config[key], int) or isinstance(hf_config[key], bool)
     ]
     wrong += [
-        f"{key}={hf_config[key]!r} (expected a number)"
+        f"{key}={hf_config[key]!r} (expected a number from 0 to 1)"
         for key in NUMBERS
-        if not isinstance(hf_config.get(key, 0), int | float)
+        if not isinstance(hf_config.get(key, 0), int | float) or not 0 <= hf_config.get(key, 0) <= 1
     ]
     if not isinstance(hf_config.get("pad_token_id"), int | None):
         wrong.append(f"pad_token_id={hf_config['pad_token_id']!r} (expected a whole number)")
     if wrong:
         raise CheckpointError(f"{source} has {', '.join(wrong)}; correct it")
+
+
+def _plain_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes and numbers under our names."""
+    sizes = {ours: hf_config[theirs] for theirs, ours in SIZES.items()}
+    numbers = {
+        ours: float(hf_config.get(theirs, default)) for theirs, (ours, default) in NUMBERS.items()
+    }
+    return sizes | numbers
 
 
 def _padding_id(hf_config: Mapping[str, Any]) -> int:

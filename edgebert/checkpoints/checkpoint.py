@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +13,12 @@ from edgebert.checkpoints.families import Family, find_family
 from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.hub import download, is_hub_id
 from edgebert.checkpoints.sentence_transformers import Pipeline, read_pipeline
-from edgebert.checkpoints.steps import DenseWeights, read_embedding
+from edgebert.checkpoints.steps import read_embedding
 from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
+from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 from edgebert_runtime.manifest import EmbeddingInfo
 
@@ -56,7 +58,7 @@ class Checkpoint:
     notes: tuple[str, ...]
 
 
-def read_checkpoint(source: str | Path, *, max_length: int | None = None) -> Checkpoint:
+def read_checkpoint(source: str | PathLike[str], *, max_length: int | None = None) -> Checkpoint:
     """Read a model that transformers or sentence-transformers saved.
 
     Args:
@@ -98,7 +100,7 @@ def read_checkpoint(source: str | Path, *, max_length: int | None = None) -> Che
     )
 
 
-def _locate(source: str | Path) -> tuple[Kind, str, Path]:
+def _locate(source: str | PathLike[str]) -> tuple[Kind, str, Path]:
     folder = Path(source).expanduser()
     if folder.is_dir():
         return "folder", folder.resolve().name, folder

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from torch import Tensor
 
 from edgebert.checkpoints import bert
+from edgebert.checkpoints.files import setting
 from edgebert.model.config import EncoderConfig
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 
@@ -44,9 +45,9 @@ def find_family(hf_config: Mapping[str, Any], path: Path) -> Family:
         UnsupportedModelError: it names one that edgebert does not read.
     """
     known = ", ".join(sorted(FAMILIES))
-    if "model_type" not in hf_config:
+    model_type = setting(path, hf_config, "model_type", str)
+    if model_type is None:
         raise CheckpointError(f"{path} lacks model_type; add it, one of: {known}")
-    model_type = hf_config["model_type"]
     if model_type not in FAMILIES:
         raise UnsupportedModelError(
             f"{path} has model_type {model_type!r}, edgebert reads: {known}. Any torch module can "

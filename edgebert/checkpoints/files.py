@@ -1,12 +1,14 @@
 """Small JSON files and the paths they name, read with suspicion."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from edgebert_runtime.errors import CheckpointError
 
 Parsed = TypeVar("Parsed", dict[str, Any], list[Any])
+Value = TypeVar("Value")
 
 
 def read_json(path: Path, kind: type[Parsed]) -> Parsed:
@@ -36,6 +38,20 @@ def read_json_if_present(path: Path) -> dict[str, Any]:
         CheckpointError: the file is there but is not a JSON object.
     """
     return read_json(path, dict) if path.exists() else {}
+
+
+def setting(path: Path, fields: Mapping[str, Any], key: str, kind: type[Value]) -> Value | None:
+    """The value of `key` in the file `path`; None where it is absent or null.
+
+    Raises:
+        CheckpointError: the value is of another type than `kind`.
+    """
+    value = fields.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise CheckpointError(f"{path} has {key}={value!r}, expected {kind.__name__}; correct it")
+    return value
 
 
 def folder_inside(root: Path, relative: str, *, named_by: Path) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert.checkpoints.files import folder_inside, read_json, read_json_if_present
+from edgebert.checkpoints.files import folder_inside, read_json, read_json_if_present, setting
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 
 MODULES: Final = "modules.json"
@@ -183,22 +183,24 @@ def _settings(transformer: Path) -> tuple[int | None, bool]:
     if path is None:
         return None, False
     settings = read_json(path, dict)
-    refused = _refused(settings)
+    refused = _refused(path, settings)
     if refused:
         raise UnsupportedModelError(
             f"{path} has {', '.join(refused)}, which changes the vectors in a way edgebert does "
             "not compute; save the model as a plain embedding model without it"
         )
-    limit = settings.get("max_seq_length")
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise CheckpointError(f"{path} has max_seq_length={limit!r}, expected tokens or null")
-    return limit, bool(settings.get("do_lower_case", False))
+    lowercase = setting(path, settings, "do_lower_case", bool)
+    return setting(path, settings, "max_seq_length", int), lowercase is True
 
 
-def _refused(settings: Mapping[str, Any]) -> list[str]:
+def _refused(path: Path, settings: Mapping[str, Any]) -> list[str]:
     odd = [key for key, plain in PLAIN.items() if settings.get(key) not in (None, plain)]
-    odd += [key for key in LOADING if set(settings.get(key) or ()) - HARMLESS_LOADING]
-    modalities = settings.get("modality_config") or {"text": TEXT_MODALITY}
+    odd += [
+        key
+        for key in LOADING
+        if (setting(path, settings, key, dict) or {}).keys() - HARMLESS_LOADING
+    ]
+    modalities = setting(path, settings, "modality_config", dict) or {"text": TEXT_MODALITY}
     if modalities.get("text") != TEXT_MODALITY:
         odd.append("modality_config")
     return [f"{key}={settings[key]!r}" for key in odd]
@@ -211,14 +213,20 @@ def _prompts(path: Path) -> tuple[dict[str, str], str | None]:
         raise UnsupportedModelError(
             f"{path} has model_type {kind!r}, edgebert reads SentenceTransformer models"
         )
-    prompts = {name: text or "" for name, text in (fields.get("prompts") or {}).items()}
-    odd = [f"{name}={text!r}" for name, text in prompts.items() if not isinstance(text, str)]
-    if odd:
-        raise CheckpointError(f"{path} has the prompts {', '.join(odd)}, expected strings")
-    default = fields.get("default_prompt_name")
+    prompts = _texts(path, setting(path, fields, "prompts", dict) or {})
+    default = setting(path, fields, "default_prompt_name", str)
     if default is not None and default not in prompts:
         raise CheckpointError(
             f"{path} has default_prompt_name {default!r}, its prompts are: "
             f"{', '.join(prompts) or 'none'}"
         )
     return prompts, default
+
+
+def _texts(path: Path, stored: Mapping[str, Any]) -> dict[str, str]:
+    """Prompts by name; an unset one is empty."""
+    prompts = {name: "" if text is None else text for name, text in stored.items()}
+    odd = [f"{name}={text!r}" for name, text in prompts.items() if not isinstance(text, str)]
+    if odd:
+        raise CheckpointError(f"{path} has the prompts {', '.join(odd)}, expected strings")
+    return prompts

@@ -15,6 +15,7 @@ from torch import Tensor
 from edgebert.checkpoints.files import read_json, read_json_if_present
 from edgebert.checkpoints.sentence_transformers import MODULES, Module, Pipeline
 from edgebert.checkpoints.weights import read_weights
+from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 from edgebert_runtime.manifest import EmbeddingInfo, Step
 
@@ -43,14 +44,6 @@ DEFAULT_ACTIVATION: Final = "torch.nn.modules.activation.Tanh"
 WEIGHT: Final = "linear.weight"
 BIAS: Final = "linear.bias"
 VECTOR: Final = "sentence_embedding"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenseWeights:
-    """The linear map of one dense step, float32: `weight` (outputs, inputs), `bias` (outputs,)."""
-
-    weight: Tensor
-    bias: Tensor | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,8 +118,8 @@ def _modes(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
         named = [mode for switch, mode in SWITCHES.items() if switch in on] or ["mean"]
         unknown = sorted(set(on) - SWITCHES.keys())
     else:
-        named = [named] if isinstance(named, str) else list(named)
-        unknown = [repr(mode) for mode in named if mode not in MODES]
+        named = named if isinstance(named, list) else [named]
+        unknown = [repr(mode) for mode in named if mode not in tuple(MODES)]
     if unknown or not named:
         raise UnsupportedModelError(
             f"{path} has pooling mode {', '.join(unknown) or 'none'}; known: {', '.join(MODES)}"

@@ -12,9 +12,14 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from edgebert.checkpoints.files import read_json, read_json_if_present
+from edgebert.checkpoints.files import read_json, read_json_if_present, setting
 from edgebert.checkpoints.limits import choose_limit
-from edgebert.checkpoints.wordpiece import CONVERT, DEFAULTS, NORMALIZER_KEYS, build_wordpiece
+from edgebert.checkpoints.wordpiece import (
+    CONVERT,
+    build_wordpiece,
+    normalizer_fields,
+    token_text,
+)
 from edgebert_runtime.errors import TokenizerError
 
 ROLES: Final = (
@@ -116,13 +121,14 @@ def read_tokenizer(folder: Path, demands: Demands) -> tuple[TokenizerFiles, tupl
     settings = _read_settings(folder, demands.default_class)
     named = _named_tokens(folder, settings)
     fields, padding = _read_fields(folder, settings, named)
-    fields, notes = _follow_settings(fields, settings)
+    fields, notes = _follow_settings(folder, fields, settings)
     if demands.lowercase and not _lowers(fields.get("normalizer")):
         fields = _lowered(fields)
         settings["tokenizer_class"] = PLAIN_CLASS
     tokenizer = _parse(folder, fields)
     vocabulary = _check_fit(folder, tokenizer, demands.vocabulary)
     pad_token = named.get("pad_token") or padding.get("pad_token") or "[PAD]"
+    pad_type_id = setting(folder / "tokenizer_config.json", settings, "pad_token_type_id", int)
     max_length, limit_notes = choose_limit(
         asked=demands.asked,
         settings=demands.settings,
@@ -135,7 +141,7 @@ def read_tokenizer(folder: Path, demands: Demands) -> tuple[TokenizerFiles, tupl
         tokenizer_config=_config(settings, max_length, pad_token),
         pad_token=pad_token,
         pad_id=_pad_id(folder, tokenizer, pad_token),
-        pad_type_id=int(settings.get("pad_token_type_id", padding.get("pad_type_id", 0))),
+        pad_type_id=padding.get("pad_type_id", 0) if pad_type_id is None else pad_type_id,
         special_tokens=_known({**named, "pad_token": pad_token}, tokenizer),
         max_length=max_length,
         vocabulary=vocabulary,
@@ -151,19 +157,15 @@ def _read_settings(folder: Path, default_class: str) -> dict[str, Any]:
             f"{path} has truncation_side {settings['truncation_side']!r}, edgebert cuts long texts "
             "at their end; set it to 'right' if that suits the model"
         )
-    name = settings.get("tokenizer_class") or default_class
+    name = setting(path, settings, "tokenizer_class", str) or default_class
     return settings | {"tokenizer_class": CLASS_NAMES.get(name, name)}
 
 
 def _named_tokens(folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:
     """Role to token, as `special_tokens_map.json` and then `tokenizer_config.json` name them."""
     stored = read_json_if_present(folder / "special_tokens_map.json") | dict(settings)
-    tokens = {role: _content(stored[role]) for role in ROLES if stored.get(role) is not None}
+    tokens = {role: token_text(stored[role]) for role in ROLES if stored.get(role) is not None}
     return {role: token for role, token in tokens.items() if token}
-
-
-def _content(token: object) -> str:
-    return str(token.get("content", "")) if isinstance(token, dict) else str(token)
 
 
 def _read_fields(
@@ -173,6 +175,7 @@ def _read_fields(
     path = folder / "tokenizer.json"
     if path.exists():
         fields = read_json(path, dict)
+        _parse(folder, fields)  # after this its parts have the types they should
     elif (folder / "vocab.txt").exists():
         fields = json.loads(build_wordpiece(folder, settings, named).to_str())
     else:
@@ -190,15 +193,17 @@ def _nothing_readable(folder: Path) -> str:
 
 
 def _follow_settings(
-    fields: dict[str, Any], settings: Mapping[str, Any]
+    folder: Path, fields: dict[str, Any], settings: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Let `tokenizer_config.json` overrule the normalizer, as transformers' BERT class does."""
-    stored = fields.get("normalizer") or {}
-    if stored.get("type") != "BertNormalizer" or settings["tokenizer_class"] not in BERT_CLASSES:
+    stored = fields.get("normalizer")
+    if (
+        not isinstance(stored, dict)
+        or stored.get("type") != "BertNormalizer"
+        or settings["tokenizer_class"] not in BERT_CLASSES
+    ):
         return fields, ()
-    wanted = {
-        theirs: settings.get(ours, DEFAULTS[ours]) for ours, theirs in NORMALIZER_KEYS.items()
-    }
+    wanted = normalizer_fields(folder, settings)
     changed = [f"{key}={value}" for key, value in wanted.items() if stored.get(key) != value]
     if not changed:
         return fields, ()
@@ -208,8 +213,8 @@ def _follow_settings(
     return fields | {"normalizer": stored | wanted}, (note,)
 
 
-def _lowers(normalizer: Mapping[str, Any] | None) -> bool:
-    if normalizer is None:
+def _lowers(normalizer: object) -> bool:
+    if not isinstance(normalizer, dict):
         return False
     if normalizer.get("type") == "Sequence":
         return any(_lowers(part) for part in normalizer["normalizers"])

@@ -40,9 +40,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     """
     _refuse_absent(path)
     try:
-        return load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
+    return tensors
 
 
 def read_pickle(path: Path) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 
-from edgebert.checkpoints.files import read_json_if_present
+from edgebert.checkpoints.files import read_json_if_present, setting
 from edgebert_runtime.errors import TokenizerError
 
 SPECIAL_TOKENS: Final = {
@@ -21,7 +21,7 @@ SPECIAL_TOKENS: Final = {
     "mask_token": "[MASK]",
 }
 
-DEFAULTS: Final[Mapping[str, Any]] = {
+DEFAULTS: Final[Mapping[str, bool | None]] = {
     "do_lower_case": True,
     "strip_accents": None,
     "tokenize_chinese_chars": True,
@@ -55,7 +55,7 @@ def build_wordpiece(
             for what only the Python tokenizer does.
     """
     _refuse_extras(folder, settings)
-    roles = SPECIAL_TOKENS | special_tokens
+    roles = {**SPECIAL_TOKENS, **special_tokens}
     vocabulary = _read_vocabulary(folder / "vocab.txt")
     needed = [roles[role] for role in SPECIAL_TOKENS if role != "mask_token"]
     missing = [token for token in needed if token not in vocabulary]
@@ -65,15 +65,32 @@ def build_wordpiece(
             "tokens in tokenizer_config.json"
         )
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=roles["unk_token"]))
-    tokenizer.normalizer = normalizers.BertNormalizer(
-        **{theirs: settings.get(ours, DEFAULTS[ours]) for ours, theirs in NORMALIZER_KEYS.items()}
-    )
+    tokenizer.normalizer = normalizers.BertNormalizer(**normalizer_fields(folder, settings))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
     tokenizer.post_processor = _template(roles["cls_token"], roles["sep_token"], vocabulary)
     known = [roles[role] for role in SPECIAL_TOKENS if roles[role] in vocabulary]
     tokenizer.add_special_tokens(known)
     return tokenizer
+
+
+def normalizer_fields(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The normalizer's fields as `tokenizer_config.json` sets them, under `tokenizer.json`'s names.
+
+    Raises:
+        CheckpointError: one of them is neither true nor false nor null, which means the default.
+    """
+    path = folder / "tokenizer_config.json"
+    stored = {ours: setting(path, settings, ours, bool) for ours in NORMALIZER_KEYS}
+    return {
+        theirs: DEFAULTS[ours] if stored[ours] is None else stored[ours]
+        for ours, theirs in NORMALIZER_KEYS.items()
+    }
+
+
+def token_text(token: object) -> str:
+    """The text of a token, which is stored bare or as an object with `content`."""
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token)
 
 
 def _template(cls: str, sep: str, vocabulary: Mapping[str, int]) -> processors.TemplateProcessing:
@@ -101,9 +118,10 @@ def _refuse_extras(folder: Path, settings: Mapping[str, Any]) -> None:
         for key in ("never_split", "additional_special_tokens", "extra_special_tokens")
         if settings.get(key)
     ]
+    decoder = setting(folder / "tokenizer_config.json", settings, "added_tokens_decoder", dict)
     added = {
         *read_json_if_present(folder / "added_tokens.json"),
-        *(entry["content"] for entry in (settings.get("added_tokens_decoder") or {}).values()),
+        *(token_text(token) for token in (decoder or {}).values()),
     }
     odd += sorted(added - set(SPECIAL_TOKENS.values()))
     if odd:

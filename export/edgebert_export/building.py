@@ -52,7 +52,7 @@ def build(
     common.RemoveUnusedOpsetsPass()(model)
     common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces of the exporting machine
     fusions = count_fusions(model)
-    refusals = [reason for rule in rules for reason in rule.refusals]
+    refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
     require_fusions(fusions, target.required(promised), target.name, refusals)
     opset, model.ir_version = _limits(canonical, min_onnxruntime)
     model.opset_imports[""] = opset

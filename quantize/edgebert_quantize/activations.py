@@ -70,10 +70,7 @@ def _take_over(graph: ir.Graph, linear: Linear, node: ir.Node) -> None:
     new.name, new.type, new.shape = old.name, old.type, old.shape
     last = linear.add or linear.matmul
     graph.insert_after(last, node)
-    ir.convenience.replace_all_uses_with(old, new)
-    for index, output in enumerate(graph.outputs):
-        if output is old:
-            graph.outputs[index] = new
+    ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
     graph.remove([done for done in (linear.add, linear.matmul) if done is not None], safe=True)
 
 

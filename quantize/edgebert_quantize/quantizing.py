@@ -62,7 +62,7 @@ def quantize_bundle(
         quality.require()
         progress("adding the variant to the bundle")
         extended = _extended(opened.manifest, chosen, source, graph, quality)
-        add_to_bundle(opened.folder, {chosen.file: graph}, extended)
+        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, extended)
     return Bundle.open(opened.folder)
 
 
@@ -91,12 +91,13 @@ def _write_quantized(
 ) -> None:
     path = bundle.path_of(source.file)
     model = ir.load(path)
+    names = [str(value.name) for value in linears_by_input(model.graph)]
+    if not names:
+        raise ExportError(f"{path} has no linear layer to quantize; is it quantized already?")
     if recipe.smoothing is not None:
-        names = [str(value.name) for value in linears_by_input(model.graph)]
         maxima = channel_maxima(path, names, batches_of_one(bundle, calibration_texts()))
         smooth(model, maxima, recipe.smoothing)
-    if quantize_linears(model) == 0:
-        raise ExportError(f"{path} has no linear layer to quantize; is it quantized already?")
+    quantize_linears(model)
     ir.external_data.load_to_model(model)
     ir.save(model, destination)
 

@@ -53,7 +53,7 @@ class Measurement:
 
 
 def measure(bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SHAPES) -> Measurement:
-    """Measure one variant in processes of its own.
+    """Measure one variant in processes of its own, sequences cut to what the model takes.
 
     Raises:
         EdgebertError: a measuring process failed; its last line is in the text.
@@ -61,7 +61,9 @@ def measure(bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SH
     name = bundle.select(variant)
     folder = str(bundle.folder)
     starts = [_seconds([sys.executable, "-c", COLD_START, folder, name]) for _ in range(COLD_STARTS)]
-    shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in shapes)
+    longest = bundle.manifest.tokenizer.max_positions
+    fitting = dict.fromkeys((batch, min(sequence, longest)) for batch, sequence in shapes)
+    shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in fitting)
     found: dict[str, Any] = json.loads(
         _run([sys.executable, "-m", "edgebert_runtime.bench", folder, name, shape_list])
     )

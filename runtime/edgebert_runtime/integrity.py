@@ -17,7 +17,7 @@ from edgebert_runtime.paths import resolve_inside
 Mode = Literal["always", "once", "never"]
 
 ALWAYS_UP_TO_BYTES: Final = 256 * 2**20
-"""Hashed at every load up to this size by default: about 0.2 s beside opening the graph."""
+"""Hashed at every load up to this size by default: about 0.2 s with SHA instructions."""
 REMEMBERED_NAME: Final = "verified.json"
 MAX_REMEMBERED: Final = 4096
 """Files remembered per user, the latest, so that the memory does not grow for ever."""

@@ -1,12 +1,21 @@
 """Reading a whole checkpoint folder."""
 
+import contextlib
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from edgebert.checkpoints import read_checkpoint
-from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError
+from edgebert_runtime.errors import (
+    CheckpointError,
+    ConfigError,
+    EdgebertError,
+    UnsupportedModelError,
+)
 from tests.checkpoints.samples import (
     TINY,
     write_checkpoint,
@@ -124,3 +133,50 @@ def test_weights_of_another_config_are_refused_with_the_folder(tmp_path: Path) -
     write_checkpoint(tmp_path, num_hidden_layers=3)
     with pytest.raises(CheckpointError, match=rf"{tmp_path.name} does not fit .*layer\.2.*missing"):
         read_checkpoint(tmp_path)
+
+
+def settings_files(folder: Path) -> list[Path]:
+    """Write a model with every JSON file a checkpoint may have; those files."""
+    write_sentence_model(
+        folder,
+        ("2_Dense", "sentence_transformers.models.Dense"),
+        ("3_Normalize", "sentence_transformers.models.Normalize"),
+        pooling={"word_embedding_dimension": 12, "pooling_mode": "mean"},
+        settings={"max_seq_length": 9, "do_lower_case": True, "modality_config": {}},
+        prompts={"prompts": {"query": "query: "}, "default_prompt_name": "query"},
+    )
+    write_dense(folder / "2_Dense", 12, 5)
+    write_json(folder / "3_Normalize/config.json", {"module_input_name": "sentence_embedding"})
+    write_json(folder / "special_tokens_map.json", {"cls_token": {"content": "[CLS]"}})
+    config = {
+        "added_tokens_decoder": {"0": {"content": "[PAD]"}},
+        "do_lower_case": True,
+        "model_max_length": 12,
+        "pad_token_type_id": 0,
+        "tokenizer_class": "BertTokenizer",
+    }
+    write_json(folder / "tokenizer_config.json", config)
+    return sorted(folder.rglob("*.json"))
+
+
+def spoilt(value: Any, junk: object) -> Iterator[Any]:
+    """Every copy of `value` with one of its parts, or all of it, replaced by `junk`."""
+    yield junk
+    places: Iterable[tuple[Any, Any]] = enumerate(value) if isinstance(value, list) else ()
+    for place, part in value.items() if isinstance(value, dict) else places:
+        for replacement in spoilt(part, junk):
+            copy = value.copy()
+            copy[place] = replacement
+            yield copy
+
+
+@pytest.mark.parametrize("junk", [None, -3, 1e30, "junk", [[]], {"a": {}}, True], ids=repr)
+def test_junk_in_any_setting_is_read_or_refused_on_purpose(tmp_path: Path, junk: object) -> None:
+    for path in settings_files(tmp_path):
+        whole = path.read_text(encoding="utf-8")
+        for value in spoilt(json.loads(whole), junk):
+            write_json(path, value)
+            with contextlib.suppress(EdgebertError):
+                read_checkpoint(tmp_path)
+        path.write_text(whole, encoding="utf-8")
+    assert read_checkpoint(tmp_path).embedding.dimensions == 5

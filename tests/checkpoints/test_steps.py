@@ -61,7 +61,7 @@ def test_every_pooling_mode_is_read_in_both_spellings(
 )
 def test_an_unknown_pooling_mode_is_refused(tmp_path: Path, pooling: dict[str, Any]) -> None:
     write_sentence_model(tmp_path, pooling=pooling)
-    with pytest.raises(UnsupportedModelError, match="pooling mode.*known: cls, max, mean"):
+    with pytest.raises(UnsupportedModelError, match=r"pooling mode.*known: cls, max, mean"):
         read(tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_dense_weights_that_do_not_fit_are_refused(
     write_sentence_model(tmp_path, DENSE)
     write_dense(tmp_path / "2_Dense", 12, 5)
     save_file(tensors, tmp_path / "2_Dense/model.safetensors")
-    with pytest.raises(CheckpointError, match="2_Dense.* expected"):
+    with pytest.raises(CheckpointError, match=r"2_Dense.* expected"):
         read(tmp_path)
 
 

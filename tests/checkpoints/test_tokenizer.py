@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -92,7 +93,9 @@ def test_a_vocabulary_alone_gives_what_transformers_gives(
     pure = BertTokenizerLegacy(tmp_path / "vocab.txt", **settings)
     for text in TRICKY:
         assert ids(files, text) == fast(text)["input_ids"], text
-        assert ids(files, text) == pure(text)["input_ids"], text
+        # The Python tokenizer composes accents first, the Rust one of transformers does not.
+        composed = unicodedata.normalize("NFC", text)
+        assert ids(files, composed) == pure(text)["input_ids"], text
 
 
 def test_a_vocabulary_alone_takes_berts_defaults(tmp_path: Path) -> None:

@@ -363,6 +363,8 @@ def test_random_bytes_are_refused_or_hold_nothing(tmp_path: Path) -> None:
         (b"\x08" + b"\xff" * 11, "does not end"),
         (b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "does not end"),
         (b"\x09\x00", "does not end"),
+        # A tensor that ends behind its graph, though not behind the file.
+        (b"\x3a\x02\x2a\x06" + b"\x08\x01" * 4, "does not end"),
         (b"\x0b\x0c", "wire type 3"),
         (b"\x0f", "wire type 7"),
         (b"\x02\x00", "field number 0"),
@@ -387,19 +389,23 @@ def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
         external_locations(tmp_path / name)
 
 
-def nested(subgraphs: int) -> ModelProto:
-    """A tensor 2 + 3 · `subgraphs` messages deep."""
-    graph = GraphProto(initializer=[external_tensor("data")])
+def nested(attribute: NodeProto, subgraphs: int) -> ModelProto:
+    """A node with this attribute, whose own depth is 3 + 3 · `subgraphs` messages."""
+    graph = GraphProto(node=[attribute])
     for _ in range(subgraphs):
         graph = GraphProto(node=[node_with(g=graph)])
     return ModelProto(graph=graph)
 
 
-def test_subgraphs_nest_as_deep_as_allowed_and_no_deeper(tmp_path: Path) -> None:
-    deepest = (MAX_DEPTH - 2) // 3
-    assert external_locations(saved(tmp_path, nested(deepest))) == {"data"}
+def test_messages_nest_as_deep_as_allowed_and_no_deeper(tmp_path: Path) -> None:
+    subgraphs, remainder = divmod(MAX_DEPTH - 4, 3)
+    assert remainder == 0, "the first tensor below lies exactly at the limit"
+    tensor = external_tensor("data")
+    at_the_limit = nested(node_with(t=tensor), subgraphs)
+    one_deeper = nested(node_with(sparse_tensor={"values": tensor}), subgraphs)
+    assert external_locations(saved(tmp_path, at_the_limit)) == {"data"}
     with pytest.raises(BundleError, match=f"deeper than {MAX_DEPTH}"):
-        external_locations(saved(tmp_path, nested(deepest + 1)))
+        external_locations(saved(tmp_path, one_deeper))
 
 
 # Attacks, one bundle each

@@ -22,9 +22,9 @@ from edgebert_runtime.integrity import (
 from edgebert_runtime.manifest import FileInfo
 
 CONTENTS = {
-    "onnx/model.onnx": b"graph" * 100_000,
-    "onnx/model.onnx_data": bytes(range(256)) * 2_000,
     "tokenizer.json": b"{}",
+    "onnx/model.onnx_data": bytes(range(256)) * 2_000,
+    "onnx/model.onnx": b"graph" * 100_000,
     "empty": b"",
 }
 NAMES = sorted(CONTENTS)
@@ -158,17 +158,25 @@ def test_a_file_that_may_not_be_read_is_refused_with_the_reason(bundle: Path) ->
         verify(bundle)
 
 
-def test_a_file_that_goes_away_while_hashing_is_refused(tmp_path: Path) -> None:
-    names = ("first", "second")
-    for name in names:
-        (tmp_path / name).touch()
-        os.truncate(tmp_path / name, 2**27)
+def link_out(path: Path) -> None:
+    path.rename(path.parent.with_name("outside"))
+    path.symlink_to("../outside")
+
+
+@pytest.mark.parametrize(
+    ("change", "error"), [(Path.unlink, BundleIntegrityError), (link_out, UnsafePathError)]
+)
+def test_a_file_that_changes_its_place_while_hashing_is_refused(
+    bundle: Path, change: Callable[[Path], None], error: type[Exception]
+) -> None:
+    (bundle / "earlier").touch()
+    os.truncate(bundle / "earlier", 2**27)
     digest = hashlib.sha256(bytes(2**27)).hexdigest()
-    files = {name: FileInfo(size_bytes=2**27, sha256=digest) for name in names}
-    check = IntegrityCheck(tmp_path, files, mode="always")
+    files = {**FILES, "earlier": FileInfo(size_bytes=2**27, sha256=digest)}
+    check = IntegrityCheck(bundle, files, mode="always")
     check.start()
-    (tmp_path / "second").unlink()
-    with pytest.raises(BundleIntegrityError, match="second is missing"):
+    change(bundle / "tokenizer.json")
+    with pytest.raises(error, match=r"tokenizer\.json"):
         check.wait()
 
 

@@ -85,15 +85,11 @@ class FuseAttention(Fusion):
     ) -> ir.Value:
         traced = mixed.producer()
         kept = dict(traced.attributes) if traced is not None else {}
-        fused: ir.Value = op.Attention(
-            query,
-            key,
-            value,
-            mask,
-            q_num_heads=int(constant(query_shape)[2]),
-            kv_num_heads=int(constant(key_shape)[2]),
-            **{name: attribute for name, attribute in kept.items() if name in ("scale", "is_causal")},
-        )
+        heads = {
+            "q_num_heads": int(constant(query_shape)[2]),
+            "kv_num_heads": int(constant(key_shape)[2]),
+        }
+        fused: ir.Value = op.Attention(query, key, value, mask, **{**kept, **heads})
         return fused
 
 

@@ -1,17 +1,16 @@
 """What a rewrite rule is, and how a list of them is applied and counted."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import onnx_ir as ir
-from onnxscript.rewriter import MatchResult, RewriteRuleClassBase
-from onnxscript.rewriter.pattern import RewriteRuleSet
+from onnxscript.rewriter import MatchResult
+from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 
 
-class Fusion(RewriteRuleClassBase):
-    """A rule of onnxscript's rewriter (https://microsoft.github.io/onnxscript/tutorial/rewriter/).
-
-    `pattern` draws the subgraph, `check` explains every refusal, `rewrite` draws what replaces it.
+class Fusion(ABC):
+    """A rule for onnxscript's rewriter (https://microsoft.github.io/onnxscript/tutorial/rewriter/).
 
     Attributes:
         title: the rule's name in counts.
@@ -21,19 +20,34 @@ class Fusion(RewriteRuleClassBase):
     title: ClassVar[str]
 
     def __init__(self) -> None:
-        super().__init__(self.title)
         self.refusals: list[str] = []
 
-    def refuse(self, reason: str, at: ir.Value | ir.Node | None = None) -> MatchResult:
+    @abstractmethod
+    def pattern(self, op: Any, *values: Any) -> ir.Value:
+        """Draw the subgraph; the parameters' names are those of its inputs."""
+
+    @abstractmethod
+    def check(self, context: Any, **values: Any) -> MatchResult:
+        """Accept a match, or refuse it with a reason."""
+
+    @abstractmethod
+    def rewrite(self, op: Any, **values: Any) -> ir.Value:
+        """Draw what replaces it."""
+
+    def refuse(self, reason: str, at: ir.Value) -> MatchResult:
         """Leave a subgraph alone and keep the reason."""
-        where = "" if at is None else f" at {at.name}"
-        self.refusals.append(f"{self.title}{where}: {reason}")
+        self.refusals.append(f"{self.title} at {at.name}: {reason}")
         return MatchResult().fail(reason, at)
 
 
 def apply(model: ir.Model, rules: Sequence[Fusion]) -> dict[str, int]:
     """Apply each rule in order, wherever it matches, in place; returns title → how often."""
-    return {rule.title: RewriteRuleSet([rule.rule()]).apply_to_model(model) for rule in rules}
+    return {
+        rule.title: RewriteRuleSet(
+            [RewriteRule(rule.pattern, rule.rewrite, rule.check, name=rule.title)]
+        ).apply_to_model(model)
+        for rule in rules
+    }
 
 
 def constant(value: ir.Value | None) -> Any:

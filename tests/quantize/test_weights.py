@@ -1,0 +1,38 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edgebert_quantize.weights import LARGEST, quantize_columns
+
+
+def test_per_column_int8_by_hand() -> None:
+    weight = np.array([[4.0, 0.0], [-1.0, 0.0], [3.0, 0.0]], dtype=np.float32)
+
+    quantized = quantize_columns(weight)
+
+    # Column 0: scale 4/127, so 4 -> 127, -1 -> -31.75 -> -32, 3 -> 95.25 -> 95.
+    # Column 1 is all zero: its scale must stay usable.
+    np.testing.assert_array_equal(quantized.values, [[127, 0], [-32, 0], [95, 0]])
+    np.testing.assert_allclose(quantized.scales, [4 / 127, 1], rtol=1e-6)
+    assert quantized.values.dtype == np.int8
+
+
+def test_a_large_column_does_not_coarsen_its_neighbour() -> None:
+    weight = np.array([[1000.0, 0.01], [1.0, 0.006]], dtype=np.float32)
+    quantized = quantize_columns(weight)
+    np.testing.assert_array_equal(quantized.values[:, 1], [127, 76])  # 76.2; a shared scale gives 0
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=8),
+        elements=st.floats(-100, 100, width=32, allow_subnormal=False),
+    )
+)
+def test_rounding_is_off_by_half_a_step_at_most(weight: np.ndarray) -> None:
+    quantized = quantize_columns(weight)
+    restored = quantized.values * quantized.scales
+    assert np.abs(quantized.values).max() <= LARGEST
+    assert (np.abs(restored - weight) <= 0.501 * quantized.scales).all()

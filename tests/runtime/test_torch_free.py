@@ -1,0 +1,54 @@
+import subprocess
+import sys
+
+from edgebert_runtime import Bundle
+
+FENCE = """
+import sys
+
+class Fence:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "onnx", "onnx_ir", "onnxscript"}:
+            raise ImportError(f"the runtime must not import {name}")
+
+sys.meta_path.insert(0, Fence())
+"""
+
+
+def run_fenced(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", FENCE + code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_bundle_answers_without_torch(tiny_bundle: Bundle) -> None:
+    code = """
+from edgebert_runtime import load
+print(load(sys.argv[1]).embed(["a cat"], normalize=True).shape)
+"""
+    done = run_fenced(code, str(tiny_bundle.folder))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "(1, 48)\n"
+    assert done.stderr == ""
+
+
+def test_the_fence_can_fail() -> None:
+    assert "must not import torch" in run_fenced("import torch").stderr
+
+
+def test_light_commands_of_the_workflow_load_no_torch(tiny_bundle: Bundle) -> None:
+    folder = str(tiny_bundle.folder)
+    for arguments in (["--help"], ["--version"], ["inspect", folder], ["run", folder, "a cat"]):
+        code = "from edgebert.cli import main; sys.argv[0] = 'edgebert'; main()"
+        done = run_fenced(code, *arguments)
+        assert done.returncode == 0, done.stderr
+
+
+def test_without_an_engine_the_install_line_is_shown(tiny_bundle: Bundle) -> None:
+    code = """
+sys.modules["onnxruntime"] = None
+from edgebert_runtime import load
+load(sys.argv[1])
+"""
+    done = run_fenced(code, str(tiny_bundle.folder))
+    assert "EngineMissingError" in done.stderr
+    assert "pip install 'edgebert-runtime[cpu]'" in done.stderr

@@ -1,0 +1,119 @@
+"""The two commands, as processes: exit codes, clean standard output, one wrong input each."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgebert_runtime import Bundle
+
+
+def run(module: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    code = f"import sys; from {module} import main; sys.argv[0] = 'edgebert'; sys.exit(main())"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, input=stdin)
+
+
+def edgebert(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return run("edgebert.cli", *map(str, arguments), stdin=stdin)
+
+
+def edgebert_run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return run("edgebert_runtime.cli", *map(str, arguments), stdin=stdin)
+
+
+def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    exported = edgebert("export", tiny_folder, out, "--max-length", 20)
+    assert exported.returncode == 0, exported.stderr
+    assert "verifying cpu against torch" in exported.stderr
+    assert "verifying" not in exported.stdout
+    assert edgebert("quantize", out).returncode == 0
+
+    verified = edgebert("verify", out, "--against", tiny_folder, "--json")
+    assert verified.returncode == 0, verified.stderr
+    assert json.loads(verified.stdout)["passed"] is True
+    assert set(json.loads(verified.stdout)["variants"]) == {"portable", "cpu", "int8"}
+
+    inspected = edgebert("inspect", out, "--json")
+    assert json.loads(inspected.stdout)["tokenizer"]["max_length"] == 20
+
+    answered = edgebert("run", out, "-", stdin="a cat\nthe dog\n")
+    lines = [json.loads(line) for line in answered.stdout.splitlines()]
+    assert [line["text"] for line in lines] == ["a cat", "the dog"]
+    assert answered.stderr == ""
+
+
+def test_verify_against_another_model_fails_with_1(
+    tiny_folder: Path, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    import safetensors.torch
+
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in tiny_folder.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    state = safetensors.torch.load_file(other / "model.safetensors")
+    safetensors.torch.save_file(
+        {name: tensor * 1.01 for name, tensor in state.items()}, other / "model.safetensors"
+    )
+    done = edgebert("verify", tiny_bundle.folder, "--against", other, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["passed"] is False
+    assert "parity cases fail" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "{nothing}", "{out}"], "neither a folder here nor a Hub id"),
+        (["export", "{source}", "{bundle}"], "exists"),
+        (["export", "{source}", "{out}", "--precision", "int3"], "precision must be one of"),
+        (["export", "{source}", "{out}", "--target", "npu"], "target must be one of"),
+        (["export", "{source}", "{out}", "--max-length", "5000"], "max_length must be"),
+        (["quantize", "{nothing}"], "is .* an edgebert bundle"),
+        (["verify", "{bundle}", "--against", "{nothing}"], "neither a folder here nor a Hub id"),
+        (["inspect", "{source}"], "edgebert.json not found"),
+        (["run", "{bundle}", "x", "--variant", "int1"], "has no variant 'int1'"),
+        (["run", "{bundle}", "x", "--provider", "cuda"], "needs CUDAExecutionProvider"),
+        (["bench", "{nothing}"], "edgebert.json not found"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_ends_with_2_and_one_line(
+    arguments: list[str], message: str, tiny_folder: Path, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    import re
+
+    places = {
+        "nothing": tmp_path / "no" / "such" / "place",
+        "out": tmp_path / "out",
+        "source": tiny_folder,
+        "bundle": tiny_bundle.folder,
+    }
+    done = edgebert(*(argument.format(**places) for argument in arguments))
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert re.search(message, done.stderr.replace("\n", " ")), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_devices_command(tiny_bundle: Bundle) -> None:
+    folder = tiny_bundle.folder
+    embedded = edgebert_run("embed", folder, "a cat", "--variant", "int8")
+    assert len(json.loads(embedded.stdout)["embedding"]) == 48
+    assert json.loads(edgebert_run("info", folder).stdout)["provider"] == "cpu"
+    wrong = edgebert_run("info", folder, "--variant", "x")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert edgebert_run("--version").stdout.startswith("edgebert-run 0.")
+
+
+def test_bench_measures_every_variant(tiny_bundle: Bundle) -> None:
+    done = edgebert("bench", tiny_bundle.folder, "--json")
+    assert done.returncode == 0, done.stderr
+    found = {item["variant"]: item for item in json.loads(done.stdout)}
+    assert set(found) == {"portable", "cpu", "int8"}
+    assert all(list(item["latency_ms"]) == ["1x32", "1x40"] for item in found.values())
