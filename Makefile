@@ -28,7 +28,7 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy $(PACKAGES) tests/typing_surface.py
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 architecture: $(INSTALLED)
 	$(BIN)/lint-imports

@@ -112,14 +112,11 @@ def verify(
     from edgebert import workflow
 
     report = workflow.verify(bundle, against, progress=_say)
-    found = {
-        "passed": report.passed,
-        "variants": {name: _result(result) for name, result in report.variants.items()},
-    }
+    variants = {name: _result(result) for name, result in report.variants.items()}
     if as_json:
-        _print_json(found)
+        _print_json({"passed": report.passed, "variants": variants})
     else:
-        _output.print(_verify_table(found["variants"]))
+        _output.print(_verify_table(variants))
     report.require()
 
 

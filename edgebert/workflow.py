@@ -42,7 +42,7 @@ class VerifyReport:
     def worst(self) -> dict[str, float]:
         """Variant → its worst number: largest difference for fp32, smallest cosine for the rest."""
         return {
-            name: float(getattr(result.worst, "worst", result.worst))
+            name: result.worst if isinstance(result.worst, float) else result.worst.worst
             for name, result in self.variants.items()
         }
 

@@ -65,7 +65,8 @@ def _check(weights: Path) -> None:
     found = hashlib.sha256(weights.read_bytes()).hexdigest()
     if found != WEIGHTS_SHA256:
         raise RuntimeError(
-            f"{weights} has sha256 {found}, expected {WEIGHTS_SHA256}; remove the folder and try again"
+            f"{weights} has sha256 {found}, expected {WEIGHTS_SHA256}; remove the folder and try "
+            "again"
         )
 
 

@@ -1,0 +1,1 @@
+"""The torch encoder: typed blocks, one frozen configuration, pooling."""

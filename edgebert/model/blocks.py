@@ -77,7 +77,8 @@ class SelfAttention(nn.Module):
 
     def _split(self, projected: Tensor) -> Tensor:
         """(batch, sequence, hidden) to (batch, heads, sequence, head dimension)."""
-        return projected.unflatten(-1, (self.heads, self.head_dimension)).transpose(1, 2)
+        batch, sequence, _ = projected.shape
+        return projected.view(batch, sequence, self.heads, self.head_dimension).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -109,8 +110,8 @@ class Layer(nn.Module):
     def forward(self, hidden: Tensor, keep: Tensor) -> Tensor:
         """Run one layer. Shapes as in `SelfAttention.forward`."""
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, keep)))
-        hidden = self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
-        return hidden
+        out: Tensor = self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
+        return out
 
 
 class Pooler(nn.Module):

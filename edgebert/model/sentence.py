@@ -84,14 +84,14 @@ class Pool(nn.Module):
 class Dense(nn.Module):
     """A linear map and an activation, as sentence-transformers' `Dense`."""
 
-    def __init__(self, weights: DenseWeights, activation: str) -> None:
+    def __init__(self, weights: DenseWeights, activation: str | None) -> None:
         super().__init__()
         outputs, inputs = weights.weight.shape
         self.linear = nn.Linear(inputs, outputs, bias=weights.bias is not None)
         self.linear.weight = nn.Parameter(weights.weight)
         if weights.bias is not None:
             self.linear.bias = nn.Parameter(weights.bias)
-        self.activation = ACTIVATIONS[activation]
+        self.activation = ACTIVATIONS[activation or "identity"]
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """Shapes: (batch, inputs) to (batch, outputs); the mask is not looked at."""
@@ -116,7 +116,7 @@ def _module(step: Step, dense: Mapping[str, DenseWeights]) -> nn.Module:
         return Normalize()
     if step.kind != "dense":
         raise ConfigError(f"embedding step {step.kind!r}; choose of pool, dense, normalize")
-    if step.file not in dense or step.activation not in ACTIVATIONS:
+    if step.file is None or step.file not in dense or step.activation not in ACTIVATIONS:
         raise ConfigError(f"{step} has no weights or an activation not in {', '.join(ACTIVATIONS)}")
     return Dense(dense[step.file], step.activation)
 

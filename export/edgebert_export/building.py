@@ -50,7 +50,9 @@ def build(
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
-    common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces of the exporting machine
+    common.ClearMetadataAndDocStringPass()(
+        model
+    )  # torch leaves stack traces of the exporting machine
     fusions = count_fusions(model)
     refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
     require_fusions(fusions, target.required(promised), target.name, refusals)

@@ -196,15 +196,13 @@ def _compare(
     tolerance: float,
 ) -> CaseResult:
     mask = case.feeds["attention_mask"]
-    some = mask.any(axis=1)
+    some: NDArray[np.bool_] = mask.max(axis=1) > 0
     expected = dict(reference)
     compared = {"last_hidden_state": mask > 0, "sentence_embedding": some}
     if spec.steps[0].modes == ("mean",) and all(step.kind != "dense" for step in spec.steps):
         expected["sentence_embedding"] = np.where(some[:, None], expected["sentence_embedding"], 0)
         compared["sentence_embedding"] = np.ones_like(some)
-    worst = [
-        _worst(name, graph[name], expected[name], compared[name], some) for name in expected
-    ]
+    worst = [_worst(name, graph[name], expected[name], compared[name], some) for name in expected]
     worst_off, name, at = max(worst, key=lambda found: found[0])
     return CaseResult(
         case=case.name,

@@ -72,9 +72,7 @@ class ExportSpec:
             )
         unknown = sorted(self.promises.keys() - set(PROMISES))
         if unknown:
-            raise ConfigError(
-                f"promises may name {', '.join(PROMISES)}; got {', '.join(unknown)}"
-            )
+            raise ConfigError(f"promises may name {', '.join(PROMISES)}; got {', '.join(unknown)}")
 
     @property
     def text_limit(self) -> int:

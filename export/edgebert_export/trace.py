@@ -52,8 +52,9 @@ def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
         except Exception as error:  # torch.export raises many unrelated types
             reason = str(error).strip().splitlines()[0]
             raise ExportError(
-                f"torch cannot trace {type(module).__name__}: {reason}; the module must be traceable "
-                f"by torch.export with inputs {', '.join(item.name for item in spec.inputs)}"
+                f"torch cannot trace {type(module).__name__}: {reason}; the module must be "
+                "traceable by torch.export with inputs "
+                f"{', '.join(item.name for item in spec.inputs)}"
             ) from error
     if program is None:
         raise ExportError(f"torch.onnx.export gave nothing for {type(module).__name__}")
@@ -93,7 +94,11 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

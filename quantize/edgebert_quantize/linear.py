@@ -40,7 +40,12 @@ def find_linears(graph: ir.Graph) -> Iterator[Linear]:
             continue
         x, weight = node.inputs
         tensor = None if weight is None else weight.const_value
-        if x is None or tensor is None or tensor.dtype != ir.DataType.FLOAT or len(tensor.shape) != 2:
+        if (
+            x is None
+            or tensor is None
+            or tensor.dtype != ir.DataType.FLOAT
+            or len(tensor.shape) != 2
+        ):
             continue
         add, bias = _bias(node)
         yield Linear(matmul=node, x=x, weight=tensor.numpy(), add=add, bias=bias)

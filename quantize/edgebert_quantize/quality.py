@@ -82,9 +82,7 @@ def calibration_texts() -> list[str]:
     return default_texts(SAMPLES + CALIBRATION_SAMPLES)[::3]
 
 
-def batches_of_one(
-    bundle: Bundle, texts: Sequence[str]
-) -> Iterator[dict[str, NDArray[np.int64]]]:
+def batches_of_one(bundle: Bundle, texts: Sequence[str]) -> Iterator[dict[str, NDArray[np.int64]]]:
     """Each text alone, as the graph's inputs."""
     info = bundle.manifest.tokenizer
     tokenizer = TextTokenizer(bundle.path_of(info.file), info)

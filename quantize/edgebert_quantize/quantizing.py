@@ -86,9 +86,7 @@ def _source(bundle: Bundle, recipe: Recipe) -> Variant:
     )
 
 
-def _write_quantized(
-    bundle: Bundle, source: Variant, destination: Path, recipe: Recipe
-) -> None:
+def _write_quantized(bundle: Bundle, source: Variant, destination: Path, recipe: Recipe) -> None:
     path = bundle.path_of(source.file)
     model = ir.load(path)
     names = [str(value.name) for value in linears_by_input(model.graph)]

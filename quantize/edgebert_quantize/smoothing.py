@@ -1,7 +1,7 @@
 """Move outliers from activations into weights, before either is rounded.
 
-SmoothQuant (Xiao et al. 2023, equation 4): x W = (x / s)(s W) with s_j = max|x_j|^α / max|W_j|^(1-α)
-for each input channel j. The product is the same; the activation's range is what shrinks.
+SmoothQuant (Xiao et al. 2023, equation 4): x W = (x / s)(s W), where for each input channel j
+s_j = max|x_j|^α / max|W_j|^(1-α). The product is the same; the activation's range is what shrinks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
 def smoothing_scales(
     largest: NDArray[np.float32], linears: Sequence[Linear], strength: float
 ) -> NDArray[np.float32]:
-    """s of equation 4 for layers that share an input. Shapes: (inputs,) to (inputs,)."""
+    """S of equation 4 for layers that share an input. Shapes: (inputs,) to (inputs,)."""
     weights = np.max([np.abs(linear.weight).max(axis=1) for linear in linears], axis=0)
     scales = np.maximum(largest, SMALLEST) ** strength
     scales /= np.maximum(weights, SMALLEST) ** (1 - strength)
@@ -88,9 +88,7 @@ def _divide_output(linear: Linear, scales: NDArray[np.float32]) -> None:
         linear.bias.const_value = ir.tensor(divided, name=linear.bias.name)
 
 
-def _divide_input(
-    graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np.float32]
-) -> None:
+def _divide_input(graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np.float32]) -> None:
     x = linears[0].x
     inverse = initializer(graph, f"{x.name}_smoothing", (1 / scales).astype(np.float32))
     node = ir.node("Mul", [x, inverse])

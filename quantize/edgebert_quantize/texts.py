@@ -26,4 +26,6 @@ def default_texts(count: int) -> list[str]:
 def _sentences(text: str) -> list[str]:
     paragraphs = (" ".join(block.split()) for block in re.split(r"\n\s*\n", text))
     found = [s for paragraph in paragraphs for s in re.split(r"(?<=[.!?])\s+(?=[A-Z])", paragraph)]
-    return [s for s in found if SHORTEST_WORDS <= len(s.split()) <= LONGEST_WORDS and s[0].isupper()]
+    return [
+        s for s in found if SHORTEST_WORDS <= len(s.split()) <= LONGEST_WORDS and s[0].isupper()
+    ]

@@ -1,9 +1,9 @@
 """Run an edgebert bundle with numpy, ONNX Runtime and tokenizers; no torch anywhere near it.
 
-    from edgebert_runtime import load
+from edgebert_runtime import load
 
-    model = load("my-model/")
-    vectors = model.embed(["a text", "another"])  # float32 (2, dimensions)
+model = load("my-model/")
+vectors = model.embed(["a text", "another"])  # float32 (2, dimensions)
 """
 
 from edgebert_runtime import errors

@@ -52,7 +52,9 @@ class Measurement:
     peak_memory_bytes: int
 
 
-def measure(bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SHAPES) -> Measurement:
+def measure(
+    bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SHAPES
+) -> Measurement:
     """Measure one variant in processes of its own, sequences cut to what the model takes.
 
     Raises:
@@ -60,7 +62,9 @@ def measure(bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SH
     """
     name = bundle.select(variant)
     folder = str(bundle.folder)
-    starts = [_seconds([sys.executable, "-c", COLD_START, folder, name]) for _ in range(COLD_STARTS)]
+    starts = [
+        _seconds([sys.executable, "-c", COLD_START, folder, name]) for _ in range(COLD_STARTS)
+    ]
     longest = bundle.manifest.tokenizer.max_positions
     fitting = dict.fromkeys((batch, min(sequence, longest)) for batch, sequence in shapes)
     shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in fitting)

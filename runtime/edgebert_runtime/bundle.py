@@ -39,13 +39,16 @@ class Bundle:
             resolve_inside(folder, path)
         return cls(folder=folder, manifest=manifest)
 
-    def select(self, variant: str = "auto", provider: str = "cpu") -> str:
+    def select(
+        self, variant: str = "auto", provider: str = "cpu", engine: str | None = None
+    ) -> str:
         """Name the variant to run.
 
         Args:
             variant: a variant's name, a precision (`"fp32"`: the best graph of that precision
                 for the provider), or `"auto"` for the manifest's default.
             provider: `"cpu"` or `"cuda"`.
+            engine: version of ONNX Runtime; a precision then stands only for graphs it can run.
 
         Raises:
             ConfigError: no variant has that name or precision, or none runs on the provider.
@@ -55,7 +58,8 @@ class Bundle:
             return wanted
         for target in PREFERRED_TARGETS[provider]:
             for name, candidate in self.manifest.variants.items():
-                if (candidate.precision, candidate.target) == (wanted, target):
+                runs = engine is None or candidate.runs_on(engine)
+                if runs and (candidate.precision, candidate.target) == (wanted, target):
                     return name
         offered = sorted({*self.manifest.variants, *self._precisions()})
         raise ConfigError(

@@ -32,7 +32,9 @@ def embed_lines(bundle: str, texts: Sequence[str], *, variant: str, provider: st
 
     vectors = load(bundle, variant=variant, provider=provider).embed(list(texts))
     return [
-        json.dumps({"text": text, "embedding": [round(float(x), 8) for x in vector]}, ensure_ascii=False)
+        json.dumps(
+            {"text": text, "embedding": [round(float(x), 8) for x in vector]}, ensure_ascii=False
+        )
         for text, vector in zip(texts, vectors, strict=True)
     ]
 

@@ -28,7 +28,12 @@ class Embedder:
     """
 
     def __init__(
-        self, bundle: Bundle, variant: str, session: Session, tokenizer: TextTokenizer, verified: str
+        self,
+        bundle: Bundle,
+        variant: str,
+        session: Session,
+        tokenizer: TextTokenizer,
+        verified: str,
     ) -> None:
         if bundle.manifest.embedding is None:
             raise BundleError(f"{bundle.folder} is no embedding bundle: it names no pooling")

@@ -9,7 +9,7 @@ from edgebert_runtime.errors import BundleError, TokenizerError
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import Manifest, Variant
-from edgebert_runtime.session import Session, choose_provider
+from edgebert_runtime.session import Session, choose_provider, import_engine
 from edgebert_runtime.tokenization import TextTokenizer
 
 
@@ -44,8 +44,14 @@ def load(
     if manifest.task != "embed":
         raise BundleError(f"{opened.folder} has task {manifest.task!r}, this version runs 'embed'")
     chosen_provider = choose_provider(provider)
-    name = opened.select(variant, chosen_provider)
+    engine = str(import_engine().__version__)
+    name = opened.select(variant, chosen_provider, engine)
     chosen = manifest.variants[name]
+    if not chosen.runs_on(engine):
+        raise BundleError(
+            f"variant {name!r} needs ONNX Runtime {chosen.min_onnxruntime}, this is {engine}; "
+            "upgrade it, or load variant='portable'"
+        )
     files = {path: manifest.files[path] for path in _needed(manifest, chosen)}
     check = IntegrityCheck(opened.folder, files, mode=verify)
     check.start()

@@ -87,6 +87,10 @@ class Variant:
     quality: Mapping[str, Any] | None
     batch_invariant: bool
 
+    def runs_on(self, engine: str) -> bool:
+        """Whether ONNX Runtime of version `engine` is new enough for this graph."""
+        return _version(engine) >= _version(self.min_onnxruntime)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileInfo:
@@ -145,6 +149,11 @@ def read_manifest(folder: Path) -> Manifest:
             "export the model again or install a matching edgebert-runtime"
         )
     return _Reader(path).manifest(fields)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """The first two numbers of a version, which are what ONNX Runtime's features go by."""
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def _bare(step: Step) -> dict[str, Any]:

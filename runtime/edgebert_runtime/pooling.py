@@ -89,20 +89,26 @@ def _sum(hidden: Floats, weights: Floats) -> Floats:
     return summed
 
 
+def _divide(summed: Floats, by: Floats) -> Floats:
+    """A row that keeps no token is divided by 1 and stays zero."""
+    divided: Floats = summed / np.maximum(by, np.float32(1))
+    return divided
+
+
 def _mean(hidden: Floats, mask: Mask) -> Floats:
     weights = mask.astype(np.float32)
-    return _sum(hidden, weights) / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+    return _divide(_sum(hidden, weights), weights.sum(axis=1, keepdims=True))
 
 
 def _mean_sqrt_length(hidden: Floats, mask: Mask) -> Floats:
     weights = mask.astype(np.float32)
-    return _sum(hidden, weights) / np.sqrt(np.maximum(weights.sum(axis=1, keepdims=True), 1.0))
+    return _divide(_sum(hidden, weights), np.sqrt(weights.sum(axis=1, keepdims=True)))
 
 
 def _weighted_mean(hidden: Floats, mask: Mask) -> Floats:
     """Weights 1, 2, 3… by position, as SGPT (Muennighoff 2022, section 3.1)."""
     weights = (mask * np.arange(1, mask.shape[1] + 1)).astype(np.float32)
-    return _sum(hidden, weights) / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
+    return _divide(_sum(hidden, weights), weights.sum(axis=1, keepdims=True))
 
 
 def _max(hidden: Floats, mask: Mask) -> Floats:
@@ -135,7 +141,7 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
 
 
 def _dense(vectors: Floats, step: Step, folder: Path) -> Floats:
-    if step.file is None or step.activation not in ACTIVATIONS:
+    if step.file is None or step.activation is None or step.activation not in ACTIVATIONS:
         raise BundleError(f"dense step {step} lacks a file or has an unknown activation")
     tensors = _read_safetensors(folder / step.file)
     projected = vectors @ tensors["linear.weight"].T + tensors.get("linear.bias", np.float32(0))
@@ -150,8 +156,9 @@ def _read_safetensors(path: Path) -> dict[str, Floats]:
         header = json.loads(raw[8:start])
         header.pop("__metadata__", None)
         return {
-            name: np.frombuffer(raw[start:], np.float32, math.prod(entry["shape"]), entry["data_offsets"][0])
-            .reshape(entry["shape"])
+            name: np.frombuffer(
+                raw[start:], np.float32, math.prod(entry["shape"]), entry["data_offsets"][0]
+            ).reshape(entry["shape"])
             for name, entry in header.items()
         }
     except (ValueError, KeyError) as error:

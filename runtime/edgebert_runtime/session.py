@@ -119,7 +119,9 @@ class Session:
                 disabled_optimizers=DISABLED_OPTIMIZERS,
             )
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-            raise BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}") from error
+            raise BundleError(
+                f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}"
+            ) from error
         self._require(wanted, session.get_providers()[:1])
         return session
 

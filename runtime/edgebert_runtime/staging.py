@@ -119,7 +119,9 @@ def add_to_bundle(bundle: Path, area: Path, files: Mapping[str, str], manifest: 
     """
     taken = sorted(files.keys() & read_manifest(bundle).files.keys())
     if taken:
-        raise BundleExistsError(f"{bundle} holds {', '.join(taken)} already; export the model again")
+        raise BundleExistsError(
+            f"{bundle} holds {', '.join(taken)} already; export the model again"
+        )
     for name in files.values():
         _sync(area / name)
     for path, name in files.items():
@@ -180,7 +182,8 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
         )
     if not overwrite:
         raise BundleExistsError(
-            f"{destination} exists; pass overwrite (--overwrite) to replace it, or choose another name"
+            f"{destination} exists; pass overwrite (--overwrite) to replace it, or choose another "
+            "name"
         )
 
 

@@ -37,7 +37,9 @@ class TextTokenizer:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the Rust side raises bare Exception
-            raise TokenizerError(f"{path} cannot be read: {error}; export the model again") from error
+            raise TokenizerError(
+                f"{path} cannot be read: {error}; export the model again"
+            ) from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(info.max_length)
         self._specials = self._tokenizer.num_special_tokens_to_add(is_pair=False)

@@ -119,7 +119,9 @@ def test_a_missing_fusion_is_an_error_with_the_reason(tiny_folder: Path, tmp_pat
 def test_any_module_exports_with_a_spec(tiny_folder: Path, tmp_path: Path) -> None:
     spec = tiny_spec(layers=1, token_types=0, promises={"attention": 0})
     module = Manual().eval()
-    bundle = edgebert.export(module, tmp_path / "out", spec=spec, tokenizer=tiny_folder, target="portable")
+    bundle = edgebert.export(
+        module, tmp_path / "out", spec=spec, tokenizer=tiny_folder, target="portable"
+    )
     assert edgebert.verify(bundle, against=module, spec=spec).passed
     assert load(bundle).embed(TEXTS).shape == (len(TEXTS), TINY.hidden)
 
@@ -173,7 +175,18 @@ def test_a_module_torch_cannot_trace_is_named(tiny_folder: Path, tmp_path: Path)
         )
 
 
-@pytest.mark.parametrize("steps", [("mean",), ("cls",), ("max",), ("mean_sqrt_len",), ("weighted_mean",), ("last_token",), ("cls", "mean")])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("mean",),
+        ("cls",),
+        ("max",),
+        ("mean_sqrt_len",),
+        ("weighted_mean",),
+        ("last_token",),
+        ("cls", "mean"),
+    ],
+)
 def test_the_runtime_pools_as_the_graph_does(
     steps: tuple[str, ...], tiny_encoder: Encoder, tiny_folder: Path, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from edgebert_export.fusions import ConstantReshape, ExpandAttention, Fusion, FuseAttention, apply
+from edgebert_export.fusions import ConstantReshape, ExpandAttention, FuseAttention, Fusion, apply
 
 HEADS, HEAD_DIMENSION = 3, 4
 HIDDEN = HEADS * HEAD_DIMENSION
@@ -13,7 +13,7 @@ HIDDEN = HEADS * HEAD_DIMENSION
 ATTENTION = """
 <ir_version: 11, opset_import: ["": 23]>
 g (float[B,S,12] q, float[B,S,12] k, float[B,S,12] v, bool[B,1,1,S] keep) => (float[B,S,12] y)
-<int64[4] split = {{{split}}}, int64[3] joined = {{{joined}}}, int64[1] zero = {{0}}, int64[1] one = {{1}}> {{
+<int64[4] split = {{{split}}}, int64[3] joined = {{{joined}}}, int64[1] one = {{1}}> {{
   b = Shape <start = 0, end = 1> (q)
   s = Shape <start = 1, end = 2> (q)
   square = Concat <axis = 0> (b, one, s, s)

@@ -45,7 +45,7 @@ def test_cases_use_every_id_and_never_the_traced_sizes(source: Source) -> None:
     types = np.concatenate([case.feeds["token_type_ids"].ravel() for case in cases])
     assert set(types) == {0, 1}
     shapes = {case.feeds["input_ids"].shape for case in cases}
-    assert all(EXAMPLE_BATCH != batch and EXAMPLE_SEQUENCE != length for batch, length in shapes)
+    assert all(batch != EXAMPLE_BATCH and length != EXAMPLE_SEQUENCE for batch, length in shapes)
 
 
 def test_masks_differ_in_kind(source: Source) -> None:
@@ -82,9 +82,7 @@ def test_a_wrong_position_row_is_found_only_at_full_length(
     }
 
 
-def test_nan_is_worse_than_any_number(
-    source: Source, tiny_bundle: Bundle, tmp_path: Path
-) -> None:
+def test_nan_is_worse_than_any_number(source: Source, tiny_bundle: Bundle, tmp_path: Path) -> None:
     def poison(array: np.ndarray) -> None:
         array[0] = np.nan
 

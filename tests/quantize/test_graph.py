@@ -81,7 +81,8 @@ def test_linear_layers_are_found_with_and_without_bias(random: np.random.Generat
 
 
 def test_a_product_of_activations_is_no_linear_layer() -> None:
-    text = '<ir_version: 11, opset_import: ["": 23]> g (float[B,4,4] x) => (float[B,4,4] y) { y = MatMul (x, x) }'
+    text = """<ir_version: 11, opset_import: ["": 23]>
+    g (float[B,4,4] x) => (float[B,4,4] y) { y = MatMul (x, x) }"""
     assert list(find_linears(model_of(text).graph)) == []
 
 
@@ -96,7 +97,11 @@ def test_an_add_of_an_activation_is_no_bias(random: np.random.Generator) -> None
 def test_readers_of_one_activation_share_its_quantization(random: np.random.Generator) -> None:
     model = two_readers(random)
     assert quantize_linears(model) == 2
-    assert operators(model) == ["DynamicQuantizeLinear", "MatMulIntegerToFloat", "MatMulIntegerToFloat"]
+    assert operators(model) == [
+        "DynamicQuantizeLinear",
+        "MatMulIntegerToFloat",
+        "MatMulIntegerToFloat",
+    ]
 
 
 def test_integers_stay_close_to_floats(random: np.random.Generator) -> None:

@@ -40,7 +40,9 @@ def test_a_text_has_the_same_vector_whatever_it_is_batched_with(model: Embedder)
     np.testing.assert_allclose(together[2], alone[0], atol=2e-6)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(texts=st.lists(st.sampled_from([A, B, "", "cat", "red blue"]), max_size=12))
 def test_answers_come_back_in_the_callers_order(model: Embedder, texts: list[str]) -> None:
     vectors = model.embed(texts)
@@ -191,7 +193,7 @@ def test_a_manifest_it_cannot_read(bundle: Bundle, content: str, message: str) -
 
 
 def test_no_bundle_there(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="is .* an edgebert bundle"):
+    with pytest.raises(BundleError, match=r"is .* an edgebert bundle"):
         load(tmp_path / "nothing")
 
 

@@ -34,7 +34,9 @@ def test_modes_are_concatenated_in_order() -> None:
 
 
 def test_an_unknown_mode_lists_the_known() -> None:
-    with pytest.raises(BundleError, match=f"pooling median is unknown; known: {', '.join(POOLING)}"):
+    with pytest.raises(
+        BundleError, match=f"pooling median is unknown; known: {', '.join(POOLING)}"
+    ):
         pool(HIDDEN, MASK, ("median",))
 
 

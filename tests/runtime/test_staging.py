@@ -88,7 +88,11 @@ def test_an_interrupted_addition_is_done_again(tmp_path: Path) -> None:
     assert "onnx/model_new.onnx" not in read_manifest(folder).files
     assert not crash("add", folder, 10**6)
     assert is_whole(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["edgebert.json", "onnx", "tokenizer.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "edgebert.json",
+        "onnx",
+        "tokenizer.json",
+    ]
 
 
 def test_an_added_variant_is_named_and_there(tmp_path: Path) -> None:
@@ -114,7 +118,10 @@ def test_an_error_leaves_everything_as_it_was(overwrite: bool, tmp_path: Path) -
     if overwrite:
         first_bundle(folder)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(RuntimeError, match="halfway"), new_bundle(folder, overwrite=overwrite) as area:
+    with (
+        pytest.raises(RuntimeError, match="halfway"),
+        new_bundle(folder, overwrite=overwrite) as area,
+    ):
         write_bundle(area, b"second")
         raise RuntimeError("halfway")
     assert sorted(tmp_path.rglob("*")) == before
@@ -132,10 +139,16 @@ def test_an_existing_bundle_is_refused_before_any_work(tmp_path: Path) -> None:
 def test_a_strangers_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years", encoding="utf-8")
-    with pytest.raises(BundleExistsError, match="is no edgebert bundle"), new_bundle(tmp_path / "mine", overwrite=True):
+    with (
+        pytest.raises(BundleExistsError, match="is no edgebert bundle"),
+        new_bundle(tmp_path / "mine", overwrite=True),
+    ):
         pytest.fail("yielded")
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(BundleExistsError, match="is no folder"), new_bundle(tmp_path / "file", overwrite=True):
+    with (
+        pytest.raises(BundleExistsError, match="is no folder"),
+        new_bundle(tmp_path / "file", overwrite=True),
+    ):
         pytest.fail("yielded")
 
 

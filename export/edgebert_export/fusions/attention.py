@@ -94,4 +94,6 @@ class FuseAttention(Fusion):
 
 
 def _splits_heads(shape: Any) -> bool:
-    return shape is not None and len(shape) == 4 and list(shape[:2]) == [0, 0] and min(shape[2:]) > 0
+    return (
+        shape is not None and len(shape) == 4 and list(shape[:2]) == [0, 0] and min(shape[2:]) > 0
+    )

@@ -19,12 +19,12 @@ class ConstantReshape(Fusion):
     title: ClassVar[str] = "constant_reshape"
 
     def pattern(self, op: Any, x: ir.Value, shape: ir.Value) -> ir.Value:
-        reshaped: ir.Value = op.Reshape(x, shape, _outputs=["reshaped"], _allow_other_attributes=True)
+        reshaped: ir.Value = op.Reshape(
+            x, shape, _outputs=["reshaped"], _allow_other_attributes=True
+        )
         return reshaped
 
-    def check(
-        self, context: Any, x: ir.Value, shape: ir.Value, reshaped: ir.Value
-    ) -> MatchResult:
+    def check(self, context: Any, x: ir.Value, shape: ir.Value, reshaped: ir.Value) -> MatchResult:
         del context
         if constant(shape) is not None:
             return MatchResult().fail("the shape is constant already")

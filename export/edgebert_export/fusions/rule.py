@@ -23,15 +23,15 @@ class Fusion(ABC):
         self.refusals: list[str] = []
 
     @abstractmethod
-    def pattern(self, op: Any, *values: Any) -> ir.Value:
+    def pattern(self, *args: Any, **kwargs: Any) -> ir.Value:
         """Draw the subgraph; the parameters' names are those of its inputs."""
 
     @abstractmethod
-    def check(self, context: Any, **values: Any) -> MatchResult:
+    def check(self, *args: Any, **kwargs: Any) -> MatchResult:
         """Accept a match, or refuse it with a reason."""
 
     @abstractmethod
-    def rewrite(self, op: Any, **values: Any) -> ir.Value:
+    def rewrite(self, *args: Any, **kwargs: Any) -> ir.Value:
         """Draw what replaces it."""
 
     def refuse(self, reason: str, at: ir.Value) -> MatchResult:

@@ -1,0 +1,86 @@
+"""Process start to first vector, beside the bare three libraries on the same file.
+
+`python -m benchmarks.cold_start`: whole processes, timed from outside, in turn; ours hashes every
+file and checks every path, the bare one checks nothing.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from benchmarks.encoder_latency import our_bundle
+from benchmarks.machine import describe
+from benchmarks.pairing import in_turn, ratio
+from examples.minilm import minilm_folder
+
+HERE: Final = Path(__file__).resolve().parent
+RESULTS: Final = HERE / "results" / "cold_start.jsonl"
+TEXT: Final = "How fast does this start?"
+ROUNDS: Final = 21
+SAME: Final = 1e-5
+
+
+class Start(NamedTuple):
+    """One process: wall time in seconds, peak memory in bytes, what it printed."""
+
+    seconds: float
+    peak_bytes: int
+    vector: list[float]
+
+
+def main() -> None:
+    bundle = our_bundle(minilm_folder(), "minilm")
+    contenders = {
+        name: (lambda name=name: _start(HERE / "peers" / name, bundle))
+        for name in ("edgebert_runtime_start.py", "bare_runtime.py")
+    }
+    in_turn(contenders, 2)  # the file cache is warm from here on
+    results = in_turn(contenders, ROUNDS)
+    ours, bare = (results[name] for name in contenders)
+    off = np.abs(np.array(ours[0].vector) - np.array(bare[0].vector)).max()
+    if not off <= SAME:
+        raise SystemExit(f"the vectors differ by {off}")
+    compared = ratio([start.seconds for start in ours], [start.seconds for start in bare])
+    record = {
+        "benchmark": "cold_start",
+        "machine": describe(),
+        "ours_ms": [1000 * start.seconds for start in ours],
+        "bare_ms": [1000 * start.seconds for start in bare],
+        "ratio": [compared.low, compared.median, compared.high],
+        "ours_peak_bytes": median(start.peak_bytes for start in ours),
+        "bare_peak_bytes": median(start.peak_bytes for start in bare),
+    }
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+    print(f"edgebert {median(record['ours_ms']):.0f} ms, bare {median(record['bare_ms']):.0f} ms")
+    print(f"ratio {compared}, peak {record['ours_peak_bytes'] / 2**20:.0f} MiB")
+
+
+def _start(script: Path, bundle: Path) -> Start:
+    """Run a script to its end with the system's own accounting of it."""
+    read, write = os.pipe()
+    start = time.perf_counter()
+    child = os.posix_spawn(
+        sys.executable,
+        [sys.executable, str(script), str(bundle), TEXT],
+        dict(os.environ),
+        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_CLOSE, read)],
+    )
+    os.close(write)
+    _, status, usage = os.wait4(child, 0)
+    seconds = time.perf_counter() - start
+    with os.fdopen(read) as output:
+        printed = output.read()
+    if status:
+        raise RuntimeError(f"{script.name} ended with status {status}")
+    return Start(seconds, usage.ru_maxrss * 1024, json.loads(printed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Run contenders in turn, each time in a fresh process, and compare them pair by pair."""
+
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """Our time over a peer's, one ratio a round: median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f}…{self.high:.2f})"
+
+
+def in_turn(contenders: Mapping[str, Callable[[], Result]], rounds: int) -> dict[str, list[Result]]:
+    """A B, B A, A B …: each contender once a round, so that a drifting machine favours nobody."""
+    results: dict[str, list[Result]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
+        for name in order:
+            results[name].append(contenders[name]())
+    return results
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
+    """Compare two contenders' rounds pair by pair."""
+    pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
+    low, median, high = statistics.quantiles(pairs, n=4, method="inclusive")
+    return Ratio(median=median, low=low, high=high)
+
+
+def output_of(command: Sequence[str]) -> str:
+    """Standard output of a command.
+
+    Raises:
+        RuntimeError: it failed; its last words are in the text.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[:3]} failed: {done.stderr.strip()[-800:]}")
+    return done.stdout

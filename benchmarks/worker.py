@@ -1,0 +1,62 @@
+"""Time one ONNX file, after checking its answer; needs only numpy and onnxruntime.
+
+Usage: worker.py FILE DISABLED_OPTIMIZERS THREADS SHAPES REFERENCE FLOOR. Prints JSON: shape → nanoseconds.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+import onnxruntime
+
+SECONDS = {True: 0.3, False: 0.8}
+"""A short shape needs less time for as many samples."""
+
+
+def feeds_of(session, batch, sequence):
+    random = np.random.default_rng(batch * 1000 + sequence)
+    ids = random.integers(1000, 20000, (batch, sequence))
+    every = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
+    return {node.name: every[node.name] for node in session.get_inputs()}
+
+
+def check(output, reference, floor):
+    """A wrong answer has no speed: cosine of all token vectors to fp32's."""
+    cosine = (output * reference).sum() / (np.linalg.norm(output) * np.linalg.norm(reference))
+    if not cosine >= floor:
+        raise SystemExit(f"wrong answer: cosine {cosine} to the reference, floor {floor}")
+
+
+def main(file, disabled, threads, shapes, reference, floor):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(threads)
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        file,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=disabled.split(",") if disabled else None,
+    )
+    found = {}
+    for shape in shapes.split(","):
+        batch, sequence = map(int, shape.split("x"))
+        feeds = feeds_of(session, batch, sequence)
+        (output,) = session.run(["last_hidden_state"], feeds)
+        if reference.startswith("write:"):
+            np.savez(f"{reference[6:]}-{shape}.npz", output=output)
+        else:
+            check(output, np.load(f"{reference}-{shape}.npz")["output"], float(floor))
+        for _ in range(3):
+            session.run(["last_hidden_state"], feeds)
+        samples, end = [], time.perf_counter() + SECONDS[batch * sequence < 1000]
+        while time.perf_counter() < end or len(samples) < 5:
+            start = time.perf_counter_ns()
+            session.run(["last_hidden_state"], feeds)
+            samples.append(time.perf_counter_ns() - start)
+        found[shape] = samples
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,58 @@
+"""A bundle in an environment that has the runtime and nothing else; run by .ci/runtime-only."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from edgebert_runtime import Bundle, errors, load
+
+BUNDLE, VECTORS = (
+    os.environ.get("EDGEBERT_DEVICE_BUNDLE"),
+    os.environ.get("EDGEBERT_DEVICE_VECTORS"),
+)
+OLD_ENGINE = os.environ.get("EDGEBERT_OLD_ENGINE")
+
+pytestmark = pytest.mark.skipif(
+    BUNDLE is None, reason="runs in .ci/runtime-only, which makes its bundle"
+)
+
+
+@pytest.fixture(scope="module")
+def reference() -> tuple[list[str], np.ndarray]:
+    stored = np.load(Path(VECTORS or ""))
+    return [str(text) for text in stored["texts"]], stored["torch"]
+
+
+def test_the_portable_graph_gives_torchs_vectors(reference: tuple[list[str], np.ndarray]) -> None:
+    texts, vectors = reference
+    found = load(BUNDLE or "", "portable").embed(texts)
+    assert abs(found - vectors).max() < 2e-5
+
+
+@pytest.mark.skipif(OLD_ENGINE is not None, reason="the fused graphs need a newer engine")
+@pytest.mark.parametrize(("variant", "allowed"), [("cpu", 2e-5), ("int8", 0.05)])
+def test_the_fused_graphs_do_too(
+    variant: str, allowed: float, reference: tuple[list[str], np.ndarray]
+) -> None:
+    texts, vectors = reference
+    assert abs(load(BUNDLE or "", variant).embed(texts) - vectors).max() < allowed
+
+
+@pytest.mark.skipif(OLD_ENGINE is None, reason="needs an engine too old for the fused graphs")
+def test_an_engine_too_old_is_named(reference: tuple[list[str], np.ndarray]) -> None:
+    assert onnxruntime.__version__ == OLD_ENGINE
+    assert Bundle.open(BUNDLE or "").manifest.variants["portable"].min_onnxruntime == OLD_ENGINE
+    with pytest.raises(
+        errors.BundleError, match=r"needs ONNX Runtime 1\.23\.0.*variant='portable'"
+    ):
+        load(BUNDLE or "", "cpu")
+    texts, vectors = reference
+    assert abs(load(BUNDLE or "").embed(texts) - vectors).max() < 2e-5
+
+
+def test_no_torch_came_along() -> None:
+    assert not {"torch", "transformers", "onnx"} & set(sys.modules)
