@@ -1,1 +1,1 @@
-"""Measurements against peers; each contender in a process, and where needed an environment, of its own."""
+"""Measurements against peers, each contender in a process of its own."""

@@ -23,7 +23,6 @@ from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.session import DISABLED_OPTIMIZERS
 from edgebert_runtime.threads import usable_cores
 from examples.minilm import CACHE, minilm_folder
 
@@ -55,17 +54,16 @@ def main() -> None:
     options = _options()
     source = minilm_folder() if options.model == "minilm" else _bert_base()
     ours, theirs = our_bundle(source, options.model), _optimum(source, options.model)
-    optimizers = ",".join(DISABLED_OPTIMIZERS)
     files = {
-        ("fp32", "edgebert"): (ours / "onnx" / "model_cpu.onnx", optimizers),
-        ("fp32", "optimum"): (theirs / "model.onnx", ""),
-        ("int8", "edgebert"): (ours / "onnx" / "model_quantized.onnx", optimizers),
-        ("int8", "optimum avx512_vnni"): (theirs / "model_quantized.onnx", ""),
+        ("fp32", "edgebert"): ours / "onnx" / "model_cpu.onnx",
+        ("fp32", "optimum"): theirs / "model.onnx",
+        ("int8", "edgebert"): ours / "onnx" / "model_quantized.onnx",
+        ("int8", "optimum avx512_vnni"): theirs / "model_quantized.onnx",
     }
     reference = str(CACHE / "benchmarks" / f"{options.model}-reference")
-    _time(*files["fp32", "edgebert"], f"write:{reference}", 0)
+    _time(files["fp32", "edgebert"], f"write:{reference}", 0)
     contenders = {
-        key: (lambda key=key: _time(*files[key], reference, FLOORS[key[0]])) for key in files
+        key: (lambda key=key: _time(files[key], reference, FLOORS[key[0]])) for key in files
     }
     results = in_turn(contenders, options.rounds)
     _report(options.model, results)
@@ -78,8 +76,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _time(file: Path, disabled: str, reference: str, floor: float) -> dict[str, list[int]]:
-    arguments = [str(file), disabled, str(usable_cores()), ",".join(SHAPES), reference, str(floor)]
+def _time(file: Path, reference: str, floor: float) -> dict[str, list[int]]:
+    arguments = [str(file), str(usable_cores()), ",".join(SHAPES), reference, str(floor)]
     found: dict[str, list[int]] = json.loads(
         output_of([sys.executable, str(HERE / "worker.py"), *arguments])
     )

@@ -1,6 +1,6 @@
 """Time one ONNX file, after checking its answer; needs only numpy and onnxruntime.
 
-Usage: worker.py FILE DISABLED_OPTIMIZERS THREADS SHAPES REFERENCE FLOOR. Prints JSON: shape → nanoseconds.
+Usage: worker.py FILE THREADS SHAPES REFERENCE FLOOR. Prints JSON: shape → nanoseconds.
 """
 
 import json
@@ -28,16 +28,11 @@ def check(output, reference, floor):
         raise SystemExit(f"wrong answer: cosine {cosine} to the reference, floor {floor}")
 
 
-def main(file, disabled, threads, shapes, reference, floor):
+def main(file, threads, shapes, reference, floor):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(threads)
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        file,
-        options,
-        providers=["CPUExecutionProvider"],
-        disabled_optimizers=disabled.split(",") if disabled else None,
-    )
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     found = {}
     for shape in shapes.split(","):
         batch, sequence = map(int, shape.split("x"))

@@ -91,8 +91,7 @@ def _sum(hidden: Floats, weights: Floats) -> Floats:
 
 def _divide(summed: Floats, by: Floats) -> Floats:
     """A row that keeps no token is divided by 1 and stays zero."""
-    divided: Floats = summed / np.maximum(by, np.float32(1))
-    return divided
+    return np.divide(summed, np.maximum(by, np.float32(1)), dtype=np.float32)
 
 
 def _mean(hidden: Floats, mask: Mask) -> Floats:

@@ -27,9 +27,6 @@ INSTALL: Final = {
     "cuda": "pip install 'edgebert-runtime[gpu]' in an environment without onnxruntime",
 }
 
-DISABLED_OPTIMIZERS: Final = ["SkipLayerNormFusion"]
-"""Left out of ONNX Runtime's own passes on CPU; docs/decisions/0003 has the measurement."""
-
 ERRORS_ONLY: Final = 3
 """`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
 
@@ -112,12 +109,7 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
         try:
-            session = engine.InferenceSession(
-                str(graph),
-                options,
-                providers=[wanted],
-                disabled_optimizers=DISABLED_OPTIMIZERS,
-            )
+            session = engine.InferenceSession(str(graph), options, providers=[wanted])
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise BundleError(
                 f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}"
