@@ -5,7 +5,6 @@ file and checks every path, the bare one checks nothing.
 """
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from benchmarks.encoder_latency import our_bundle
 from benchmarks.machine import describe
-from benchmarks.pairing import in_turn, ratio
+from benchmarks.pairing import in_turn, output_of, ratio
 from examples.minilm import minilm_folder
 
 HERE: Final = Path(__file__).resolve().parent
@@ -63,23 +62,12 @@ def main() -> None:
 
 
 def _start(script: Path, bundle: Path) -> Start:
-    """Run a script to its end with the system's own accounting of it."""
-    read, write = os.pipe()
+    """Run a script to its end; it prints its vector and its own peak memory."""
     start = time.perf_counter()
-    child = os.posix_spawn(
-        sys.executable,
-        [sys.executable, str(script), str(bundle), TEXT],
-        dict(os.environ),
-        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_CLOSE, read)],
-    )
-    os.close(write)
-    _, status, usage = os.wait4(child, 0)
+    printed = output_of([sys.executable, str(script), str(bundle), TEXT])
     seconds = time.perf_counter() - start
-    with os.fdopen(read) as output:
-        printed = output.read()
-    if status:
-        raise RuntimeError(f"{script.name} ended with status {status}")
-    return Start(seconds, usage.ru_maxrss * 1024, json.loads(printed))
+    vector, peak_kibibytes = json.loads(printed)
+    return Start(seconds, peak_kibibytes * 1024, vector)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ NOTES: Final = (
 )
 QUESTION: Final = "how long until I get my money back?"
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def _table(
 ) -> Table:
     table = Table(title="all-MiniLM-L6-v2 on this machine")
     shapes = [f"{batch}x{sequence}" for batch, sequence in SHAPES]
-    for column in ("variant", "MiB", "against torch", *shapes, "first vector", "peak MiB"):
+    for column in ("variant", "MiB", "against torch", *shapes, "start", "peak MiB"):
         table.add_column(column)
     torch_cells = [f"{torch_ms[shape]:.2f} ms" for shape in shapes]
     table.add_row("torch fp32", "", "", *torch_cells, "", "")

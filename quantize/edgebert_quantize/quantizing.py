@@ -50,10 +50,11 @@ def quantize_bundle(
         ExportError: the graph has no linear layer to quantize.
         QualityError: the result is below the recipe's floor.
     """
-    opened = Bundle.open(bundle)
-    chosen = _recipe(recipe, opened)
-    source = _source(opened, chosen)
-    with staging_area(opened.folder) as staging:
+    folder = Bundle.open(bundle).folder
+    with staging_area(folder) as staging:
+        opened = Bundle.open(folder)  # another run may have extended it while this one waited
+        chosen = _recipe(recipe, opened)
+        source = _source(opened, chosen)
         graph = staging / Path(chosen.file).name
         progress(f"quantizing {source.file} by recipe {chosen.name}")
         _write_quantized(opened, source, graph, chosen)
@@ -63,7 +64,7 @@ def quantize_bundle(
         progress("adding the variant to the bundle")
         extended = _extended(opened.manifest, chosen, source, graph, quality)
         add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, extended)
-    return Bundle.open(opened.folder)
+    return Bundle.open(folder)
 
 
 def _recipe(name: str, bundle: Bundle) -> Recipe:

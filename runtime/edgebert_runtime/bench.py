@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -114,14 +115,17 @@ def time_runs(run: Any, seconds: float = SECONDS_PER_SHAPE) -> list[float]:
     return times
 
 
-def peak_memory_bytes() -> int:
-    """Peak resident memory of this process; 0 where the system does not say."""
+def peak_memory_bytes(status: Path = Path("/proc/self/status")) -> int:
+    """Peak resident memory of this process; 0 where the system does not say.
+
+    Linux's VmHWM rather than getrusage, whose ru_maxrss also counts the process that started
+    this one (getrusage(2), proc_pid_status(5)).
+    """
     try:
-        import resource
-    except ImportError:
+        lines = status.read_text(encoding="ascii").splitlines()
+    except OSError:
         return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _seconds(command: Sequence[str]) -> float:

@@ -8,21 +8,27 @@ process dies in between. Only `edgebert_export` and `edgebert_quantize` use this
 import errno
 import hashlib
 import os
-import re
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.errors import BundleExistsError, ExportError
+from edgebert_runtime.errors import (
+    BundleError,
+    BundleExistsError,
+    BundleIntegrityError,
+    ExportError,
+)
+from edgebert_runtime.leftovers import discard, remove_stale, work_folder
+from edgebert_runtime.locking import is_locked, locked
 from edgebert_runtime.manifest import MANIFEST_NAME, FileInfo, Manifest, read_manifest
-from edgebert_runtime.renaming import rename_new, swap
+from edgebert_runtime.renaming import swap
+from edgebert_runtime.syncing import sync_file, sync_folder, sync_tree
 
-BLOCK_BYTES: Final = 1 << 20
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-GRAPH_FOLDER: Final = "onnx"
+OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+DEBRIS: Final = ("model_*.onnx", "*_data")
+"""Names in `onnx/` that only a writer of bundles gives."""
 
 
 @contextmanager
@@ -30,142 +36,150 @@ def new_bundle(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty folder that becomes `destination` if the block ends without an error.
 
     Args:
-        destination: must be absent or an empty folder; with `overwrite` it may be a bundle.
+        destination: absent or an empty folder; with `overwrite` it may be a bundle. A link stands
+            for what it leads to.
         overwrite: replace the bundle that is there, once the new one is complete.
 
     Raises:
         BundleExistsError: before anything is done, if `destination` holds something else; after,
-            if something appeared there meanwhile.
-        ExportError: the disk is full; `destination` is untouched.
+            if something appeared there meanwhile, which is left alone.
+        ExportError: nothing can be written there, or the disk is full; `destination` is untouched.
     """
-    destination = Path(os.path.abspath(destination))
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    destination = Path(os.path.realpath(destination))
     recover(destination)
     _check_free(destination, overwrite=overwrite)
-    staging = _sibling(destination, "staging")
-    staging.mkdir()
-    try:
+    with work_folder(destination.parent, destination) as staging:
         with _disk_full_explained(destination):
             yield staging
-            _sync_tree(staging)
+            sync_tree(staging)
             _put_in_place(staging, destination, overwrite=overwrite)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        sync_folder(destination.parent)
 
 
 def recover(destination: Path) -> None:
-    """Finish or undo what a process that died left beside `destination`.
+    """Undo or finish what a writer that died left beside `destination`; never harms a living one.
 
-    A bundle that was set aside is put back if nothing took its place; staging folders of
-    processes that no longer run are removed.
+    A bundle that was set aside is put back if none took its place, and staging folders whose
+    process no longer runs are removed.
     """
-    for leftover in _leftovers(destination):
-        if leftover.kind == "previous" and not os.path.lexists(destination):
-            os.rename(leftover.path, destination)
-        else:
-            shutil.rmtree(leftover.path, ignore_errors=True)
+    destination = Path(os.path.realpath(destination))
+    previous = _previous(destination)
+    if _is_bundle(previous) and not is_locked(previous):
+        # Who may not, or was overtaken, or finds strangers there, goes on with what it sees.
+        with suppress(OSError):
+            if _is_bundle(destination):
+                discard(previous, destination)
+            else:
+                os.rename(previous, destination)
+    remove_stale(destination.parent, destination)
 
 
 def hash_file(path: Path) -> FileInfo:
     """Size and sha256 of a file, read in blocks."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return FileInfo(size_bytes=path.stat().st_size, sha256=digest.hexdigest())
+        digest = hashlib.file_digest(file, "sha256")
+        return FileInfo(size_bytes=file.tell(), sha256=digest.hexdigest())
 
 
 def hash_folder(folder: Path) -> dict[str, FileInfo]:
     """Bundle path → size and sha256 of every file but the manifest, sorted."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    relative = {path.relative_to(folder).as_posix(): path for path in paths}
-    return {name: hash_file(path) for name, path in relative.items() if name != MANIFEST_NAME}
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    files = {name: path for name, path in sorted(paths.items()) if path.is_file()}
+    return {name: hash_file(path) for name, path in files.items() if name != MANIFEST_NAME}
 
 
 @contextmanager
 def staging_area(bundle: Path) -> Iterator[Path]:
-    """Yield a folder inside a bundle for files that `add_to_bundle` will take; removed after.
+    """Yield a folder for files that `add_to_bundle` will take; removed after.
 
-    Other areas, of processes that died, are removed first.
+    One process at a time: another waits here until this block ends. So read the manifest that is
+    to be extended inside the block.
 
     Raises:
-        ExportError: the disk is full; the bundle is untouched.
+        BundleError: there is no bundle.
+        ExportError: nothing can be written there, or the disk is full; the bundle is untouched.
     """
-    for leftover in _leftovers(bundle / GRAPH_FOLDER):
-        shutil.rmtree(leftover.path, ignore_errors=True)
-    staging = _sibling(bundle / GRAPH_FOLDER, "staging")
-    staging.mkdir()
-    try:
-        with _disk_full_explained(bundle):
+    bundle = Path(os.path.realpath(bundle))
+    read_manifest(bundle)
+    with locked(bundle):
+        remove_stale(bundle, bundle)
+        with work_folder(bundle, bundle) as staging, _disk_full_explained(bundle):
             yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def add_to_bundle(bundle: Path, area: Path, files: Mapping[str, str], manifest: Manifest) -> None:
     """Add files to a bundle and commit them by replacing its manifest last.
 
-    A reader sees the old manifest with the old files or the new one with all of them. A file that
-    no manifest names is debris of an earlier crash and is written over.
+    A reader sees the old manifest with the old files or the new one with all of them. What no
+    manifest names afterwards is removed from `onnx/`: debris of a crash, or a file replaced.
 
     Args:
         bundle: its folder.
-        area: what `staging_area` gave.
+        area: what `staging_area` gave, still open.
         files: bundle path → name of the file in `area`.
         manifest: the new manifest, which names the files.
 
     Raises:
         BundleExistsError: the manifest that is there names one of the files already.
+        BundleError: the manifest that is there has a variant the new one lacks.
+        BundleIntegrityError: a file the new manifest names is not there, or has another size.
     """
-    taken = sorted(files.keys() & read_manifest(bundle).files.keys())
+    _check_addition(bundle, area, files, manifest)
+    try:
+        for path, name in files.items():
+            sync_file(area / name)
+            (bundle / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(area / name, bundle / path)
+            sync_folder((bundle / path).parent)
+        _replace_manifest(bundle, manifest, area / MANIFEST_NAME)
+    finally:
+        _remove_debris(bundle)
+
+
+def _check_addition(bundle: Path, area: Path, files: Mapping[str, str], manifest: Manifest) -> None:
+    current = read_manifest(bundle)
+    taken = sorted(files.keys() & current.files.keys())
     if taken:
         raise BundleExistsError(
-            f"{bundle} holds {', '.join(taken)} already; export the model again"
+            f"{bundle} holds {', '.join(taken)} already; give the new file a name of its own"
         )
-    for name in files.values():
-        _sync(area / name)
-    for path, name in files.items():
-        os.replace(area / name, bundle / path)
-        _sync((bundle / path).parent)
-    _replace_manifest(bundle, manifest, area / MANIFEST_NAME)
+    lost = sorted(current.variants.keys() - manifest.variants.keys())
+    if lost:
+        raise BundleError(
+            f"{bundle} has {', '.join(lost)}, which the new manifest lacks: it was extended "
+            "meanwhile; read it again and repeat"
+        )
+    for path, info in manifest.files.items():
+        found = area / files[path] if path in files else bundle / path
+        if not found.is_file() or found.stat().st_size != info.size_bytes:
+            raise BundleIntegrityError(
+                f"{found} is not the file of {info.size_bytes} bytes the new manifest names; "
+                "the bundle is untouched, export the model again"
+            )
 
 
-class _Leftover:
-    """A folder beside a destination that names what it is and who made it."""
-
-    def __init__(self, path: Path, kind: str, process: int) -> None:
-        self.path = path
-        self.kind = kind
-        self.process = process
+def _replace_manifest(bundle: Path, manifest: Manifest, draft: Path) -> None:
+    draft.write_text(manifest.to_json(), encoding="utf-8")
+    sync_file(draft)
+    os.replace(draft, bundle / MANIFEST_NAME)
+    sync_folder(bundle)
 
 
-def _sibling(destination: Path, kind: str) -> Path:
-    name = f".{destination.name}.{kind}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return destination.parent / name
+def _remove_debris(bundle: Path) -> None:
+    named = read_manifest(bundle).files  # the one in force, whether or not the new one came to be
+    for pattern in DEBRIS:
+        for path in list((bundle / "onnx").glob(pattern)):
+            regular = path.is_file() and not path.is_symlink()
+            if regular and path.relative_to(bundle).as_posix() not in named:
+                path.unlink(missing_ok=True)
 
 
-def _leftovers(destination: Path) -> list[_Leftover]:
-    """What processes that no longer run left, what was set aside first."""
-    named = re.compile(rf"\.{re.escape(destination.name)}\.(previous|staging)-(\d+)-[0-9a-f]{{8}}")
-    found = []
-    with suppress(FileNotFoundError):
-        for path in sorted(destination.parent.iterdir()):
-            match = named.fullmatch(path.name)
-            if match and not _runs(int(match[2])):
-                found.append(_Leftover(path, match[1], int(match[2])))
-    return sorted(found, key=lambda leftover: leftover.kind)
+def _previous(destination: Path) -> Path:
+    return destination.parent / f".{destination.name}.previous"
 
 
-def _runs(process: int) -> bool:
-    if process == os.getpid():
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _is_bundle(folder: Path) -> bool:
+    return (folder / MANIFEST_NAME).is_file()
 
 
 def _check_free(destination: Path, *, overwrite: bool) -> None:
@@ -173,9 +187,14 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
         return
     if not destination.is_dir():
         raise BundleExistsError(f"{destination} exists and is no folder; choose another name")
+    if destination.is_mount():
+        raise BundleExistsError(
+            f"{destination} is a mount point, which nothing can be renamed to; "
+            "choose a folder inside it"
+        )
     if not any(destination.iterdir()):
         return
-    if not (destination / MANIFEST_NAME).is_file():
+    if not _is_bundle(destination):
         raise BundleExistsError(
             f"{destination} exists and is no edgebert bundle, so it is never replaced; "
             "choose another name"
@@ -188,47 +207,32 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
 
 
 def _put_in_place(staging: Path, destination: Path, *, overwrite: bool) -> None:
-    if destination.is_dir() and (overwrite or not any(destination.iterdir())):
-        if not swap(staging, destination):
-            _set_aside(staging, destination)
-    else:
-        try:
-            rename_new(staging, destination)
-        except FileExistsError as error:
-            raise BundleExistsError(f"{destination} appeared meanwhile; it is untouched") from error
-    _sync(destination.parent)
+    if overwrite and _is_bundle(destination):
+        with locked(destination):
+            if not swap(staging, destination):
+                _set_aside(staging, destination)
+        return
+    try:
+        os.rename(staging, destination)
+    except OSError as error:
+        if error.errno in OCCUPIED:
+            raise BundleExistsError(
+                f"{destination} appeared meanwhile; it is untouched, choose another name"
+            ) from error
+        raise
 
 
 def _set_aside(staging: Path, destination: Path) -> None:
     """Two renames; a death between them is what `recover` is for."""
-    previous = _sibling(destination, "previous")
-    os.rename(destination, previous)
-    os.rename(staging, destination)
-    shutil.rmtree(previous, ignore_errors=True)
-
-
-def _replace_manifest(bundle: Path, manifest: Manifest, draft: Path) -> None:
-    draft.write_text(manifest.to_json(), encoding="utf-8")
-    _sync(draft)
-    os.replace(draft, bundle / MANIFEST_NAME)
-    _sync(bundle)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Flush a file or folder to disk; a system that cannot open a folder (Windows) goes without."""
+    previous = _previous(destination)
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.rename(destination, previous)
+        os.rename(staging, destination)
+    except BaseException:
+        if not os.path.lexists(destination):
+            os.rename(previous, destination)
+        raise
+    discard(previous, destination)
 
 
 @contextmanager
@@ -238,7 +242,7 @@ def _disk_full_explained(destination: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in DISK_FULL:
             raise ExportError(
-                f"disk full while writing {destination} ({error.strerror}); what was there is "
-                "untouched: free some space and try again"
+                f"disk full: {destination.parent} needs space ({error.strerror}); {destination} is "
+                "untouched, free some and try again"
             ) from error
         raise

@@ -1,45 +1,154 @@
-"""Run one operation on a bundle and die at a chosen step; a child process of test_staging.
+"""Writers of bundles that die, hold on or run out of disk; child processes of `test_staging`.
 
-Usage: crashing.py OPERATION FOLDER STEP. Every call that changes the disk is a step.
+    crashing.py sweep OPERATION SIGNAL FOLDER    die at step 0, 1, … each in FOLDER/<step>/
+    crashing.py add FOLDER NAME                  add one variant
+    crashing.py pause OPERATION FOLDER           stop inside the block until standard input ends
+    crashing.py fill OPERATION FOLDER            write more than the disk takes
+
+A step is whatever Python tells its audit hooks before doing it: open, mkdir, rename, remove, …
 """
 
+import json
 import os
-import signal
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from edgebert_runtime import renaming, staging
+from edgebert_runtime import staging
+from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.manifest import read_manifest
-from tests.runtime.tiny_manifest import tiny_manifest, write_bundle
+from edgebert_runtime.staging import add_to_bundle, hash_file, new_bundle, staging_area
+from tests.runtime.tiny_manifest import write_bundle
 
-OPERATION, FOLDER, STEP = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-STEPS = iter(range(10**6))
-
-
-def dying(function: object) -> object:
-    """Die just before the call when it is the chosen step."""
-
-    def call(*arguments: object, **options: object) -> object:
-        if next(STEPS) == STEP:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **options)  # type: ignore[operator]
-
-    return call
+NAME: Final = "bundle"
+OLD: Final = b"old graph"
+NEW: Final = b"new graph"
+BIG: Final = 2**20
 
 
-for name in ("rename", "replace", "fsync", "mkdir"):
-    setattr(os, name, dying(getattr(os, name)))
-staging.shutil.rmtree = dying(staging.shutil.rmtree)  # type: ignore[assignment]
-staging.swap = dying(renaming.swap if "fallback" not in OPERATION else lambda *_: False)  # type: ignore[assignment]
-staging.rename_new = dying(renaming.rename_new)  # type: ignore[assignment]
+def add(folder: Path, name: str = "added", pause: Callable[[Path], None] = lambda _: None) -> None:
+    with staging_area(folder) as area:
+        manifest = read_manifest(folder)
+        (area / "graph").write_bytes(NEW)
+        pause(area)
+        path = f"onnx/model_{name}.onnx"
+        variant = replace(manifest.variants["portable"], file=path, files=(path,))
+        extended = replace(
+            manifest,
+            files={**manifest.files, path: hash_file(area / "graph")},
+            variants={**manifest.variants, name: variant},
+        )
+        add_to_bundle(folder, area, {path: "graph"}, extended)
 
-if OPERATION == "add":
-    with staging.staging_area(FOLDER) as area:
-        (area / "model_new.onnx").write_bytes(b"new graph")
-        manifest = read_manifest(FOLDER)
-        info = staging.hash_file(area / "model_new.onnx")
-        extended = tiny_manifest({**manifest.files, "onnx/model_new.onnx": info})
-        staging.add_to_bundle(FOLDER, area, {"onnx/model_new.onnx": "model_new.onnx"}, extended)
-else:
-    with staging.new_bundle(FOLDER, overwrite=OPERATION != "new") as area:
-        write_bundle(area, b"second")
+
+def write(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
+    with new_bundle(folder, overwrite=True) as area:
+        write_bundle(area, NEW)
+        pause(area)
+
+
+def write_without_exchange(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
+    vars(staging)["swap"] = lambda *_: False  # what it answers where renameat2(2) is missing
+    write(folder, pause=pause)
+
+
+def add_named(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
+    add(folder, pause=pause)
+
+
+OPERATIONS: Final = {
+    "new": write,
+    "overwrite": write,
+    "overwrite-in-two-renames": write_without_exchange,
+    "add": add_named,
+}
+
+
+def prepare(operation: str, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if operation != "new":
+        folder.mkdir()
+        write_bundle(folder, OLD)
+
+
+def sweep(operation: str, number: int, folder: Path) -> None:
+    """Print how many steps the operation has."""
+    step = 0
+    while True:
+        bundle = folder / str(step) / NAME
+        prepare(operation, bundle)
+        if _survives(operation, number, bundle, step):
+            break
+        step += 1
+    _say(step)
+
+
+def _survives(operation: str, number: int, bundle: Path, step: int) -> bool:
+    child = os.fork()
+    if child == 0:
+        _die_at(step, number)
+        try:
+            OPERATIONS[operation](bundle)
+        except KeyboardInterrupt:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def _die_at(step: int, number: int) -> None:
+    steps = iter(range(sys.maxsize))
+
+    def hook(event: str, _: object) -> None:
+        if event != "os.kill" and next(steps) == step:
+            os.kill(os.getpid(), number)
+
+    sys.addaudithook(hook)
+
+
+def pause(operation: str, folder: Path) -> None:
+    def wait(_: Path) -> None:
+        _say("inside")
+        sys.stdin.read()
+
+    OPERATIONS[operation](folder, pause=wait)
+
+
+def fill(operation: str, folder: Path) -> None:
+    """Print the error and the names that are left."""
+
+    def write_too_much(area: Path) -> None:
+        (area / "big").write_bytes(bytes(BIG))
+
+    prepare(operation, folder)
+    before = _contents(folder.parent)
+    try:
+        OPERATIONS[operation](folder, pause=write_too_much)
+    except EdgebertError as error:
+        changed = _contents(folder.parent) != before
+        _say({"error": f"{type(error).__name__}: {error}", "changed": changed})
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def main(command: str, *arguments: str) -> None:
+    if command == "sweep":
+        sweep(arguments[0], int(arguments[1]), Path(arguments[2]))
+    elif command == "add":
+        add(Path(arguments[0]), arguments[1])
+    elif command == "pause":
+        pause(arguments[0], Path(arguments[1]))
+    else:
+        fill(arguments[0], Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,16 +1,26 @@
-"""A bundle appears whole or not at all, whatever step the process dies at."""
+"""A bundle appears whole or not at all, whatever step its writer dies at."""
 
+import hashlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edgebert_runtime.errors import BundleExistsError
-from edgebert_runtime.manifest import read_manifest
+from edgebert_runtime.errors import (
+    BundleError,
+    BundleExistsError,
+    BundleIntegrityError,
+    ExportError,
+)
+from edgebert_runtime.locking import is_locked, locked
+from edgebert_runtime.manifest import FileInfo, Manifest, read_manifest
 from edgebert_runtime.staging import (
     add_to_bundle,
     hash_file,
@@ -19,208 +29,519 @@ from edgebert_runtime.staging import (
     recover,
     staging_area,
 )
+from tests.runtime.crashing import NAME, NEW, OLD, OPERATIONS, add
 from tests.runtime.tiny_manifest import write_bundle
 
 ROOT = Path(__file__).parents[2]
-MOST_STEPS = 60
+CHILD = [sys.executable, "-m", "tests.runtime.crashing"]
+FEWEST_STEPS = 10
+
+Entries = dict[str, bytes | None]
 
 
-def is_whole(folder: Path) -> bool:
-    """Everything the manifest names is there and matches."""
-    found = hash_folder(folder)
-    return all(found.get(name) == info for name, info in read_manifest(folder).files.items())
-
-
-def content(folder: Path) -> bytes:
-    return (folder / "onnx" / "model.onnx").read_bytes()
-
-
-def crash(operation: str, folder: Path, step: int) -> bool:
-    """Run the operation and kill it at `step`; False once it has fewer steps."""
-    command = [sys.executable, "-m", "tests.runtime.crashing", operation, str(folder), str(step)]
+def run(*arguments: str, before: list[str] | None = None) -> str:
+    command = [*(before or []), *CHILD, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def first_bundle(folder: Path) -> Path:
-    with new_bundle(folder) as area:
-        write_bundle(area, b"first")
+def sweep(operation: str, number: signal.Signals, folder: Path) -> list[Path]:
+    """Where the bundle belongs, once for each step the operation was stopped at."""
+    steps = json.loads(run("sweep", operation, str(int(number)), str(folder)))
+    assert steps >= FEWEST_STEPS, "too few steps to have been inside the operation"
+    return [folder / str(step) / NAME for step in range(steps)]
+
+
+def state(folder: Path) -> str:
+    """`absent`, `old`, `new` or `extended`; anything in between fails."""
+    if not os.path.lexists(folder):
+        return "absent"
+    manifest = read_manifest(folder)
+    for path, info in manifest.files.items():
+        content = (folder / path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == info.sha256, path
+    if "added" in manifest.variants:
+        return "extended"
+    return {OLD: "old", NEW: "new"}[(folder / "onnx/model.onnx").read_bytes()]
+
+
+def entries(folder: Path) -> Entries:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def assert_no_debris(folder: Path) -> None:
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    found = {name for name, content in entries(folder).items() if content is not None}
+    assert found == {"edgebert.json", *read_manifest(folder).files}
+    assert not [path for path in folder.rglob(".*") if path.is_dir()]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A bundle, alone in its folder."""
+    folder = tmp_path / "models" / NAME
+    with new_bundle(folder) as staging:
+        write_bundle(staging, OLD)
     return folder
 
 
-@pytest.mark.parametrize("operation", ["new", "overwrite", "overwrite-fallback", "add"])
-def test_killed_at_every_step(operation: str, tmp_path: Path) -> None:
-    outcomes = set()
-    for step in range(MOST_STEPS):
-        folder = tmp_path / str(step) / "bundle"
-        folder.parent.mkdir()
-        if operation != "new":
-            first_bundle(folder)
-        if not crash(operation, folder, step):
-            break
+def previous(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.previous")
+
+
+# Killed and interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    ("operation", "states"),
+    [
+        ("new", {"absent", "new"}),
+        ("overwrite", {"old", "new"}),
+        ("add", {"old", "extended"}),
+    ],
+)
+def test_stopped_at_any_step_the_bundle_is_old_or_new(
+    operation: str, states: set[str], number: signal.Signals, tmp_path: Path
+) -> None:
+    folders = sweep(operation, number, tmp_path)
+    assert {state(folder) for folder in folders} == states
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda item: item.name)
+def test_without_exchange_a_missing_bundle_is_recovered(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    folders = sweep("overwrite-in-two-renames", number, tmp_path)
+    missing = [folder for folder in folders if state(folder) == "absent"]
+    assert bool(missing) == (number == signal.SIGKILL)  # who is interrupted puts it back
+    for folder in folders:
         recover(folder)
-        outcomes.add(outcome(folder))
-        with new_bundle(folder, overwrite=True) as area:  # life goes on
-            write_bundle(area, b"third")
-        assert content(folder) == b"third"
-        assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
-    else:
-        pytest.fail(f"still dying at step {MOST_STEPS}")
-    assert len(outcomes) == 2, "the kills must fall before and after the commit"
+    assert {state(folder) for folder in folders} == {"old", "new"}
+    assert {state(folder) for folder in missing} <= {"old"}
+    for folder in folders:
+        assert [path.name for path in folder.parent.iterdir()] == [NAME]
 
 
-def outcome(folder: Path) -> tuple[bytes, bool] | None:
-    """What a reader finds; never something half done."""
-    if not folder.exists():
-        return None
-    assert is_whole(folder)
-    return content(folder), "onnx/model_new.onnx" in read_manifest(folder).files
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_after_a_kill_the_next_write_succeeds_and_leaves_no_debris(
+    operation: str, tmp_path: Path
+) -> None:
+    for folder in sweep(operation, signal.SIGKILL, tmp_path):
+        with new_bundle(folder, overwrite=True) as staging:
+            write_bundle(staging, b"newest")
+        assert (folder / "onnx/model.onnx").read_bytes() == b"newest"
+        assert_no_debris(folder)
 
 
-def test_an_interrupted_addition_is_done_again(tmp_path: Path) -> None:
-    """Killed between the file's rename and the manifest's: the file is debris, and no obstacle."""
-    folder = first_bundle(tmp_path / "bundle")
-    for step in range(MOST_STEPS):
-        assert crash("add", folder, step)
-        if (folder / "onnx" / "model_new.onnx").exists():
-            break
-    assert "onnx/model_new.onnx" not in read_manifest(folder).files
-    assert not crash("add", folder, 10**6)
-    assert is_whole(folder)
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "edgebert.json",
-        "onnx",
-        "tokenizer.json",
-    ]
+def test_after_a_kill_the_next_addition_succeeds_and_leaves_no_debris(tmp_path: Path) -> None:
+    for folder in sweep("add", signal.SIGKILL, tmp_path):
+        add(folder, "later")
+        assert state(folder) in {"old", "extended"}
+        assert "later" in read_manifest(folder).variants
+        assert_no_debris(folder)
 
 
-def test_an_added_variant_is_named_and_there(tmp_path: Path) -> None:
-    folder = first_bundle(tmp_path / "bundle")
-    assert not crash("add", folder, 10**6)
-    assert "onnx/model_new.onnx" in read_manifest(folder).files
-    assert is_whole(folder)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_control_c_in_the_block_leaves_nothing(operation: str, tmp_path: Path) -> None:
+    folder = tmp_path / NAME
+    if operation != "new":
+        folder.mkdir()
+        write_bundle(folder, OLD)
+    before = entries(tmp_path)
+    with paused(operation, folder) as child:
+        assert entries(tmp_path) != before
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=20)
+    assert child.returncode == -signal.SIGINT
+    assert entries(tmp_path) == before
 
 
-def test_a_file_the_manifest_names_is_never_written_over(tmp_path: Path) -> None:
-    folder = first_bundle(tmp_path / "bundle")
-    with staging_area(folder) as area:
-        (area / "x").write_bytes(b"x")
-        with pytest.raises(BundleExistsError, match=r"holds onnx/model.onnx already"):
-            add_to_bundle(folder, area, {"onnx/model.onnx": "x"}, read_manifest(folder))
-    assert content(folder) == b"first"
-    assert is_whole(folder)
+def paused(operation: str, folder: Path) -> subprocess.Popen[bytes]:
+    """A child that is inside the block and stays there until its input is closed."""
+    return inside(pausing(operation, folder))
+
+
+def pausing(operation: str, folder: Path) -> subprocess.Popen[bytes]:
+    """A child that will stay in the block once it has entered it."""
+    pipe = subprocess.PIPE
+    command = [*CHILD, "pause", operation, str(folder)]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT)
+
+
+def inside(child: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """The child, when it has entered the block."""
+    assert child.stdout is not None
+    assert child.stdout.readline() == b'"inside"\n'
+    return child
+
+
+def test_everything_is_flushed_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: set[int] = set()
+    flush, rename = os.fsync, os.rename
+
+    def noted_fsync(descriptor: int) -> None:
+        flush(descriptor)
+        flushed.add(os.fstat(descriptor).st_ino)
+
+    def checked_rename(source: Path, destination: Path) -> None:
+        unflushed = [
+            path for path in [source, *source.rglob("*")] if path.stat().st_ino not in flushed
+        ]
+        assert unflushed == []
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "rename", checked_rename)
+    with new_bundle(tmp_path / NAME) as staging:
+        write_bundle(staging, NEW)
+    assert tmp_path.stat().st_ino in flushed
+    assert state(tmp_path / NAME) == "new"
+
+
+# What a destination may be
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_an_error_leaves_everything_as_it_was(overwrite: bool, tmp_path: Path) -> None:
-    folder = tmp_path / "bundle"
-    if overwrite:
-        first_bundle(folder)
-    before = sorted(tmp_path.rglob("*"))
-    with (
-        pytest.raises(RuntimeError, match="halfway"),
-        new_bundle(folder, overwrite=overwrite) as area,
-    ):
-        write_bundle(area, b"second")
-        raise RuntimeError("halfway")
-    assert sorted(tmp_path.rglob("*")) == before
+def test_a_new_bundle_appears_with_its_parents(overwrite: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b" / NAME
+    with new_bundle(folder, overwrite=overwrite) as staging:
+        write_bundle(staging, NEW)
+        assert not folder.exists()
+        assert staging.parent == folder.parent
+    assert state(folder) == "new"
+    assert_no_debris(folder)
 
 
-def test_an_existing_bundle_is_refused_before_any_work(tmp_path: Path) -> None:
-    folder = first_bundle(tmp_path / "bundle")
-    with pytest.raises(BundleExistsError, match="pass overwrite"), new_bundle(folder):
-        pytest.fail("yielded")
-    with new_bundle(folder, overwrite=True) as area:
-        write_bundle(area, b"second")
-    assert content(folder) == b"second"
+def test_a_new_bundle_has_the_permissions_of_any_new_folder(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    with new_bundle(tmp_path / NAME) as staging:
+        write_bundle(staging, NEW)
+    assert (tmp_path / NAME).stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_empty_folder_is_a_free_destination(overwrite: bool, tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with new_bundle(tmp_path / NAME, overwrite=overwrite) as staging:
+        write_bundle(staging, NEW)
+    assert state(tmp_path / NAME) == "new"
+    assert_no_debris(tmp_path / NAME)
+
+
+def test_a_bundle_is_replaced_only_with_overwrite_and_says_so_before_any_work(old: Path) -> None:
+    with pytest.raises(BundleExistsError, match=r"exists; pass overwrite"), new_bundle(old):
+        pytest.fail("the block was entered")
+    with new_bundle(old, overwrite=True) as staging:
+        write_bundle(staging, NEW)
+        assert state(old) == "old"
+    assert state(old) == "new"
+    assert_no_debris(old)
 
 
 def test_a_strangers_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years", encoding="utf-8")
-    with (
-        pytest.raises(BundleExistsError, match="is no edgebert bundle"),
-        new_bundle(tmp_path / "mine", overwrite=True),
-    ):
-        pytest.fail("yielded")
+    before = entries(tmp_path)
+    refused = pytest.raises(BundleExistsError, match="is no edgebert bundle, so it is never")
+    with refused, new_bundle(tmp_path / "mine", overwrite=True):
+        pytest.fail("the block was entered")
+    assert entries(tmp_path) == before
+
+
+def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with (
-        pytest.raises(BundleExistsError, match="is no folder"),
-        new_bundle(tmp_path / "file", overwrite=True),
-    ):
-        pytest.fail("yielded")
+    refused = pytest.raises(BundleExistsError, match="is no folder")
+    with refused, new_bundle(tmp_path / "file", overwrite=True):
+        pytest.fail("the block was entered")
 
 
-def test_an_empty_folder_is_as_good_as_none(tmp_path: Path) -> None:
-    (tmp_path / "bundle").mkdir()
-    assert is_whole(first_bundle(tmp_path / "bundle"))
+def test_a_mount_point_is_refused_before_any_work() -> None:
+    refused = pytest.raises(BundleExistsError, match="is a mount point")
+    with refused, new_bundle(Path("/"), overwrite=True):
+        pytest.fail("the block was entered")
 
 
-def test_what_appears_meanwhile_is_untouched(tmp_path: Path) -> None:
-    folder = tmp_path / "bundle"
-    with pytest.raises(BundleExistsError, match="appeared meanwhile"), new_bundle(folder) as area:
-        write_bundle(area, b"second")
+def test_a_parent_that_is_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    refused = pytest.raises(ExportError, match=r"file cannot be written \(.*choose another")
+    with refused, new_bundle(tmp_path / "file" / NAME):
+        pytest.fail("the block was entered")
+
+
+@pytest.mark.parametrize("operation", ["overwrite", "overwrite-in-two-renames"])
+def test_through_a_link_the_bundle_it_leads_to_is_replaced(operation: str, old: Path) -> None:
+    (old.parent.parent / "current").symlink_to(old)
+    with paused(operation, old.parent.parent / "current") as child:
+        child.communicate(timeout=20)
+    assert (old.parent.parent / "current").is_symlink()
+    assert state(old) == "new"
+    assert_no_debris(old)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_appears_meanwhile_is_untouched(overwrite: bool, tmp_path: Path) -> None:
+    folder = tmp_path / NAME
+    refused = pytest.raises(BundleExistsError, match="appeared meanwhile; it is untouched")
+    with refused, new_bundle(folder, overwrite=overwrite) as staging:
+        write_bundle(staging, NEW)
         folder.mkdir()
-        (folder / "other.txt").write_text("x", encoding="utf-8")
-    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "other.txt"]
+        (folder / "thesis.txt").write_text("years", encoding="utf-8")
+    assert entries(tmp_path) == {NAME: None, f"{NAME}/thesis.txt": b"years"}
 
 
-def test_staging_of_a_living_process_is_left(tmp_path: Path) -> None:
-    living = tmp_path / f".bundle.staging-{os.getppid()}-0123abcd"
-    dead = tmp_path / ".bundle.staging-999999999-0123abcd"
-    living.mkdir()
-    dead.mkdir()
-    first_bundle(tmp_path / "bundle")
-    assert living.exists()
-    assert not dead.exists()
+def write_half(folder: Path, *, overwrite: bool) -> None:
+    with new_bundle(folder, overwrite=overwrite) as staging:
+        write_bundle(staging, NEW)
+        raise RuntimeError("halfway")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_error_in_the_block_goes_on_and_leaves_everything(overwrite: bool, old: Path) -> None:
+    folder = old if overwrite else old.with_name("another")
+    before = entries(old.parent)
+    with pytest.raises(RuntimeError, match="halfway"):
+        write_half(folder, overwrite=overwrite)
+    assert entries(old.parent) == before
+
+
+# Leftovers
+
+
+def test_a_bundle_set_aside_is_put_back_over_an_empty_folder(old: Path) -> None:
+    old.rename(previous(old))
+    old.mkdir()
+    recover(old)
+    assert state(old) == "old"
+    assert_no_debris(old)
+
+
+def test_a_bundle_set_aside_is_kept_while_strangers_have_its_place(old: Path) -> None:
+    old.rename(previous(old))
+    old.mkdir()
+    (old / "thesis.txt").write_text("years", encoding="utf-8")
+    recover(old)
+    assert state(previous(old)) == "old"
+    assert (old / "thesis.txt").exists()
+
+
+def test_a_folder_that_only_looks_set_aside_is_left(old: Path) -> None:
+    previous(old).mkdir()
+    (previous(old) / "thesis.txt").write_text("years", encoding="utf-8")
+    recover(old)
+    assert (previous(old) / "thesis.txt").exists()
+
+
+def test_a_bundle_that_a_living_writer_holds_aside_is_left(old: Path) -> None:
+    with staging_area(old):
+        old.rename(previous(old))
+        recover(old)
+        assert not old.exists()
+    recover(old)
+    assert state(old) == "old"
+
+
+def test_work_of_the_dead_is_removed_and_nothing_else(old: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    dead = old.with_name(f".{NAME}.staging-{child.pid}-0123456789abcdef")
+    spared = [
+        f".{NAME}.staging-{os.getpid()}-0123456789abcdef",
+        f".{NAME}.staging-{child.pid}-mine",
+        f".other.staging-{child.pid}-0123456789abcdef",
+    ]
+    for path in [dead, *(old.with_name(name) for name in spared)]:
+        shutil.copytree(old, path)
+    recover(old)
+    assert {path.name for path in old.parent.iterdir()} == {NAME, *spared}
+
+
+def test_nothing_to_recover_is_no_error(tmp_path: Path) -> None:
+    recover(tmp_path / "nowhere" / NAME)
+    assert entries(tmp_path) == {}
+
+
+# Adding
+
+
+def extended(manifest: Manifest, files: Mapping[str, FileInfo]) -> Manifest:
+    return replace(manifest, files={**manifest.files, **files})
+
+
+def test_an_addition_keeps_every_file_that_is_there(old: Path) -> None:
+    before = entries(old)
+    add(old)
+    assert state(old) == "extended"
+    after = entries(old)
+    assert after.pop("onnx/model_added.onnx") == NEW
+    assert after.keys() == before.keys()
+    assert {name for name in before if before[name] != after[name]} == {"edgebert.json"}
+
+
+def test_a_file_the_manifest_names_is_never_written_over(old: Path) -> None:
+    before = entries(old)
+    with staging_area(old) as area:
+        (area / "x").write_bytes(OLD)
+        with pytest.raises(BundleExistsError, match=r"holds onnx/model.onnx already; give"):
+            add_to_bundle(old, area, {"onnx/model.onnx": "x"}, read_manifest(old))
+    assert entries(old) == before
+
+
+def test_a_manifest_that_forgets_a_variant_is_refused(old: Path) -> None:
+    stale = read_manifest(old)
+    add(old)
+    before = entries(old)
+    with staging_area(old) as area, pytest.raises(BundleError, match="has added, which the new"):
+        add_to_bundle(old, area, {}, stale)
+    assert entries(old) == before
+
+
+def test_a_manifest_that_names_a_missing_file_is_refused(old: Path) -> None:
+    before = entries(old)
+    info = FileInfo(size_bytes=1, sha256="0" * 64)
+    with staging_area(old) as area, pytest.raises(BundleIntegrityError, match=r"x\.onnx is not"):
+        add_to_bundle(old, area, {}, extended(read_manifest(old), {"onnx/x.onnx": info}))
+    assert entries(old) == before
+
+
+def test_a_remade_variant_takes_the_place_of_its_old_file(old: Path) -> None:
+    add(old)
+    with staging_area(old) as area:
+        (area / "graph").write_bytes(b"newer")
+        manifest = read_manifest(old)
+        path = "onnx/model_added-2.onnx"
+        variant = replace(manifest.variants["added"], file=path, files=(path,))
+        files = {name: manifest.files[name] for name in manifest.files if "added" not in name}
+        remade = replace(
+            manifest,
+            files={**files, path: hash_file(area / "graph")},
+            variants={**manifest.variants, "added": variant},
+        )
+        add_to_bundle(old, area, {path: "graph"}, remade)
+    assert state(old) == "extended"
+    assert_no_debris(old)
+
+
+def test_only_debris_that_writers_make_is_removed(old: Path) -> None:
+    debris = ["onnx/model_crashed.onnx", "onnx/model_crashed.onnx_data"]
+    kept = ["onnx/notes.txt", "model_mine.onnx", "onnx/other.onnx"]
+    for name in [*debris, *kept]:
+        (old / name).write_bytes(b"x")
+    (old / "onnx/model_link.onnx").symlink_to(old / "onnx/model.onnx")
+    add(old)
+    after = entries(old)
+    assert not after.keys() & set(debris)
+    assert after.keys() >= {*kept, "onnx/model_link.onnx"}
+
+
+def test_only_a_bundle_can_be_added_to(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"an edgebert bundle[?]"), staging_area(tmp_path):
+        pytest.fail("the block was entered")
+
+
+def test_additions_at_the_same_time_all_survive(old: Path) -> None:
+    names = [f"v{index}" for index in range(4)]
+    children = [subprocess.Popen([*CHILD, "add", str(old), name], cwd=ROOT) for name in names]
+    assert [child.wait(timeout=30) for child in children] == [0] * len(names)
+    assert read_manifest(old).variants.keys() == {"portable", *names}
+    assert_no_debris(old)
+
+
+def test_an_addition_waits_for_the_one_before(old: Path) -> None:
+    with paused("add", old) as first:
+        second = subprocess.Popen([*CHILD, "add", str(old), "second"], cwd=ROOT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(timeout=1)
+        first.communicate(timeout=20)
+        assert second.wait(timeout=20) == 0
+    assert read_manifest(old).variants.keys() == {"portable", "added", "second"}
+
+
+def test_a_replacement_waits_for_an_addition(old: Path) -> None:
+    with paused("overwrite", old) as second:
+        with staging_area(old), pytest.raises(subprocess.TimeoutExpired):
+            second.communicate(timeout=1)
+        second.communicate(timeout=20)
+    assert second.returncode == 0
+    assert state(old) == "new"
+    assert_no_debris(old)
+
+
+def test_who_waited_for_a_bundle_that_was_replaced_holds_the_new_one(old: Path) -> None:
+    with locked(old):
+        waiting = pausing("add", old)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=1)
+        old.rename(old.with_name("replaced"))
+        shutil.copytree(old.with_name("replaced"), old)
+    with inside(waiting):
+        assert is_locked(old)
+        waiting.communicate(timeout=20)
+    assert state(old) == "extended"
+
+
+def test_a_reader_that_has_opened_the_manifest_reads_it_to_its_end(old: Path) -> None:
+    with (old / "edgebert.json").open("rb") as manifest:
+        before = manifest.read(1) + (old / "edgebert.json").read_bytes()[1:]
+        add(old)
+        assert manifest.read() == before[1:]
+    assert (old / "edgebert.json").read_bytes() != before
+
+
+# A full disk
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_full_disk_is_explained_and_changes_nothing(operation: str, tmp_path: Path) -> None:
+    """On a disk of 64 KiB where one can be mounted, else with files limited to that size."""
+    answer = json.loads(
+        run("fill", operation, str(tmp_path / "disk" / NAME), before=small(tmp_path))
+    )
+    assert answer["error"].startswith("ExportError: disk full: ")
+    assert "needs space" in answer["error"]
+    assert "is untouched" in answer["error"]
+    assert not answer["changed"]
+
+
+def small(folder: Path) -> list[str]:
+    (folder / "disk").mkdir()
+    shell = 'mount -t tmpfs -o size=64k none "$0" && exec "$@"'
+    mounted = ["unshare", "--map-root-user", "--mount", "sh", "-c", shell, str(folder / "disk")]
+    works = (
+        shutil.which("unshare")
+        and not subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode
+    )
+    return mounted if works else LIMITED
+
+
+LIMITED = ["sh", "-c", 'ulimit -f 64 && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("operation", ["new", "overwrite"])
+def test_a_limit_on_files_is_explained_like_a_full_disk(operation: str, tmp_path: Path) -> None:
+    answer = json.loads(run("fill", operation, str(tmp_path / NAME), before=LIMITED))
+    assert answer["error"].startswith("ExportError: disk full: ")
+    assert not answer["changed"]
+
+
+# Hashes
 
 
 def test_hashes_are_sha256_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
-    info = hash_file(tmp_path / "a")
     # FIPS 180-2, appendix B.1
-    assert info.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert info.size_bytes == 3
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert hash_file(tmp_path / "a") == FileInfo(size_bytes=3, sha256=expected)
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from edgebert_runtime.staging import new_bundle
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-with new_bundle(Path(sys.argv[1])) as area:
-    (area / "big").write_bytes(b"x" * 100_000)
-"""
-
-
-def test_a_full_disk_is_explained_and_loses_nothing(tmp_path: Path) -> None:
-    """The process may write files of 4 KiB at most; the system answers EFBIG as it would ENOSPC."""
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "bundle")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "ExportError: disk full while writing" in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-SLOW = """
-import sys, time
-from pathlib import Path
-from edgebert_runtime.staging import new_bundle
-with new_bundle(Path(sys.argv[1])) as area:
-    (area / "some").write_bytes(b"x")
-    print("writing", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SLOW, str(tmp_path / "bundle")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"writing\n"
-        start = time.monotonic()
-        child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=20)
-    assert b"KeyboardInterrupt" in errors
-    assert time.monotonic() - start < 10
-    assert list(tmp_path.iterdir()) == []
+def test_a_folders_hashes_are_sorted_by_path_and_leave_the_manifest_out(tmp_path: Path) -> None:
+    for name in ["b", "a/x", "a.b", "a/.keep", "a/edgebert.json", "edgebert.json"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert list(hash_folder(tmp_path)) == ["a.b", "a/.keep", "a/edgebert.json", "a/x", "b"]
