@@ -41,5 +41,7 @@ dist: $(INSTALLED)
 	for folder in runtime export quantize .; do $(BIN)/python -m build --wheel --outdir dist $$folder; done
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.encoder_latency
+	$(BIN)/python -m benchmarks.encoder_latency --model minilm
+	$(BIN)/python -m benchmarks.encoder_latency --model bert-base
 	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.report

@@ -50,9 +50,8 @@ def build(
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
-    common.ClearMetadataAndDocStringPass()(
-        model
-    )  # torch leaves stack traces of the exporting machine
+    common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces there
+    _forget_shapes(model.graph)
     fusions = count_fusions(model)
     refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
     require_fusions(fusions, target.required(promised), target.name, refusals)
@@ -127,6 +126,22 @@ def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str,
         built.target.file: (built.target.file, data) if external else (built.target.file,)
         for built in graphs
     }
+
+
+def _forget_shapes(graph: ir.Graph) -> None:
+    """Drop the stored shapes of activations, which nothing needs to run the graph.
+
+    ONNX Runtime turns Add and LayerNormalization into SkipLayerNormalization where it knows their
+    shapes, and on CPU that is slower: docs/decisions/0003.
+    """
+    outputs = set(graph.outputs)
+    for node in graph:
+        for value in node.outputs:
+            value.metadata_props.clear()
+            if value not in outputs:
+                value.shape, value.type = None, None
+    for value in (*graph.inputs, *graph.initializers.values()):
+        value.metadata_props.clear()
 
 
 def _share(model: ir.Model, first: Path) -> None:

@@ -42,9 +42,11 @@ def channel_maxima(
 
 
 def _write_watched(model: Path, names: Sequence[str], destination: Path) -> None:
-    graph = ir.load(model)
-    values = {value.name: value for node in graph.graph for value in node.outputs}
-    present = {output.name for output in graph.graph.outputs}
-    graph.graph.outputs.extend(values[name] for name in names if name not in present)
-    ir.external_data.load_to_model(graph)
-    ir.save(graph, destination)
+    watched = ir.load(model)
+    values = {value.name: value for node in watched.graph for value in node.outputs}
+    for name in names:
+        values[name].dtype = ir.DataType.FLOAT
+        if not values[name].is_graph_output():
+            watched.graph.outputs.append(values[name])
+    ir.external_data.load_to_model(watched)
+    ir.save(watched, destination)

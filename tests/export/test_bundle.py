@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jsonschema
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -69,6 +70,22 @@ def test_the_portable_graph_has_standard_operators_and_an_old_opset(tiny_bundle:
     onnx.checker.check_model(model, full_check=True)
     assert [(item.domain, item.version) for item in model.opset_import] == [("", 21)]
     assert model.ir_version == 10
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model_cpu.onnx", "model_quantized.onnx"])
+def test_the_engine_keeps_add_and_layer_norm_apart(
+    file: str, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    """Its fused kernel is slower on CPU: docs/decisions/0003."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 3
+    graph = tiny_bundle.path_of(f"onnx/{file}")
+    onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    nodes = onnx.load(tmp_path / "optimized.onnx").graph.node
+    operators = Counter(node.op_type for node in nodes)
+    assert operators["SkipLayerNormalization"] == 0
+    assert operators["LayerNormalization"] == 5
 
 
 def test_no_graph_says_where_it_was_made(tiny_bundle: Bundle) -> None:
