@@ -137,6 +137,14 @@ def test_fused_attention_keeps_every_attribute(
     np.testing.assert_allclose(run_unoptimized(model, feeds), expected, rtol=0, atol=1e-6)
 
 
+def test_expansion_refuses_attention_that_splits_heads_itself() -> None:
+    model = attention_graph()
+    apply(model, [FuseAttention()])
+    rule = ExpandAttention()
+    assert apply(model, [rule]) == {"attention_expansion": 0}
+    assert rule.refusals
+
+
 RESHAPE = """
 <ir_version: 11, opset_import: ["": 23]>
 g (float[B,S,12] x) => ({output} y)

@@ -1,6 +1,7 @@
 """Attention in the operators every engine has."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -11,6 +12,9 @@ from edgebert_export.fusions.rule import Fusion
 
 LOWEST: Final = float(np.finfo(np.float32).min)
 """Score of a dropped key: exp underflows to 0, and a row of nothing else stays finite."""
+
+UNUSUAL: Final = ("is_causal", "softcap", "q_num_heads")
+"""Attributes of what the expansion does not compute; the last marks the 3D form."""
 
 
 class ExpandAttention(Fusion):
@@ -34,12 +38,12 @@ class ExpandAttention(Fusion):
         self, context: Any, query: ir.Value, mask: ir.Value, mixed: ir.Value, **_: Any
     ) -> MatchResult:
         del context
-        attributes = mixed.producer().attributes  # type: ignore[union-attr]  # matched, so produced
+        attributes = _attributes(mixed)
         if mask.dtype != ir.DataType.BOOL:
             return self.refuse(f"the mask is {mask.dtype}, only bool is expanded", mixed)
-        if query.shape is None or len(query.shape) != 4 or not isinstance(query.shape[3], int):
-            return self.refuse(f"queries have shape {query.shape}, expected 4 dimensions", mixed)
-        unusual = [name for name in ("is_causal", "softcap") if _is_set(attributes.get(name))]
+        if _scale(query, mixed) is None:
+            return self.refuse(f"queries of shape {query.shape} leave the scale unknown", mixed)
+        unusual = [name for name in UNUSUAL if _is_set(attributes.get(name))]
         if unusual:
             return self.refuse(f"{', '.join(unusual)} set", mixed)
         return MatchResult()
@@ -61,9 +65,18 @@ class ExpandAttention(Fusion):
         return expanded
 
 
-def _scale(query: ir.Value, mixed: ir.Value) -> float:
-    given = mixed.producer().attributes.get("scale")  # type: ignore[union-attr]  # as above
-    return given.as_float() if given is not None else 1 / math.sqrt(query.shape[3])  # type: ignore[index,arg-type]
+def _attributes(value: ir.Value) -> Mapping[str, ir.Attr]:
+    node = value.producer()
+    return {} if node is None else node.attributes
+
+
+def _scale(query: ir.Value, mixed: ir.Value) -> float | None:
+    """What scores are multiplied by; one over the root of the head dimension unless given."""
+    given = _attributes(mixed).get("scale")
+    if given is not None:
+        return given.as_float()
+    last = query.shape[3] if query.shape is not None and len(query.shape) == 4 else None
+    return 1 / math.sqrt(last) if isinstance(last, int) else None
 
 
 def _is_set(attribute: ir.Attr | None) -> bool:
