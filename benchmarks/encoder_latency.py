@@ -5,7 +5,9 @@ process, in turn. Answers are checked against our fp32 before anything is timed.
 """
 
 import argparse
+import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from statistics import median
@@ -15,9 +17,12 @@ import safetensors.torch
 import torch
 
 import edgebert
+import edgebert_export
+import edgebert_quantize
+import edgebert_runtime
 from benchmarks.environments import interpreter
 from benchmarks.machine import describe
-from benchmarks.pairing import in_turn, output_of, ratio
+from benchmarks.pairing import in_turn, output_of, ratio, rounds_of
 from edgebert.checkpoints import bert
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
@@ -28,9 +33,16 @@ from examples.minilm import CACHE, minilm_folder
 
 HERE: Final = Path(__file__).resolve().parent
 RESULTS: Final = HERE / "results" / "encoder_latency.jsonl"
+PRODUCT: Final = (edgebert, edgebert_export, edgebert_quantize, edgebert_runtime)
 SHAPES: Final = ("1x8", "1x32", "1x128", "1x512", "8x128")
-FLOORS: Final = {"fp32": 0.99999, "int8": 0.8}
-"""Cosine of all token vectors to our fp32's on random ids, where optimum's int8 reaches 0.85."""
+FLOORS: Final = {
+    ("fp32", "edgebert"): 0.99999,
+    ("fp32", "optimum"): 0.99999,
+    ("int8", "edgebert"): 0.95,
+    ("int8", "optimum avx512_vnni"): 0.8,
+}
+"""Cosine of all token vectors to our fp32's on random ids: ours reaches 0.96 there and optimum's
+int8 0.85; the floor that lets one pass must not excuse the other."""
 
 BERT_BASE: Final = EncoderConfig(
     vocabulary=30522,
@@ -52,6 +64,7 @@ BERT_BASE: Final = EncoderConfig(
 
 def main() -> None:
     options = _options()
+    machine = describe()
     source = minilm_folder() if options.model == "minilm" else _bert_base()
     ours, theirs = our_bundle(source, options.model), _optimum(source, options.model)
     files = {
@@ -62,17 +75,15 @@ def main() -> None:
     }
     reference = str(CACHE / "benchmarks" / f"{options.model}-reference")
     _time(files["fp32", "edgebert"], f"write:{reference}", 0)
-    contenders = {
-        key: (lambda key=key: _time(files[key], reference, FLOORS[key[0]])) for key in files
-    }
+    contenders = {key: (lambda key=key: _time(files[key], reference, FLOORS[key])) for key in files}
     results = in_turn(contenders, options.rounds)
-    _report(options.model, results)
+    _report(options.model, machine, results)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=["minilm", "bert-base"], default="minilm")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=rounds_of, default=7)
     return parser.parse_args()
 
 
@@ -84,8 +95,12 @@ def _time(file: Path, reference: str, floor: float) -> dict[str, list[int]]:
     return found
 
 
-def _report(model: str, results: dict[tuple[str, str], list[dict[str, list[int]]]]) -> None:
-    record: dict[str, Any] = {"benchmark": "encoder_latency", "model": model, "machine": describe()}
+def _report(
+    model: str,
+    machine: dict[str, Any],
+    results: dict[tuple[str, str], list[dict[str, list[int]]]],
+) -> None:
+    record: dict[str, Any] = {"benchmark": "encoder_latency", "model": model, "machine": machine}
     record["weights"] = (
         "real" if model == "minilm" else "random; dense speed does not depend on them"
     )
@@ -118,7 +133,8 @@ def _report(model: str, results: dict[tuple[str, str], list[dict[str, list[int]]
 
 
 def our_bundle(source: Path, model: str) -> Path:
-    folder = CACHE / "benchmarks" / model
+    """An int8 bundle made by the code as it is now; the one in the cache if that made it."""
+    folder = CACHE / "benchmarks" / f"{model}-{_code_hash()}"
     try:
         if "int8" in Bundle.open(folder).manifest.variants:
             return folder
@@ -128,11 +144,31 @@ def our_bundle(source: Path, model: str) -> Path:
     return edgebert.quantize(bundle).folder
 
 
+def _code_hash() -> str:
+    """Changes with every line of the product, so that no measurement is of an older graph."""
+    digest = hashlib.sha256()
+    for package in PRODUCT:
+        for file in sorted(Path(package.__path__[0]).rglob("*.py")):
+            digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
 def _optimum(source: Path, model: str) -> Path:
-    folder = CACHE / "benchmarks" / f"{model}-optimum"
-    if not (folder / "model_quantized.onnx").exists():
+    """optimum's graphs, made anew for another environment."""
+    python = interpreter("peers")
+    folder = CACHE / "benchmarks" / f"{model}-optimum-{python.parents[1].name}"
+    if not folder.exists():
+        partial = _fresh(folder.with_name(f"{folder.name}.partial"))
         script = HERE / "peers" / "optimum_export.py"
-        output_of([str(interpreter("peers")), str(script), str(source), str(folder)])
+        output_of([str(python), str(script), str(source), str(partial)])
+        partial.rename(folder)
+    return folder
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder to fill and rename: what a crash leaves is never taken for whole."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     return folder
 
 
@@ -140,14 +176,16 @@ def _bert_base() -> Path:
     """A BERT-base folder with random weights and MiniLM's tokenizer."""
     folder = CACHE / "benchmarks" / "bert-base-source"
     if not (folder / "model.safetensors").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        partial = _fresh(folder.with_name(f"{folder.name}.partial"))
         for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-            (folder / name).write_bytes((minilm_folder() / name).read_bytes())
+            (partial / name).write_bytes((minilm_folder() / name).read_bytes())
         config = json.dumps(bert.config_to_hf(BERT_BASE))
-        (folder / "config.json").write_text(config, encoding="utf-8")
+        (partial / "config.json").write_text(config, encoding="utf-8")
         torch.manual_seed(0)
         state = bert.state_to_hf(Encoder(BERT_BASE).state_dict(), BERT_BASE)
-        safetensors.torch.save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+        weights = partial / "model.safetensors"
+        safetensors.torch.save_file(state, weights, metadata={"format": "pt"})
+        partial.rename(folder)
     return folder
 
 

@@ -1,12 +1,14 @@
 """Run contenders in turn, each time in a fresh process, and compare them pair by pair."""
 
+import argparse
 import statistics
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Result = TypeVar("Result")
+FEWEST_ROUNDS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +33,19 @@ def in_turn(contenders: Mapping[str, Callable[[], Result]], rounds: int) -> dict
     return results
 
 
+def rounds_of(text: str) -> int:
+    """A number of rounds from the command line; quartiles need two.
+
+    Raises:
+        argparse.ArgumentTypeError: it is below 2 or no number.
+    """
+    if not text.isdecimal() or int(text) < FEWEST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"at least {FEWEST_ROUNDS} rounds, got {text!r}")
+    return int(text)
+
+
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
-    """Compare two contenders' rounds pair by pair."""
+    """Compare two contenders' rounds, at least two of them, pair by pair."""
     pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
     low, median, high = statistics.quantiles(pairs, n=4, method="inclusive")
     return Ratio(median=median, low=low, high=high)

@@ -13,6 +13,9 @@ import onnxruntime
 SECONDS = {True: 0.3, False: 0.8}
 """A short shape needs less time for as many samples."""
 
+SIZE = 0.25
+"""Cosine is blind to scale: norms may differ by this much of the reference's."""
+
 
 def feeds_of(session, batch, sequence):
     random = np.random.default_rng(batch * 1000 + sequence)
@@ -22,10 +25,16 @@ def feeds_of(session, batch, sequence):
 
 
 def check(output, reference, floor):
-    """A wrong answer has no speed: cosine of all token vectors to fp32's."""
-    cosine = (output * reference).sum() / (np.linalg.norm(output) * np.linalg.norm(reference))
-    if not cosine >= floor:
-        raise SystemExit(f"wrong answer: cosine {cosine} to the reference, floor {floor}")
+    """A wrong answer has no speed: cosine of all token vectors to fp32's, and their size."""
+    if not np.isfinite(output).all():
+        raise SystemExit("wrong answer: not finite")
+    size, wanted = np.linalg.norm(output), np.linalg.norm(reference)
+    cosine = (output * reference).sum() / (size * wanted)
+    if not (cosine >= floor and abs(size / wanted - 1) <= SIZE):
+        raise SystemExit(
+            f"wrong answer: cosine {cosine} to the reference, floor {floor}; "
+            f"norm {size}, reference {wanted}"
+        )
 
 
 def main(file, threads, shapes, reference, floor):

@@ -1,5 +1,7 @@
-import sys
+import argparse
 
-from benchmarks.environments import interpreter
+from benchmarks.environments import HERE, interpreter
 
-print(interpreter(sys.argv[1]))
+parser = argparse.ArgumentParser(prog="python -m benchmarks.environments")
+parser.add_argument("name", choices=sorted(path.stem for path in HERE.glob("*.txt")))
+print(interpreter(parser.parse_args().name))
