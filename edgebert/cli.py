@@ -6,7 +6,7 @@ progress to standard error. No command but `export` and `verify` loads torch.
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -223,8 +223,7 @@ def _result(result: Any) -> dict[str, Any]:
 
 def _verify_table(variants: dict[str, dict[str, Any]]) -> Table:
     table = _table("variant", "passed", "worst", "where")
-    render: Callable[[Any], str] = str
     for name, found in variants.items():
         where = found.get("worst_case", f"{found.get('samples')} texts")
-        table.add_row(name, render(found["passed"]), f"{found['worst']:.3g}", render(where))
+        table.add_row(name, str(found["passed"]), f"{found['worst']:.3g}", where)
     return table

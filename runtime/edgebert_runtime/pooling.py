@@ -7,6 +7,7 @@ equal. Modes are those of sentence-transformers' `Pooling` module.
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -147,8 +148,12 @@ def _dense(vectors: Floats, step: Step, folder: Path) -> Floats:
     return ACTIVATIONS[step.activation](projected)
 
 
+@lru_cache(maxsize=8)
 def _read_safetensors(path: Path) -> dict[str, Floats]:
-    """Read float32 tensors (https://github.com/huggingface/safetensors, section "Format")."""
+    """Read float32 tensors, once and not per micro-batch.
+
+    https://github.com/huggingface/safetensors, section "Format"
+    """
     raw = path.read_bytes()
     try:
         start = 8 + int.from_bytes(raw[:8], "little")

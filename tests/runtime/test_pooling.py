@@ -1,10 +1,14 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from edgebert.interop import sentence_transformers_files
+from edgebert.model.sentence import DenseWeights, SentenceEmbedder
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.manifest import Step
+from edgebert_runtime.manifest import EmbeddingInfo, Step
 from edgebert_runtime.pooling import POOLING, apply_steps, pool
 
 HIDDEN = np.array([[[1, 10], [3, 30], [8, -80]], [[5, 5], [6, 6], [7, 7]]], dtype=np.float32)
@@ -50,3 +54,31 @@ def test_a_zero_vector_stays_zero() -> None:
 def test_an_unknown_step_is_refused() -> None:
     with pytest.raises(BundleError, match="step 'whiten' is unknown"):
         apply_steps((Step(kind="whiten"),), HIDDEN, MASK, folder=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("activation", ["identity", "tanh", "relu", "gelu"])
+def test_a_dense_step_computes_what_torch_does(activation: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    file = "2_Dense/model.safetensors"
+    weights = DenseWeights(weight=torch.randn(3, 2), bias=torch.randn(3))
+    steps = (
+        Step(kind="pool", modes=("mean",)),
+        Step(kind="dense", file=file, activation=activation),
+    )
+    embedding = EmbeddingInfo(dimensions=3, steps=steps)
+    content = sentence_transformers_files(embedding, {file: weights}, 2, 8)[file]
+    (tmp_path / "2_Dense").mkdir()
+    (tmp_path / file).write_bytes(content)
+    module = SentenceEmbedder(Given(), steps, {file: weights})
+    with torch.no_grad():
+        _, expected = module(torch.from_numpy(HIDDEN), torch.from_numpy(MASK))
+    found = apply_steps(steps, HIDDEN, MASK, tmp_path)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+class Given(torch.nn.Module):
+    """An encoder whose answer is its input."""
+
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        del mask
+        return hidden
