@@ -10,6 +10,7 @@ A step is whatever Python tells its audit hooks before doing it: open, mkdir, re
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -140,6 +141,8 @@ def _say(what: object) -> None:
 
 
 def main(command: str, *arguments: str) -> None:
+    # A shell starts background jobs with ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if command == "sweep":
         sweep(arguments[0], int(arguments[1]), Path(arguments[2]))
     elif command == "add":
