@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebert_quantize.quality import batches_of_one
+from edgebert_quantize.samples import batches_of_one
 from edgebert_runtime.bundle import Bundle
 
 

@@ -179,7 +179,8 @@ def _verify_variant(
 
         return check_parity(graph, module, spec)
     from edgebert.torch_reference import embed_with_torch
-    from edgebert_quantize.quality import compare, embed_each, quality_texts
+    from edgebert_quantize.quality import compare, embed_each
+    from edgebert_quantize.samples import quality_texts
 
     texts = quality_texts()
     return compare(

@@ -1,79 +1,69 @@
-"""Rewrite linear layers to integer products with activations scaled as the graph runs."""
+"""How activations become integers inside the graph."""
 
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import numpy as np
 import onnx_ir as ir
 
-from edgebert_quantize.linear import Linear, find_linears, initializer
-from edgebert_quantize.weights import quantize_columns
+from edgebert_quantize.calibration import ActivationStatistics
+from edgebert_quantize.linear import Linear, initializer
 
-CONTRIB = "com.microsoft"
+Activations = Literal["static", "dynamic"]
+QuantizedActivation = tuple[ir.Value, ir.Value, ir.Value]
+"""uint8 values, float32 scale, uint8 zero point; the latter two scalars."""
+
+LEVELS: Final = 255
+"""Steps of uint8."""
 
 
-def quantize_linears(model: ir.Model) -> int:
-    """Turn every linear layer into int8, in place; returns how many.
+def static(
+    graph: ir.Graph, reader: Linear, statistics: ActivationStatistics
+) -> QuantizedActivation:
+    """One scale for ever, from the calibrated range; beyond it values saturate.
 
-        x ─ MatMul(W) ─ Add(b) ─      becomes
-        x ─ DynamicQuantizeLinear ─ MatMulIntegerToFloat(W int8, scales, b) ─
-
-    Layers that read the same activation share its quantization, so Q, K and V cost one. The
-    product with its scales and bias is one operator of ONNX Runtime
-    (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md).
+    A text's integers do not depend on the texts beside it.
+    https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
     """
-    quantized: dict[ir.Value, tuple[ir.Value, ir.Value, ir.Value]] = {}
-    linears = list(find_linears(model.graph))
-    for number, linear in enumerate(linears):
-        if linear.x not in quantized:
-            quantized[linear.x] = _quantize_activation(model.graph, linear)
-        _replace(model.graph, linear, quantized[linear.x], f"linear_{number}")
-    model.opset_imports.setdefault(CONTRIB, 1)
-    _drop_unused_initializers(model.graph)
-    return len(linears)
+    x = reader.x
+    scale, zero_point = asymmetric_range(statistics)
+    constants = [
+        initializer(graph, f"{x.name}_scale", scale),
+        initializer(graph, f"{x.name}_zero_point", zero_point),
+    ]
+    node = ir.node("QuantizeLinear", [x, *constants])
+    node.outputs[0].name = f"{x.name}_quantized"
+    graph.insert_before(reader.matmul, node)
+    return node.outputs[0], constants[0], constants[1]
 
 
-def _quantize_activation(graph: ir.Graph, linear: Linear) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """uint8 values, scale and zero point of a whole tensor, before the layer that needs them.
+def dynamic(graph: ir.Graph, reader: Linear, _: ActivationStatistics) -> QuantizedActivation:
+    """One scale a run, from the whole batch as it comes.
 
     https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
     """
-    node = ir.node("DynamicQuantizeLinear", [linear.x], num_outputs=3)
+    node = ir.node("DynamicQuantizeLinear", [reader.x], num_outputs=3)
     for value, suffix in zip(node.outputs, ("quantized", "scale", "zero_point"), strict=True):
-        value.name = f"{linear.x.name}_{suffix}"
-    graph.insert_before(linear.matmul, node)
+        value.name = f"{reader.x.name}_{suffix}"
+    graph.insert_before(reader.matmul, node)
     values, scale, zero_point = node.outputs
     return values, scale, zero_point
 
 
-def _replace(
-    graph: ir.Graph, linear: Linear, activation: tuple[ir.Value, ir.Value, ir.Value], name: str
-) -> None:
-    weight = quantize_columns(linear.weight)
-    values, scale, zero_point = activation
-    node = ir.node(
-        "MatMulIntegerToFloat",
-        [
-            values,
-            initializer(graph, f"{name}.weight", weight.values),
-            scale,
-            initializer(graph, f"{name}.scales", weight.scales),
-            zero_point,
-            None,
-            linear.bias,
-        ],
-        domain=CONTRIB,
-    )
-    _take_over(graph, linear, node)
+def asymmetric_range(statistics: ActivationStatistics) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and zero point so that uint8 spans the range and zero is exact.
+
+    Jacob et al. 2018, sections 2.1 and 3. An activation that is always zero has scale 1.
+
+    Returns:
+        scale, float32 scalar, and zero point, uint8 scalar
+    """
+    lowest = min(0.0, float(statistics.minimum.min()))
+    highest = max(0.0, float(statistics.maximum.max()))
+    scale = (highest - lowest) / LEVELS or 1.0
+    return np.array(scale, np.float32), np.array(round(-lowest / scale), np.uint8)
 
 
-def _take_over(graph: ir.Graph, linear: Linear, node: ir.Node) -> None:
-    """Put `node` where the layer was, under the same value name."""
-    old = linear.output
-    new = node.outputs[0]
-    new.name, new.type, new.shape = old.name, old.type, old.shape
-    last = linear.add or linear.matmul
-    graph.insert_after(last, node)
-    ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
-    graph.remove([done for done in (linear.add, linear.matmul) if done is not None], safe=True)
-
-
-def _drop_unused_initializers(graph: ir.Graph) -> None:
-    for name in [name for name, value in graph.initializers.items() if not value.uses()]:
-        del graph.initializers[name]
+QUANTIZERS: Final[
+    Mapping[Activations, Callable[[ir.Graph, Linear, ActivationStatistics], QuantizedActivation]]
+] = {"static": static, "dynamic": dynamic}

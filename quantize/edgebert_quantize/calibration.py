@@ -1,8 +1,10 @@
-"""What values activations take on real text."""
+"""What activations look like on real text."""
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
@@ -12,33 +14,105 @@ from edgebert_runtime.session import Session
 
 Feeds = Mapping[str, NDArray[np.int64]]
 
+MOMENTS_BYTES: Final = 2**30
+"""What second moments may take at a time; a larger model is run over the texts more than once."""
 
-def channel_maxima(
-    model: Path, names: Sequence[str], batches: Iterable[Feeds]
-) -> dict[str, NDArray[np.float32]]:
-    """The largest magnitude of each channel of each named activation, over all batches.
 
-    Keeps one number a channel, so memory does not grow with the texts.
+@dataclass(frozen=True, kw_only=True)
+class ActivationStatistics:
+    """One activation over all calibrated tokens, padding left out.
+
+    Attributes:
+        minimum, maximum: (channels,), float32
+        moment: mean of x xᵀ over tokens, (channels, channels), float32
+    """
+
+    minimum: NDArray[np.float32]
+    maximum: NDArray[np.float32]
+    moment: NDArray[np.float32]
+
+    @property
+    def largest(self) -> NDArray[np.float32]:
+        """Largest magnitude of each channel, (channels,), float32."""
+        return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
+
+    def divided(self, scales: NDArray[np.float32]) -> "ActivationStatistics":
+        """The statistics of x / scales. Shapes: (channels,)."""
+        return ActivationStatistics(
+            minimum=self.minimum / scales,
+            maximum=self.maximum / scales,
+            moment=self.moment / np.outer(scales, scales),
+        )
+
+
+def activation_statistics(
+    model: Path, channels: Mapping[str, int], batches: Sequence[Feeds]
+) -> dict[str, ActivationStatistics]:
+    """Watch activations of an fp32 graph while it runs.
+
+    Memory does not grow with the texts: an activation keeps its channels' extremes and one matrix.
 
     Args:
         model: an fp32 graph.
-        names: activations of shape (batch, sequence, channels).
-        batches: what to run.
+        channels: name of an activation of shape (batch, sequence, channels) → its channels.
+        batches: what to run; `attention_mask` tells tokens from padding.
 
     Returns:
-        name → (channels,), float32
+        name → its statistics
     """
-    with tempfile.TemporaryDirectory() as folder:
-        watched = Path(folder) / "watched.onnx"
-        _write_watched(model, names, watched)
-        session = Session(watched, provider="cpu")
-        maxima: dict[str, NDArray[np.float32]] = {}
-        for feeds in batches:
-            activations = session.run(names, {name: feeds[name] for name in session.inputs})
-            for name, activation in zip(names, activations, strict=True):
-                largest = np.abs(activation).max(axis=(0, 1))
-                maxima[name] = np.maximum(maxima.get(name, largest), largest)
-    return maxima
+    found: dict[str, ActivationStatistics] = {}
+    for names in _within_memory(channels):
+        running = {name: _Running(channels[name]) for name in names}
+        with tempfile.TemporaryDirectory() as folder:
+            watched = Path(folder) / "watched.onnx"
+            _write_watched(model, names, watched)
+            session = Session(watched, provider="cpu")
+            for feeds in batches:
+                kept = feeds["attention_mask"].astype(bool)
+                activations = session.run(names, {name: feeds[name] for name in session.inputs})
+                for name, activation in zip(names, activations, strict=True):
+                    running[name].add(activation[kept])
+        found.update({name: each.statistics() for name, each in running.items()})
+    return found
+
+
+class _Running:
+    """Extremes and second moment of rows seen so far."""
+
+    def __init__(self, channels: int) -> None:
+        self._minimum = np.full(channels, np.inf, np.float32)
+        self._maximum = np.full(channels, -np.inf, np.float32)
+        self._sum = np.zeros((channels, channels), np.float32)
+        self._rows = 0
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Take in rows of shape (tokens, channels)."""
+        self._minimum = np.minimum(self._minimum, rows.min(axis=0))
+        self._maximum = np.maximum(self._maximum, rows.max(axis=0))
+        self._sum += rows.T @ rows
+        self._rows += len(rows)
+
+    def statistics(self) -> ActivationStatistics:
+        return ActivationStatistics(
+            minimum=self._minimum,
+            maximum=self._maximum,
+            moment=self._sum / np.float32(self._rows),
+        )
+
+
+def _within_memory(channels: Mapping[str, int]) -> Iterator[list[str]]:
+    """Names in groups whose second moments fit into `MOMENTS_BYTES`, at least one in each."""
+    group: list[str] = []
+    taken = 0
+    for name, width in channels.items():
+        size = 4 * width**2
+        if group and taken + size > MOMENTS_BYTES:
+            yield group
+            group, taken = [], 0
+        group.append(name)
+        taken += size
+    if group:
+        yield group
 
 
 def _write_watched(model: Path, names: Sequence[str], destination: Path) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,17 +17,23 @@ class Linear:
 
     Attributes:
         matmul: the product.
-        x: its activation, float32.
-        weight: its constant, (inputs, outputs), float32.
         add: the node that adds the bias, where there is one.
         bias: the bias, (outputs,), where there is one.
     """
 
     matmul: ir.Node
-    x: ir.Value
-    weight: NDArray[np.float32]
     add: ir.Node | None
     bias: ir.Value | None
+
+    @property
+    def x(self) -> ir.Value:
+        """Its activation, float32, as the graph has it now."""
+        return _present(self.matmul.inputs[0])
+
+    @property
+    def weight(self) -> NDArray[np.float32]:
+        """Its constant, (inputs, outputs), float32, as the graph has it now."""
+        return _present(_present(self.matmul.inputs[1]).const_value).numpy()
 
     @property
     def output(self) -> ir.Value:
@@ -48,7 +56,15 @@ def find_linears(graph: ir.Graph) -> Iterator[Linear]:
         ):
             continue
         add, bias = _bias(node)
-        yield Linear(matmul=node, x=x, weight=tensor.numpy(), add=add, bias=bias)
+        yield Linear(matmul=node, add=add, bias=bias)
+
+
+def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
+    """Activation → the linear layers that read it, in graph order."""
+    groups: dict[ir.Value, list[Linear]] = {}
+    for linear in find_linears(graph):
+        groups.setdefault(linear.x, []).append(linear)
+    return groups
 
 
 def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
@@ -58,6 +74,12 @@ def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
     value.dtype = tensor.dtype
     graph.register_initializer(value)
     return value
+
+
+def _present(item: Item | None) -> Item:
+    if item is None:
+        raise ValueError("a linear layer lost its activation or its constant")
+    return item
 
 
 def _bias(matmul: ir.Node) -> tuple[ir.Node, ir.Value] | tuple[None, None]:

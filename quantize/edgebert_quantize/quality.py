@@ -1,6 +1,6 @@
 """How far a quantized graph's vectors are from fp32's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,17 +8,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_quantize.texts import default_texts
+from edgebert_quantize.samples import batches_of_one
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.session import Session
-from edgebert_runtime.tokenization import TextTokenizer
 
 METRIC: Final = "cosine of sentence_embedding to fp32, each text alone"
-
-SAMPLES: Final = 256
-CALIBRATION_SAMPLES: Final = 128
-"""Texts measured on and texts calibrated on, never the same: a few seconds for a small model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,25 +64,6 @@ class Quality:
             "worst": self.worst,
             "floor": {"mean": self.floor_mean, "worst": self.floor_worst},
         }
-
-
-def quality_texts() -> list[str]:
-    """The default texts that quality is measured on."""
-    texts = default_texts(SAMPLES + CALIBRATION_SAMPLES)
-    return [text for number, text in enumerate(texts) if number % 3]
-
-
-def calibration_texts() -> list[str]:
-    """The default texts that activations are calibrated on, none of `quality_texts`."""
-    return default_texts(SAMPLES + CALIBRATION_SAMPLES)[::3]
-
-
-def batches_of_one(bundle: Bundle, texts: Sequence[str]) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """Each text alone, as the graph's inputs."""
-    info = bundle.manifest.tokenizer
-    tokenizer = TextTokenizer(bundle.path_of(info.file), info)
-    for encoded in tokenizer.encode(texts):
-        yield tokenizer.pad([encoded])
 
 
 def embed_each(bundle: Bundle, graph: Path, texts: Sequence[str]) -> NDArray[np.float32]:

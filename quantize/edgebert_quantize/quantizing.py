@@ -7,18 +7,13 @@ from pathlib import Path
 
 import onnx_ir as ir
 
-from edgebert_quantize.activations import quantize_linears
-from edgebert_quantize.calibration import channel_maxima
-from edgebert_quantize.quality import (
-    Quality,
-    batches_of_one,
-    calibration_texts,
-    compare,
-    embed_each,
-    quality_texts,
-)
+from edgebert_quantize.calibration import activation_statistics
+from edgebert_quantize.linear import linears_by_input
+from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.quality import Quality, compare, embed_each
 from edgebert_quantize.recipes import RECIPES, Recipe
-from edgebert_quantize.smoothing import linears_by_input, smooth
+from edgebert_quantize.samples import CALIBRATION, calibration_batches, quality_texts
+from edgebert_quantize.smoothing import smooth
 from edgebert_quantize.texts import SOURCE
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
@@ -56,7 +51,7 @@ def quantize_bundle(
         chosen = _recipe(recipe, opened)
         source = _source(opened, chosen)
         graph = staging / Path(chosen.file).name
-        progress(f"quantizing {source.file} by recipe {chosen.name}")
+        progress(f"calibrating and quantizing {source.file} by recipe {chosen.name}")
         _write_quantized(opened, source, graph, chosen)
         progress("measuring its vectors against fp32")
         quality = _measure(opened, source, graph, chosen)
@@ -90,13 +85,18 @@ def _source(bundle: Bundle, recipe: Recipe) -> Variant:
 def _write_quantized(bundle: Bundle, source: Variant, destination: Path, recipe: Recipe) -> None:
     path = bundle.path_of(source.file)
     model = ir.load(path)
-    names = [str(value.name) for value in linears_by_input(model.graph)]
-    if not names:
+    channels = {
+        str(x.name): linears[0].weight.shape[0]
+        for x, linears in linears_by_input(model.graph).items()
+    }
+    if not channels:
         raise ExportError(f"{path} has no linear layer to quantize; is it quantized already?")
+    statistics = activation_statistics(path, channels, calibration_batches(bundle))
     if recipe.smoothing is not None:
-        maxima = channel_maxima(path, names, batches_of_one(bundle, calibration_texts()))
-        smooth(model, maxima, recipe.smoothing)
-    quantize_linears(model)
+        statistics = smooth(model, statistics, recipe.smoothing)
+    quantize_linears(
+        model, statistics, activations=recipe.activations, compensate=recipe.compensate
+    )
     ir.external_data.load_to_model(model)
     ir.save(model, destination)
 
@@ -124,7 +124,7 @@ def _extended(
         recipe=recipe.name,
         min_onnxruntime=recipe.min_onnxruntime,
         parity=None,
-        quality=quality.to_manifest(),
+        quality={**quality.to_manifest(), "calibration": CALIBRATION},
         batch_invariant=recipe.batch_invariant,
     )
     return replace(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from edgebert_quantize.activations import Activations
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -15,7 +17,8 @@ class Recipe:
         precision: as the manifest says it.
         source_target: the fp32 variant it starts from.
         smoothing: strength of outlier smoothing, 0…1; None leaves activations as they are.
-        batch_invariant: whether a text's vector is independent of the texts beside it.
+        activations: how the graph makes integers of activations.
+        compensate: round weights by GPTQ, else each to its nearest.
         floor_mean, floor_worst: smallest mean and smallest single cosine to fp32 that is kept.
         min_onnxruntime: the oldest version that runs the result.
     """
@@ -25,22 +28,45 @@ class Recipe:
     precision: str
     source_target: str
     smoothing: float | None
-    batch_invariant: bool
+    activations: Activations
+    compensate: bool
     floor_mean: float
     floor_worst: float
     min_onnxruntime: str
 
+    @property
+    def batch_invariant(self) -> bool:
+        """Whether a text's vector is independent of the texts beside it."""
+        return self.activations != "dynamic"
+
 
 RECIPES: Final[Mapping[str, Recipe]] = {
-    "int8": Recipe(
-        name="int8",
-        file="onnx/model_quantized.onnx",
-        precision="int8",
-        source_target="cpu",
-        smoothing=0.8,
-        batch_invariant=False,  # one activation scale for the whole batch
-        floor_mean=0.99,
-        floor_worst=0.98,
-        min_onnxruntime="1.23.0",
-    ),
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="int8",
+            file="onnx/model_quantized.onnx",
+            precision="int8",
+            source_target="cpu",
+            smoothing=0.8,
+            activations="static",
+            compensate=True,
+            floor_mean=0.99,
+            floor_worst=0.98,
+            min_onnxruntime="1.23.0",
+        ),
+        Recipe(
+            name="int8-dynamic",
+            file="onnx/model_int8-dynamic.onnx",
+            precision="int8",
+            source_target="cpu",
+            smoothing=None,
+            activations="dynamic",
+            compensate=False,
+            floor_mean=0.98,
+            floor_worst=0.95,
+            min_onnxruntime="1.23.0",
+        ),
+    )
 }
+"""`int8` is the one to use; `int8-dynamic` is ONNX Runtime's usual scheme, for comparison."""

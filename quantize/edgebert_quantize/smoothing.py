@@ -11,7 +11,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.linear import Linear, find_linears, initializer
+from edgebert_quantize.calibration import ActivationStatistics
+from edgebert_quantize.linear import Linear, find_linears, initializer, linears_by_input
 
 SMALLEST: Final = 1e-5
 """Floor of both maxima, so that a channel that is always zero divides nothing by zero."""
@@ -21,8 +22,8 @@ VALUE_INPUT: Final = 2
 
 
 def smooth(
-    model: ir.Model, maxima: Mapping[str, NDArray[np.float32]], strength: float
-) -> dict[str, int]:
+    model: ir.Model, statistics: Mapping[str, ActivationStatistics], strength: float
+) -> dict[str, ActivationStatistics]:
     """Smooth the input of every linear layer, in place.
 
     Where the input is attention's context, s goes into the value projection for free: attention
@@ -30,33 +31,25 @@ def smooth(
 
     Args:
         model: fp32, with linear layers as `find_linears` sees them.
-        maxima: activation name → largest magnitude of each channel.
+        statistics: activation name → what calibration saw.
         strength: α, between 0 (weights untouched) and 1.
 
     Returns:
-        `folded` and `multiplied` → how many activations went which way.
+        name of each activation that linear layers now read → its statistics after smoothing
     """
-    counts = {"folded": 0, "multiplied": 0}
-    for linears in linears_by_input(model.graph).values():
-        x = linears[0].x
-        scales = smoothing_scales(maxima[str(x.name)], linears, strength)
+    smoothed: dict[str, ActivationStatistics] = {}
+    for x, linears in linears_by_input(model.graph).items():
+        seen = statistics[str(x.name)]
+        scales = smoothing_scales(seen.largest, linears, strength)
         for linear in linears:
             _set_weight(linear, linear.weight * scales[:, np.newaxis])
         projection = _value_projection(model.graph, x)
         if projection is not None:
             _divide_output(projection, scales)
         else:
-            _divide_input(model.graph, linears, scales)
-        counts["multiplied" if projection is None else "folded"] += 1
-    return counts
-
-
-def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
-    """Activation → the linear layers that read it, in graph order."""
-    groups: dict[ir.Value, list[Linear]] = {}
-    for linear in find_linears(graph):
-        groups.setdefault(linear.x, []).append(linear)
-    return groups
+            x = _divide_input(model.graph, linears, scales)
+        smoothed[str(x.name)] = seen.divided(scales)
+    return smoothed
 
 
 def smoothing_scales(
@@ -88,7 +81,9 @@ def _divide_output(linear: Linear, scales: NDArray[np.float32]) -> None:
         linear.bias.const_value = ir.tensor(divided, name=linear.bias.name)
 
 
-def _divide_input(graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np.float32]) -> None:
+def _divide_input(
+    graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np.float32]
+) -> ir.Value:
     x = linears[0].x
     inverse = initializer(graph, f"{x.name}_smoothing", (1 / scales).astype(np.float32))
     node = ir.node("Mul", [x, inverse])
@@ -97,6 +92,7 @@ def _divide_input(graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np
     graph.insert_before(linears[0].matmul, node)
     for linear in linears:
         linear.matmul.replace_input_with(0, smoothed)
+    return smoothed
 
 
 def _set_weight(linear: Linear, weight: NDArray[np.float32]) -> None:

@@ -1,12 +1,19 @@
-"""Texts to measure on when the user brings none."""
+"""Texts to calibrate and to measure on when the user brings none."""
 
 import re
 from pydoc_data.topics import topics
 from typing import Final
 
+import numpy as np
+from tokenizers import Tokenizer
+
 SOURCE: Final = "sentences of CPython's own documentation (pydoc_data.topics)"
+VOCABULARY_SOURCE: Final = "random tokens of the vocabulary"
 SHORTEST_WORDS: Final = 4
 LONGEST_WORDS: Final = 120
+
+RANDOM_LENGTHS: Final = (4, 8, 16, 32, 64, 128)
+"""Tokens in one random text, in turn."""
 
 
 def default_texts(count: int) -> list[str]:
@@ -19,8 +26,24 @@ def default_texts(count: int) -> list[str]:
     """
     sentences = [sentence for topic in sorted(topics) for sentence in _sentences(topics[topic])]
     unique = list(dict.fromkeys(sentences))
-    step = max(1, len(unique) // count)
-    return unique[::step][:count]
+    count = min(count, len(unique))
+    return [unique[number * len(unique) // count] for number in range(count)]
+
+
+def vocabulary_texts(tokenizer: Tokenizer, tokens: int) -> list[str]:
+    """Texts of random tokens, so that rare ones are seen, which ordinary text does not show.
+
+    Args:
+        tokenizer: whose vocabulary.
+        tokens: how many tokens in all; no token twice.
+    """
+    order = np.random.default_rng(0).permutation(tokenizer.get_vocab_size())[:tokens]
+    texts: list[str] = []
+    while order.size:
+        length = RANDOM_LENGTHS[len(texts) % len(RANDOM_LENGTHS)]
+        texts.append(tokenizer.decode(order[:length].tolist()))
+        order = order[length:]
+    return texts
 
 
 def _sentences(text: str) -> list[str]:

@@ -24,15 +24,22 @@ class QuantizedWeight:
 
 
 def quantize_columns(weight: NDArray[np.float32]) -> QuantizedWeight:
-    """Round each column to the nearest multiple of its largest magnitude over 127.
+    """Round each element to the nearest multiple of its column's scale, half to even.
 
-    Symmetric, round half to even (Jacob et al. 2018, section 2, with zero point 0). A column of
-    zeros has scale 1.
+    Symmetric (Jacob et al. 2018, section 2, with zero point 0).
 
     Shapes:
         weight: (inputs, outputs)
     """
-    largest = np.abs(weight).max(axis=0)
-    scales = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
+    scales = column_scales(weight)
     values = np.clip(np.rint(weight / scales), -LARGEST, LARGEST).astype(np.int8)
     return QuantizedWeight(values=values, scales=scales)
+
+
+def column_scales(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each column's largest magnitude over 127; 1 for a column of zeros.
+
+    Shapes: (inputs, outputs) to (outputs,)
+    """
+    largest = np.abs(weight).max(axis=0)
+    return np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)

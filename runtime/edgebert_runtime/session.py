@@ -90,18 +90,14 @@ class Session:
         self.provider = provider
         self.threads = threads or usable_cores()
         self._session = self._open(graph)
-        self._run_options = import_engine().RunOptions()
-        self._run_options.only_execute_path_to_fetches = True
         self.inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = [node.name for node in self._session.get_outputs()]
 
     def run(
         self, outputs: Sequence[str], feeds: Mapping[str, "NDArray[np.int64]"]
     ) -> list["NDArray[np.float32]"]:
-        """Run what the named outputs need and return them in that order."""
-        arrays: list[NDArray[np.float32]] = self._session.run(
-            list(outputs), dict(feeds), self._run_options
-        )
+        """Run the graph and return the named outputs in that order."""
+        arrays: list[NDArray[np.float32]] = self._session.run(list(outputs), dict(feeds))
         return arrays
 
     def _open(self, graph: Path) -> Any:

@@ -7,8 +7,10 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from edgebert_quantize.activations import quantize_linears
+from edgebert_quantize.activations import Activations, asymmetric_range
+from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.linear import find_linears
+from edgebert_quantize.products import quantize_linears
 from edgebert_quantize.smoothing import smooth
 
 TWO_READERS = """
@@ -18,6 +20,15 @@ g (float[B,S,4] x) => (float[B,S,3] y, float[B,S,3] z)
   p = MatMul (x, w)
   y = Add (p, b)
   z = MatMul (x, v)
+}
+"""
+
+CHAIN = """
+<ir_version: 11, opset_import: ["": 23]>
+g (float[B,S,4] x) => (float[B,S,3] y)
+{
+  hidden = MatMul (x, w)
+  y = MatMul (hidden, v)
 }
 """
 
@@ -47,6 +58,22 @@ def run(model: ir.Model, x: np.ndarray) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     arrays: list[np.ndarray] = session.run(None, {"x": x.astype(np.float32)})
     return arrays
+
+
+def seen(x: np.ndarray) -> ActivationStatistics:
+    """What calibration on `x` finds."""
+    rows = x.reshape(-1, x.shape[-1]).astype(np.float32)
+    return ActivationStatistics(
+        minimum=rows.min(axis=0), maximum=rows.max(axis=0), moment=rows.T @ rows / len(rows)
+    )
+
+
+def quantize(
+    model: ir.Model, activations: Activations = "static", compensate: bool = False, **x: np.ndarray
+) -> int:
+    """Quantize as a recipe would, calibrated on the named activations."""
+    statistics = {name: seen(values) for name, values in x.items()}
+    return quantize_linears(model, statistics, activations=activations, compensate=compensate)
 
 
 @pytest.fixture
@@ -94,33 +121,80 @@ def test_an_add_of_an_activation_is_no_bias(random: np.random.Generator) -> None
     assert linear.output.name == "p"
 
 
-def test_readers_of_one_activation_share_its_quantization(random: np.random.Generator) -> None:
+def test_readers_of_one_activation_are_one_product(random: np.random.Generator) -> None:
     model = two_readers(random)
-    assert quantize_linears(model) == 2
-    assert operators(model) == [
-        "DynamicQuantizeLinear",
-        "MatMulIntegerToFloat",
-        "MatMulIntegerToFloat",
-    ]
+    assert quantize(model, x=random.standard_normal((2, 5, 4))) == 2
+    assert operators(model) == ["QuantizeLinear", "MatMulIntegerToFloat", "Split"]
 
 
-def test_integers_stay_close_to_floats(random: np.random.Generator) -> None:
+@pytest.mark.parametrize("compensate", [False, True])
+@pytest.mark.parametrize("activations", ["static", "dynamic"])
+def test_integers_stay_close_to_floats(
+    activations: Activations, compensate: bool, random: np.random.Generator
+) -> None:
     x = random.standard_normal((2, 5, 4))
     model = two_readers(random)
     expected = run(model, x)
-    quantize_linears(model)
+    quantize(model, activations, compensate, x=x)
     for found, wanted in zip(run(model, x), expected, strict=True):
         assert 0 < np.abs(found - wanted).max() < 0.06
 
 
-def test_integers_by_hand() -> None:
+@pytest.mark.parametrize("activations", ["static", "dynamic"])
+def test_integers_by_hand(activations: Activations) -> None:
     """Weights and inputs that are whole steps come out exact, bias included."""
     model = model_of(TWO_READERS, w=127 * np.eye(4, 3), v=np.zeros((4, 3)), b=np.array([1, 2, 3]))
-    quantize_linears(model)
     x = np.array([[[255.0, 0.0, 100.0, 7.0]]])  # range 0…255: scale 1, zero point 0
+    quantize(model, activations, x=x)
     y, z = run(model, x)
     np.testing.assert_allclose(y, [[[127 * 255 + 1, 2, 127 * 100 + 3]]], rtol=1e-6)
     np.testing.assert_array_equal(z, np.zeros((1, 1, 3)))
+
+
+def test_a_layer_that_reads_a_layer_reads_its_integer_product(random: np.random.Generator) -> None:
+    x = random.standard_normal((2, 5, 4))
+    weights = {"w": random.standard_normal((4, 4)), "v": random.standard_normal((4, 3))}
+    model = model_of(CHAIN, **weights)
+    expected = run(model, x)
+    assert quantize(model, x=x, hidden=x @ weights["w"]) == 2
+    assert operators(model) == ["QuantizeLinear", "MatMulIntegerToFloat"] * 2
+    np.testing.assert_allclose(run(model, x)[0], expected[0], atol=0.15)
+
+
+def test_beyond_the_calibrated_range_static_saturates() -> None:
+    """Calibrated on 0…255, fed 300: the answer is that of 255."""
+    model = model_of(TWO_READERS, w=np.eye(4, 3), v=np.eye(4, 3), b=np.zeros(3))
+    quantize(model, x=np.array([[[255.0, 0.0, 1.0, 1.0]]]))
+    y, _ = run(model, np.array([[[300.0, -5.0, 1.0, 1.0]]]))
+    np.testing.assert_allclose(y, [[[255, 0, 1]]], rtol=1e-6)
+
+
+def test_static_integers_of_a_row_are_its_own(random: np.random.Generator) -> None:
+    """A row alone and beside one a thousand times larger: the same, to the last bit."""
+    x = random.standard_normal((1, 5, 4))
+    beside = np.concatenate([x, 1000 * x])
+    for activations, equal in (("static", True), ("dynamic", False)):
+        model = two_readers(np.random.default_rng(1))
+        quantize(model, activations, x=x)
+        assert np.array_equal(run(model, x)[0][0], run(model, beside)[0][0]) is equal
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "scale", "zero_point"),
+    [
+        (-1.0, 1.55, 0.01, 100),
+        (0.5, 2.55, 0.01, 0),  # zero stays in the range
+        (-2.55, -1.0, 0.01, 255),
+        (0.0, 0.0, 1.0, 0),  # always zero
+    ],
+)
+def test_static_range_by_hand(
+    minimum: float, maximum: float, scale: float, zero_point: int
+) -> None:
+    rows = np.array([[minimum], [maximum]])
+    found_scale, found_zero_point = asymmetric_range(seen(rows))
+    np.testing.assert_allclose(found_scale, scale, rtol=1e-6)
+    assert found_zero_point == zero_point
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 0.8, 1.0])
@@ -128,23 +202,34 @@ def test_smoothing_changes_no_answer(strength: float, random: np.random.Generato
     x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
     for model in (two_readers(random), attention(random)):
         expected = run(model, x)
-        maxima = {"x": np.abs(x).max(axis=(0, 1)), "context": np.ones(4)}
-        smooth(model, maxima, strength)
+        smooth(model, {"x": seen(x), "context": seen(np.ones((1, 4)))}, strength)
         for found, wanted in zip(run(model, x), expected, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_attentions_context_is_smoothed_for_free(random: np.random.Generator) -> None:
     model = attention(random)
-    counts = smooth(model, {"x": np.ones(4), "context": np.ones(4)}, 0.8)
-    assert counts == {"folded": 1, "multiplied": 1}
+    ones = seen(np.ones((1, 4)))
+    assert set(smooth(model, {"x": ones, "context": ones}, 0.8)) == {"x_smoothed", "context"}
     assert operators(model).count("Mul") == 1
+
+
+def test_statistics_after_smoothing_are_those_of_what_is_read(random: np.random.Generator) -> None:
+    x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
+    model = two_readers(random)
+    (after,) = smooth(model, {"x": seen(x)}, 0.5).values()
+    inverse = model.graph.initializers["x_smoothing"].const_value
+    assert inverse is not None
+    expected = seen(x * inverse.numpy())
+    np.testing.assert_allclose(after.minimum, expected.minimum, rtol=1e-5)
+    np.testing.assert_allclose(after.maximum, expected.maximum, rtol=1e-5)
+    np.testing.assert_allclose(after.moment, expected.moment, rtol=1e-4, atol=1e-5)
 
 
 def test_smoothing_scales_by_hand() -> None:
     """max|x| = 16, max|w| = 4: s = 16^0.5 / 4^0.5 = 2."""
     model = model_of(TWO_READERS, w=np.full((4, 3), 4.0), v=np.full((4, 3), -2.0), b=np.zeros(3))
-    smooth(model, {"x": np.array([16.0, 1.0, 4.0, 0.0])}, 0.5)
+    smooth(model, {"x": seen(np.array([[-16.0, 1.0, 4.0, 0.0]]))}, 0.5)
     inverse = model.graph.initializers["x_smoothing"].const_value
     assert inverse is not None
     np.testing.assert_allclose(inverse.numpy()[:3], [1 / 2, 2, 1], rtol=1e-6)
@@ -160,8 +245,9 @@ def test_smoothing_tames_an_outlier(random: np.random.Generator) -> None:
     for strength in (None, 0.5):
         model = model_of(TWO_READERS, **weights, b=np.zeros(3))
         expected = run(model, x)[0]
+        statistics = {"x": seen(x)}
         if strength is not None:
-            smooth(model, {"x": np.abs(x).max(axis=(0, 1))}, strength)
-        quantize_linears(model)
+            statistics = smooth(model, statistics, strength)
+        quantize_linears(model, statistics, activations="static", compensate=False)
         errors.append(np.abs(run(model, x)[0] - expected).mean())
     assert errors[1] < errors[0] / 10

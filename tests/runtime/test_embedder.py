@@ -131,7 +131,7 @@ def test_prompts_go_before_the_text(bundle: Bundle) -> None:
 def test_auto_runs_fp32_for_the_cpu(model: Embedder, tiny_bundle: Bundle) -> None:
     assert (model.info().variant, model.info().precision) == ("cpu", "fp32")
     assert load(tiny_bundle, "portable").info().variant == "portable"
-    assert load(tiny_bundle, "int8").info().batch_invariant is False
+    assert load(tiny_bundle, "int8").info().batch_invariant is True
 
 
 def test_info_says_what_runs(model: Embedder) -> None:

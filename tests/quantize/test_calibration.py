@@ -1,0 +1,80 @@
+"""Statistics of activations, against a graph whose activations are its inputs."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+from edgebert_quantize import calibration
+from edgebert_quantize.calibration import activation_statistics
+
+GRAPH = """
+<ir_version: 10, opset_import: ["": 21]>
+g (int64[B,S] input_ids, int64[B,S] attention_mask) => (float[B,S,2] y)
+<float[2] one = {1, -2}, float[2] two = {10, 10}>
+{
+  whole = Cast <to = 1> (input_ids)
+  axis = Constant <value_ints = [2]> ()
+  column = Unsqueeze (whole, axis)
+  narrow = Mul (column, one)
+  y = Mul (narrow, two)
+}
+"""
+CHANNELS = {"narrow": 2, "y": 2}
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    path = tmp_path / "graph.onnx"
+    onnx.save(onnx.parser.parse_model(GRAPH), path)
+    return path
+
+
+def feeds(ids: list[list[int]], mask: list[list[int]]) -> dict[str, np.ndarray]:
+    return {"input_ids": np.array(ids), "attention_mask": np.array(mask)}
+
+
+def test_statistics_by_hand_over_two_batches(graph: Path) -> None:
+    batches = [feeds([[1, 2]], [[1, 1]]), feeds([[3]], [[1]])]
+    narrow = activation_statistics(graph, CHANNELS, batches)["narrow"]
+    np.testing.assert_array_equal(narrow.minimum, [1, -6])
+    np.testing.assert_array_equal(narrow.maximum, [3, -2])
+    np.testing.assert_array_equal(narrow.largest, [3, 6])
+    np.testing.assert_allclose(narrow.moment, np.array([[14, -28], [-28, 56]]) / 3, rtol=1e-6)
+
+
+def test_padding_is_left_out(graph: Path) -> None:
+    padded = activation_statistics(graph, CHANNELS, [feeds([[1, 2], [3, 999]], [[1, 1], [1, 0]])])
+    plain = activation_statistics(graph, CHANNELS, [feeds([[1, 2, 3]], [[1, 1, 1]])])
+    for name, found in plain.items():
+        np.testing.assert_array_equal(padded[name].maximum, found.maximum)
+        np.testing.assert_allclose(padded[name].moment, found.moment, rtol=1e-6)
+
+
+def test_a_large_model_is_run_over_the_texts_again(
+    graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = [feeds([[1, 2]], [[1, 1]])]
+    at_once = activation_statistics(graph, CHANNELS, batches)
+    monkeypatch.setattr(calibration, "MOMENTS_BYTES", 20)  # one 2 x 2 matrix takes 16
+    opened: list[list[str]] = []
+    write = calibration._write_watched
+
+    def note(model: Path, names: list[str], destination: Path) -> None:
+        opened.append(names)
+        write(model, names, destination)
+
+    monkeypatch.setattr(calibration, "_write_watched", note)
+    in_turn = activation_statistics(graph, CHANNELS, batches)
+    assert opened == [["narrow"], ["y"]]
+    for name, found in at_once.items():
+        np.testing.assert_array_equal(in_turn[name].moment, found.moment)
+
+
+def test_dividing_by_hand(graph: Path) -> None:
+    seen = activation_statistics(graph, CHANNELS, [feeds([[2]], [[1]])])["narrow"]
+    divided = seen.divided(np.array([2.0, 4.0], np.float32))
+    np.testing.assert_array_equal(divided.maximum, [1, -1])
+    np.testing.assert_array_equal(divided.moment, [[1, -1], [-1, 1]])

@@ -1,0 +1,68 @@
+"""Rounding that makes up for its errors, against rounding each weight by itself."""
+
+import numpy as np
+import pytest
+
+from edgebert_quantize import gptq
+from edgebert_quantize.gptq import quantize_columns_compensated
+from edgebert_quantize.weights import LARGEST, QuantizedWeight, quantize_columns
+
+
+def moment_of(x: np.ndarray) -> np.ndarray:
+    return (x.T @ x / len(x)).astype(np.float32)
+
+
+def loss(x: np.ndarray, weight: np.ndarray, quantized: QuantizedWeight) -> float:
+    restored = quantized.values * quantized.scales
+    return float(np.square(x @ (restored - weight)).mean())
+
+
+def correlated(random: np.random.Generator, inputs: int) -> np.ndarray:
+    """Activations of few causes, as real ones are."""
+    causes = random.standard_normal((2000, inputs // 4))
+    mixed = causes @ random.standard_normal((inputs // 4, inputs))
+    return mixed + 0.3 * random.standard_normal(mixed.shape)
+
+
+def test_two_equal_inputs_share_an_error_by_hand() -> None:
+    """Both inputs always agree, so 0.3 + 0.3 steps is rounded to 0 + 1, not to 0 + 0."""
+    weight = np.array([[127.0], [0.3], [0.3]], np.float32)  # scale 1
+    x = np.array([[0.0, 1.0, 1.0], [0.01, 0.0, 0.0]])
+    assert quantize_columns(weight).values[:, 0].tolist() == [127, 0, 0]
+    values = quantize_columns_compensated(weight, moment_of(x)).values[:, 0].tolist()
+    assert values == [127, 0, 1]
+
+
+def test_independent_inputs_are_rounded_to_the_nearest() -> None:
+    weight = np.random.default_rng(0).standard_normal((16, 5)).astype(np.float32)
+    moment = np.diag(np.arange(1.0, 17.0)).astype(np.float32)
+    compensated, nearest = quantize_columns_compensated(weight, moment), quantize_columns(weight)
+    np.testing.assert_array_equal(compensated.values, nearest.values)
+    np.testing.assert_array_equal(compensated.scales, nearest.scales)
+
+
+@pytest.mark.parametrize("inputs", [32, 200])  # within one block, and over two
+def test_correlated_inputs_lose_less(inputs: int) -> None:
+    random = np.random.default_rng(0)
+    x = correlated(random, inputs)
+    weight = random.standard_normal((inputs, 24)).astype(np.float32)
+    compensated = quantize_columns_compensated(weight, moment_of(x))
+    assert np.abs(compensated.values.astype(int)).max() <= LARGEST
+    assert loss(x, weight, compensated) < loss(x, weight, quantize_columns(weight)) / 2
+
+
+def test_the_block_size_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    moment = moment_of(correlated(random, 64))
+    weight = random.standard_normal((64, 8)).astype(np.float32)
+    whole = quantize_columns_compensated(weight, moment)
+    monkeypatch.setattr(gptq, "BLOCK", 5)
+    np.testing.assert_array_equal(quantize_columns_compensated(weight, moment).values, whole.values)
+
+
+def test_silent_inputs_and_zero_columns_stay_finite() -> None:
+    weight = np.array([[1.0, 0.0], [0.5, 0.0], [0.2, 0.0]], np.float32)
+    moment = np.diag([1.0, 0.0, 0.0]).astype(np.float32)
+    quantized = quantize_columns_compensated(weight, moment)
+    np.testing.assert_array_equal(quantized.values[:, 0], [127, 64, 25])
+    np.testing.assert_array_equal(quantized.values[:, 1], [0, 0, 0])
