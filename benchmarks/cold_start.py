@@ -4,6 +4,7 @@
 file and checks every path, the bare one checks nothing.
 """
 
+import argparse
 import json
 import sys
 import time
@@ -34,6 +35,7 @@ class Start(NamedTuple):
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     machine = describe()
     bundle = our_bundle(minilm_folder(), "minilm")
     contenders = {

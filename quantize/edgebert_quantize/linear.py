@@ -76,6 +76,12 @@ def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
     return value
 
 
+def drop_unused_initializers(graph: ir.Graph) -> None:
+    """Remove constants that nothing reads any more."""
+    for name in [name for name, value in graph.initializers.items() if not value.uses()]:
+        del graph.initializers[name]
+
+
 def _present(item: Item | None) -> Item:
     if item is None:
         raise ValueError("a linear layer lost its activation or its constant")

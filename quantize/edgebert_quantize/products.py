@@ -48,7 +48,6 @@ def quantize_linears(
             _take_over(graph, linear, output)
         count += len(linears)
     model.opset_imports.setdefault(CONTRIB, 1)
-    _drop_unused_initializers(graph)
     return count
 
 
@@ -107,8 +106,3 @@ def _take_over(graph: ir.Graph, linear: Linear, output: ir.Value) -> None:
     output.name, output.type, output.shape = old.name, old.type, old.shape
     ir.convenience.replace_all_uses_with(old, output, replace_graph_outputs=True)
     graph.remove([done for done in (linear.add, linear.matmul) if done is not None], safe=True)
-
-
-def _drop_unused_initializers(graph: ir.Graph) -> None:
-    for name in [name for name, value in graph.initializers.items() if not value.uses()]:
-        del graph.initializers[name]

@@ -8,12 +8,13 @@ from pathlib import Path
 import onnx_ir as ir
 
 from edgebert_quantize.calibration import activation_statistics
-from edgebert_quantize.linear import linears_by_input
+from edgebert_quantize.linear import drop_unused_initializers, linears_by_input
 from edgebert_quantize.products import quantize_linears
 from edgebert_quantize.quality import Quality, compare, embed_each
 from edgebert_quantize.recipes import RECIPES, Recipe
 from edgebert_quantize.samples import CALIBRATION, calibration_batches, quality_texts
 from edgebert_quantize.smoothing import smooth
+from edgebert_quantize.tables import quantize_tables
 from edgebert_quantize.texts import SOURCE
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
@@ -97,6 +98,9 @@ def _write_quantized(bundle: Bundle, source: Variant, destination: Path, recipe:
     quantize_linears(
         model, statistics, activations=recipe.activations, compensate=recipe.compensate
     )
+    if recipe.tables:
+        quantize_tables(model.graph)
+    drop_unused_initializers(model.graph)
     ir.external_data.load_to_model(model)
     ir.save(model, destination)
 

@@ -19,6 +19,7 @@ class Recipe:
         smoothing: strength of outlier smoothing, 0…1; None leaves activations as they are.
         activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
+        tables: whether embedding tables are int8 too.
         floor_mean, floor_worst: smallest mean and smallest single cosine to fp32 that is kept.
         min_onnxruntime: the oldest version that runs the result.
     """
@@ -30,6 +31,7 @@ class Recipe:
     smoothing: float | None
     activations: Activations
     compensate: bool
+    tables: bool
     floor_mean: float
     floor_worst: float
     min_onnxruntime: str
@@ -51,6 +53,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             smoothing=0.8,
             activations="static",
             compensate=True,
+            tables=True,
             floor_mean=0.99,
             floor_worst=0.98,
             min_onnxruntime="1.23.0",
@@ -63,6 +66,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             smoothing=None,
             activations="dynamic",
             compensate=False,
+            tables=False,
             floor_mean=0.98,
             floor_worst=0.95,
             min_onnxruntime="1.23.0",

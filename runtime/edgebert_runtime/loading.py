@@ -44,17 +44,18 @@ def load(
     if manifest.task != "embed":
         raise BundleError(f"{opened.folder} has task {manifest.task!r}, this version runs 'embed'")
     chosen_provider = choose_provider(provider)
+    name = opened.select(variant, chosen_provider)
+    check = _begin_check(opened, name, verify)  # hashes while the engine is imported
     engine = str(import_engine().__version__)
-    name = opened.select(variant, chosen_provider, engine)
+    runnable = opened.select(variant, chosen_provider, engine)
+    if runnable != name:  # an old engine, for which a precision stands for another graph
+        name, check = runnable, _begin_check(opened, runnable, verify)
     chosen = manifest.variants[name]
     if not chosen.runs_on(engine):
         raise BundleError(
             f"variant {name!r} needs ONNX Runtime {chosen.min_onnxruntime}, this is {engine}; "
             "upgrade it, or load variant='portable'"
         )
-    files = {path: manifest.files[path] for path in _needed(manifest, chosen)}
-    check = IntegrityCheck(opened.folder, files, mode=verify)
-    check.start()
     try:
         check_external_data(opened.folder, chosen.files, chosen.file)
         graph = opened.path_of(chosen.file)
@@ -65,6 +66,17 @@ def load(
         raise
     check.wait()
     return Embedder(opened, name, session, tokenizer, check.mode)
+
+
+def _begin_check(
+    bundle: Bundle, name: str, verify: Literal["always", "once", "never"] | None
+) -> IntegrityCheck:
+    """Hash in the background what a variant needs."""
+    needed = _needed(bundle.manifest, bundle.manifest.variants[name])
+    files = {path: bundle.manifest.files[path] for path in needed}
+    check = IntegrityCheck(bundle.folder, files, mode=verify)
+    check.start()
+    return check
 
 
 def _needed(manifest: Manifest, variant: Variant) -> set[str]:

@@ -158,6 +158,12 @@ def test_real_weights_reach_the_floor_with_room(minilm_bundle: Bundle) -> None:
     assert quality["worst"] > 0.995
 
 
+def test_real_weights_shrink_to_about_a_quarter(minilm_bundle: Bundle) -> None:
+    variants = minilm_bundle.manifest.variants
+    int8, fp32 = (minilm_bundle.size_bytes(variants[name]) for name in ("int8", "cpu"))
+    assert int8 <= 0.27 * fp32
+
+
 def test_a_graph_without_linear_layers_says_so(bundle: Bundle) -> None:
     """The int8 graph is handed in as the fp32 one: everything is quantized already."""
     manifest = bundle.manifest

@@ -1,0 +1,61 @@
+"""Store embedding tables as int8 rows; a row is made float again when it is looked up."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import onnx_ir as ir
+
+from edgebert_quantize.linear import initializer
+from edgebert_quantize.weights import quantize_columns
+
+SMALLEST_BYTES: Final = 2**20
+"""Tables below this stay float32: three more operators would buy nothing."""
+
+
+def quantize_tables(graph: ir.Graph) -> int:
+    """Turn every large table of float32 rows into int8, in place; returns how many.
+
+        Gather(table, ids) ─      becomes
+        Cast(Gather(int8 table, ids)) x Gather(scales, ids) ─
+
+    One scale for each row. Only looked-up rows are made float: a dequantized table would be
+    folded back to float32 when the graph is opened, and take its memory again.
+    https://onnx.ai/onnx/operators/onnx__Gather.html
+    """
+    lookups = list(_lookups(graph))
+    for number, lookup in enumerate(lookups):
+        _replace(graph, lookup, f"table_{number}")
+    return len(lookups)
+
+
+def _lookups(graph: ir.Graph) -> Iterator[ir.Node]:
+    """Gathers of whole rows from a large constant that nothing else reads."""
+    for node in graph:
+        if node.op_type != "Gather" or node.domain or node.attributes.get_int("axis", 0) != 0:
+            continue
+        table = node.inputs[0]
+        if table is None or table.const_value is None or len(list(table.uses())) != 1:
+            continue
+        tensor = table.const_value
+        large = tensor.nbytes >= SMALLEST_BYTES
+        if tensor.dtype == ir.DataType.FLOAT and len(tensor.shape) == 2 and large:
+            yield node
+
+
+def _replace(graph: ir.Graph, lookup: ir.Node, name: str) -> None:
+    table, ids = lookup.inputs
+    if table is None or table.const_value is None:
+        raise ValueError(f"{lookup.name} lost its table")
+    rows = quantize_columns(table.const_value.numpy().T)
+    values = np.ascontiguousarray(rows.values.T)
+    gathered = ir.node("Gather", [initializer(graph, f"{name}.rows", values), ids])
+    as_float = ir.node("Cast", [gathered.outputs[0]], {"to": ir.DataType.FLOAT})
+    column = rows.scales[:, np.newaxis]
+    scale = ir.node("Gather", [initializer(graph, f"{name}.scales", column), ids])
+    product = ir.node("Mul", [as_float.outputs[0], scale.outputs[0]])
+    graph.insert_before(lookup, [gathered, as_float, scale, product])
+    old, new = lookup.outputs[0], product.outputs[0]
+    new.name, new.type, new.shape = old.name, old.type, old.shape
+    ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
+    graph.remove(lookup, safe=True)
