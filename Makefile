@@ -27,7 +27,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 
 types: $(INSTALLED)
-	$(BIN)/mypy $(PACKAGES) tests/typing_surface.py
+	$(BIN)/mypy $(PACKAGES) benchmarks examples tests/typing_surface.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 architecture: $(INSTALLED)

@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -39,7 +40,7 @@ def main() -> None:
     machine = describe()
     bundle = our_bundle(minilm_folder(), "minilm")
     contenders = {
-        name: (lambda name=name: _start(HERE / "peers" / name, bundle))
+        name: partial(_start, HERE / "peers" / name, bundle)
         for name in ("edgebert_runtime_start.py", "bare_runtime.py")
     }
     in_turn(contenders, 2)  # the file cache is warm from here on
@@ -50,19 +51,22 @@ def main() -> None:
     if not off <= SAME:
         raise SystemExit(f"the vectors differ by {off}")
     compared = ratio([start.seconds for start in ours], [start.seconds for start in bare])
+    ours_ms = [1000 * start.seconds for start in ours]
+    bare_ms = [1000 * start.seconds for start in bare]
+    ours_peak = median(start.peak_bytes for start in ours)
     record = {
         "benchmark": "cold_start",
         "machine": machine,
-        "ours_ms": [1000 * start.seconds for start in ours],
-        "bare_ms": [1000 * start.seconds for start in bare],
+        "ours_ms": ours_ms,
+        "bare_ms": bare_ms,
         "ratio": [compared.low, compared.median, compared.high],
-        "ours_peak_bytes": median(start.peak_bytes for start in ours),
+        "ours_peak_bytes": ours_peak,
         "bare_peak_bytes": median(start.peak_bytes for start in bare),
     }
     with RESULTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
-    print(f"edgebert {median(record['ours_ms']):.0f} ms, bare {median(record['bare_ms']):.0f} ms")
-    print(f"ratio {compared}, peak {record['ours_peak_bytes'] / 2**20:.0f} MiB")
+    print(f"edgebert {median(ours_ms):.0f} ms, bare {median(bare_ms):.0f} ms")
+    print(f"ratio {compared}, peak {ours_peak / 2**20:.0f} MiB")
 
 
 def _start(script: Path, bundle: Path) -> Start:

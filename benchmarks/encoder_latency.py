@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -75,7 +76,7 @@ def main() -> None:
     }
     reference = str(CACHE / "benchmarks" / f"{options.model}-reference")
     _time(files["fp32", "edgebert"], f"write:{reference}", 0)
-    contenders = {key: (lambda key=key: _time(files[key], reference, FLOORS[key])) for key in files}
+    contenders = {key: partial(_time, file, reference, FLOORS[key]) for key, file in files.items()}
     results = in_turn(contenders, options.rounds)
     _report(options.model, machine, results)
 

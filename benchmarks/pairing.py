@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+Name = TypeVar("Name")
 Result = TypeVar("Result")
 FEWEST_ROUNDS: Final = 2
 
@@ -23,9 +24,11 @@ class Ratio:
         return f"{self.median:.2f} ({self.low:.2f}…{self.high:.2f})"
 
 
-def in_turn(contenders: Mapping[str, Callable[[], Result]], rounds: int) -> dict[str, list[Result]]:
+def in_turn(
+    contenders: Mapping[Name, Callable[[], Result]], rounds: int
+) -> dict[Name, list[Result]]:
     """A B, B A, A B …: each contender once a round, so that a drifting machine favours nobody."""
-    results: dict[str, list[Result]] = {name: [] for name in contenders}
+    results: dict[Name, list[Result]] = {name: [] for name in contenders}
     for number in range(rounds):
         order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
         for name in order:

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 SECONDS = {True: 0.3, False: 0.8}
 """A short shape needs less time for as many samples."""
@@ -17,14 +18,16 @@ SIZE = 0.25
 """Cosine is blind to scale: norms may differ by this much of the reference's."""
 
 
-def feeds_of(session, batch, sequence):
+def feeds_of(
+    session: onnxruntime.InferenceSession, batch: int, sequence: int
+) -> dict[str, NDArray[np.int64]]:
     random = np.random.default_rng(batch * 1000 + sequence)
     ids = random.integers(1000, 20000, (batch, sequence))
     every = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
     return {node.name: every[node.name] for node in session.get_inputs()}
 
 
-def check(output, reference, floor):
+def check(output: NDArray[np.float32], reference: NDArray[np.float32], floor: float) -> None:
     """A wrong answer has no speed: cosine of all token vectors to fp32's, and their size."""
     if not np.isfinite(output).all():
         raise SystemExit("wrong answer: not finite")
@@ -37,7 +40,7 @@ def check(output, reference, floor):
         )
 
 
-def main(file, threads, shapes, reference, floor):
+def main(file: str, threads: str, shapes: str, reference: str, floor: str) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(threads)
     options.log_severity_level = 3
@@ -53,7 +56,8 @@ def main(file, threads, shapes, reference, floor):
             check(output, np.load(f"{reference}-{shape}.npz")["output"], float(floor))
         for _ in range(3):
             session.run(["last_hidden_state"], feeds)
-        samples, end = [], time.perf_counter() + SECONDS[batch * sequence < 1000]
+        samples: list[int] = []
+        end = time.perf_counter() + SECONDS[batch * sequence < 1000]
         while time.perf_counter() < end or len(samples) < 5:
             start = time.perf_counter_ns()
             session.run(["last_hidden_state"], feeds)
