@@ -94,7 +94,8 @@ def export(
 
 @app.command()
 def quantize(
-    bundle: BundleFolder, recipe: Annotated[str, typer.Option(help="int8")] = "int8"
+    bundle: BundleFolder,
+    recipe: Annotated[str, typer.Option(help="int8, or int8-dynamic to compare")] = "int8",
 ) -> None:
     """Add a quantized variant to a bundle."""
     from edgebert import workflow
