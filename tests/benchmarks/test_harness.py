@@ -1,9 +1,12 @@
 """The parts of the benchmarks that decide what counts, without timing anything."""
 
 import argparse
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pytest
@@ -11,6 +14,53 @@ import pytest
 from benchmarks import machine, report
 from benchmarks.pairing import in_turn, output_of, ratio, rounds_of
 from benchmarks.worker import check
+
+MACHINE: Final = {
+    "cpu": "A CPU",
+    "cores": 2,
+    "flags": ["avx2", "avx_vnni"],
+    "libraries": {"onnxruntime": "1.2", "torch": "3.4"},
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git checkout in place of ours; a git hook's GIT_DIR would lead back to the real one."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    folder = tmp_path / "checkout"
+    for name in ("code.py", "docs/page.md", "benchmarks/results/old.jsonl"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("first", encoding="utf-8")
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "first")
+    monkeypatch.setattr(machine, "ROOT", folder)
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def write_records(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *records: dict[str, object]
+) -> None:
+    """Let the report see these records only."""
+    monkeypatch.setattr(report, "HERE", folder)
+    monkeypatch.setattr(report, "PAGE", folder / "page.md")
+    (folder / "results").mkdir()
+    for record in records:
+        with (folder / "results" / f"{record['benchmark']}.jsonl").open(
+            "a", encoding="utf-8"
+        ) as file:
+            file.write(json.dumps({**record, "machine": MACHINE}) + "\n")
 
 
 def test_every_contender_runs_once_a_round_and_the_order_turns() -> None:
@@ -32,6 +82,11 @@ def test_ratio_by_hand_is_of_pairs_and_not_of_medians() -> None:
     assert str(found) == "1.00 (0.75…1.50)"
 
 
+def test_a_round_without_its_pair_is_an_error() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        ratio([1, 2, 3], [1, 2])
+
+
 @pytest.mark.parametrize("text", ["1", "0", "-3", "many", "2.5"])
 def test_too_few_rounds_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="at least 2 rounds"):
@@ -40,9 +95,12 @@ def test_too_few_rounds_are_refused(text: str) -> None:
 
 
 def test_a_failing_contender_is_quoted() -> None:
+    """Its words are no part of the command, which the message shows too."""
     assert output_of([sys.executable, "-c", "print('fine')"]) == "fine\n"
-    with pytest.raises(RuntimeError, match="last words"):
-        output_of([sys.executable, "-c", "raise SystemExit('last words')"])
+    words = f"first words {'.' * 2000} last words"
+    with pytest.raises(RuntimeError, match=r"\. last words$") as caught:
+        output_of([sys.executable, "-c", "import sys; sys.exit(sys.argv[1])", words])
+    assert "first words" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +108,9 @@ def test_a_failing_contender_is_quoted() -> None:
     [
         ([3.0, 4.1], None),
         ([4.0, -3.0], "cosine"),
+        ([4.0, 3.0], "cosine 0.9"),  # nearly the right direction
         ([6.0, 8.0], "norm 10.0"),  # the right direction, twice too long
+        ([1.5, 2.0], "norm 2.5"),
         ([np.nan, 4.0], "not finite"),
     ],
 )
@@ -63,26 +123,92 @@ def test_a_wrong_answer_has_no_speed(output: list[float], wrong: str | None) -> 
             check(answer, reference, 0.99)
 
 
-def test_results_and_docs_make_no_tree_dirty(
+@pytest.mark.parametrize(
+    ("changed", "dirty"),
+    [
+        ("docs/page.md", False),
+        ("benchmarks/results/old.jsonl", False),
+        ("benchmarks/results/new.jsonl", False),
+        ("code.py", True),
+        ("benchmarks/new.py", True),
+    ],
+)
+def test_only_code_makes_a_tree_dirty(checkout: Path, changed: str, dirty: bool) -> None:
+    before = machine.describe()
+    assert before["dirty"] is False
+    assert before["commit"] == git(checkout, "rev-parse", "--short", "HEAD")
+    (checkout / changed).write_text("second", encoding="utf-8")
+    assert machine.describe()["dirty"] is dirty
+
+
+def test_a_machine_needs_neither_git_nor_a_checkout(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "ROOT", checkout.parent)
+        no_checkout = machine.describe()
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(checkout))
+        no_git = machine.describe()
+    for found in (no_checkout, no_git):
+        assert (found["commit"], found["dirty"]) == (None, None)
+        assert found["libraries"]["numpy"] == np.__version__
+
+
+def test_a_library_that_is_absent_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LIBRARIES", ("edgebert-of-nobody",))
+    assert machine.describe()["libraries"] == {"edgebert-of-nobody": None}
+
+
+def test_the_last_latency_record_of_a_model_is_a_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
+    row = {
+        "precision": "int8",
+        "peer": "optimum",
+        "shape": "8x128",
+        "ours_ms": [1, 2, 9],
+        "peer_ms": [6, 4, 3],
+        "ratio": [0.25, 0.5, 1.5],
+    }
+    older, other = row | {"peer": "older"}, row | {"peer": "other"}
+    common = {"benchmark": "encoder_latency", "weights": "real"}
+    write_records(
+        monkeypatch,
+        tmp_path,
+        common | {"model": "minilm", "rows": [older]},
+        common | {"model": "minilm", "rows": [row]},
+        common | {"model": "bert-base", "rows": [other]},
+    )
+    section = report.latency_section("minilm")
+    assert [line for line in section if line.startswith("| int8")] == [
+        "| int8 | optimum | 8×128 | 2.00 | 4.00 | 0.50 (0.25…1.50) |"
+    ]
+    assert "Weights: real. A CPU, 2 cores (avx2, avx_vnni), onnxruntime 1.2, torch 3.4." in section
 
-    for name in ("code.py", "docs/page.md", "benchmarks/results/old.jsonl"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("first", encoding="utf-8")
-    git("init", "--quiet")
-    git("add", ".")
-    git("commit", "--quiet", "--message", "first")
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
-    (tmp_path / "docs/page.md").write_text("second", encoding="utf-8")
-    (tmp_path / "benchmarks/results/old.jsonl").write_text("second", encoding="utf-8")
-    assert machine.describe()["dirty"] is False
-    (tmp_path / "code.py").write_text("second", encoding="utf-8")
-    assert machine.describe()["dirty"] is True
+
+def test_a_page_has_only_the_sections_that_were_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {
+        "benchmark": "cold_start",
+        "ours_ms": [310.4, 300.4, 500],
+        "bare_ms": [150, 200.6, 400],
+        "ratio": [1.0, 1.25, 2.125],
+        "ours_peak_bytes": 3 * 2**20,
+        "bare_peak_bytes": 2**20,
+    }
+    write_records(monkeypatch, tmp_path, record)
+    report.main()
+    lines = report.PAGE.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## Process start to first vector, MiniLM int8"
+    ]
+    assert lines[-3:] == [
+        "| `load` and `embed` | 310 | 3 |",
+        "| numpy, onnxruntime, tokenizers | 201 | 1 |",
+        "| ratio | 1.25 (1.00…2.12) | |",
+    ]
 
 
 def test_the_committed_page_is_what_the_records_say() -> None:
