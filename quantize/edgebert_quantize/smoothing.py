@@ -11,15 +11,11 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.activations import asymmetric_range
 from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.linear import Linear, find_linears, initializer, linears_by_input
 
 SMALLEST: Final = 1e-5
 """Floor of both maxima, so that a channel that is always zero divides nothing by zero."""
-
-BEARABLE_NOISE: Final = 3e-4
-"""Relative power, -35 dB: below it a Mul costs more than it gives, docs/decisions/0004."""
 
 VALUE_INPUT: Final = 2
 """Index of V among an Attention node's inputs."""
@@ -28,11 +24,10 @@ VALUE_INPUT: Final = 2
 def smooth(
     model: ir.Model, statistics: Mapping[str, ActivationStatistics], strength: float
 ) -> dict[str, ActivationStatistics]:
-    """Smooth the inputs of linear layers, in place.
+    """Smooth the input of every linear layer, in place.
 
     Where the input is attention's context, s goes into the value projection for free: attention
-    mixes rows of V and leaves its channels apart. Elsewhere one Mul divides by s, where rounding
-    would otherwise disturb the layers more than `BEARABLE_NOISE`.
+    mixes rows of V and leaves its channels apart. Elsewhere one Mul divides by s.
 
     Args:
         model: fp32, with linear layers as `find_linears` sees them.
@@ -45,32 +40,16 @@ def smooth(
     smoothed: dict[str, ActivationStatistics] = {}
     for x, linears in linears_by_input(model.graph).items():
         seen = statistics[str(x.name)]
-        projection = _value_projection(model.graph, x)
-        if projection is None and rounding_noise(seen, linears) <= BEARABLE_NOISE:
-            smoothed[str(x.name)] = seen
-            continue
         scales = smoothing_scales(seen.largest, linears, strength)
         for linear in linears:
             _set_weight(linear, linear.weight * scales[:, np.newaxis])
+        projection = _value_projection(model.graph, x)
         if projection is not None:
             _divide_output(projection, scales)
         else:
             x = _divide_input(model.graph, linears, scales)
         smoothed[str(x.name)] = seen.divided(scales)
     return smoothed
-
-
-def rounding_noise(statistics: ActivationStatistics, linears: Sequence[Linear]) -> float:
-    """Power of the noise that uint8 puts into the layers' outputs, over the outputs' own.
-
-    Rounding to steps of d adds noise of variance d²/12 to each input (Widrow and Kollár 2008,
-    chapter 5), which the weights carry to the output.
-    """
-    scale, _ = asymmetric_range(statistics)
-    weight = np.concatenate([linear.weight for linear in linears], axis=1)
-    noise = float(scale) ** 2 / 12 * float(np.square(weight).sum())
-    signal = float((weight * (statistics.moment @ weight)).sum())
-    return noise / signal if signal > 0 else 0.0
 
 
 def smoothing_scales(

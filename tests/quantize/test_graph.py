@@ -7,12 +7,11 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from edgebert_quantize import smoothing
 from edgebert_quantize.activations import Activations, asymmetric_range
 from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.linear import find_linears
 from edgebert_quantize.products import quantize_linears
-from edgebert_quantize.smoothing import rounding_noise, smooth
+from edgebert_quantize.smoothing import smooth
 
 TWO_READERS = """
 <ir_version: 11, opset_import: ["": 23]>
@@ -80,11 +79,6 @@ def quantize(
 @pytest.fixture
 def random() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-@pytest.fixture
-def always_smoothed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smoothing, "BEARABLE_NOISE", 0.0)
 
 
 def two_readers(random: np.random.Generator) -> ir.Model:
@@ -203,7 +197,6 @@ def test_static_range_by_hand(
     assert found_zero_point == zero_point
 
 
-@pytest.mark.usefixtures("always_smoothed")
 @pytest.mark.parametrize("strength", [0.0, 0.5, 0.8, 1.0])
 def test_smoothing_changes_no_answer(strength: float, random: np.random.Generator) -> None:
     x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
@@ -214,7 +207,6 @@ def test_smoothing_changes_no_answer(strength: float, random: np.random.Generato
             np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.usefixtures("always_smoothed")
 def test_attentions_context_is_smoothed_for_free(random: np.random.Generator) -> None:
     model = attention(random)
     ones = seen(np.ones((1, 4)))
@@ -222,30 +214,6 @@ def test_attentions_context_is_smoothed_for_free(random: np.random.Generator) ->
     assert operators(model).count("Mul") == 1
 
 
-def test_rounding_noise_by_hand() -> None:
-    """Range 0…2.55: steps of 0.01. Noise 0.01²/12 a weight; the output's mean square is 1."""
-    model = model_of(TWO_READERS, w=np.eye(4, 3), v=np.zeros((4, 3)), b=np.zeros(3))
-    statistics = ActivationStatistics(
-        minimum=np.zeros(4, np.float32),
-        maximum=np.array([2.55, 1, 1, 1], np.float32),
-        moment=np.diag([0.5, 0.25, 0.25, 9]).astype(np.float32),
-    )
-    noise = rounding_noise(statistics, list(find_linears(model.graph)))
-    np.testing.assert_allclose(noise, 3 * 0.01**2 / 12, rtol=1e-5)
-
-
-def test_what_rounds_well_is_left_alone(
-    random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x = random.standard_normal((2, 5, 4))
-    for bearable, multiplied in ((1.0, 0), (0.0, 1)):
-        monkeypatch.setattr(smoothing, "BEARABLE_NOISE", bearable)
-        model = two_readers(random)
-        smooth(model, {"x": seen(x)}, 0.8)
-        assert operators(model).count("Mul") == multiplied
-
-
-@pytest.mark.usefixtures("always_smoothed")
 def test_statistics_after_smoothing_are_those_of_what_is_read(random: np.random.Generator) -> None:
     x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
     model = two_readers(random)
@@ -258,7 +226,6 @@ def test_statistics_after_smoothing_are_those_of_what_is_read(random: np.random.
     np.testing.assert_allclose(after.moment, expected.moment, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures("always_smoothed")
 def test_smoothing_scales_by_hand() -> None:
     """max|x| = 16, max|w| = 4: s = 16^0.5 / 4^0.5 = 2."""
     model = model_of(TWO_READERS, w=np.full((4, 3), 4.0), v=np.full((4, 3), -2.0), b=np.zeros(3))
@@ -269,7 +236,6 @@ def test_smoothing_scales_by_hand() -> None:
     assert np.isfinite(inverse.numpy()).all()
 
 
-@pytest.mark.usefixtures("always_smoothed")
 def test_smoothing_tames_an_outlier(random: np.random.Generator) -> None:
     """One channel 300 times the others, with weights as much smaller: equally important."""
     outlier = np.array([1, 300, 1, 1])
