@@ -67,7 +67,7 @@ def main() -> None:
     options = _options()
     machine = describe()
     source = minilm_folder() if options.model == "minilm" else _bert_base()
-    ours, theirs = our_bundle(source, options.model), _optimum(source, options.model)
+    ours, theirs = our_bundle(source, options.model), optimum_graphs(source, options.model)
     files = {
         ("fp32", "edgebert"): ours / "onnx" / "model_cpu.onnx",
         ("fp32", "optimum"): theirs / "model.onnx",
@@ -154,7 +154,7 @@ def _code_hash() -> str:
     return digest.hexdigest()[:12]
 
 
-def _optimum(source: Path, model: str) -> Path:
+def optimum_graphs(source: Path, model: str) -> Path:
     """optimum's graphs, made anew for another environment."""
     python = interpreter("peers")
     folder = CACHE / "benchmarks" / f"{model}-optimum-{python.parents[1].name}"

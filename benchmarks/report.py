@@ -74,6 +74,32 @@ def cold_start_section() -> list[str]:
     ]
 
 
+def int8_accuracy_section() -> list[str]:
+    """Distance of int8 vectors from fp32's as a table."""
+    record = latest("int8_accuracy")
+    if record is None:
+        return []
+    rows = [
+        f"| {row['name']} | {row['mean']:.4f} | {row['first_percentile']:.4f} | "
+        f"{row['worst']:.4f} | {row['pair']:.3f} | {row['batch']:.1e} |"
+        for row in record["rows"]
+    ]
+    return [
+        "## int8 vectors beside fp32's, MiniLM",
+        "",
+        f"{record['texts']} texts that nobody was calibrated on: rated sentences and package "
+        "descriptions, as many of each.",
+        "Cosine to fp32, each text alone; the largest change of a pairwise similarity; the largest "
+        "change of an element when texts run in batches of 64.",
+        "`python -m benchmarks.int8_accuracy`",
+        "",
+        "| | mean | 1st percentile | worst | pair | batch |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
 def machine_line(machine: dict[str, Any]) -> str:
     """One sentence on what a record was measured on."""
     flags = ", ".join(machine["flags"])
@@ -85,7 +111,12 @@ def machine_line(machine: dict[str, Any]) -> str:
 
 def page() -> str:
     """The page that the committed records make."""
-    sections = [*latency_section("minilm"), *latency_section("bert-base"), *cold_start_section()]
+    sections = [
+        *latency_section("minilm"),
+        *latency_section("bert-base"),
+        *cold_start_section(),
+        *int8_accuracy_section(),
+    ]
     return "\n".join([HEAD, *sections])
 
 
