@@ -24,7 +24,8 @@ import edgebert_runtime
 from benchmarks.environments import interpreter
 from benchmarks.machine import describe
 from benchmarks.pairing import in_turn, output_of, ratio, rounds_of
-from edgebert.checkpoints import bert
+from edgebert.checkpoints.bert import BERT
+from edgebert.checkpoints.translation import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle
@@ -180,10 +181,10 @@ def _bert_base() -> Path:
         partial = _fresh(folder.with_name(f"{folder.name}.partial"))
         for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
             (partial / name).write_bytes((minilm_folder() / name).read_bytes())
-        config = json.dumps(bert.config_to_hf(BERT_BASE))
+        config = json.dumps(config_to_hf(BERT, BERT_BASE))
         (partial / "config.json").write_text(config, encoding="utf-8")
         torch.manual_seed(0)
-        state = bert.state_to_hf(Encoder(BERT_BASE).state_dict(), BERT_BASE)
+        state = state_to_hf(BERT, Encoder(BERT_BASE).state_dict(), BERT_BASE)
         weights = partial / "model.safetensors"
         safetensors.torch.save_file(state, weights, metadata={"format": "pt"})
         partial.rename(folder)

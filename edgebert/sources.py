@@ -66,7 +66,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
         hidden=config.hidden,
         max_positions=config.positions,
         layers=config.layers,
-        token_types=config.token_types,
+        token_types=config.token_types if config.token_types > 1 else 0,
         heads=config.heads,
         max_length=checkpoint.max_length,
         steps=embedding.steps,
@@ -95,11 +95,10 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
 
 
 def _promises(checkpoint: Checkpoint) -> dict[str, int]:
-    """What BERT's architecture holds: two LayerNorms a layer and one after the embeddings."""
-    layers = checkpoint.config.layers
+    """The LayerNorms and GELUs of the architecture, and a dense step's."""
+    config = checkpoint.config
     dense = sum(step.activation == "gelu" for step in checkpoint.embedding.steps)
-    gelus = layers if checkpoint.config.activation.value.startswith("gelu") else 0
-    return {"layer_norm": 2 * layers + 1, "gelu": gelus + dense}
+    return {"layer_norm": config.layer_norms, "gelu": config.gelus + dense}
 
 
 def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source:

@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 
 import edgebert
-from edgebert.checkpoints import bert
+from edgebert.checkpoints.bert import BERT
+from edgebert.checkpoints.translation import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle
@@ -55,10 +56,10 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Encoder)
     """A Hugging Face folder of a random BERT, with only a vocab.txt for a tokenizer."""
     folder = tmp_path_factory.mktemp("source") / "tiny"
     folder.mkdir()
-    config = json.dumps(bert.config_to_hf(TINY))
+    config = json.dumps(config_to_hf(BERT, TINY))
     (folder / "config.json").write_text(config, encoding="utf-8")
     (folder / "vocab.txt").write_text("\n".join(f"{SPECIALS} {WORDS}".split()), encoding="utf-8")
-    state = bert.state_to_hf(tiny_encoder.state_dict(), TINY)
+    state = state_to_hf(BERT, tiny_encoder.state_dict(), TINY)
     safetensors.torch.save_file(state, folder / "model.safetensors")
     return folder
 

@@ -9,12 +9,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.families import Family, find_family
+from edgebert.checkpoints.families import find_family
+from edgebert.checkpoints.family import Family
 from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.hub import download, is_hub_id
 from edgebert.checkpoints.sentence_transformers import Pipeline, read_pipeline
 from edgebert.checkpoints.steps import read_embedding
 from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.translation import (
+    config_from_hf,
+    has_pooler,
+    heads_in,
+    state_from_hf,
+)
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
@@ -78,8 +85,9 @@ def read_checkpoint(source: str | PathLike[str], *, max_length: int | None = Non
     hf_config = read_json(path, dict)
     family = find_family(hf_config, path)
     tensors = read_weights(pipeline.transformer)
-    config = family.config_from_hf(hf_config, pooler=family.has_pooler(tensors), source=str(path))
-    encoder = _build(config, family.state_from_hf(tensors, config, source=str(path.parent)))
+    pooler = has_pooler(family, tensors)
+    config = config_from_hf(family, hf_config, pooler=pooler, source=str(path))
+    encoder = _build(config, state_from_hf(family, tensors, config, source=str(path.parent)))
     embedding, dense = read_embedding(pipeline, config.hidden)
     tokenizer, notes = read_tokenizer(
         pipeline.transformer, _demands(family, config, pipeline, max_length)
@@ -139,7 +147,7 @@ def _demands(
         asked=asked,
         settings=pipeline.max_length,
         lowercase=pipeline.lowercase,
-        default_class=family.TOKENIZER_CLASS,
+        default_class=family.tokenizer_class,
     )
 
 
@@ -150,4 +158,4 @@ def _pooling_notes(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def _head_notes(family: Family, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    return tuple(f"the {head} head is left out" for head in family.heads_in(tensors))
+    return tuple(f"the {head} head is left out" for head in heads_in(family, tensors))

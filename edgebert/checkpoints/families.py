@@ -1,40 +1,40 @@
-"""Which `model_type` is read by which module."""
+"""Which `model_type` is read by which family."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from torch import Tensor
-
-from edgebert.checkpoints import bert
+from edgebert.checkpoints.albert import ALBERT
+from edgebert.checkpoints.bert import BERT
+from edgebert.checkpoints.deberta import DEBERTA_V2
+from edgebert.checkpoints.distilbert import DISTILBERT
+from edgebert.checkpoints.electra import ELECTRA
+from edgebert.checkpoints.family import Family
 from edgebert.checkpoints.files import setting
-from edgebert.model.config import EncoderConfig
+from edgebert.checkpoints.modernbert import MODERNBERT
+from edgebert.checkpoints.mpnet import MPNET
+from edgebert.checkpoints.nomicbert import NOMIC_BERT
+from edgebert.checkpoints.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+from edgebert.checkpoints.transformer import TRANSFORMER
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 
-
-class Family(Protocol):
-    """What a family's module offers; `bert` is the first of them."""
-
-    TOKENIZER_CLASS: str
-
-    def config_from_hf(
-        self, hf_config: Mapping[str, Any], *, pooler: bool, source: str
-    ) -> EncoderConfig:
-        """Translate a `config.json`."""
-
-    def state_from_hf(
-        self, tensors: Mapping[str, Tensor], config: EncoderConfig, *, source: str
-    ) -> dict[str, Tensor]:
-        """Translate the tensors to an `Encoder`'s state, in float32."""
-
-    def has_pooler(self, names: Iterable[str]) -> bool:
-        """Whether tensors of these names include a pooler."""
-
-    def heads_in(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The task heads that tensors of these names belong to, in words."""
-
-
-FAMILIES: Final[Mapping[str, Family]] = {"bert": bert}
+FAMILIES: Final[Mapping[str, Family]] = {
+    family.model_type: family
+    for family in (
+        BERT,
+        ROBERTA,
+        XLM_ROBERTA,
+        CAMEMBERT,
+        DISTILBERT,
+        ELECTRA,
+        ALBERT,
+        MPNET,
+        DEBERTA_V2,
+        MODERNBERT,
+        NOMIC_BERT,
+        TRANSFORMER,
+    )
+}
 
 
 def find_family(hf_config: Mapping[str, Any], path: Path) -> Family:

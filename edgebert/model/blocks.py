@@ -1,17 +1,20 @@
-"""The typed blocks an encoder is made of: embeddings, attention, feed-forward, layer, pooler."""
+"""The typed blocks an encoder is made of: embeddings, feed-forward, layer, pooler."""
 
+import math
 from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from edgebert.model.config import Activation, EncoderConfig
+from edgebert.model.attention import DisentangledAttention, Scope, SelfAttention
+from edgebert.model.config import Activation, Disentangled, EncoderConfig
+from edgebert.model.positions import POSITIONS
 
 ACTIVATIONS: Final[dict[Activation, nn.Module]] = {
     Activation.GELU: nn.GELU(),
     Activation.GELU_TANH: nn.GELU(approximate="tanh"),
     Activation.RELU: nn.ReLU(),
+    Activation.SILU: nn.SiLU(),
 }
 
 
@@ -20,65 +23,37 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
+        width = config.embedding_width
         self.token = nn.Embedding(
-            config.vocabulary, config.hidden, padding_idx=_row(config.padding_id, config)
+            config.vocabulary, width, padding_idx=_row(config.padding_id, config)
         )
-        self.position = nn.Embedding(config.positions, config.hidden)
-        self.token_type = nn.Embedding(config.token_types, config.hidden)
-        self.norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_epsilon)
+        position = POSITIONS.get(config.position_kind)
+        self.position = None if position is None else position(config)
+        self.token_type = nn.Embedding(config.token_types, width) if config.token_types else None
+        self.norm = layer_norm(config, width) if config.embedding_norm else nn.Identity()
         self.dropout = nn.Dropout(config.hidden_dropout)
+        self.project = (
+            nn.Identity() if config.embedding is None else nn.Linear(width, config.hidden)
+        )
+        self.scale = math.sqrt(width) if config.scale_embeddings else None
 
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None) -> Tensor:
         """Look the ids up.
 
         Shapes:
-            input_ids, token_type_ids: (batch, sequence), int64
-            returns: (batch, sequence, hidden)
-
-        Positions are 0…sequence−1 whatever the mask. The table is sliced, not gathered: ONNX
-        Runtime 1.31.1 mis-folds a Gather over a Range.
-        """
-        positions = self.position.weight[: input_ids.shape[1]]
-        summed: Tensor = self.token(input_ids) + self.token_type(token_type_ids) + positions
-        normalised: Tensor = self.dropout(self.norm(summed))
-        return normalised
-
-
-class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2)."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__()
-        self.heads = config.heads
-        self.head_dimension = config.head_dimension
-        self.query = nn.Linear(config.hidden, config.hidden)
-        self.key = nn.Linear(config.hidden, config.hidden)
-        self.value = nn.Linear(config.hidden, config.hidden)
-        self.output = nn.Linear(config.hidden, config.hidden)
-        self.attention_dropout = config.attention_dropout
-
-    def forward(self, hidden: Tensor, keep: Tensor) -> Tensor:
-        """Mix the tokens that `keep` lets each token see.
-
-        Shapes:
-            hidden: (batch, sequence, hidden)
-            keep: (batch, 1, sequence, sequence), bool, true where a query may see a key
+            input_ids, token_type_ids: (batch, sequence), int64; without segments all are 0
             returns: (batch, sequence, hidden)
         """
-        mixed = functional.scaled_dot_product_attention(
-            self._split(self.query(hidden)),
-            self._split(self.key(hidden)),
-            self._split(self.value(hidden)),
-            attn_mask=keep,
-            dropout_p=self.attention_dropout if self.training else 0.0,
-        )
-        joined: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
-        return joined
-
-    def _split(self, projected: Tensor) -> Tensor:
-        """(batch, sequence, hidden) to (batch, heads, sequence, head dimension)."""
-        batch, sequence, _ = projected.shape
-        return projected.view(batch, sequence, self.heads, self.head_dimension).transpose(1, 2)
+        summed: Tensor = self.token(input_ids)
+        if self.scale is not None:
+            summed = summed * self.scale
+        if self.token_type is not None:
+            first = self.token_type.weight[0]
+            summed = summed + (first if token_type_ids is None else self.token_type(token_type_ids))
+        if self.position is not None:
+            summed = summed + self.position(input_ids)
+        projected: Tensor = self.project(self.dropout(self.norm(summed)))
+        return projected
 
 
 class FeedForward(nn.Module):
@@ -86,31 +61,59 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.expand = nn.Linear(config.hidden, config.intermediate)
+        bias = config.feed_forward_bias
+        width = 2 * config.intermediate if config.gated else config.intermediate
+        self.expand = nn.Linear(config.hidden, width, bias=bias)
         self.activation = ACTIVATIONS[config.activation]
-        self.contract = nn.Linear(config.intermediate, config.hidden)
+        self.contract = nn.Linear(config.intermediate, config.hidden, bias=bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Apply the block to each token. Shapes: (batch, sequence, hidden) in and out."""
-        contracted: Tensor = self.contract(self.activation(self.expand(hidden)))
+        contracted: Tensor = self.contract(self._between(self.expand(hidden)))
         return contracted
+
+    def _between(self, expanded: Tensor) -> Tensor:
+        activated: Tensor = self.activation(expanded)
+        return activated
+
+
+class GatedFeedForward(FeedForward):
+    """The non-linearity of one half of the wider map, times the other half (Shazeer 2020)."""
+
+    def _between(self, expanded: Tensor) -> Tensor:
+        activated, gate = expanded.chunk(2, dim=-1)
+        gated: Tensor = self.activation(activated) * gate
+        return gated
 
 
 class Layer(nn.Module):
     """Attention and feed-forward, each added to its input and then normalised (post-LayerNorm)."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, *, first: bool) -> None:
         super().__init__()
-        self.attention = SelfAttention(config)
-        self.attention_norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_epsilon)
-        self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = nn.LayerNorm(config.hidden, eps=config.layer_norm_epsilon)
+        normed = config.first_norm or not first
+        self.attention = _attention(config)
+        self.attention_norm = layer_norm(config, config.hidden) if normed else nn.Identity()
+        self.feed_forward = GatedFeedForward(config) if config.gated else FeedForward(config)
+        self.feed_forward_norm = layer_norm(config, config.hidden)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, hidden: Tensor, keep: Tensor) -> Tensor:
-        """Run one layer. Shapes as in `SelfAttention.forward`."""
-        hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, keep)))
+    def forward(self, hidden: Tensor, scope: Scope) -> Tensor:
+        """Run one layer. Shapes: (batch, sequence, hidden) in and out."""
+        hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, scope)))
         out: Tensor = self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
+        return out
+
+
+class PreNormLayer(Layer):
+    """Attention and feed-forward, each of its normalised input and added to it (pre-LayerNorm,
+    Xiong et al. 2020).
+    """
+
+    def forward(self, hidden: Tensor, scope: Scope) -> Tensor:
+        """Run one layer. Shapes: (batch, sequence, hidden) in and out."""
+        hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), scope))
+        out: Tensor = hidden + self.dropout(self.feed_forward(self.feed_forward_norm(hidden)))
         return out
 
 
@@ -124,6 +127,17 @@ class Pooler(nn.Module):
     def forward(self, last_hidden_state: Tensor) -> Tensor:
         """Project the first token. Shapes: (batch, sequence, hidden) to (batch, hidden)."""
         return torch.tanh(self.dense(last_hidden_state[:, 0]))
+
+
+def layer_norm(config: EncoderConfig, width: int) -> nn.LayerNorm:
+    """A LayerNorm as the config wants it (Ba et al. 2016)."""
+    return nn.LayerNorm(width, eps=config.layer_norm_epsilon, bias=config.norm_bias)
+
+
+def _attention(config: EncoderConfig) -> SelfAttention:
+    if isinstance(config.relative, Disentangled):
+        return DisentangledAttention(config, config.relative)
+    return SelfAttention(config)
 
 
 def _row(padding_id: int, config: EncoderConfig) -> int | None:

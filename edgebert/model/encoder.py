@@ -1,14 +1,17 @@
 """The encoder: embeddings, a stack of layers, and BERT's pooler where the checkpoint has one."""
 
+import torch
 from torch import Tensor, nn
 
-from edgebert.model.blocks import Embeddings, Layer, Pooler
-from edgebert.model.config import EncoderConfig
+from edgebert.model.attention import Scope
+from edgebert.model.blocks import Embeddings, Layer, Pooler, PreNormLayer, layer_norm
+from edgebert.model.config import Disentangled, EncoderConfig, RelativeBias, Rotary
+from edgebert.model.positions import BiasTable, DistanceVectors, RotaryPositions
 from edgebert_runtime.errors import ConfigError
 
 
 class Encoder(nn.Module):
-    """A BERT encoder (Devlin et al. 2019).
+    """A bidirectional Transformer encoder; `config` says which.
 
     A new encoder has weights drawn as BERT's are: normal with `initializer_range`, biases zero.
     """
@@ -17,24 +20,35 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = Embeddings(config)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        kind = PreNormLayer if config.pre_norm else Layer
+        self.layers = nn.ModuleList(
+            kind(config, first=number == 0) for number in range(config.distinct_layers)
+        )
+        self.final_norm = layer_norm(config, config.hidden) if config.final_norm else nn.Identity()
         self.pooler = Pooler(config) if config.pooler else None
+        self.relative = _relative(config)
+        self.local_rotary = RotaryPositions(config, config.local.theta) if config.local else None
         self.apply(self._initialise)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
         """Encode a batch.
 
         Shapes:
             input_ids, attention_mask, token_type_ids: (batch, sequence), int64; the mask is 1
-                where a token is kept and 0 where it is dropped
+                where a token is kept and 0 where it is dropped; segments are left out where the
+                config has none
             returns: last_hidden_state, (batch, sequence, hidden), float
         """
-        batch, sequence = input_ids.shape
-        keep = attention_mask.bool()[:, None, None, :].expand(batch, 1, sequence, sequence)
+        everywhere = self._scope(attention_mask)
+        nearby = self._local_scope(everywhere)
         hidden: Tensor = self.embeddings(input_ids, token_type_ids)
-        for layer in self.layers:
-            hidden = layer(hidden, keep)
-        return hidden
+        for number in range(self.config.layers):
+            scope = nearby if self.config.is_local(number) else everywhere
+            hidden = self._layer(number)(hidden, scope)
+        final: Tensor = self.final_norm(hidden)
+        return final
 
     def pool(self, last_hidden_state: Tensor) -> Tensor:
         """BERT's pooled first token. Shapes: (batch, sequence, hidden) to (batch, hidden).
@@ -47,10 +61,47 @@ class Encoder(nn.Module):
         pooled: Tensor = self.pooler(last_hidden_state)
         return pooled
 
+    def _layer(self, number: int) -> nn.Module:
+        return self.layers[number * len(self.layers) // self.config.layers]
+
+    def _scope(self, attention_mask: Tensor) -> Scope:
+        """What a layer sees that sees everything that is kept."""
+        batch, sequence = attention_mask.shape
+        keep = attention_mask.bool()[:, None, None, :].expand(batch, 1, sequence, sequence)
+        if isinstance(self.relative, BiasTable):
+            return Scope(keep=keep, bias=self.relative(sequence))
+        if isinstance(self.relative, DistanceVectors):
+            return Scope(keep=keep, distances=self.relative(sequence))
+        if isinstance(self.relative, RotaryPositions):
+            return Scope(keep=keep, rotation=self.relative(sequence))
+        return Scope(keep=keep)
+
+    def _local_scope(self, everywhere: Scope) -> Scope:
+        """What a layer sees that sees neighbours only."""
+        if self.config.local is None or self.local_rotary is None:
+            return everywhere
+        sequence = everywhere.keep.shape[-1]
+        places = torch.arange(sequence, device=everywhere.keep.device)
+        near = (places[:, None] - places[None, :]).abs() <= self.config.local.reach
+        return Scope(keep=everywhere.keep & near, rotation=self.local_rotary(sequence))
+
     def _initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             nn.init.zeros_(module.weight[module.padding_idx].detach())
+
+
+def _relative(config: EncoderConfig) -> BiasTable | DistanceVectors | RotaryPositions | None:
+    """What attention looks positions up in."""
+    match config.relative:
+        case RelativeBias():
+            return BiasTable(config, config.relative)
+        case Disentangled():
+            return DistanceVectors(config, config.relative)
+        case Rotary():
+            return RotaryPositions(config, config.relative.theta)
+        case None:
+            return None

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgebert.checkpoints import bert
+from edgebert.checkpoints.bert import BERT
+from edgebert.checkpoints.translation import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 
@@ -53,14 +54,14 @@ def write_vocabulary(folder: Path, tokens: tuple[str, ...] = VOCABULARY) -> None
 def hf_state(config: EncoderConfig = TINY) -> dict[str, Tensor]:
     """Random weights under the names of `BertModel`."""
     torch.manual_seed(0)
-    return bert.state_to_hf(Encoder(config).state_dict(), config)
+    return state_to_hf(BERT, Encoder(config).state_dict(), config)
 
 
 def write_checkpoint(
     folder: Path, config: EncoderConfig = TINY, **hf_config: Any
 ) -> dict[str, Tensor]:
     """Write a bare BERT with `vocab.txt` and return its tensors; keywords go into the config."""
-    write_json(folder / "config.json", bert.config_to_hf(config) | hf_config)
+    write_json(folder / "config.json", config_to_hf(BERT, config) | hf_config)
     tensors = hf_state(config)
     save_file(tensors, folder / "model.safetensors")
     write_vocabulary(folder)

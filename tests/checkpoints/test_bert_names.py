@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 import torch
 
-from edgebert.checkpoints import bert
+from edgebert.checkpoints.bert import BERT
+from edgebert.checkpoints.translation import (
+    config_from_hf,
+    config_to_hf,
+    has_pooler,
+    heads_in,
+    state_from_hf,
+    state_to_hf,
+)
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
@@ -29,36 +37,36 @@ ODD = replace(
 @pytest.mark.parametrize("config", [TINY, ODD])
 def test_a_config_survives_the_round_trip(config: EncoderConfig, activation: Activation) -> None:
     config = replace(config, activation=activation)
-    assert bert.config_from_hf(bert.config_to_hf(config), pooler=config.pooler) == config
+    assert config_from_hf(BERT, config_to_hf(BERT, config), pooler=config.pooler) == config
 
 
 @pytest.mark.parametrize("config", [TINY, ODD])
 def test_a_state_survives_the_round_trip(config: EncoderConfig) -> None:
     state = Encoder(config).state_dict()
-    back = bert.state_from_hf(bert.state_to_hf(state, config), config)
+    back = state_from_hf(BERT, state_to_hf(BERT, state, config), config)
     assert back.keys() == state.keys()
     assert all(torch.equal(back[name], state[name]) for name in state)
 
 
 def test_every_missing_key_is_named_at_once() -> None:
-    hf_config = bert.config_to_hf(TINY)
+    hf_config = config_to_hf(BERT, TINY)
     for key in ("hidden_size", "vocab_size", "hidden_act"):
         del hf_config[key]
     with pytest.raises(CheckpointError, match=r"lacks hidden_act, hidden_size, vocab_size;"):
-        bert.config_from_hf(hf_config, pooler=True)
+        config_from_hf(BERT, hf_config, pooler=True)
 
 
 def test_a_config_from_before_transformers_takes_berts_defaults() -> None:
-    hf_config = bert.config_to_hf(TINY)
+    hf_config = config_to_hf(BERT, TINY)
     for key in ("layer_norm_eps", "pad_token_id", "position_embedding_type"):
         del hf_config[key]
-    assert bert.config_from_hf(hf_config, pooler=True) == TINY
+    assert config_from_hf(BERT, hf_config, pooler=True) == TINY
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("hidden_act", "swish"),
+        ("hidden_act", "mish"),
         ("position_embedding_type", "relative_key"),
         ("is_decoder", True),
         ("add_cross_attention", True),
@@ -70,7 +78,7 @@ def test_a_config_from_before_transformers_takes_berts_defaults() -> None:
 )
 def test_a_key_that_changes_the_mathematics_is_refused_by_name(key: str, value: Any) -> None:
     with pytest.raises(UnsupportedModelError, match=key):
-        bert.config_from_hf(bert.config_to_hf(TINY) | {key: value}, pooler=True)
+        config_from_hf(BERT, config_to_hf(BERT, TINY) | {key: value}, pooler=True)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +93,7 @@ def test_a_key_that_changes_the_mathematics_is_refused_by_name(key: str, value: 
     ],
 )
 def test_a_harmless_key_changes_nothing(key: str, value: Any) -> None:
-    assert bert.config_from_hf(bert.config_to_hf(TINY) | {key: value}, pooler=True) == TINY
+    assert config_from_hf(BERT, config_to_hf(BERT, TINY) | {key: value}, pooler=True) == TINY
 
 
 @pytest.mark.parametrize(
@@ -94,13 +102,13 @@ def test_a_harmless_key_changes_nothing(key: str, value: Any) -> None:
 )
 def test_a_value_of_the_wrong_type_is_refused_by_name(key: str, value: Any) -> None:
     with pytest.raises(CheckpointError, match=f"{key}={value!r}"):
-        bert.config_from_hf(bert.config_to_hf(TINY) | {key: value}, pooler=True)
+        config_from_hf(BERT, config_to_hf(BERT, TINY) | {key: value}, pooler=True)
 
 
 def test_impossible_sizes_name_the_file() -> None:
-    hf_config = bert.config_to_hf(TINY) | {"num_attention_heads": 5}
+    hf_config = config_to_hf(BERT, TINY) | {"num_attention_heads": 5}
     with pytest.raises(CheckpointError, match=r"there/config\.json: 5 heads do not divide"):
-        bert.config_from_hf(hf_config, pooler=True, source="there/config.json")
+        config_from_hf(BERT, hf_config, pooler=True, source="there/config.json")
 
 
 def test_prefix_legacy_names_and_stored_constants_are_understood() -> None:
@@ -110,22 +118,22 @@ def test_prefix_legacy_names_and_stored_constants_are_understood() -> None:
         for name, value in tensors.items()
     }
     old["bert.embeddings.position_ids"] = torch.arange(16)[None]
-    expected = bert.state_from_hf(tensors, TINY)
-    state = bert.state_from_hf(old, TINY)
+    expected = state_from_hf(BERT, tensors, TINY)
+    state = state_from_hf(BERT, old, TINY)
     assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
 def test_heads_are_left_out_and_named() -> None:
     heads = {"cls.predictions.bias": torch.zeros(40), "classifier.weight": torch.zeros(2, 12)}
     tensors = hf_state() | heads
-    assert bert.heads_in(tensors) == ("masked language model", "classification")
-    assert bert.state_from_hf(tensors, TINY).keys() == Encoder(TINY).state_dict().keys()
+    assert heads_in(BERT, tensors) == ("masked language model", "classification")
+    assert state_from_hf(BERT, tensors, TINY).keys() == Encoder(TINY).state_dict().keys()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_stored_floats_become_float32(dtype: torch.dtype) -> None:
     tensors = {name: tensor.to(dtype) for name, tensor in hf_state().items()}
-    state = bert.state_from_hf(tensors, TINY)
+    state = state_from_hf(BERT, tensors, TINY)
     expected = tensors["pooler.dense.weight"].to(torch.float32)
     assert state["pooler.dense.weight"].dtype == torch.float32
     assert torch.equal(state["pooler.dense.weight"], expected)
@@ -133,7 +141,7 @@ def test_stored_floats_become_float32(dtype: torch.dtype) -> None:
 
 def test_the_state_is_a_copy() -> None:
     tensors = hf_state()
-    state = bert.state_from_hf(tensors, TINY)
+    state = state_from_hf(BERT, tensors, TINY)
     tensors["pooler.dense.bias"].fill_(7)
     assert state["pooler.dense.bias"].max() < 7
 
@@ -146,7 +154,7 @@ def test_everything_that_does_not_fit_is_listed_once() -> None:
     tensors["embeddings.LayerNorm.bias"] = torch.zeros(12, dtype=torch.int8)
     tensors["bert.embeddings.LayerNorm.weight"] = torch.ones(12)
     with pytest.raises(CheckpointError) as caught:
-        bert.state_from_hf(tensors, TINY, source="mine")
+        state_from_hf(BERT, tensors, TINY, source="mine")
     text = str(caught.value)
     for problem in (
         "encoder.layer.1.output.dense.bias is missing",
@@ -162,6 +170,6 @@ def test_everything_that_does_not_fit_is_listed_once() -> None:
 def test_half_a_pooler_is_a_missing_tensor() -> None:
     tensors = hf_state()
     del tensors["pooler.dense.bias"]
-    assert bert.has_pooler(tensors)
+    assert has_pooler(BERT, tensors)
     with pytest.raises(CheckpointError, match=r"pooler\.dense\.bias is missing"):
-        bert.state_from_hf(tensors, TINY)
+        state_from_hf(BERT, tensors, TINY)

@@ -1,0 +1,60 @@
+"""ELECTRA: BERT with embeddings narrower than the layers.
+
+Source: transformers v5.23.0, src/transformers/models/electra/configuration_electra.py and
+modeling_electra.py.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from edgebert.checkpoints.bert import CONSTANTS, LAYER, PLAIN, RENAMED, SIZES
+from edgebert.checkpoints.family import (
+    BERT_NUMBERS,
+    Family,
+    Names,
+    bert_embeddings,
+    layered,
+    same,
+)
+from edgebert.model.config import EncoderConfig
+
+
+def _names(config: EncoderConfig) -> list[Names]:
+    projected = same("embeddings_project", "embeddings.project")
+    return [
+        *bert_embeddings(config),
+        *([] if config.embedding is None else projected),
+        *layered(config, "encoder.layer.{}", LAYER),
+    ]
+
+
+def _fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    width = hf_config["embedding_size"]
+    return {"embedding": None if width == hf_config["hidden_size"] else width}
+
+
+def _keys(config: EncoderConfig) -> dict[str, Any]:
+    return {"embedding_size": config.embedding_width, "position_embedding_type": "absolute"}
+
+
+ELECTRA: Final = Family(
+    model_type="electra",
+    architecture="ElectraModel",
+    tokenizer_class="ElectraTokenizer",
+    sizes={**SIZES, "embedding_size": "embedding"},
+    numbers=BERT_NUMBERS,
+    names=_names,
+    fields=_fields,
+    keys=_keys,
+    plain=PLAIN,
+    prefix="electra.",
+    renamed=RENAMED,
+    constants=CONSTANTS,
+    heads={
+        "generator_predictions.": "masked language model",
+        "generator_lm_head.": "masked language model",
+        "discriminator_predictions.": "replaced token detection",
+        "classifier.": "classification",
+        "qa_outputs.": "question answering",
+    },
+)

@@ -1,0 +1,169 @@
+"""What a family of encoders is: its config keys and tensor names, and ours, as tables.
+
+`translation` reads and writes checkpoints by them; nothing else spells a foreign name.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from edgebert.model.config import Activation, EncoderConfig, Rotary
+
+ACTIVATIONS: Final = {
+    "gelu": Activation.GELU,
+    "gelu_new": Activation.GELU_TANH,
+    "gelu_pytorch_tanh": Activation.GELU_TANH,
+    "relu": Activation.RELU,
+    "silu": Activation.SILU,
+    "swish": Activation.SILU,
+}
+"""transformers' names; the first of each is the one written."""
+
+PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
+    "is_decoder": (False, "attention here looks both ways"),
+    "add_cross_attention": (False, "there is no decoder to attend from"),
+    "pruned_heads": ({}, "each layer here has all its heads; save the model unpruned"),
+    "quantization_config": (None, "weights here are floats; save the model dequantized"),
+}
+"""Keys of any model that change the mathematics: the one value computed, and why no other."""
+
+BERT_NUMBERS: Final = {
+    "layer_norm_eps": ("layer_norm_epsilon", 1e-12),
+    "hidden_dropout_prob": ("hidden_dropout", 0.1),
+    "attention_probs_dropout_prob": ("attention_dropout", 0.1),
+    "initializer_range": ("initializer_range", 0.02),
+}
+"""Keys that checkpoints from before transformers lack, with the defaults of `BertConfig`."""
+
+WEIGHT: Final = ("weight",)
+BOTH: Final = ("weight", "bias")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Tensors of a checkpoint and tensors of ours that hold the same rows, in the same order."""
+
+    theirs: tuple[str, ...]
+    ours: tuple[str, ...]
+
+
+def no_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    """For families whose tables say everything."""
+    del hf_config
+    return {}
+
+
+def no_refusals(hf_config: Mapping[str, Any]) -> list[str]:
+    """For families whose tables refuse everything there is to refuse."""
+    del hf_config
+    return []
+
+
+def same_config(hf_config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """For families whose config has one spelling."""
+    return hf_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One family, as tables from its words to ours.
+
+    Attributes:
+        model_type: as `config.json` calls it.
+        architecture: transformers' class of the bare encoder.
+        tokenizer_class: what `AutoTokenizer` takes when a checkpoint names none.
+        sizes: key to field of `EncoderConfig`; a whole number that must be there.
+        numbers: key to field and default; a number from 0 to 1.
+        names: the tensors of an encoder without its pooler.
+        activation_key: key of the feed-forward's non-linearity.
+        padding_id: where `pad_token_id` is left out.
+        fixed: fields that all models of the family share.
+        fields: further fields, computed from the config.
+        keys: further keys of a config, computed from ours; they win over the tables.
+        plain: keys that change the mathematics, with the one value edgebert computes and why.
+        refusals: what else a config may ask for that edgebert does not compute.
+        modern: rewrites a config of an older spelling.
+        prefix: what models with a head put before the encoder's names.
+        pooler: tensors of BERT's pooler, where the family has one.
+        renamed: pattern and replacement of older spellings of tensor names.
+        constants: stored values that are no weights.
+        heads: prefix of a task head's names to its name in words.
+        own_code: whether the family's releases bring Python code, which edgebert replaces.
+    """
+
+    model_type: str
+    architecture: str
+    tokenizer_class: str
+    sizes: Mapping[str, str]
+    numbers: Mapping[str, tuple[str, float]]
+    names: Callable[[EncoderConfig], Iterable[Names]]
+    activation_key: str = "hidden_act"
+    padding_id: int = 0
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fields: Callable[[Mapping[str, Any]], dict[str, Any]] = no_fields
+    keys: Callable[[EncoderConfig], dict[str, Any]] = lambda _: {}
+    plain: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    refusals: Callable[[Mapping[str, Any]], list[str]] = no_refusals
+    modern: Callable[[Mapping[str, Any]], Mapping[str, Any]] = same_config
+    prefix: str = ""
+    pooler: tuple[Names, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    constants: frozenset[str] = frozenset()
+    heads: Mapping[str, str] = field(default_factory=dict)
+    own_code: bool = False
+
+
+def same(theirs: str, ours: str, kinds: tuple[str, ...] = BOTH) -> list[Names]:
+    """One block under two names, with a `.weight` and perhaps a `.bias`."""
+    return [Names(theirs=(f"{theirs}.{kind}",), ours=(f"{ours}.{kind}",)) for kind in kinds]
+
+
+def stacked(
+    theirs: tuple[str, ...], ours: tuple[str, ...], kinds: tuple[str, ...] = BOTH
+) -> list[Names]:
+    """Blocks whose rows lie together on one side."""
+    return [
+        Names(
+            theirs=tuple(f"{name}.{kind}" for name in theirs),
+            ours=tuple(f"{name}.{kind}" for name in ours),
+        )
+        for kind in kinds
+    ]
+
+
+def kinds(bias: bool) -> tuple[str, ...]:
+    """The tensors of a block with or without bias."""
+    return BOTH if bias else WEIGHT
+
+
+def layered(config: EncoderConfig, prefix: str, blocks: Mapping[str, str]) -> list[Names]:
+    """The same blocks in every layer, each with a weight and a bias.
+
+    Args:
+        config: says how many distinct layers there are.
+        prefix: their name of a layer, with `{}` for its number.
+        blocks: their name inside a layer to ours.
+    """
+    return [
+        names
+        for layer in range(config.distinct_layers)
+        for theirs, ours in blocks.items()
+        for names in same(f"{prefix.format(layer)}.{theirs}", f"layers.{layer}.{ours}")
+    ]
+
+
+def rotary_theta(config: EncoderConfig) -> float:
+    """The base of a rotary encoder's angles."""
+    if not isinstance(config.relative, Rotary):
+        raise TypeError(f"this family has rotary positions, got {config.relative!r}")
+    return config.relative.theta
+
+
+def bert_embeddings(config: EncoderConfig) -> list[Names]:
+    """The embeddings as BERT and most of its descendants name them."""
+    names = same("embeddings.word_embeddings", "embeddings.token", WEIGHT)
+    if config.position_kind.is_table:
+        names += same("embeddings.position_embeddings", "embeddings.position", WEIGHT)
+    if config.token_types:
+        names += same("embeddings.token_type_embeddings", "embeddings.token_type", WEIGHT)
+    return [*names, *same("embeddings.LayerNorm", "embeddings.norm")]
