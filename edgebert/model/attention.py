@@ -74,7 +74,9 @@ class SelfAttention(nn.Module):
             dropout_p=self.attention_dropout if self.training else 0.0,
             scale=self.scale,
         )
-        joined: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        # A copy in words: torch.onnx.export guesses the kernel's layout, with a float mask wrongly.
+        together = mixed.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        joined: Tensor = self.output(together.flatten(2))
         return joined
 
     def _mask(self, query: Tensor, key: Tensor, scope: Scope) -> Tensor:

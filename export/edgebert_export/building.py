@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
@@ -48,6 +49,7 @@ def build(
     rules = [rule() for rule in target.rules]
     apply(model, rules)
     common.CommonSubexpressionEliminationPass()(model)
+    _share_equal_weights(model)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
     common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces there
@@ -126,6 +128,19 @@ def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str,
         built.target.file: (built.target.file, data) if external else (built.target.file,)
         for built in graphs
     }
+
+
+def _share_equal_weights(model: ir.Model) -> None:
+    """Store a weight once that several layers use; torch folds its transpose once for each use.
+
+    onnx_ir 1.1 hashes contiguous arrays only.
+    """
+    for value in model.graph.initializers.values():
+        if value.const_value is not None:
+            array = value.const_value.numpy()
+            if not array.flags.c_contiguous:
+                value.const_value = ir.tensor(np.ascontiguousarray(array), name=value.name)
+    common.DeduplicateHashedInitializersPass()(model)
 
 
 def _forget_shapes(graph: ir.Graph) -> None:

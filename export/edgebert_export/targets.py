@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edgebert_export.fusions import ConstantReshape, ExpandAttention, FuseAttention, Fusion
+from edgebert_export.fusions import (
+    BroadcastMask,
+    ConstantReshape,
+    ExpandAttention,
+    FuseAttention,
+    Fusion,
+)
 from edgebert_runtime.errors import ConfigError
 
 ENGINES: Final[Mapping[str, tuple[int, int]]] = {
@@ -53,14 +59,14 @@ TARGETS: Final[Mapping[str, Target]] = {
     "cpu": Target(
         name="cpu",
         file="onnx/model_cpu.onnx",
-        rules=(ConstantReshape, FuseAttention),
+        rules=(ConstantReshape, BroadcastMask, FuseAttention),
         fused_attention=True,
         min_onnxruntime="1.23.0",
     ),
     "cuda": Target(
         name="cuda",
         file="onnx/model_cuda.onnx",
-        rules=(ConstantReshape, FuseAttention),
+        rules=(ConstantReshape, BroadcastMask, FuseAttention),
         fused_attention=True,
         min_onnxruntime="1.23.0",
     ),

@@ -85,9 +85,7 @@ def test_the_callers_limit_wins(tmp_path: Path) -> None:
 
 def test_an_unknown_family_names_the_known_ones_and_the_way_out(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, model_type="t5")
-    with pytest.raises(
-        UnsupportedModelError, match=r"'t5', .*: albert, bert, .*export\("
-    ):
+    with pytest.raises(UnsupportedModelError, match=r"'t5', .*: albert, bert, .*export\("):
         read_checkpoint(tmp_path)
 
 

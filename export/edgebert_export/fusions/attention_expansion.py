@@ -20,8 +20,8 @@ UNUSUAL: Final = ("is_causal", "softcap", "q_num_heads")
 class ExpandAttention(Fusion):
     """Attention(q, k, v, keep)  becomes  Softmax(Where(keep, q kᵀ / √d, lowest)) v.
 
-    The definition of the operator (Vaswani et al. 2017, equation 1) for a bool mask. Where
-    broadcasts, so an Expand in front of the mask goes.
+    The definition of the operator (Vaswani et al. 2017, equation 1) for a bool mask; a float one
+    is added to the scores. Both broadcast, so an Expand in front of the mask goes.
     """
 
     title: ClassVar[str] = "attention_expansion"
@@ -39,8 +39,8 @@ class ExpandAttention(Fusion):
     ) -> MatchResult:
         del context
         attributes = _attributes(mixed)
-        if mask.dtype != ir.DataType.BOOL:
-            return self.refuse(f"the mask is {mask.dtype}, only bool is expanded", mixed)
+        if mask.dtype not in (ir.DataType.BOOL, ir.DataType.FLOAT):
+            return self.refuse(f"the mask is {mask.dtype}, expanded are bool and float", mixed)
         if _scale(query, mixed) is None:
             return self.refuse(f"queries of shape {query.shape} leave the scale unknown", mixed)
         unusual = [name for name in UNUSUAL if _is_set(attributes.get(name))]
@@ -59,10 +59,19 @@ class ExpandAttention(Fusion):
     ) -> ir.Value:
         scores = op.MatMul(query, op.Transpose(key, perm=(0, 1, 3, 2)))
         scaled = op.Mul(scores, op.Constant(value=ir.tensor(np.float32(_scale(query, mixed)))))
-        lowest = op.Constant(value=ir.tensor(np.float32(LOWEST)))
-        weights = op.Softmax(op.Where(_before_expand(mask), scaled, lowest), axis=-1)
+        weights = op.Softmax(_masked(op, scaled, mask), axis=-1)
         expanded: ir.Value = op.MatMul(weights, value)
         return expanded
+
+
+def _masked(op: Any, scores: ir.Value, mask: ir.Value) -> ir.Value:
+    before = _before_expand(mask)
+    lowest = op.Constant(value=ir.tensor(np.float32(LOWEST)))
+    if mask.dtype == ir.DataType.FLOAT:  # which may be −∞ along a whole row
+        added: ir.Value = op.Add(scores, op.Max(before, lowest))
+        return added
+    chosen: ir.Value = op.Where(before, scores, lowest)
+    return chosen
 
 
 def _attributes(value: ir.Value) -> Mapping[str, ir.Attr]:

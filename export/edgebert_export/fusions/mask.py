@@ -1,0 +1,58 @@
+"""A mask as ONNX Runtime's Attention takes it."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import onnx_ir as ir
+from onnxscript.rewriter import MatchResult
+
+from edgebert_export.fusions.attention_expansion import LOWEST
+from edgebert_export.fusions.rule import Fusion
+
+
+class BroadcastMask(Fusion):
+    """Attention(q, k, v, mask of one row)  becomes  Attention(q, k, v, Expand(mask)).
+
+    The operator's specification lets a (batch, 1, 1, sequence) mask broadcast over queries
+    (https://onnx.ai/onnx/operators/onnx__Attention.html); ONNX Runtime 1.31 rejects it. Scores of
+    −∞ become the lowest finite one on the way, so that a row of nothing else stays finite.
+    """
+
+    title: ClassVar[str] = "mask_broadcast"
+
+    def pattern(
+        self, op: Any, query: ir.Value, key: ir.Value, value: ir.Value, mask: ir.Value
+    ) -> ir.Value:
+        mixed: ir.Value = op.Attention(
+            query, key, value, mask, _allow_other_attributes=True, _outputs=["mixed"]
+        )
+        return mixed
+
+    def check(
+        self, context: Any, query: ir.Value, mask: ir.Value, mixed: ir.Value, **_: Any
+    ) -> MatchResult:
+        del context, mixed
+        if mask.shape is None or len(mask.shape) != 4 or mask.shape[2] != 1:
+            return MatchResult().fail("the mask has a row for each query")
+        if query.shape is None or len(query.shape) != 4:
+            return MatchResult().fail("queries are not split into heads")
+        return MatchResult()
+
+    def rewrite(
+        self,
+        op: Any,
+        query: ir.Value,
+        key: ir.Value,
+        value: ir.Value,
+        mask: ir.Value,
+        mixed: ir.Value,
+    ) -> ir.Value:
+        one = op.Constant(value=ir.tensor(np.array([1], dtype=np.int64)))
+        shape = op.Concat(one, one, op.Shape(query, start=2, end=3), one, axis=0)
+        finite = mask
+        if mask.dtype == ir.DataType.FLOAT:
+            finite = op.Max(mask, op.Constant(value=ir.tensor(np.float32(LOWEST))))
+        traced = mixed.producer()
+        kept = dict(traced.attributes) if traced is not None else {}
+        broadcast: ir.Value = op.Attention(query, key, value, op.Expand(finite, shape), **kept)
+        return broadcast

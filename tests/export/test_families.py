@@ -1,0 +1,77 @@
+"""Every family on every target: fused as its architecture says, and equal to torch."""
+
+from pathlib import Path
+
+import onnx_ir as ir
+import pytest
+
+from edgebert.model.config import Disentangled
+from edgebert.model.encoder import Encoder
+from edgebert.model.sentence import SentenceEmbedder
+from edgebert_export.building import build, write_graphs
+from edgebert_export.parity import check_parity
+from edgebert_export.spec import ExportSpec
+from edgebert_export.targets import TARGETS
+from edgebert_export.trace import trace
+from tests.checkpoints.families import SAMPLES
+from tests.checkpoints.families import build as build_theirs
+from tests.checkpoints.test_families import ours
+from tests.checkpoints.test_transformer import TextBook, random_text_book
+
+
+def spec_of(encoder: Encoder) -> ExportSpec:
+    config = encoder.config
+    return ExportSpec(
+        vocabulary=config.vocabulary,
+        hidden=config.hidden,
+        max_positions=config.positions,
+        layers=config.layers,
+        token_types=config.token_types if config.token_types > 1 else 0,
+        heads=config.heads,
+        promises={"layer_norm": config.layer_norms, "gelu": config.gelus},
+    )
+
+
+@pytest.fixture(scope="module", params=SAMPLES)
+def traced(request: pytest.FixtureRequest) -> tuple[SentenceEmbedder, ExportSpec, ir.Model]:
+    encoder = ours(build_theirs(SAMPLES[request.param]))
+    spec = spec_of(encoder)
+    module = SentenceEmbedder(encoder, spec.steps, {}).eval()
+    return module, spec, trace(module, spec)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_family_is_fused_and_equal_to_torch(
+    traced: tuple[SentenceEmbedder, ExportSpec, ir.Model], target: str, tmp_path: Path
+) -> None:
+    module, spec, canonical = traced
+    chosen = TARGETS[target]
+    built = build(canonical, chosen, spec.promised, chosen.min_onnxruntime)
+    write_graphs([built], tmp_path)
+    config = module.encoder.config
+    assert built.fusions["attention"] == (config.layers if chosen.fused_attention else 0)
+    distances = isinstance(config.relative, Disentangled) and config.relative.normalized
+    assert built.fusions["layer_norm"] == 7 + distances
+    check_parity(tmp_path / chosen.file, module, spec).require()
+
+
+def test_torchs_own_transformer_is_fused_and_equal_to_torch(tmp_path: Path) -> None:
+    model: TextBook = random_text_book(activation="gelu")
+    spec = ExportSpec(vocabulary=1003, hidden=30, max_positions=70, layers=3, promises={"gelu": 3})
+    module = SentenceEmbedder(model, spec.steps, {}).eval()
+    canonical = trace(module, spec)
+    for target in TARGETS.values():
+        built = build(canonical, target, spec.promised, target.min_onnxruntime)
+        write_graphs([built], tmp_path)
+        check_parity(tmp_path / target.file, module, spec).require()
+
+
+def test_a_shared_layer_is_stored_once(tmp_path: Path) -> None:
+    encoder = ours(build_theirs(SAMPLES["albert"]))
+    spec = spec_of(encoder)
+    canonical = trace(SentenceEmbedder(encoder, spec.steps, {}).eval(), spec)
+    for target in TARGETS.values():
+        built = build(canonical, target, spec.promised, target.min_onnxruntime)
+        write_graphs([built], tmp_path)
+        weights = 4 * sum(parameter.numel() for parameter in encoder.parameters())
+        assert (tmp_path / target.file).stat().st_size < 1.2 * weights
