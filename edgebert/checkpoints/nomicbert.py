@@ -1,9 +1,9 @@
 """NomicBERT: rotary positions, gated SiLU, no biases in the linear maps.
 
 Source: transformers v5.23.0, src/transformers/models/nomic_bert/configuration_nomic_bert.py and
-modeling_nomic_bert.py; the older names of tensors from src/transformers/conversion_mapping.py,
-the older keys from the config of nomic-ai/nomic-embed-text-v1.5 and the code released with it
-(configuration_hf_nomic_bert.py).
+modeling_nomic_bert.py; the names of tensors in files, which are older, from
+src/transformers/conversion_mapping.py; the older keys from the config of
+nomic-ai/nomic-embed-text-v1.5 and the code released with it (configuration_hf_nomic_bert.py).
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from edgebert.checkpoints.family import (
     WEIGHT,
     Family,
     Names,
-    bert_embeddings,
+    layered,
     rotary_theta,
     same,
     stacked,
@@ -57,38 +57,31 @@ FIXED: Final = {
     "gated": True,
 }
 
-RENAMED: Final = (
-    (r"^encoder\.layers\.", "layers."),
-    (r"^emb_ln\.", "embeddings.LayerNorm."),
-    (r"\.attn\.out_proj\.", ".self_attn.o_proj."),
-    (r"\.attn\.Wqkv\.", ".self_attn.qkv_proj."),
-    (r"\.mlp\.fc11\.", ".mlp.up_proj."),
-    (r"\.mlp\.fc12\.", ".mlp.gate_proj."),
-    (r"\.mlp\.fc2\.", ".mlp.down_proj."),
-    (r"\.norm1\.", ".post_attention_layernorm."),
-    (r"\.norm2\.", ".post_mlp_layernorm."),
-)
+LAYER: Final = {
+    "norm1": "attention_norm",
+    "norm2": "feed_forward_norm",
+}
 
 
 def _names(config: EncoderConfig) -> list[Names]:
-    names = bert_embeddings(config)
+    names = same("embeddings.word_embeddings", "embeddings.token", WEIGHT)
+    if config.token_types:
+        names += same("embeddings.token_type_embeddings", "embeddings.token_type", WEIGHT)
+    names += same("emb_ln", "embeddings.norm")
     for number in range(config.layers):
-        layer = f"layers.{number}"
-        names += [
-            *same(f"{layer}.self_attn.q_proj", f"{layer}.attention.query", WEIGHT),
-            *same(f"{layer}.self_attn.k_proj", f"{layer}.attention.key", WEIGHT),
-            *same(f"{layer}.self_attn.v_proj", f"{layer}.attention.value", WEIGHT),
-            *same(f"{layer}.self_attn.o_proj", f"{layer}.attention.output", WEIGHT),
-            *same(f"{layer}.post_attention_layernorm", f"{layer}.attention_norm"),
-            *stacked(
-                (f"{layer}.mlp.gate_proj", f"{layer}.mlp.up_proj"),
-                (f"{layer}.feed_forward.expand",),
-                WEIGHT,
-            ),
-            *same(f"{layer}.mlp.down_proj", f"{layer}.feed_forward.contract", WEIGHT),
-            *same(f"{layer}.post_mlp_layernorm", f"{layer}.feed_forward_norm"),
-        ]
-    return names
+        names += _linear_names(f"encoder.layers.{number}", f"layers.{number}")
+    return [*names, *layered(config, "encoder.layers.{}", LAYER)]
+
+
+def _linear_names(theirs: str, ours: str) -> list[Names]:
+    parts = tuple(f"{ours}.attention.{part}" for part in ("query", "key", "value"))
+    halves = (f"{theirs}.mlp.fc12", f"{theirs}.mlp.fc11")
+    return [
+        *stacked((f"{theirs}.attn.Wqkv",), parts, WEIGHT),
+        *same(f"{theirs}.attn.out_proj", f"{ours}.attention.output", WEIGHT),
+        *stacked(halves, (f"{ours}.feed_forward.expand",), WEIGHT),
+        *same(f"{theirs}.mlp.fc2", f"{ours}.feed_forward.contract", WEIGHT),
+    ]
 
 
 def _modern(hf_config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -155,7 +148,6 @@ NOMIC_BERT: Final = Family(
     modern=_modern,
     prefix="nomic_bert.",
     pooler=tuple(same("pooler.dense", "pooler.dense")),
-    renamed=RENAMED,
     constants=CONSTANTS,
     heads={"cls.": "masked language model", "classifier.": "classification"},
     own_code=True,

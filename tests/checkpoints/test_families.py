@@ -1,9 +1,13 @@
 """Every family against transformers: the same vectors, and back into transformers unchanged."""
 
+import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from edgebert.checkpoints.families import FAMILIES
@@ -15,6 +19,7 @@ from edgebert.checkpoints.translation import (
     state_from_hf,
     state_to_hf,
 )
+from edgebert.checkpoints.weights import read_weights
 from edgebert.model.encoder import Encoder
 from tests.checkpoints.families import POSITIONS, SAMPLES, VOCABULARY, build
 
@@ -31,10 +36,15 @@ def family_of(model: Any) -> Family:
 
 
 def ours(model: Any) -> Encoder:
-    family, state = family_of(model), model.state_dict()
-    config = config_from_hf(family, model.config.to_dict(), pooler=has_pooler(family, state))
+    """Read what transformers writes to a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        hf_config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        tensors = read_weights(Path(folder))
+    family = family_of(model)
+    config = config_from_hf(family, hf_config, pooler=has_pooler(family, tensors))
     encoder = Encoder(config).eval()
-    encoder.load_state_dict(state_from_hf(family, state, config))
+    encoder.load_state_dict(state_from_hf(family, tensors, config))
     return encoder
 
 
@@ -81,17 +91,18 @@ def test_saved_and_loaded_it_is_the_same(theirs: nn.Module) -> None:
         assert torch.equal(again[name], tensor), name
 
 
-def test_transformers_loads_what_is_saved(theirs: Any) -> None:
+def test_transformers_loads_what_is_saved(theirs: Any, tmp_path: Path) -> None:
     family, encoder = family_of(theirs), ours(theirs)
     written = config_to_hf(family, encoder.config)
+    (tmp_path / "config.json").write_text(json.dumps(written), encoding="utf-8")
     state = state_to_hf(family, encoder.state_dict(), encoder.config)
-    config = type(theirs.config)(**written)
-    config._attn_implementation = "eager"
-    model = type(theirs)(config, **_pooler_argument(theirs)).eval()
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    assert not unexpected
-    assert not missing
-    expected, found, kept = run(model, encoder, POSITIONS)
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    model, report = type(theirs).from_pretrained(
+        tmp_path, attn_implementation="eager", output_loading_info=True, **_pooler_argument(theirs)
+    )
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    expected, found, kept = run(model.eval(), encoder, POSITIONS)
     torch.testing.assert_close(found[kept], expected[kept], atol=TOLERANCE, rtol=TOLERANCE)
 
 

@@ -1,0 +1,58 @@
+"""Every family from the folder transformers saves to the answers of the torch-free runtime."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+import edgebert
+from edgebert_runtime import load
+from tests.checkpoints.families import SAMPLES, build
+from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
+
+NAMES = [
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "distilbert",
+    "electra",
+    "albert",
+    "mpnet",
+    "deberta-v3",
+    "modernbert",
+    "nomic-bert",
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("source") / request.param
+    model: Any = build(SAMPLES[request.param])
+    model.save_pretrained(path)
+    save_tokenizer(model.config.model_type, path)
+    return path
+
+
+def their_vectors(folder: Path, texts: list[str]) -> np.ndarray:
+    """Mean over the tokens of each text alone, by transformers."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    vectors = []
+    for text in texts:
+        encoded = tokenizer(text, return_tensors="pt", truncation=True, max_length=80)
+        with torch.no_grad():
+            vectors.append(model(**encoded).last_hidden_state.mean(dim=1).numpy())
+    return np.concatenate(vectors)
+
+
+def test_the_runtime_gives_the_vectors_of_transformers(folder: Path, tmp_path: Path) -> None:
+    bundle = edgebert.export(folder, tmp_path / "bundle")
+    assert bundle.manifest.variants["cpu"].fusions["attention"] == 3
+    model = load(bundle)
+    expected = their_vectors(folder, TEXTS)
+    np.testing.assert_allclose(model.embed(TEXTS), expected, atol=2e-5, rtol=0)
+    assert edgebert.verify(bundle, against=folder).passed
