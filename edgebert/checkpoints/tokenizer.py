@@ -35,7 +35,16 @@ ROLES: Final = (
 SLOW_ONLY: Final = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.json")
 """Files of tokenizers that only transformers' Python code reads."""
 
-BERT_CLASSES: Final = ("BertTokenizer", "BertTokenizerFast")
+BERT_CLASSES: Final = tuple(
+    f"{family}Tokenizer{kind}"
+    for family in ("Bert", "DistilBert", "Electra", "MPNet")
+    for kind in ("", "Fast")
+)
+"""Classes whose settings overrule the normalizer stored in `tokenizer.json`."""
+
+PREFIX_CLASSES: Final = ("RobertaTokenizer", "RobertaTokenizerFast")
+"""Classes whose settings overrule the pre-tokenizer's `add_prefix_space`."""
+
 PLAIN_CLASS: Final = "PreTrainedTokenizerFast"
 """The class that takes `tokenizer.json` as it is, in transformers 4 and 5."""
 
@@ -195,22 +204,32 @@ def _nothing_readable(folder: Path) -> str:
 def _follow_settings(
     folder: Path, fields: dict[str, Any], settings: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Let `tokenizer_config.json` overrule the normalizer, as transformers' BERT class does."""
-    stored = fields.get("normalizer")
-    if (
-        not isinstance(stored, dict)
-        or stored.get("type") != "BertNormalizer"
-        or settings["tokenizer_class"] not in BERT_CLASSES
-    ):
+    """Let `tokenizer_config.json` overrule parts of `tokenizer.json`, as transformers does."""
+    name = settings["tokenizer_class"]
+    if name in BERT_CLASSES:
+        return _overruled(
+            fields, "normalizer", "BertNormalizer", normalizer_fields(folder, settings)
+        )
+    if name in PREFIX_CLASSES:
+        prefix = bool(settings.get("add_prefix_space", False))
+        return _overruled(fields, "pre_tokenizer", "ByteLevel", {"add_prefix_space": prefix})
+    return fields, ()
+
+
+def _overruled(
+    fields: dict[str, Any], part: str, kind: str, wanted: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields with values of one part replaced, where it is of the kind that has them."""
+    stored = fields.get(part)
+    if not isinstance(stored, dict) or stored.get("type") != kind:
         return fields, ()
-    wanted = normalizer_fields(folder, settings)
     changed = [f"{key}={value}" for key, value in wanted.items() if stored.get(key) != value]
     if not changed:
         return fields, ()
     note = (
         f"tokenizer_config.json overrules tokenizer.json, as in transformers: {', '.join(changed)}"
     )
-    return fields | {"normalizer": stored | wanted}, (note,)
+    return fields | {part: {**stored, **wanted}}, (note,)
 
 
 def _lowers(normalizer: object) -> bool:
