@@ -71,6 +71,19 @@ class EmbeddingInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadInfo:
+    """What the logits of a task other than `embed` mean.
+
+    Attributes:
+        labels: names in the order of the logits' last axis; empty where that axis is no label.
+        activation: from logits to scores: `softmax`, `sigmoid` or `none`.
+    """
+
+    labels: tuple[str, ...]
+    activation: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Variant:
     """One graph of the bundle and what is known about it."""
 
@@ -115,6 +128,7 @@ class Manifest:
     default_variant: str
     variants: Mapping[str, Variant]
     files: Mapping[str, FileInfo]
+    head: HeadInfo | None = None
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -169,6 +183,7 @@ class _Reader:
 
     def manifest(self, fields: Mapping[str, Any]) -> Manifest:
         embedding = self._get(fields, "embedding", (dict, type(None)))
+        head = self._get({"head": None, **fields}, "head", (dict, type(None)))
         manifest = Manifest(
             schema_version=fields["schema_version"],
             task=self._get(fields, "task", str),
@@ -182,6 +197,7 @@ class _Reader:
             default_variant=self._get(fields, "default_variant", str),
             variants=self._values(fields, "variants", self._variant),
             files=self._values(fields, "files", self._file),
+            head=None if head is None else self._head(head),
         )
         self._check_names(manifest)
         return manifest
@@ -220,6 +236,12 @@ class _Reader:
             steps=self._each(fields, "steps", self._step),
             prompts=self._get(fields, "prompts", dict),
             default_prompt=self._get(fields, "default_prompt", (str, type(None))),
+        )
+
+    def _head(self, fields: Mapping[str, Any]) -> HeadInfo:
+        return HeadInfo(
+            labels=tuple(self._get(fields, "labels", list)),
+            activation=self._get(fields, "activation", str),
         )
 
     def _step(self, fields: Mapping[str, Any]) -> Step:
