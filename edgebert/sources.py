@@ -1,15 +1,18 @@
 """What can be exported: a checkpoint folder, a Hub id, or any `nn.Module` with a spec."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from edgebert.checkpoints import Checkpoint, TokenizerFiles, read_checkpoint
+from edgebert.checkpoints import Checkpoint, DenseWeights, TokenizerFiles, read_checkpoint
+from edgebert.checkpoints.tasks import AUTO, EMBED
 from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
 from edgebert.interop import sentence_transformers_files, tokenizer_files
+from edgebert.model.heads import TaskModel
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.errors import ConfigError
@@ -21,7 +24,7 @@ class Source:
     """A source, ready to export or to verify against.
 
     Attributes:
-        module: returns `last_hidden_state` and `sentence_embedding`.
+        module: takes the spec's inputs in order and returns its outputs.
         spec: what it is.
         parts: what goes beside its graphs.
         notes: what the user should be told about how it was read.
@@ -38,12 +41,21 @@ def open_source(
     *,
     spec: ExportSpec | None = None,
     tokenizer: str | PathLike[str] | None = None,
+    task: str = AUTO,
     max_length: int | None = None,
 ) -> Source:
     """Read a source.
 
+    Args:
+        source: a folder, a Hub id, or a module with its spec and its tokenizer's folder.
+        spec: what a module is.
+        tokenizer: where a module's tokenizer is.
+        task: what a checkpoint is exported for; a module's spec says it.
+        max_length: where texts are cut, in tokens.
+
     Raises:
-        ConfigError: a spec or a tokenizer without an `nn.Module`, or the reverse.
+        ConfigError: a spec or a tokenizer without an `nn.Module`, or the reverse; a task that is
+            not known, or not the spec's.
         CheckpointError, TokenizerError: it cannot be read.
     """
     if isinstance(source, nn.Module):
@@ -52,37 +64,24 @@ def open_source(
                 f"{type(source).__name__} is an nn.Module: pass spec=ExportSpec(...) and "
                 "tokenizer='folder with tokenizer.json' with it"
             )
+        if task not in (AUTO, spec.task):
+            raise ConfigError(f"task={task!r}, the spec says {spec.task!r}; they must agree")
         limited = spec if max_length is None else replace(spec, max_length=max_length)
         return _from_module(source, limited, Path(tokenizer))
     if spec is not None or tokenizer is not None:
         raise ConfigError("spec and tokenizer go with an nn.Module; a checkpoint brings its own")
-    return _from_checkpoint(read_checkpoint(source, max_length=max_length))
+    return _from_checkpoint(read_checkpoint(source, task=task, max_length=max_length))
 
 
 def _from_checkpoint(checkpoint: Checkpoint) -> Source:
-    config, embedding = checkpoint.config, checkpoint.embedding
-    spec = ExportSpec(
-        vocabulary=config.vocabulary,
-        hidden=config.hidden,
-        max_positions=config.positions,
-        layers=config.layers,
-        token_types=config.token_types if config.token_types > 1 else 0,
-        heads=config.heads,
-        max_length=checkpoint.max_length,
-        steps=embedding.steps,
-        dimensions=embedding.dimensions,
-        promises=_promises(checkpoint),
-        model_type=checkpoint.model_type,
-    )
+    spec = _checkpoint_spec(checkpoint)
     parts = BundleParts(
         tokenizer=_tokenizer_info(checkpoint.tokenizer, spec),
-        embedding=embedding,
+        embedding=checkpoint.embedding,
         config=checkpoint.hf_config,
         files={
             **_tokenizer_files(checkpoint.tokenizer),
-            **sentence_transformers_files(
-                embedding, checkpoint.dense, config.hidden, checkpoint.max_length
-            ),
+            **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
         },
         source={
             "kind": checkpoint.kind,
@@ -90,15 +89,44 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
             "model_type": checkpoint.model_type,
         },
     )
-    module = SentenceEmbedder(checkpoint.encoder, embedding.steps, checkpoint.dense).eval()
-    return Source(module=module, spec=spec, parts=parts, notes=checkpoint.notes)
+    return Source(module=_module(checkpoint).eval(), spec=spec, parts=parts, notes=checkpoint.notes)
+
+
+def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
+    config, embedding = checkpoint.config, checkpoint.embedding
+    return ExportSpec(
+        vocabulary=config.vocabulary,
+        hidden=config.hidden,
+        max_positions=config.positions,
+        layers=config.layers,
+        token_types=config.token_types if config.token_types > 1 else 0,
+        heads=config.heads,
+        max_length=checkpoint.max_length,
+        task=checkpoint.task,
+        head=checkpoint.head_info,
+        steps=embedding.steps if embedding else (),
+        dimensions=embedding.dimensions if embedding else None,
+        promises=_promises(checkpoint),
+        model_type=checkpoint.model_type,
+    )
+
+
+def _module(checkpoint: Checkpoint) -> nn.Module:
+    if checkpoint.head is not None:
+        return TaskModel(checkpoint.encoder, checkpoint.head)
+    steps = checkpoint.embedding.steps if checkpoint.embedding else ()
+    return SentenceEmbedder(checkpoint.encoder, steps, checkpoint.dense)
 
 
 def _promises(checkpoint: Checkpoint) -> dict[str, int]:
-    """The LayerNorms and GELUs of the architecture, and a dense step's."""
-    config = checkpoint.config
-    dense = sum(step.activation == "gelu" for step in checkpoint.embedding.steps)
-    return {"layer_norm": config.layer_norms, "gelu": config.gelus + dense}
+    """The LayerNorms and GELUs of the architecture, its head and its dense steps."""
+    config, embedding = checkpoint.config, checkpoint.embedding
+    dense = sum(step.activation == "gelu" for step in (embedding.steps if embedding else ()))
+    head = checkpoint.head.config if checkpoint.head else None
+    return {
+        "layer_norm": config.layer_norms + (head is not None and head.norm),
+        "gelu": config.gelus + dense + (head is not None and head.gelu),
+    }
 
 
 def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source:
@@ -116,20 +144,42 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         ),
     )
     limited = replace(spec, max_length=files.max_length)
-    embedding = EmbeddingInfo(dimensions=spec.vector_size, steps=spec.steps)
-    name = type(module).__name__
+    embeds = spec.task == EMBED
+    embedding = EmbeddingInfo(dimensions=spec.vector_size, steps=spec.steps) if embeds else None
     parts = BundleParts(
         tokenizer=_tokenizer_info(files, limited),
         embedding=embedding,
         config=_module_config(spec),
-        files={
-            **_tokenizer_files(files),
-            **sentence_transformers_files(embedding, {}, spec.hidden, files.max_length),
-        },
-        source={"kind": "module", "name": name, "model_type": spec.model_type},
+        files={**_tokenizer_files(files), **_pipeline_files(embedding, {}, limited)},
+        source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
     )
-    embedder = SentenceEmbedder(module, spec.steps, {}).eval()
-    return Source(module=embedder, spec=limited, parts=parts, notes=notes)
+    exported = SentenceEmbedder(module, spec.steps, {}) if embeds else TupleOutputs(module)
+    return Source(module=exported.eval(), spec=limited, parts=parts, notes=notes)
+
+
+class TupleOutputs(nn.Module):
+    """A module whose one output comes as a tuple of one."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Shapes as the module's."""
+        optional = () if token_type_ids is None else (token_type_ids,)
+        outputs = self.module(input_ids, attention_mask, *optional)
+        return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def _pipeline_files(
+    embedding: EmbeddingInfo | None, dense: Mapping[str, DenseWeights], spec: ExportSpec
+) -> dict[str, bytes]:
+    """What sentence-transformers reads, for models that give vectors."""
+    if embedding is None:
+        return {}
+    return sentence_transformers_files(embedding, dense, spec.hidden, spec.text_limit)
 
 
 def _module_config(spec: ExportSpec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.errors import CheckFailedError, ConfigError
+from edgebert_runtime.errors import CheckFailedError
 from edgebert_runtime.manifest import Variant
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from edgebert_quantize import Quality
 
 LOGGER: Final = logging.getLogger(__name__)
-TASKS: Final = ("auto", "embed")
 
 Progress = Callable[[str], None]
 
@@ -76,9 +75,11 @@ def export(
 
     Args:
         source: a Hugging Face or sentence-transformers folder, a Hub id, or an `nn.Module` that
-            returns `last_hidden_state` for the spec's inputs.
+            returns `last_hidden_state`, or its task's logits, for the spec's inputs.
         out: the bundle's folder; must not exist unless `overwrite`.
-        task: `"embed"`, or `"auto"`, which is `"embed"` for every source read today.
+        task: `"embed"`, `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"fill"`,
+            `"next_sentence"`, or `"auto"`, which goes by `modules.json`, `architectures` and the
+            heads stored, and says what it found.
         target: `"cpu"`, `"cuda"` or `"portable"`; the portable graph is written with each.
         spec: what an `nn.Module` is; only with one.
         tokenizer: folder with the tokenizer of an `nn.Module`; only with one.
@@ -99,9 +100,7 @@ def export(
     from edgebert.sources import open_source
     from edgebert_export import export_bundle
 
-    if task not in TASKS:
-        raise ConfigError(f"task must be one of {', '.join(TASKS)}; got {task!r}")
-    opened = open_source(source, spec=spec, tokenizer=tokenizer, max_length=max_length)
+    opened = open_source(source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length)
     for note in opened.notes:
         progress(note)
     return export_bundle(
@@ -160,6 +159,7 @@ def verify(
         against,
         spec=spec,
         tokenizer=opened.folder if spec is not None else None,
+        task=manifest.task,
         max_length=manifest.tokenizer.max_length,
     )
     check.wait()

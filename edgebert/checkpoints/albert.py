@@ -7,7 +7,7 @@ modeling_albert.py.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, PLAIN, RENAMED, SIZES
+from edgebert.checkpoints.bert import CONSTANTS, PLAIN, RENAMED, SIZES, simple_tasks
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     Family,
@@ -16,7 +16,9 @@ from edgebert.checkpoints.family import (
     layered,
     same,
 )
+from edgebert.checkpoints.heads import HeadTable
 from edgebert.model.config import EncoderConfig
+from edgebert.model.heads import Pooled
 
 LAYER: Final = {
     "attention.query": "attention.query",
@@ -70,4 +72,22 @@ ALBERT: Final = Family(
         "classifier.": "classification",
         "qa_outputs.": "question answering",
     },
+    tasks=(
+        HeadTable(
+            task="classify",
+            architecture="AlbertForSequenceClassification",
+            out="classifier",
+            pooled=Pooled.POOLER,
+        ),
+        *simple_tasks("Albert"),
+        HeadTable(
+            task="fill",
+            architecture="AlbertForMaskedLM",
+            dense="predictions.dense",
+            norm="predictions.LayerNorm",
+            out="predictions.decoder",
+            bias=("predictions.bias",),
+            narrow=True,
+        ),
+    ),
 )

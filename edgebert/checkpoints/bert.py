@@ -16,7 +16,9 @@ from edgebert.checkpoints.family import (
     layered,
     same,
 )
+from edgebert.checkpoints.heads import HeadTable
 from edgebert.model.config import EncoderConfig
+from edgebert.model.heads import Pooled
 
 SIZES: Final = {
     "vocab_size": "vocabulary",
@@ -65,6 +67,38 @@ def other_width(hf_config: Mapping[str, Any]) -> list[str]:
     return [f"embedding_size={found!r}, expected hidden_size: embeddings here are not projected"]
 
 
+def simple_tasks(name: str) -> tuple[HeadTable, ...]:
+    """The heads that nearly all families have alike: one map over every token."""
+    return (
+        HeadTable(task="tag", architecture=f"{name}ForTokenClassification", out="classifier"),
+        HeadTable(task="answer", architecture=f"{name}ForQuestionAnswering", out="qa_outputs"),
+    )
+
+
+TASKS: Final = (
+    HeadTable(
+        task="classify",
+        architecture="BertForSequenceClassification",
+        out="classifier",
+        pooled=Pooled.POOLER,
+    ),
+    *simple_tasks("Bert"),
+    HeadTable(
+        task="fill",
+        architecture="BertForMaskedLM",
+        dense="cls.predictions.transform.dense",
+        norm="cls.predictions.transform.LayerNorm",
+        out="cls.predictions.decoder",
+        bias=("cls.predictions.bias",),
+    ),
+    HeadTable(
+        task="next_sentence",
+        architecture="BertForNextSentencePrediction",
+        out="cls.seq_relationship",
+        pooled=Pooled.POOLER,
+    ),
+)
+
 BERT: Final = Family(
     model_type="bert",
     architecture="BertModel",
@@ -85,4 +119,5 @@ BERT: Final = Family(
         "classifier.": "classification",
         "qa_outputs.": "question answering",
     },
+    tasks=TASKS,
 )

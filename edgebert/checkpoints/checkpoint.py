@@ -1,10 +1,10 @@
 """One call from a folder or a Hub id to everything an export needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -12,11 +12,14 @@ from torch import Tensor
 from edgebert.checkpoints.families import find_family
 from edgebert.checkpoints.family import Family
 from edgebert.checkpoints.files import read_json
+from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
 from edgebert.checkpoints.hub import download, is_hub_id
 from edgebert.checkpoints.sentence_transformers import Pipeline, read_pipeline
 from edgebert.checkpoints.steps import read_embedding
+from edgebert.checkpoints.tasks import AUTO, EMBED, choose_task, head_info
 from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
 from edgebert.checkpoints.translation import (
+    bare_name,
     config_from_hf,
     has_pooler,
     heads_in,
@@ -25,11 +28,15 @@ from edgebert.checkpoints.translation import (
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
+from edgebert.model.heads import Head
 from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
-from edgebert_runtime.manifest import EmbeddingInfo
+from edgebert_runtime.manifest import EmbeddingInfo, HeadInfo
 
 Kind = Literal["folder", "hub"]
+
+PAIRED: Final = {"answer": 2, "next_sentence": 2}
+"""Outputs of heads without labels: start and end of a span; follows and does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +50,11 @@ class Checkpoint:
         model_type: its family, as `config.json` calls it.
         config: the encoder's shape.
         encoder: the encoder with the checkpoint's weights, float32, in evaluation mode.
-        embedding: the steps from token vectors to one vector, and the prompts.
+        task: what it is for, one of `TASKS`.
+        embedding: for `embed`, the steps from token vectors to one vector, and the prompts.
         dense: `Step.file` of each dense step to its weights.
+        head: for other tasks, what stands on the encoder, without a tied weight's values.
+        head_info: for other tasks, what its logits mean.
         tokenizer: what the bundle needs of the tokenizer.
         max_length: where texts are cut, in tokens, special tokens included.
         hf_config: `config.json` as it was.
@@ -57,26 +67,33 @@ class Checkpoint:
     model_type: str
     config: EncoderConfig
     encoder: Encoder
-    embedding: EmbeddingInfo
+    task: str
+    embedding: EmbeddingInfo | None
     dense: Mapping[str, DenseWeights]
+    head: Head | None
+    head_info: HeadInfo | None
     tokenizer: TokenizerFiles
     max_length: int
     hf_config: Mapping[str, Any]
     notes: tuple[str, ...]
 
 
-def read_checkpoint(source: str | PathLike[str], *, max_length: int | None = None) -> Checkpoint:
+def read_checkpoint(
+    source: str | PathLike[str], *, task: str = AUTO, max_length: int | None = None
+) -> Checkpoint:
     """Read a model that transformers or sentence-transformers saved.
 
     Args:
         source: a folder, or a Hub id such as `sentence-transformers/all-MiniLM-L6-v2`.
+        task: what it is for; `auto` goes by `modules.json`, `architectures` and the heads stored.
         max_length: where to cut texts, in tokens; None takes the checkpoint's own limit.
 
     Raises:
         CheckpointError: the source is not there, or its files are damaged or contradict each other.
         UnsupportedModelError: the model computes something edgebert does not.
         TokenizerError: the tokenizer is missing, unreadable, or does not fit the model.
-        ConfigError: `max_length` is below 3 or above the model's positions.
+        ConfigError: `max_length` is below 3 or above the model's positions, or the task is not
+            known.
     """
     kind, name, folder = _locate(source)
     pipeline = read_pipeline(folder)
@@ -88,7 +105,16 @@ def read_checkpoint(source: str | PathLike[str], *, max_length: int | None = Non
     pooler = has_pooler(family, tensors)
     config = config_from_hf(family, hf_config, pooler=pooler, source=str(path))
     encoder = _build(config, state_from_hf(family, tensors, config, source=str(path.parent)))
-    embedding, dense = read_embedding(pipeline, config.hidden)
+    named = {bare_name(family, stored): tensor for stored, tensor in tensors.items()}
+    chosen, table, task_notes = choose_task(
+        task,
+        family,
+        hf_config,
+        named,
+        modules=pipeline.modules is not None,
+        source=str(path.parent),
+    )
+    purpose = _read_purpose(chosen, table, pipeline, named, hf_config, config)
     tokenizer, notes = read_tokenizer(
         pipeline.transformer, _demands(family, config, pipeline, max_length)
     )
@@ -99,13 +125,60 @@ def read_checkpoint(source: str | PathLike[str], *, max_length: int | None = Non
         model_type=hf_config["model_type"],
         config=config,
         encoder=encoder,
-        embedding=embedding,
-        dense=dense,
+        task=chosen,
+        embedding=purpose.embedding,
+        dense=purpose.dense,
+        head=purpose.head,
+        head_info=purpose.head_info,
         tokenizer=tokenizer,
         max_length=tokenizer.max_length,
         hf_config=hf_config,
-        notes=(*_pooling_notes(pipeline), *_head_notes(family, tensors), *notes),
+        notes=(*task_notes, *_left_out_notes(chosen, pipeline, family, tensors), *notes),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Purpose:
+    """What stands on the encoder."""
+
+    embedding: EmbeddingInfo | None = None
+    dense: Mapping[str, DenseWeights] = field(default_factory=dict)
+    head: Head | None = None
+    head_info: HeadInfo | None = None
+
+
+def _read_purpose(
+    task: str,
+    table: HeadTable | None,
+    pipeline: Pipeline,
+    tensors: Mapping[str, Tensor],
+    hf_config: Mapping[str, Any],
+    config: EncoderConfig,
+) -> _Purpose:
+    if table is None:
+        embedding, dense = read_embedding(pipeline, config.hidden)
+        return _Purpose(embedding=embedding, dense=dense)
+    source = str(pipeline.transformer / "config.json")
+    outputs = _outputs(task, table, tensors, config)
+    wanted = head_config(table, task, hf_config, config, outputs)
+    head = read_head(table, tensors, config, wanted)
+    labelled = task in ("classify", "rank", "tag")
+    labels = labels_of(hf_config, outputs, source=source) if labelled else ()
+    info = head_info(task, hf_config, labels, source=source)
+    return _Purpose(head=head, head_info=info)
+
+
+def _outputs(
+    task: str, table: HeadTable, tensors: Mapping[str, Tensor], config: EncoderConfig
+) -> int:
+    if task == "fill":
+        return config.vocabulary
+    outputs = tensors[f"{table.out}.weight"].shape[0]
+    if task in PAIRED and outputs != PAIRED[task]:
+        raise CheckpointError(
+            f"{table.out}.weight has {outputs} rows, a head for {task} has {PAIRED[task]}"
+        )
+    return outputs
 
 
 def _locate(source: str | PathLike[str]) -> tuple[Kind, str, Path]:
@@ -151,11 +224,13 @@ def _demands(
     )
 
 
-def _pooling_notes(pipeline: Pipeline) -> tuple[str, ...]:
-    if pipeline.modules is not None:
+def _left_out_notes(
+    task: str, pipeline: Pipeline, family: Family, tensors: Mapping[str, Tensor]
+) -> tuple[str, ...]:
+    """For vectors: how they are pooled where nothing says so, and which heads are not used."""
+    if task != EMBED:
         return ()
-    return ("no modules.json: vectors are pooled by mean",)
-
-
-def _head_notes(family: Family, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
-    return tuple(f"the {head} head is left out" for head in heads_in(family, tensors))
+    pooled = (
+        () if pipeline.modules is not None else ("no modules.json: vectors are pooled by mean",)
+    )
+    return (*pooled, *(f"the {head} head is left out" for head in heads_in(family, tensors)))

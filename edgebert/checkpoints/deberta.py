@@ -7,7 +7,7 @@ modeling_deberta_v2.py.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, RENAMED, SIZES, other_width
+from edgebert.checkpoints.bert import CONSTANTS, RENAMED, SIZES, other_width, simple_tasks
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     WEIGHT,
@@ -17,7 +17,9 @@ from edgebert.checkpoints.family import (
     layered,
     same,
 )
+from edgebert.checkpoints.heads import HeadTable, activation_of
 from edgebert.model.config import Disentangled, EncoderConfig, Positions
+from edgebert.model.heads import Pooled
 
 LAYER: Final = {
     "attention.self.query_proj": "attention.query",
@@ -117,6 +119,12 @@ def _keys(config: EncoderConfig) -> dict[str, Any]:
     }
 
 
+def _pooler_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    dropout = hf_config.get("cls_dropout")
+    given = {} if dropout is None else {"dropout": float(dropout)}
+    return {"activation": activation_of(hf_config, "pooler_hidden_act", "gelu"), **given}
+
+
 DEBERTA_V2: Final = Family(
     model_type="deberta-v2",
     architecture="DebertaV2Model",
@@ -139,4 +147,30 @@ DEBERTA_V2: Final = Family(
         "classifier.": "classification",
         "qa_outputs.": "question answering",
     },
+    tasks=(
+        HeadTable(
+            task="classify",
+            architecture="DebertaV2ForSequenceClassification",
+            dense="pooler.dense",
+            out="classifier",
+            pooled=Pooled.CLS,
+            fields=_pooler_fields,
+        ),
+        *simple_tasks("DebertaV2"),
+        HeadTable(
+            task="fill",
+            architecture="DebertaV2ForMaskedLM",
+            dense="cls.predictions.transform.dense",
+            norm="cls.predictions.transform.LayerNorm",
+            out="cls.predictions.decoder",
+            bias=("cls.predictions.bias",),
+        ),
+        HeadTable(
+            task="fill",
+            architecture="DebertaV2ForMaskedLM",
+            dense="lm_predictions.lm_head.dense",
+            norm="lm_predictions.lm_head.LayerNorm",
+            out="lm_predictions.lm_head",
+        ),
+    ),
 )

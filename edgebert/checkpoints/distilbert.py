@@ -7,9 +7,11 @@ stored like any other, and read so.
 
 from typing import Final
 
-from edgebert.checkpoints.bert import CONSTANTS, RENAMED
+from edgebert.checkpoints.bert import CONSTANTS, RENAMED, simple_tasks
 from edgebert.checkpoints.family import Family, Names, bert_embeddings, layered
-from edgebert.model.config import EncoderConfig
+from edgebert.checkpoints.heads import HeadTable
+from edgebert.model.config import Activation, EncoderConfig
+from edgebert.model.heads import Pooled
 
 LAYER: Final = {
     "attention.q_lin": "attention.query",
@@ -58,4 +60,22 @@ DISTILBERT: Final = Family(
         "classifier.": "classification",
         "qa_outputs.": "question answering",
     },
+    tasks=(
+        HeadTable(
+            task="classify",
+            architecture="DistilBertForSequenceClassification",
+            dense="pre_classifier",
+            activation=Activation.RELU,
+            out="classifier",
+            pooled=Pooled.CLS,
+        ),
+        *simple_tasks("DistilBert"),
+        HeadTable(
+            task="fill",
+            architecture="DistilBertForMaskedLM",
+            dense="vocab_transform",
+            norm="vocab_layer_norm",
+            out="vocab_projector",
+        ),
+    ),
 )

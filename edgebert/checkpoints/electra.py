@@ -7,7 +7,7 @@ modeling_electra.py.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, LAYER, PLAIN, RENAMED, SIZES
+from edgebert.checkpoints.bert import CONSTANTS, LAYER, PLAIN, RENAMED, SIZES, simple_tasks
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     Family,
@@ -16,7 +16,9 @@ from edgebert.checkpoints.family import (
     layered,
     same,
 )
-from edgebert.model.config import EncoderConfig
+from edgebert.checkpoints.heads import HeadTable
+from edgebert.model.config import Activation, EncoderConfig
+from edgebert.model.heads import Pooled
 
 
 def _names(config: EncoderConfig) -> list[Names]:
@@ -57,4 +59,24 @@ ELECTRA: Final = Family(
         "classifier.": "classification",
         "qa_outputs.": "question answering",
     },
+    tasks=(
+        HeadTable(
+            task="classify",
+            architecture="ElectraForSequenceClassification",
+            dense="classifier.dense",
+            activation=Activation.GELU,
+            out="classifier.out_proj",
+            pooled=Pooled.CLS,
+        ),
+        *simple_tasks("Electra"),
+        HeadTable(
+            task="fill",
+            architecture="ElectraForMaskedLM",
+            dense="generator_predictions.dense",
+            activation=Activation.GELU,
+            norm="generator_predictions.LayerNorm",
+            out="generator_lm_head",
+            narrow=True,
+        ),
+    ),
 )

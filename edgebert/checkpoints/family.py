@@ -5,9 +5,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edgebert.model.config import Activation, EncoderConfig, Rotary
+
+if TYPE_CHECKING:
+    from edgebert.checkpoints.heads import HeadTable
 
 ACTIVATIONS: Final = {
     "gelu": Activation.GELU,
@@ -88,6 +91,7 @@ class Family:
         renamed: pattern and replacement of older spellings of tensor names.
         constants: stored values that are no weights.
         heads: prefix of a task head's names to its name in words.
+        tasks: the heads that edgebert reads.
         own_code: whether the family's releases bring Python code, which edgebert replaces.
     """
 
@@ -110,6 +114,7 @@ class Family:
     renamed: tuple[tuple[str, str], ...] = ()
     constants: frozenset[str] = frozenset()
     heads: Mapping[str, str] = field(default_factory=dict)
+    tasks: tuple["HeadTable", ...] = ()
     own_code: bool = False
 
 

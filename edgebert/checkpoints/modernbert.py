@@ -4,7 +4,7 @@ Source: transformers v5.23.0, src/transformers/models/modernbert/configuration_m
 modeling_modernbert.py; `global_attn_every_n_layers` and the two theta keys from v4.57.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from edgebert.checkpoints.family import (
@@ -16,13 +16,18 @@ from edgebert.checkpoints.family import (
     same,
     stacked,
 )
+from edgebert.checkpoints.heads import HeadTable, activation_of
 from edgebert.model.config import EncoderConfig, LocalAttention, Positions, Rotary
+from edgebert.model.heads import Pooled
+from edgebert_runtime.errors import ConfigError
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
 THETA: Final = {GLOBAL: 160_000.0, LOCAL: 10_000.0}
 OLD_THETA: Final = {GLOBAL: "global_rope_theta", LOCAL: "local_rope_theta"}
 WINDOW: Final = 128
 GLOBAL_EVERY: Final = 3
+
+POOLINGS: Final = {"cls": Pooled.KEPT, "mean": Pooled.MEAN}
 
 FIXED: Final = {
     "token_types": 0,
@@ -120,6 +125,39 @@ def _keys(config: EncoderConfig) -> dict[str, Any]:
     }
 
 
+def _head_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "activation": activation_of(hf_config, "classifier_activation", "gelu"),
+        "dense_bias": bool(hf_config.get("classifier_bias", False)),
+        "norm_bias": bool(hf_config.get("norm_bias", False)),
+    }
+
+
+def _classifier_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    named = hf_config.get("classifier_pooling", "cls")
+    if named not in POOLINGS:
+        raise ConfigError(f"classifier_pooling={named!r}, expected one of {', '.join(POOLINGS)}")
+    return {"pooled": POOLINGS[named], **_head_fields(hf_config)}
+
+
+def _decoder_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"out_bias": bool(hf_config.get("decoder_bias", True)), **_head_fields(hf_config)}
+
+
+def _task(
+    task: str, suffix: str, out: str, fields: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> HeadTable:
+    """Every head of this family has the same hidden map before its last."""
+    return HeadTable(
+        task=task,
+        architecture=f"ModernBertFor{suffix}",
+        dense="head.dense",
+        norm="head.norm",
+        out=out,
+        fields=fields,
+    )
+
+
 MODERNBERT: Final = Family(
     model_type="modernbert",
     architecture="ModernBertModel",
@@ -151,4 +189,10 @@ MODERNBERT: Final = Family(
         "decoder.": "masked language model",
         "classifier.": "classification",
     },
+    tasks=(
+        _task("classify", "SequenceClassification", "classifier", _classifier_fields),
+        _task("tag", "TokenClassification", "classifier", _head_fields),
+        _task("answer", "QuestionAnswering", "classifier", _head_fields),
+        _task("fill", "MaskedLM", "decoder", _decoder_fields),
+    ),
 )

@@ -17,6 +17,7 @@ from edgebert.checkpoints.family import (
     layered,
     same,
 )
+from edgebert.checkpoints.roberta import robust_tasks
 from edgebert.model.config import EncoderConfig, Positions, RelativeBias
 
 PADDING_ID: Final = 1
@@ -83,4 +84,5 @@ MPNET: Final = Family(
         "classifier.": "classification",
         "qa_outputs.": "question answering",
     },
+    tasks=robust_tasks("MPNet"),
 )

@@ -20,7 +20,9 @@ from edgebert.checkpoints.family import (
     same,
     stacked,
 )
+from edgebert.checkpoints.heads import HeadTable
 from edgebert.model.config import EncoderConfig, Positions, Rotary
+from edgebert.model.heads import Pooled
 
 THETA: Final = 1000.0
 
@@ -150,5 +152,22 @@ NOMIC_BERT: Final = Family(
     pooler=tuple(same("pooler.dense", "pooler.dense")),
     constants=CONSTANTS,
     heads={"cls.": "masked language model", "classifier.": "classification"},
+    tasks=(
+        HeadTable(
+            task="classify",
+            architecture="NomicBertForSequenceClassification",
+            out="classifier",
+            pooled=Pooled.POOLER,
+        ),
+        HeadTable(task="tag", architecture="NomicBertForTokenClassification", out="classifier"),
+        HeadTable(
+            task="fill",
+            architecture="NomicBertForMaskedLM",
+            dense="cls.predictions.transform.dense",
+            norm="cls.predictions.transform.LayerNorm",
+            out="cls.predictions.decoder",
+            bias=("cls.predictions.bias",),
+        ),
+    ),
     own_code=True,
 )

@@ -7,9 +7,19 @@ modeling_roberta.py, and the same of xlm_roberta and camembert, which differ in 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, PLAIN, RENAMED, SIZES, names, other_width
+from edgebert.checkpoints.bert import (
+    CONSTANTS,
+    PLAIN,
+    RENAMED,
+    SIZES,
+    names,
+    other_width,
+    simple_tasks,
+)
 from edgebert.checkpoints.family import BERT_NUMBERS, Family, same
-from edgebert.model.config import EncoderConfig, Positions
+from edgebert.checkpoints.heads import HeadTable
+from edgebert.model.config import Activation, EncoderConfig, Positions
+from edgebert.model.heads import Pooled
 
 PADDING_ID: Final = 1
 
@@ -26,6 +36,30 @@ def _keys(config: EncoderConfig) -> dict[str, Any]:
         "max_position_embeddings": config.position_rows,
         "position_embedding_type": "absolute",
     }
+
+
+def robust_tasks(name: str) -> tuple[HeadTable, ...]:
+    """The heads of RoBERTa and of MPNet."""
+    return (
+        HeadTable(
+            task="classify",
+            architecture=f"{name}ForSequenceClassification",
+            dense="classifier.dense",
+            activation=Activation.TANH,
+            out="classifier.out_proj",
+            pooled=Pooled.CLS,
+        ),
+        *simple_tasks(name),
+        HeadTable(
+            task="fill",
+            architecture=f"{name}ForMaskedLM",
+            dense="lm_head.dense",
+            activation=Activation.GELU,
+            norm="lm_head.layer_norm",
+            out="lm_head.decoder",
+            bias=("lm_head.bias",),
+        ),
+    )
 
 
 def _family(model_type: str, architecture: str, tokenizer_class: str) -> Family:
@@ -51,6 +85,7 @@ def _family(model_type: str, architecture: str, tokenizer_class: str) -> Family:
             "classifier.": "classification",
             "qa_outputs.": "question answering",
         },
+        tasks=robust_tasks(architecture.removesuffix("Model")),
     )
 
 

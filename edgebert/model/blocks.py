@@ -15,6 +15,7 @@ ACTIVATIONS: Final[dict[Activation, nn.Module]] = {
     Activation.GELU_TANH: nn.GELU(approximate="tanh"),
     Activation.RELU: nn.ReLU(),
     Activation.SILU: nn.SiLU(),
+    Activation.TANH: nn.Tanh(),
 }
 
 

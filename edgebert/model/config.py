@@ -8,7 +8,7 @@ from edgebert_runtime.errors import ConfigError
 
 
 class Activation(StrEnum):
-    """Non-linearity of the feed-forward block."""
+    """Non-linearity of a feed-forward block or of a head."""
 
     GELU = "gelu"
     """Exact GELU, x · Φ(x) (Hendrycks & Gimpel 2016, section 2)."""
@@ -17,6 +17,7 @@ class Activation(StrEnum):
     RELU = "relu"
     SILU = "silu"
     """x · sigmoid(x) (Hendrycks & Gimpel 2016, section 2)."""
+    TANH = "tanh"
 
 
 class Positions(StrEnum):

@@ -1,12 +1,11 @@
 """The encoder: embeddings, a stack of layers, and BERT's pooler where the checkpoint has one."""
 
-import torch
 from torch import Tensor, nn
 
 from edgebert.model.attention import Scope
 from edgebert.model.blocks import Embeddings, Layer, Pooler, PreNormLayer, layer_norm
 from edgebert.model.config import Disentangled, EncoderConfig, RelativeBias, Rotary
-from edgebert.model.positions import BiasTable, DistanceVectors, RotaryPositions
+from edgebert.model.positions import BiasTable, DistanceVectors, RotaryPositions, distances
 from edgebert_runtime.errors import ConfigError
 
 
@@ -81,9 +80,10 @@ class Encoder(nn.Module):
         if self.config.local is None or self.local_rotary is None:
             return everywhere
         sequence = everywhere.keep.shape[-1]
-        places = torch.arange(sequence, device=everywhere.keep.device)
-        near = (places[:, None] - places[None, :]).abs() <= self.config.local.reach
-        return Scope(keep=everywhere.keep & near, rotation=self.local_rotary(sequence))
+        distance = distances(sequence, everywhere.keep.device).abs()
+        # A dropped token sees itself at least: a row of nothing means nothing to any engine.
+        keep = (everywhere.keep | (distance == 0)) & (distance <= self.config.local.reach)
+        return Scope(keep=keep, rotation=self.local_rotary(sequence))
 
     def _initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):

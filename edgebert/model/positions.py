@@ -111,7 +111,7 @@ class BiasTable(nn.Module):
 
     def forward(self, sequence: int) -> Tensor:
         """The scores to add, (1, heads, sequence, sequence)."""
-        bucket = self.buckets[_distances(sequence, self.buckets.device) + self.positions - 1]
+        bucket = self.buckets[distances(sequence, self.buckets.device) + self.positions - 1]
         scores: Tensor = self.table(bucket)
         return scores.permute(2, 0, 1).unsqueeze(0)
 
@@ -134,8 +134,8 @@ class DistanceVectors(nn.Module):
             vectors: (rows, hidden), float
             rows: (sequence, sequence), int64, row of the distance query − key
         """
-        distances = _distances(sequence, self.rows.device) + self.positions - 1
-        return self.norm(self.table.weight), self.rows[distances]
+        index = distances(sequence, self.rows.device) + self.positions - 1
+        return self.norm(self.table.weight), self.rows[index]
 
 
 def sinusoids(positions: int, width: int) -> Tensor:
@@ -183,7 +183,7 @@ def _logarithmic(distance: Tensor, buckets: int, max_distance: int) -> Tensor:
     return torch.where(distance.abs() <= middle, distance, shared.long() * distance.sign())
 
 
-def _distances(sequence: int, device: torch.device) -> Tensor:
+def distances(sequence: int, device: torch.device) -> Tensor:
     """Query − key, (sequence, sequence), int64."""
     places = torch.arange(sequence, device=device)
     return places[:, None] - places[None, :]

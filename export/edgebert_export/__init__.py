@@ -3,7 +3,7 @@
 from edgebert_export._version import __version__
 from edgebert_export.bundling import BundleParts, export_bundle
 from edgebert_export.parity import CaseResult, ParityReport, check_parity
-from edgebert_export.spec import ExportSpec, InputSpec
+from edgebert_export.spec import ExportSpec, InputSpec, OutputSpec
 from edgebert_export.targets import TARGETS, Target, engine_limits
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "CaseResult",
     "ExportSpec",
     "InputSpec",
+    "OutputSpec",
     "ParityReport",
     "Target",
     "__version__",

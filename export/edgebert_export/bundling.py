@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import onnx
 import torch
@@ -33,8 +33,6 @@ from edgebert_runtime.staging import hash_folder, new_bundle
 
 Progress = Callable[[str], None]
 
-TASK: Final = "embed"
-
 
 @dataclass(frozen=True, kw_only=True)
 class BundleParts:
@@ -42,14 +40,14 @@ class BundleParts:
 
     Attributes:
         tokenizer: how the runtime tokenizes.
-        embedding: how token vectors become one.
+        embedding: for the task `embed`, how token vectors become one.
         config: what goes into `config.json`.
         files: bundle path → content of every further file, `tokenizer.json` among them.
         source: `kind`, `name` and `model_type`, for the manifest.
     """
 
     tokenizer: TokenizerInfo
-    embedding: EmbeddingInfo
+    embedding: EmbeddingInfo | None
     config: Mapping[str, Any]
     files: Mapping[str, bytes]
     source: Mapping[str, str | None]
@@ -69,8 +67,7 @@ def export_bundle(
     """Trace, fuse, verify and write one encoder; `destination` changes only if all steps succeed.
 
     Args:
-        module: takes the spec's inputs in order and returns `last_hidden_state` and
-            `sentence_embedding`.
+        module: takes the spec's inputs in order and returns its outputs.
         spec: what it is.
         parts: what goes beside the graphs.
         destination: the bundle's folder.
@@ -163,7 +160,7 @@ def _manifest(
 ) -> Manifest:
     batch_sequence = ("batch", "sequence")
     return Manifest(
-        task=TASK,
+        task=spec.task,
         created_by={
             "edgebert-export": __version__,
             "torch": torch.__version__,
@@ -181,16 +178,12 @@ def _manifest(
         inputs=tuple(
             TensorInfo(name=item.name, dtype="int64", shape=batch_sequence) for item in spec.inputs
         ),
-        outputs=(
-            TensorInfo(
-                name="last_hidden_state", dtype="float32", shape=(*batch_sequence, spec.hidden)
-            ),
-            TensorInfo(
-                name="sentence_embedding", dtype="float32", shape=("batch", spec.vector_size)
-            ),
+        outputs=tuple(
+            TensorInfo(name=item.name, dtype="float32", shape=item.shape) for item in spec.outputs
         ),
         tokenizer=parts.tokenizer,
         embedding=parts.embedding,
+        head=spec.head,
         default_variant="fp32",
         variants=variants,
         files=files,

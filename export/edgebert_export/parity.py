@@ -1,6 +1,6 @@
 """Does a finished graph compute what torch computes? Every mask, every length, both outputs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebert_export.spec import ExportSpec
+from edgebert_export.spec import EMBED, ExportSpec
 from edgebert_runtime.errors import ParityError
 from edgebert_runtime.session import Session
 
@@ -24,6 +24,7 @@ MASKS: Final = ("right", "left", "holes")
 """Which end is padded; `holes` drops tokens in between."""
 
 Feeds = dict[str, NDArray[np.int64]]
+Outputs = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +119,8 @@ def check_parity(
     """Compare a finished file with torch on every case.
 
     Args:
-        graph: an ONNX file with outputs `last_hidden_state` and `sentence_embedding`.
-        module: takes the spec's inputs in order and returns both.
+        graph: an ONNX file with the spec's outputs.
+        module: takes the spec's inputs in order and returns them.
         spec: bounds of ids and lengths.
         tolerance: largest absolute difference allowed, in fp32.
         provider: where the graph runs.
@@ -127,7 +128,9 @@ def check_parity(
     session = Session(graph, provider=provider)
     module = module.eval()
     results = [
-        _compare(case, _run_graph(session, case), _run_torch(module, case), spec, tolerance)
+        _compare(
+            case, _run_graph(session, case, spec), _run_torch(module, case, spec), spec, tolerance
+        )
         for case in parity_cases(spec)
     ]
     return ParityReport(cases=tuple(results))
@@ -176,30 +179,35 @@ def _case(
     return Case(name=name, feeds=feeds)
 
 
-def _run_graph(session: Session, case: Case) -> dict[str, NDArray[np.float32]]:
+def _run_graph(session: Session, case: Case, spec: ExportSpec) -> Outputs:
     feeds = {name: case.feeds[name] for name in session.inputs}
-    names = ["last_hidden_state", "sentence_embedding"]
+    names = [item.name for item in spec.outputs]
     return dict(zip(names, session.run(names, feeds), strict=True))
 
 
-def _run_torch(module: nn.Module, case: Case) -> dict[str, NDArray[np.float32]]:
+def _run_torch(module: nn.Module, case: Case, spec: ExportSpec) -> Outputs:
     with torch.no_grad():
-        hidden, vectors = module(*(torch.from_numpy(array) for array in case.feeds.values()))
-    return {"last_hidden_state": hidden.numpy(), "sentence_embedding": vectors.numpy()}
+        outputs = module(*(torch.from_numpy(array) for array in case.feeds.values()))
+    arrays = (output.numpy() for output in outputs)
+    return dict(zip((item.name for item in spec.outputs), arrays, strict=True))
 
 
 def _compare(
     case: Case,
-    graph: Mapping[str, NDArray[np.float32]],
-    reference: Mapping[str, NDArray[np.float32]],
+    graph: Outputs,
+    reference: Outputs,
     spec: ExportSpec,
     tolerance: float,
 ) -> CaseResult:
     mask = case.feeds["attention_mask"]
     some: NDArray[np.bool_] = mask.max(axis=1) > 0
     expected = dict(reference)
-    compared = {"last_hidden_state": mask > 0, "sentence_embedding": some}
-    if spec.steps[0].modes == ("mean",) and all(step.kind != "dense" for step in spec.steps):
+    compared = {item.name: mask > 0 if item.per_token else some for item in spec.outputs}
+    if (
+        spec.task == EMBED
+        and spec.steps[0].modes == ("mean",)
+        and all(step.kind != "dense" for step in spec.steps)
+    ):
         expected["sentence_embedding"] = np.where(some[:, None], expected["sentence_embedding"], 0)
         compared["sentence_embedding"] = np.ones_like(some)
     worst = [_worst(name, graph[name], expected[name], compared[name], some) for name in expected]

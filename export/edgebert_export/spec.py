@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.manifest import Step
+from edgebert_runtime.manifest import HeadInfo, Step
 
 INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
 """Inputs a text encoder may have, in the order its `forward` takes them."""
+
+EMBED: Final = "embed"
+
+TASKS: Final = (EMBED, "classify", "tag", "answer", "rank", "fill", "next_sentence")
+LABELLED: Final = ("classify", "tag", "rank")
+"""Tasks whose logits have names."""
+PER_TOKEN: Final = ("tag", "fill")
+"""Tasks with logits for every token."""
 
 PROMISES: Final = ("attention", "gelu", "layer_norm")
 """What a spec may promise, and a finished graph is counted for."""
@@ -23,11 +31,25 @@ class InputSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportSpec:
-    """An embedding encoder, seen from outside.
+class OutputSpec:
+    """One float32 output; `batch` and `sequence` in its shape are symbolic."""
 
-    The module's `forward` takes the inputs in order and returns `last_hidden_state`
-    (batch, sequence, hidden) or, once pooling is attached, that and `sentence_embedding`.
+    name: str
+    shape: tuple[str | int, ...]
+
+    @property
+    def per_token(self) -> bool:
+        """Whether it has a value for every token, or one for every text."""
+        return "sequence" in self.shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSpec:
+    """A text encoder, seen from outside.
+
+    The module's `forward` takes the inputs in order. For the task `embed` it returns
+    `last_hidden_state` (batch, sequence, hidden) or, once pooling is attached, that and
+    `sentence_embedding`; for others it returns the task's logits (docs/bundle-format.md).
 
     Attributes:
         vocabulary: token ids are below it.
@@ -37,15 +59,17 @@ class ExportSpec:
         token_types: segment ids are below it; 0 where the module takes none.
         heads: attention heads, where known.
         max_length: where texts are cut, in tokens; `max_positions` when None.
-        steps: from token vectors to one vector; mean pooling when left out.
+        task: what the module is for.
+        head: for tasks other than `embed`, what its logits mean.
+        steps: for `embed`, from token vectors to one vector; mean pooling when left out.
         dimensions: length of that vector; `hidden` when None.
         promises: fusion → how many the finished graph must have. `attention` is `layers` unless
             said otherwise; a fusion that is not named is counted and not held to a number.
         model_type: the family, for people and other tools.
 
     Raises:
-        ConfigError: a size is not positive, a limit is above `max_positions`, or a promise names
-            a fusion that is not counted.
+        ConfigError: a size is not positive, a limit is above `max_positions`, a promise names
+            a fusion that is not counted, or task and head do not go together.
     """
 
     vocabulary: int
@@ -55,6 +79,8 @@ class ExportSpec:
     token_types: int = 0
     heads: int | None = None
     max_length: int | None = None
+    task: str = "embed"
+    head: HeadInfo | None = None
     steps: tuple[Step, ...] = (Step(kind="pool", modes=("mean",)),)
     dimensions: int | None = None
     promises: Mapping[str, int] = field(default_factory=dict)
@@ -73,6 +99,21 @@ class ExportSpec:
         unknown = sorted(self.promises.keys() - set(PROMISES))
         if unknown:
             raise ConfigError(f"promises may name {', '.join(PROMISES)}; got {', '.join(unknown)}")
+        self._check_task()
+
+    def _check_task(self) -> None:
+        if self.task not in TASKS:
+            raise ConfigError(f"task must be one of {', '.join(TASKS)}; got {self.task!r}")
+        if (self.head is None) != (self.task == EMBED):
+            raise ConfigError(
+                f"task {self.task!r} with head={self.head}: {EMBED!r} has none, every other task "
+                "needs HeadInfo(labels=..., activation=...)"
+            )
+        if self.head is not None and (self.task in LABELLED) != bool(self.head.labels):
+            needed = "labels" if self.task in LABELLED else "no labels"
+            raise ConfigError(f"task {self.task!r} takes {needed}, got {self.head.labels}")
+        if self.task == "rank" and self.head is not None and len(self.head.labels) != 1:
+            raise ConfigError(f"task 'rank' takes one label, got {self.head.labels}")
 
     @property
     def text_limit(self) -> int:
@@ -93,6 +134,28 @@ class ExportSpec:
             for name, upper in zip(INPUT_NAMES, uppers, strict=True)
             if upper > 0
         )
+
+    @property
+    def outputs(self) -> tuple[OutputSpec, ...]:
+        """The graph's outputs, in order."""
+        token = ("batch", "sequence")
+        if self.task == EMBED:
+            return (
+                OutputSpec(name="last_hidden_state", shape=(*token, self.hidden)),
+                OutputSpec(name="sentence_embedding", shape=("batch", self.vector_size)),
+            )
+        if self.task == "answer":
+            names = ("start_logits", "end_logits")
+            return tuple(OutputSpec(name=name, shape=token) for name in names)
+        leading = token if self.task in PER_TOKEN else ("batch",)
+        return (OutputSpec(name="logits", shape=(*leading, self._logits)),)
+
+    @property
+    def _logits(self) -> int:
+        """Width of `logits`."""
+        if self.task == "fill":
+            return self.vocabulary
+        return len(self.head.labels) if self.head and self.head.labels else 2
 
     @property
     def promised(self) -> dict[str, int]:

@@ -17,7 +17,6 @@ from edgebert_runtime.errors import ExportError
 CANONICAL_OPSET: Final = 23
 """The first with `Attention` (https://onnx.ai/onnx/operators/onnx__Attention.html)."""
 
-OUTPUT_NAMES: Final = ("last_hidden_state", "sentence_embedding")
 EXAMPLE_BATCH: Final = 2
 EXAMPLE_SEQUENCE: Final = 7
 """Sizes of the traced example; parity never uses them."""
@@ -27,14 +26,14 @@ def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
     """Trace `module` with a dynamic batch and a dynamic sequence from 1 to `max_positions`.
 
     Args:
-        module: takes the spec's inputs in order and returns `OUTPUT_NAMES`.
+        module: takes the spec's inputs in order and returns its outputs.
         spec: what the module is.
 
     Raises:
         ExportError: torch cannot trace the module, or it returns something else.
     """
     example = _example(spec)
-    _check_outputs(module, example)
+    _check_outputs(module, example, spec)
     sequence = torch.export.Dim("sequence", min=1, max=spec.max_positions)
     dynamic = {0: torch.export.Dim("batch", min=1), 1: sequence if spec.max_positions > 1 else None}
     with _quiet():
@@ -46,7 +45,7 @@ def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
                 opset_version=CANONICAL_OPSET,
                 dynamic_shapes=(dynamic,) * len(example),
                 input_names=[item.name for item in spec.inputs],
-                output_names=list(OUTPUT_NAMES),
+                output_names=[item.name for item in spec.outputs],
                 verbose=False,
             )
         except Exception as error:  # torch.export raises many unrelated types
@@ -71,7 +70,7 @@ def _example(spec: ExportSpec) -> tuple[Tensor, ...]:
     )
 
 
-def _check_outputs(module: nn.Module, example: tuple[Tensor, ...]) -> None:
+def _check_outputs(module: nn.Module, example: tuple[Tensor, ...], spec: ExportSpec) -> None:
     """Run the module once, so that a wrong signature is not reported as a tracing problem."""
     try:
         with torch.no_grad():
@@ -80,11 +79,21 @@ def _check_outputs(module: nn.Module, example: tuple[Tensor, ...]) -> None:
         raise ExportError(
             f"{type(module).__name__} fails on a batch of shape {tuple(example[0].shape)}: {error}"
         ) from error
-    if not isinstance(outputs, tuple) or len(outputs) != len(OUTPUT_NAMES):
+    names = ", ".join(item.name for item in spec.outputs)
+    if not isinstance(outputs, tuple) or len(outputs) != len(spec.outputs):
         raise ExportError(
-            f"{type(module).__name__} must return a tuple ({', '.join(OUTPUT_NAMES)}), "
+            f"{type(module).__name__} must return a tuple ({names}), "
             f"returned {type(outputs).__name__}"
         )
+    for item, output in zip(spec.outputs, outputs, strict=True):
+        batch, sequence = example[0].shape
+        sizes: dict[str | int, int] = {"batch": batch, "sequence": sequence}
+        expected = tuple(sizes.get(size, size) for size in item.shape)
+        if tuple(output.shape) != expected:
+            raise ExportError(
+                f"{type(module).__name__} gives {item.name} of shape {tuple(output.shape)}, "
+                f"expected {expected}, which is ({', '.join(map(str, item.shape))})"
+            )
 
 
 @contextmanager

@@ -1,0 +1,169 @@
+"""What a checkpoint is for: asked for, or inferred from what is in its folder."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from torch import Tensor
+
+from edgebert.checkpoints.family import Family
+from edgebert.checkpoints.heads import HeadTable
+from edgebert_runtime.errors import CheckpointError, ConfigError
+from edgebert_runtime.manifest import HeadInfo
+
+AUTO: Final = "auto"
+EMBED: Final = "embed"
+TASKS: Final = (EMBED, "classify", "tag", "answer", "rank", "fill", "next_sentence")
+
+ARCHITECTURES: Final = {
+    "ForSequenceClassification": "classify",
+    "ForTokenClassification": "tag",
+    "ForQuestionAnswering": "answer",
+    "ForMaskedLM": "fill",
+    "ForPreTraining": "fill",
+    "ForNextSentencePrediction": "next_sentence",
+}
+"""End of transformers' class name to the task of its head."""
+
+CROSS_ENCODER: Final = ("sentence_transformers", "sbert_ce_default_activation_function")
+"""Keys that sentence-transformers leaves in the config of a model that ranks."""
+
+PROBLEMS: Final = {
+    "regression": "none",
+    "multi_label_classification": "sigmoid",
+    "single_label_classification": "softmax",
+}
+
+
+def choose_task(
+    asked: str,
+    family: Family,
+    hf_config: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    *,
+    modules: bool,
+    source: str,
+) -> tuple[str, HeadTable | None, tuple[str, ...]]:
+    """Decide what to export.
+
+    Args:
+        asked: a task, or `auto`.
+        family: the checkpoint's.
+        hf_config: its `config.json`.
+        tensors: its tensors, by the names they are stored under.
+        modules: whether it has a `modules.json`, which describes sentence vectors.
+        source: the folder to name in errors.
+
+    Returns:
+        The task, the table of its head (None for `embed`), and what the user should be told.
+
+    Raises:
+        ConfigError: `asked` is no task, or the folder does not say which of several heads counts.
+        CheckpointError: the head asked for, or named by `architectures`, is not in the tensors.
+    """
+    if asked not in (AUTO, *TASKS):
+        raise ConfigError(f"task must be one of {', '.join((AUTO, *TASKS))}; got {asked!r}")
+    present = [table for table in family.tasks if table.is_in(tensors)]
+    if asked != AUTO:
+        return asked, _table(asked, present, family, source), ()
+    task, why = _inferred(hf_config, present, modules=modules, source=source)
+    table = _table(task, present, family, f"{source}, which {why},")
+    if task == "classify" and _ranks(hf_config, tensors, table):
+        task, why = "rank", f"{why} and gives one score"
+    return task, table, (f"task {task}: the checkpoint {why}",)
+
+
+def head_info(
+    task: str, hf_config: Mapping[str, Any], labels: tuple[str, ...], *, source: str
+) -> HeadInfo:
+    """What the runtime must know of a head.
+
+    Source: transformers v5.23.0, src/transformers/pipelines/text_classification.py, for `classify`;
+    sentence-transformers 6.2.0, cross_encoder/model.py, for `rank`.
+
+    Raises:
+        CheckpointError: an activation or a problem type is named that edgebert does not compute.
+    """
+    if task == "classify":
+        return HeadInfo(labels=labels, activation=_classifier_activation(hf_config, labels, source))
+    if task == "rank":
+        return HeadInfo(labels=labels, activation=_ranker_activation(hf_config, source))
+    return HeadInfo(labels=labels if task == "tag" else (), activation="softmax")
+
+
+def _inferred(
+    hf_config: Mapping[str, Any], present: list[HeadTable], *, modules: bool, source: str
+) -> tuple[str, str]:
+    """The task, and what says so."""
+    if modules:
+        return EMBED, "has a modules.json"
+    for architecture in hf_config.get("architectures") or ():
+        for ending, task in ARCHITECTURES.items():
+            if str(architecture).endswith(ending):
+                return task, f"is a {architecture}"
+        if str(architecture).endswith("Model"):
+            return EMBED, f"is a {architecture}"
+    tasks = list(dict.fromkeys(table.task for table in present))
+    if len(tasks) > 1:
+        raise ConfigError(
+            f"{source} names no architectures and has heads for {', '.join(tasks)}; say which "
+            "with task="
+        )
+    return (tasks[0], "has its head") if tasks else (EMBED, "has no head")
+
+
+def _table(task: str, present: list[HeadTable], family: Family, source: str) -> HeadTable | None:
+    if task == EMBED:
+        return None
+    wanted = "classify" if task == "rank" else task
+    for table in present:
+        if table.task == wanted:
+            return table
+    known = {table.task for table in family.tasks}
+    if wanted not in known:
+        raise CheckpointError(
+            f"edgebert reads no head for {task} of {family.model_type} models; it reads those for "
+            f"{', '.join(sorted(known)) or 'nothing'}"
+        )
+    there = ", ".join(dict.fromkeys(table.task for table in present)) or "none"
+    raise CheckpointError(
+        f"{source} has no head for {task} among its tensors (heads there: {there}); choose another "
+        "task, or save the model with its head"
+    )
+
+
+def _ranks(
+    hf_config: Mapping[str, Any], tensors: Mapping[str, Tensor], table: HeadTable | None
+) -> bool:
+    """Whether a classifier gives one score for a pair instead of labels for a text."""
+    if table is None or tensors[f"{table.out}.weight"].shape[0] != 1:
+        return False
+    marked = any(key in hf_config for key in CROSS_ENCODER)
+    return marked or hf_config.get("problem_type") != "regression"
+
+
+def _classifier_activation(
+    hf_config: Mapping[str, Any], labels: tuple[str, ...], source: str
+) -> str:
+    problem = hf_config.get("problem_type")
+    if problem is None:
+        return "sigmoid" if len(labels) == 1 else "softmax"
+    if problem not in PROBLEMS:
+        raise CheckpointError(
+            f"{source} has problem_type={problem!r}, expected one of {', '.join(PROBLEMS)}"
+        )
+    return PROBLEMS[problem]
+
+
+def _ranker_activation(hf_config: Mapping[str, Any], source: str) -> str:
+    """The activation sentence-transformers would apply to the one score."""
+    newer = hf_config.get("sentence_transformers") or {}
+    named = newer.get("activation_fn") or hf_config.get("sbert_ce_default_activation_function")
+    if named is None:
+        return "sigmoid"
+    kinds = {"Sigmoid": "sigmoid", "Identity": "none"}
+    kind = str(named).rpartition(".")[2]
+    if kind not in kinds or not str(named).startswith("torch.nn."):
+        raise CheckpointError(
+            f"{source} has the activation {named!r}, expected torch.nn's {' or '.join(kinds)}"
+        )
+    return kinds[kind]
