@@ -164,7 +164,7 @@ NOMIC_BERT: Final = Family(
             task="fill",
             architecture="NomicBertForMaskedLM",
             dense="cls.predictions.transform.dense",
-            norm="cls.predictions.transform.LayerNorm",
+            norm="cls.predictions.transform.layer_norm",
             out="cls.predictions.decoder",
             bias=("cls.predictions.bias",),
         ),
