@@ -86,7 +86,7 @@ ALBERT: Final = Family(
             dense="predictions.dense",
             norm="predictions.LayerNorm",
             out="predictions.decoder",
-            bias=("predictions.bias",),
+            bias="predictions.bias",
             narrow=True,
         ),
     ),

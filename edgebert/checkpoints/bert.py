@@ -89,7 +89,7 @@ TASKS: Final = (
         dense="cls.predictions.transform.dense",
         norm="cls.predictions.transform.LayerNorm",
         out="cls.predictions.decoder",
-        bias=("cls.predictions.bias",),
+        bias="cls.predictions.bias",
     ),
     HeadTable(
         task="next_sentence",

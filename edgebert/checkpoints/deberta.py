@@ -163,7 +163,7 @@ DEBERTA_V2: Final = Family(
             dense="cls.predictions.transform.dense",
             norm="cls.predictions.transform.LayerNorm",
             out="cls.predictions.decoder",
-            bias=("cls.predictions.bias",),
+            bias="cls.predictions.bias",
         ),
         HeadTable(
             task="fill",

@@ -57,7 +57,7 @@ def robust_tasks(name: str) -> tuple[HeadTable, ...]:
             activation=Activation.GELU,
             norm="lm_head.layer_norm",
             out="lm_head.decoder",
-            bias=("lm_head.bias",),
+            bias="lm_head.bias",
         ),
     )
 
