@@ -63,7 +63,7 @@ def _root(
 def export(
     source: Annotated[str, typer.Argument(help="checkpoint folder or Hub id")],
     out: Annotated[Path, typer.Argument(help="folder of the new bundle")],
-    task: Annotated[str, typer.Option(help="embed, or auto")] = "auto",
+    task: Annotated[str, typer.Option(help="embed, classify, …, or auto")] = "auto",
     target: Annotated[str, typer.Option(help="cpu, cuda or portable")] = "cpu",
     precision: Annotated[str, typer.Option(help="fp32, or int8 to quantize as well")] = "fp32",
     max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
@@ -214,7 +214,8 @@ def _measured(variant: Variant) -> str:
     if variant.parity is not None:
         return f"worst difference {variant.parity['worst']:.1e}"
     if variant.quality is not None:
-        return f"cosine {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
+        kind = variant.quality["metric"].partition(" of ")[0]
+        return f"{kind} {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
     return "not measured"
 
 

@@ -171,7 +171,6 @@ def activation_of(hf_config: Mapping[str, Any], key: str, default: str) -> Activ
         ConfigError: it is not one that edgebert computes.
     """
     name = hf_config.get(key, default)
-    known = {**ACTIVATIONS, "tanh": Activation.TANH}
-    if name not in known:
-        raise ConfigError(f"{key}={name!r}, expected one of {', '.join(known)}")
-    return known[name]
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"{key}={name!r}, expected one of {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]

@@ -105,10 +105,14 @@ def _inferred(
     tasks = list(dict.fromkeys(table.task for table in present))
     if len(tasks) > 1:
         raise ConfigError(
-            f"{source} names no architectures and has heads for {', '.join(tasks)}; say which "
-            "with task="
+            f"{source} names {_listed(hf_config)} as its architecture and may have heads for "
+            f"{', '.join(tasks)}; say which with task="
         )
     return (tasks[0], "has its head") if tasks else (EMBED, "has no head")
+
+
+def _listed(hf_config: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, hf_config.get("architectures") or ())) or "nothing"
 
 
 def _table(task: str, present: list[HeadTable], family: Family, source: str) -> HeadTable | None:

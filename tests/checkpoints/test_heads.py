@@ -198,7 +198,9 @@ def test_without_architectures_the_one_head_stored_counts(tmp_path: Path) -> Non
 
 def test_without_architectures_two_heads_are_ambiguous(classifier: Path) -> None:
     change_config(classifier, architectures="gone")
-    with pytest.raises(ConfigError, match=r"heads for classify, tag; say which with task="):
+    with pytest.raises(
+        ConfigError, match=r"names nothing .*heads for classify, tag; say which with task="
+    ):
         read_checkpoint(classifier)
 
 
