@@ -147,6 +147,39 @@ def test_one_score_for_a_pair_is_a_ranking(
     assert checkpoint.head_info.activation == activation
 
 
+@pytest.mark.parametrize(("name", "activation"), [("Sigmoid", "sigmoid"), ("Identity", "none")])
+def test_a_cross_encoder_of_sentence_transformers_6_ranks(
+    tmp_path: Path, name: str, activation: str
+) -> None:
+    save(build_with_head(SAMPLES["bert"], "classify", num_labels=1), tmp_path)
+    written = {
+        "config_sentence_transformers.json": {
+            "activation_fn": f"torch.nn.modules.{name}",
+            "default_prompt_name": None,
+            "model_type": "CrossEncoder",
+            "prompts": {},
+        },
+        "modules.json": [
+            {
+                "idx": 0,
+                "name": "0",
+                "path": "",
+                "type": "sentence_transformers.base.modules.transformer.Transformer",
+            }
+        ],
+        "sentence_bert_config.json": {
+            "transformer_task": "sequence-classification",
+            "modality_config": {"text": {"method": "forward", "method_output_name": "logits"}},
+            "module_output_name": "scores",
+        },
+    }
+    for file, fields in written.items():
+        (tmp_path / file).write_text(json.dumps(fields), encoding="utf-8")
+    checkpoint = read_checkpoint(tmp_path)
+    assert checkpoint.head_info == HeadInfo(labels=("LABEL_0",), activation=activation)
+    assert checkpoint.notes[0] == "task rank: the checkpoint is a CrossEncoder and gives one score"
+
+
 def test_one_number_of_a_regression_is_no_ranking(tmp_path: Path) -> None:
     model = build_with_head(SAMPLES["bert"], "classify", num_labels=1, problem_type="regression")
     assert read_checkpoint(save(model, tmp_path)).task == "classify"
