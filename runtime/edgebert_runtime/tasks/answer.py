@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_top_k
+from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import AlignedText, check_text
 
@@ -97,8 +97,8 @@ class Answerer(TaskModel):
                 a window, or `top_k` or `max_answer_length` is below 1.
             ConfigError: a window longer than the bundle's limit, or a stride it has no room for.
         """
-        _require_positive("max_answer_length", max_answer_length)
-        require_top_k(top_k)
+        require_positive("max_answer_length", max_answer_length)
+        require_positive("top_k", top_k)
         windows = self._windows(question, context, self._window_tokens(window), stride)
         candidates = 2 * top_k + 10  # several may widen to the same words
         found: list[Answer] = []
@@ -259,8 +259,3 @@ def _stride(window: int, room: int, asked: int | None) -> int:
             f"{window} tokens; got {asked}"
         )
     return asked
-
-
-def _require_positive(name: str, value: int) -> None:
-    if value < 1:
-        raise InputError(f"{name} must be at least 1, got {value}")

@@ -180,11 +180,21 @@ def require_list(method: str, texts: object) -> None:
         )
 
 
-def require_top_k(top_k: int | None) -> None:
-    """Refuse to give fewer than one answer.
+def require_positive(name: str, value: object) -> None:
+    """Refuse a count below 1.
 
     Raises:
-        InputError: `top_k` is no positive integer and not None.
+        InputError: `value` is no positive integer.
     """
-    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
-        raise InputError(f"top_k must be at least 1, or None for all; got {top_k!r}")
+    if not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be at least 1, got {value!r}")
+
+
+def require_top_k(top_k: int | None) -> None:
+    """Refuse to give fewer than one answer; None is all of them.
+
+    Raises:
+        InputError: `top_k` is neither None nor a positive integer.
+    """
+    if top_k is not None:
+        require_positive("top_k", top_k)

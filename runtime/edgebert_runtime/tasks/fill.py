@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert_runtime.errors import BundleError, InputError
-from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_top_k
+from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import EncodedText, check_text
 
@@ -72,7 +72,7 @@ class MaskFiller(TaskModel):
                 target is not one token; `top_k` is below 1.
         """
         check_text("text", text)
-        require_top_k(top_k)
+        require_positive("top_k", top_k)
         allowed = None if targets is None else self._target_ids(targets)
         encoded = self._tokenizer.encode([text])[0]
         masks = self._masks(encoded)

@@ -54,7 +54,7 @@ NAMES: Final = {
 """Our option → theirs."""
 
 
-class Formula(transformers.BertForQuestionAnswering):  # type: ignore[misc]
+class Formula(transformers.BertForQuestionAnswering):
     """Named as the pipeline asks for; computes `formula_logits`."""
 
     def forward(self, input_ids: torch.Tensor, **_: Any) -> QuestionAnsweringModelOutput:

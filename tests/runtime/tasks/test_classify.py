@@ -155,7 +155,7 @@ def test_no_texts_give_no_answers(model: Classifier) -> None:
         ([("a",)], {}, "item 0 holds 1 texts"),
         ([("a", None)], {}, r"item 0\[1\] is NoneType, expected str"),
         ([("a", "b\ud800")], {}, r"item 0\[1\] holds a lone surrogate at character 1"),
-        (["a"], {"top_k": 0}, "top_k must be at least 1, or None for all; got 0"),
+        (["a"], {"top_k": 0}, "top_k must be at least 1, got 0"),
     ],
 )
 def test_what_cannot_be_classified_is_named(
