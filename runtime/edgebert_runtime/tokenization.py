@@ -124,7 +124,7 @@ class TextTokenizer:
                 pieces=encoding.tokens,
                 offsets=encoding.offsets,
                 words=encoding.word_ids,
-                sources=_sources(encoding),
+                sources=encoding.sequence_ids,
             )
             for item, encoding in self._encodings(items)
         ]
@@ -214,9 +214,3 @@ def _checked(name: str, item: object) -> Item:
     for position, text in enumerate(item):
         check_text(f"{name}[{position}]", text)
     return item[0], item[1]
-
-
-def _sources(encoding: Any) -> list[int | None]:
-    """Sequence ids, None also for what a post-processor added inside a sequence."""
-    pairs = zip(encoding.sequence_ids, encoding.special_tokens_mask, strict=True)
-    return [None if special else source for source, special in pairs]

@@ -344,6 +344,21 @@ def test_answers_that_read_alike_are_one() -> None:
     assert merged == [at("Cat", 0.75, 9), at("dog", 0.5, 4)]
 
 
+def test_no_answer_is_as_good_as_in_its_worst_window(tmp_path: Path) -> None:
+    """All logits equal: 1 / (1 + tokens)² is what `[CLS]` has, so a full window has least."""
+
+    def equal(ids: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+        return [np.zeros(ids.shape, np.float32)] * 2
+
+    model = Answerer(opened("answer", tmp_path, equal))
+    nine = "the small cat sat on a mat and ran"
+    found = model.answer("?", nine, top_k=50, window=8, stride=0, allow_no_answer=True)
+    assert model.last_report is not None
+    assert model.last_report.texts == 3  # of 4, 4 and 1 tokens
+    (null,) = [answer for answer in found if not answer.text]
+    assert null == Answer(text="", score=pytest.approx(1 / 25), start=0, end=0)
+
+
 # What cannot be
 
 

@@ -115,6 +115,11 @@ def test_labels_are_selected_by_score() -> None:
     assert select_labels(scores, 3, 0.95) == []
 
 
+def test_many_equal_scores_keep_the_order_of_the_labels() -> None:
+    scores = np.array([0.25, 0.5] * 40, dtype=np.float32)
+    assert select_labels(scores, None, None) == [*range(1, 80, 2), *range(0, 80, 2)]
+
+
 def test_the_best_label_is_there_below_the_threshold(model: Classifier) -> None:
     (found,) = model.classify(TEXTS[:1], threshold=1.5)
     assert found.scores == ()

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from edgebert_runtime import Entity, Tagger, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
 from edgebert_runtime.tasks import base
-from edgebert_runtime.tasks.tag import Aggregation, Span, TokenTags, find_spans
+from edgebert_runtime.tasks.tag import (
+    Aggregation,
+    Span,
+    TokenTags,
+    continues_word,
+    find_spans,
+)
+from edgebert_runtime.tokenization import AlignedText
 from tests.runtime.tasks.bundles import BERT, LABELS, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -25,6 +32,7 @@ TEXTS = [
     "[MASK] the cat [SEP] sat",
     "i o 3 7-3 'e'",
     "👩‍👩‍👧 🙂🙂 é e\u0301 ﬁ ǅ İstanbul",
+    "red ca\u0301fe dog",  # a piece shorter than its characters "continues", says transformers
     "a",
     " ",
     "",
@@ -230,6 +238,33 @@ def test_aggregation_by_hand(
         (label, start, end) for label, _, start, end in expected
     ]
     np.testing.assert_allclose([span.score for span in spans], [row[1] for row in expected])
+
+
+def test_of_equally_sure_tokens_the_first_names_the_word() -> None:
+    scores = np.array([[0, 1, 0], [1, 0, 0]], np.float32)
+    word = TokenTags(offsets=[(0, 2), (2, 4)], scores=scores, continues=[False, True])
+    assert [span.label for span in find_spans(word, ["O", "X", "Y"], "max")] == ["X"]
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        (True, [False, True, False, False, False]),  # `##s` is longer than its character
+        (False, [False, True, False, False, True]),  # what begins with a space is new, too
+    ],
+)
+def test_what_continues_a_word_by_hand(marked: bool, expected: list[bool]) -> None:
+    aligned = AlignedText(
+        input_ids=[7, 8, 9, 10, 11],
+        token_type_ids=[0] * 5,
+        tokens=5,
+        pieces=["cat", "##s", "dog", " on", "on"],
+        offsets=[(0, 3), (3, 4), (5, 8), (8, 11), (11, 13)],
+        words=[None] * 5,
+        sources=[0] * 5,
+    )
+    assert continues_word("cats dog onon", aligned, None, marked=marked) == expected
+    assert continues_word("cats dog onon", aligned, 8, marked=marked)[1] is False
 
 
 def joined(*labels: str) -> list[tuple[str, int, int]]:
