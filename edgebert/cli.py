@@ -18,7 +18,7 @@ from rich.table import Table
 
 from edgebert._version import __version__
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.cli import embed_lines, exit_code, read_texts
+from edgebert_runtime.cli import answer_lines, exit_code
 from edgebert_runtime.errors import ConfigError, EdgebertError
 from edgebert_runtime.manifest import Variant
 
@@ -139,14 +139,16 @@ def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
 def run(
     bundle: BundleFolder,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT…|-]", help="- or none: standard input")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT…|-]", help="- or none: standard input; a question or query comes first"
+        ),
     ] = None,
     variant: Annotated[str, typer.Option(help="a variant or a precision")] = "auto",
     provider: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
-    """Embed texts; prints one JSON line each."""
-    given = read_texts(texts or [])
-    for line in embed_lines(str(bundle), given, variant=variant, provider=provider):
+    """Answer as the bundle's task does; prints JSON lines."""
+    for line in answer_lines(str(bundle), texts or [], variant=variant, provider=provider):
         typer.echo(line)
 
 

@@ -26,17 +26,22 @@ def read_texts(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
-def embed_lines(bundle: str, texts: Sequence[str], *, variant: str, provider: str) -> list[str]:
-    """One JSON line a text, with `text` and `embedding`, in the order given."""
-    from edgebert_runtime.loading import load
+def answer_lines(bundle: str, texts: Sequence[str], *, variant: str, provider: str) -> list[str]:
+    """What the command of the bundle's own task prints for these texts, line by line.
 
-    vectors = load(bundle, variant, provider, task="embed").embed(list(texts))
-    return [
-        json.dumps(
-            {"text": text, "embedding": [round(float(x), 8) for x in vector]}, ensure_ascii=False
-        )
-        for text, vector in zip(texts, vectors, strict=True)
-    ]
+    Args:
+        bundle: the folder.
+        texts: as that command takes them: for `answer` and `rank` the question or query first.
+        variant: a variant, a precision or `auto`.
+        provider: `auto`, `cpu` or `cuda`.
+    """
+    from edgebert_runtime.bundle import Bundle
+
+    command = Bundle.open(bundle).manifest.task.replace("_", "-")
+    chosen = ["--variant", variant, "--provider", provider]
+    options = _parser().parse_args([command, *chosen, bundle, "--", *texts])
+    lines: list[str] = options.run(options)
+    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,8 +114,14 @@ def _command(
 
 
 def _embed(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
     texts = read_texts(options.texts)
-    return embed_lines(options.bundle, texts, variant=options.variant, provider=options.provider)
+    vectors = load(options.bundle, options.variant, options.provider, task="embed").embed(texts)
+    return [
+        _line(text=text, embedding=[round(float(x), 8) for x in vector])
+        for text, vector in zip(texts, vectors, strict=True)
+    ]
 
 
 def _classify(options: argparse.Namespace) -> list[str]:
