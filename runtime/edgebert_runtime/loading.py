@@ -10,7 +10,6 @@ from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import Manifest, Variant
 from edgebert_runtime.session import Session, choose_provider, import_engine
-from edgebert_runtime.tasks.base import Opened
 from edgebert_runtime.tokenization import TextTokenizer
 
 if TYPE_CHECKING:
@@ -156,6 +155,7 @@ def load(
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     _check_task(opened, task)
+    model_class = _model_class(manifest.task)
     chosen_provider = choose_provider(provider)
     name = opened.select(variant, chosen_provider)
     check = _begin_check(opened, name, verify)  # hashes while the engine is imported
@@ -174,15 +174,7 @@ def load(
         graph = opened.path_of(chosen.file)
         session = Session(graph, provider=chosen_provider, threads=threads)
         tokenizer = _open_tokenizer(opened)
-        model = _model_class(manifest.task)(
-            Opened(
-                bundle=opened,
-                variant=name,
-                session=session,
-                tokenizer=tokenizer,
-                verified=check.mode,
-            )
-        )
+        model = model_class(opened, name, session, tokenizer, check.mode)
     except (BundleError, TokenizerError):
         check.wait()  # a damaged file is the better explanation
         raise

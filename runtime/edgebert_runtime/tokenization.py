@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from tokenizers import Tokenizer
 
 from edgebert_runtime.errors import InputError, TokenizerError
 from edgebert_runtime.manifest import TokenizerInfo
+
+if TYPE_CHECKING:
+    from edgebert_runtime.alignment import AlignedText
 
 Item = str | tuple[str, str]
 """A text, or two that the model sees at once."""
@@ -28,23 +31,6 @@ class EncodedText:
     input_ids: Sequence[int]
     token_type_ids: Sequence[int]
     tokens: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AlignedText(EncodedText):
-    """An encoded text that knows where each token comes from; all sequences are (sequence,).
-
-    Attributes:
-        pieces: the tokens as the vocabulary spells them, such as `##able`.
-        offsets: first and behind-last character of each token, in the string it is from.
-        words: number of each token's word in its string; None where the tokenizer has none.
-        sources: 0 for the first text, 1 for the second, None for tokens that were added.
-    """
-
-    pieces: Sequence[str]
-    offsets: Sequence[tuple[int, int]]
-    words: Sequence[int | None]
-    sources: Sequence[int | None]
 
 
 class TextTokenizer:
@@ -110,12 +96,14 @@ class TextTokenizer:
             for item, encoding in self._encodings(items)
         ]
 
-    def align(self, items: Sequence[Item]) -> list[AlignedText]:
+    def align(self, items: Sequence[Item]) -> "list[AlignedText]":
         """Like `encode_items`, with the place of every token.
 
         Raises:
             InputError: as in `encode_items`.
         """
+        from edgebert_runtime.alignment import AlignedText  # most tasks start without
+
         return [
             AlignedText(
                 input_ids=encoding.ids,

@@ -11,10 +11,11 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_positive
+from edgebert_runtime.tasks.base import Floats, TaskModel, require_positive
 from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import AlignedText, check_text
+from edgebert_runtime.tokenization import check_text
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""
@@ -60,10 +61,9 @@ class Answerer(TaskModel):
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("start_logits", "end_logits")
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
+    def _prepare(self) -> None:
         self._require_head("softmax")
-        self._limit = opened.bundle.manifest.tokenizer.max_length
+        self._limit = self._bundle.manifest.tokenizer.max_length
 
     def answer(
         self,

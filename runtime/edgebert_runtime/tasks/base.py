@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -23,25 +22,6 @@ MICRO_BATCH_TOKENS: Final = 512
 """Padded tokens a micro-batch may hold: what stays in cache, docs/decisions/0005."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A bundle that `load` has opened.
-
-    Attributes:
-        bundle: its folder and manifest.
-        variant: name of the variant that runs.
-        session: the open graph.
-        tokenizer: the bundle's.
-        verified: how hashes were checked (`always`, `once`, `never`).
-    """
-
-    bundle: Bundle
-    variant: str
-    session: Session
-    tokenizer: TextTokenizer
-    verified: str
-
-
 class TaskModel:
     """Base of the models `load` makes.
 
@@ -55,12 +35,19 @@ class TaskModel:
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("logits",)
 
-    def __init__(self, opened: Opened) -> None:
-        self._bundle = opened.bundle
-        self._variant = opened.variant
-        self._session = opened.session
-        self._tokenizer = opened.tokenizer
-        self._verified = opened.verified
+    def __init__(
+        self,
+        bundle: Bundle,
+        variant: str,
+        session: Session,
+        tokenizer: TextTokenizer,
+        verified: str,
+    ) -> None:
+        self._bundle = bundle
+        self._variant = variant
+        self._session = session
+        self._tokenizer = tokenizer
+        self._verified = verified
         self.last_report: RunReport | None = None
         missing = [name for name in self.OUTPUTS if name not in self._session.outputs]
         if missing:
@@ -68,6 +55,14 @@ class TaskModel:
                 f"{self._bundle.folder} has task {self._bundle.manifest.task!r} and a graph "
                 f"without output {', '.join(missing)}; it has {', '.join(self._session.outputs)}"
             )
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Check what the task needs of the manifest, and keep it.
+
+        Raises:
+            BundleError: the manifest does not fit the task.
+        """
 
     def info(self) -> ModelInfo:
         """What is running, for logs and bug reports."""

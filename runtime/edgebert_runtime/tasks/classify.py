@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_list, require_top_k
+from edgebert_runtime.tasks.base import Floats, TaskModel, require_list, require_top_k
 from edgebert_runtime.tasks.scores import ACTIVATIONS
 
 
@@ -36,8 +36,7 @@ class Classification:
 class Classifier(TaskModel):
     """Gives texts labels; made by `load`."""
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
+    def _prepare(self) -> None:
         self._head = self._require_head("softmax", "sigmoid", "none")
         self._require_labels()
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo
 from edgebert_runtime.pooling import apply_steps, normalize
-from edgebert_runtime.tasks.base import Feeds, Opened, TaskModel, require_list
+from edgebert_runtime.tasks.base import Feeds, TaskModel, require_list
 from edgebert_runtime.tokenization import EncodedText
 
 
@@ -18,11 +18,10 @@ class Embedder(TaskModel):
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("last_hidden_state", "sentence_embedding")
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
-        if opened.bundle.manifest.embedding is None:
-            raise BundleError(f"{opened.bundle.folder} is no embedding bundle: it names no pooling")
-        self._embedding: EmbeddingInfo = opened.bundle.manifest.embedding
+    def _prepare(self) -> None:
+        if self._bundle.manifest.embedding is None:
+            raise BundleError(f"{self._bundle.folder} is no embedding bundle: it names no pooling")
+        self._embedding: EmbeddingInfo = self._bundle.manifest.embedding
 
     def embed(
         self,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert_runtime.errors import BundleError, InputError
-from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_positive
+from edgebert_runtime.tasks.base import Floats, TaskModel, require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import EncodedText, check_text
 
@@ -36,20 +36,19 @@ class Filling:
 class MaskFiller(TaskModel):
     """Fills in masked tokens; made by `load`."""
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
+    def _prepare(self) -> None:
         self._require_head("softmax")
-        special = opened.bundle.manifest.tokenizer.special_tokens
+        special = self._bundle.manifest.tokenizer.special_tokens
         mask_id = self._tokenizer.special_id("mask_token")
         if mask_id is None:
             raise BundleError(
-                f"{opened.bundle.folder} has task 'fill' and no mask_token that its tokenizer "
+                f"{self._bundle.folder} has task 'fill' and no mask_token that its tokenizer "
                 "knows; export it again"
             )
         self._mask_id = mask_id
         self._mask_token = special["mask_token"]
         self._unknown_id = self._tokenizer.special_id("unk_token")
-        self._pad_id = opened.bundle.manifest.tokenizer.pad_id
+        self._pad_id = self._bundle.manifest.tokenizer.pad_id
 
     def fill(
         self, text: str, *, top_k: int = 5, targets: Sequence[str] | None = None

@@ -1,6 +1,6 @@
 """Whether one text follows another."""
 
-from edgebert_runtime.tasks.base import Opened, TaskModel
+from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
 
@@ -8,8 +8,7 @@ from edgebert_runtime.tokenization import check_text
 class NextSentence(TaskModel):
     """Says how probable it is that a text follows another; made by `load`."""
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
+    def _prepare(self) -> None:
         self._require_head("softmax")
 
     def score(self, first: str, second: str) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.tasks.base import Opened, TaskModel, require_list, require_top_k
+from edgebert_runtime.tasks.base import TaskModel, require_list, require_top_k
 from edgebert_runtime.tasks.scores import ACTIVATIONS
 from edgebert_runtime.tokenization import check_text
 
@@ -23,13 +23,12 @@ class RankedDocument:
 class Ranker(TaskModel):
     """Scores a query with each document, both seen at once; made by `load`."""
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
+    def _prepare(self) -> None:
         self._head = self._require_head("sigmoid", "none")
         self._require_labels()
         if len(self._head.labels) != 1:
             raise BundleError(
-                f"{opened.bundle.folder} has task 'rank' and {len(self._head.labels)} labels, "
+                f"{self._bundle.folder} has task 'rank' and {len(self._head.labels)} labels, "
                 "expected 1; load the model for 'classify'"
             )
 

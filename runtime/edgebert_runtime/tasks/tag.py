@@ -11,10 +11,11 @@ from typing import Final, Literal
 
 import numpy as np
 
+from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.tasks.base import Floats, Opened, TaskModel, require_list
+from edgebert_runtime.tasks.base import Floats, TaskModel, require_list
 from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import AlignedText, check_text
+from edgebert_runtime.tokenization import check_text
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 
@@ -65,8 +66,7 @@ class Span:
 class Tagger(TaskModel):
     """Finds entities in texts; made by `load`."""
 
-    def __init__(self, opened: Opened) -> None:
-        super().__init__(opened)
+    def _prepare(self) -> None:
         self._head = self._require_head("softmax")
         self._require_labels()
         self._unknown_id = self._tokenizer.special_id("unk_token")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.manifest import HeadInfo
 from edgebert_runtime.session import Session
-from edgebert_runtime.tasks.base import Opened
 from edgebert_runtime.tokenization import TextTokenizer
 from tests.runtime.tasks.bundles import BERT, ROBERTA, byte_level, describe, wordpiece
 
@@ -48,8 +47,8 @@ def opened(
     family: str = "wordpiece",
     max_length: int = 512,
     head: HeadInfo | None = None,
-) -> Opened:
-    """What `load` would give a model of the task, with `compute` for a graph."""
+) -> tuple[Bundle, str, Session, TextTokenizer, str]:
+    """What `load` gives a model of the task, with `compute` for a graph."""
     recipe = (BERT if family == "wordpiece" else ROBERTA)[task]
     tokenizer = wordpiece() if family == "wordpiece" else byte_level()
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -59,10 +58,10 @@ def opened(
     info = replace(manifest.tokenizer, max_length=max_length, max_positions=max_length)
     manifest = replace(manifest, tokenizer=info, head=head or manifest.head)
     outputs = [output.name for output in recipe.outputs]
-    return Opened(
-        bundle=Bundle(folder=folder, manifest=manifest),
-        variant="portable",
-        session=cast("Session", cast("Any", FakeSession(outputs, compute))),
-        tokenizer=TextTokenizer(folder / "tokenizer.json", info, whole=task == "answer"),
-        verified="never",
+    return (
+        Bundle(folder=folder, manifest=manifest),
+        "portable",
+        cast("Session", cast("Any", FakeSession(outputs, compute))),
+        TextTokenizer(folder / "tokenizer.json", info, whole=task == "answer"),
+        "never",
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgebert_runtime import Answer, Answerer, load
+from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tasks import base
 from edgebert_runtime.tasks.answer import (
@@ -23,7 +24,6 @@ from edgebert_runtime.tasks.answer import (
     score_tokens,
     slide,
 )
-from edgebert_runtime.tokenization import AlignedText
 from tests.runtime.tasks.bundles import BERT, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -46,7 +46,7 @@ def by_formula(tmp_path_factory: pytest.TempPathFactory) -> GetAnswerer:
 
     def get(family: str) -> Answerer:
         folder = tmp_path_factory.mktemp("fake")
-        return Answerer(opened("answer", folder, formula, family=family, max_length=limit))
+        return Answerer(*opened("answer", folder, formula, family=family, max_length=limit))
 
     return get
 
@@ -201,8 +201,8 @@ def test_windows_are_those_of_the_rust_tokenizer(
     fake = opened("answer", tmp_path_factory.mktemp("fake"), record)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "MICRO_BATCH_TOKENS", 1)  # no padding
-        Answerer(fake).answer("who ?", CONTEXT * repeats, window=window, stride=stride)
-    rust = _rust_windows(fake.bundle.folder, "who ?", CONTEXT * repeats, window, stride)
+        Answerer(*fake).answer("who ?", CONTEXT * repeats, window=window, stride=stride)
+    rust = _rust_windows(fake[0].folder, "who ?", CONTEXT * repeats, window, stride)
     assert sorted(ids for batch in seen for ids in batch) == sorted(rust)
 
 
@@ -350,13 +350,14 @@ def test_no_answer_is_as_good_as_in_its_worst_window(tmp_path: Path) -> None:
     def equal(ids: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         return [np.zeros(ids.shape, np.float32)] * 2
 
-    model = Answerer(opened("answer", tmp_path, equal))
+    model = Answerer(*opened("answer", tmp_path, equal))
     nine = "the small cat sat on a mat and ran"
     found = model.answer("?", nine, top_k=50, window=8, stride=0, allow_no_answer=True)
     assert model.last_report is not None
     assert model.last_report.texts == 3  # of 4, 4 and 1 tokens
     (null,) = [answer for answer in found if not answer.text]
-    assert null == Answer(text="", score=pytest.approx(1 / 25), start=0, end=0)
+    assert (null.start, null.end) == (0, 0)
+    assert null.score == pytest.approx(1 / 25)
 
 
 # What cannot be

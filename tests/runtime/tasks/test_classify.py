@@ -183,4 +183,4 @@ def test_a_head_that_does_not_fit_is_refused(
 ) -> None:
     wrong = opened("classify", tmp_path, lambda _: [], head=head(*labels, activation=activation))
     with pytest.raises(BundleError, match=message):
-        Classifier(wrong)
+        Classifier(*wrong)

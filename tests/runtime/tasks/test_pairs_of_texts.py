@@ -91,9 +91,9 @@ def test_what_cannot_be_ranked_is_named(
 
 def test_a_ranker_of_many_labels_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"names 2 labels for logits of \[1\]"):
-        Ranker(opened("rank", tmp_path, lambda _: [], head=head("a", "b", activation="none")))
+        Ranker(*opened("rank", tmp_path, lambda _: [], head=head("a", "b", activation="none")))
     with pytest.raises(BundleError, match="activation 'softmax', expected a head"):
-        Ranker(opened("rank", tmp_path, lambda _: [], head=head("a")))
+        Ranker(*opened("rank", tmp_path, lambda _: [], head=head("a")))
 
 
 @pytest.mark.parametrize(

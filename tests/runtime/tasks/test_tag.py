@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgebert_runtime import Entity, Tagger, load
+from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
 from edgebert_runtime.tasks import base
 from edgebert_runtime.tasks.tag import (
@@ -19,7 +20,6 @@ from edgebert_runtime.tasks.tag import (
     continues_word,
     find_spans,
 )
-from edgebert_runtime.tokenization import AlignedText
 from tests.runtime.tasks.bundles import BERT, LABELS, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -320,7 +320,7 @@ def test_no_word_is_split(
         random = np.random.default_rng(seed)
         return [random.normal(size=(*ids.shape, len(LABELS))).astype(np.float32)]
 
-    model = Tagger(opened("tag", tmp_path_factory.mktemp("fake"), noise))
+    model = Tagger(*opened("tag", tmp_path_factory.mktemp("fake"), noise))
     text = " ".join(words)
     (found,) = model.tag([text], aggregation=aggregation, ignore=())
     edges = {index for index, letter in enumerate(text) if letter == " "}
@@ -334,7 +334,7 @@ def test_ignored_labels_do_not_join_their_neighbours(tmp_path: Path) -> None:
         logits[:, 1::2, 2] = logits[:, ::2, 0] = 9  # I-PER at odd places, O at even ones
         return [logits]
 
-    (found,) = Tagger(opened("tag", tmp_path, alternate)).tag(["the cat sat"])
+    (found,) = Tagger(*opened("tag", tmp_path, alternate)).tag(["the cat sat"])
     assert [entity.text for entity in found] == ["the", "sat"]
 
 
