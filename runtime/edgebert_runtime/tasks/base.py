@@ -18,6 +18,9 @@ from edgebert_runtime.tokenization import EncodedText, TextTokenizer
 Floats = NDArray[np.float32]
 Feeds = dict[str, NDArray[np.int64]]
 
+INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
+"""What a text becomes; a graph takes those of them that it names."""
+
 MICRO_BATCH_TOKENS: Final = 512
 """Padded tokens a micro-batch may hold: what stays in cache, docs/decisions/0005."""
 
@@ -30,7 +33,7 @@ class TaskModel:
         last_report: what the last call did; None before the first.
 
     Raises:
-        BundleError: the graph lacks an output of the task.
+        BundleError: the graph lacks an output of the task, or wants an input no tokenizer makes.
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("logits",)
@@ -49,6 +52,12 @@ class TaskModel:
         self._tokenizer = tokenizer
         self._verified = verified
         self.last_report: RunReport | None = None
+        strange = [name for name in self._session.inputs if name not in INPUTS]
+        if strange:
+            raise BundleError(
+                f"{self._bundle.folder} has a graph that wants {', '.join(strange)}; a tokenizer "
+                f"makes {', '.join(INPUTS)}"
+            )
         missing = [name for name in self.OUTPUTS if name not in self._session.outputs]
         if missing:
             raise BundleError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import onnx_ir as ir
 import pytest
 
 import edgebert_runtime
@@ -64,6 +65,17 @@ def test_a_missing_head_or_output_is_refused(sample: GetSample, tmp_path: Path) 
     other = edited(folder, tmp_path / "b", lambda manifest: replace(manifest, task="answer"))
     with pytest.raises(BundleError, match="without output start_logits, end_logits; it has logits"):
         load(other)
+
+
+def test_an_input_that_no_tokenizer_makes_is_refused(sample: GetSample, tmp_path: Path) -> None:
+    folder = edited(sample(BERT["tag"]).folder, tmp_path / "x", lambda manifest: manifest)
+    variant = next(iter(read_manifest(folder).variants.values()))
+    model = ir.load(folder / variant.file)
+    for value in model.graph.inputs:
+        value.name = value.name.replace("token_type_ids", "position_ids")
+    ir.save(model, folder / variant.file)
+    with pytest.raises(BundleError, match="wants position_ids; a tokenizer makes input_ids"):
+        load(folder, verify="never")
 
 
 @pytest.mark.parametrize("key", ["labels", "activation"])
