@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edgebert_runtime.tokenization import EncodedText
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class AlignedText(EncodedText):
     """An encoded text that knows where each token comes from; all sequences are (sequence,).
 

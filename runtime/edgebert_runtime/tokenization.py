@@ -19,7 +19,7 @@ Item = str | tuple[str, str]
 """A text, or two that the model sees at once."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class EncodedText:
     """One text, or a pair, as ids.
 

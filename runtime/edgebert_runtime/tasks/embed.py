@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo
-from edgebert_runtime.pooling import apply_steps, normalize
 from edgebert_runtime.tasks.base import Feeds, TaskModel, require_list
 from edgebert_runtime.tokenization import EncodedText
 
@@ -67,7 +66,9 @@ class Embedder(TaskModel):
         """One micro-batch, from the output that needs least work and least copying."""
         if unit or not self._embedding.normalized:
             (vectors,) = self._run(["sentence_embedding"], feeds)
-            return normalize(vectors) if unit and not self._embedding.normalized else vectors
+            return _unit(vectors) if unit and not self._embedding.normalized else vectors
+        from edgebert_runtime.pooling import apply_steps
+
         (hidden,) = self._run(["last_hidden_state"], feeds)
         steps = self._embedding.steps[:-1]
         return apply_steps(steps, hidden, feeds["attention_mask"], self._bundle.folder)
@@ -93,4 +94,12 @@ def _shorten(
 ) -> NDArray[np.float32]:
     if dimensions is None or dimensions == vectors.shape[1]:
         return vectors
-    return normalize(vectors[:, :dimensions]) if unit else vectors[:, :dimensions].copy()
+    return _unit(vectors[:, :dimensions]) if unit else vectors[:, :dimensions].copy()
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    from edgebert_runtime.pooling import (
+        normalize,
+    )  # most calls take vectors as the graph gives them
+
+    return normalize(vectors)
