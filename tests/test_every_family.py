@@ -10,22 +10,8 @@ from transformers import AutoModel, AutoTokenizer
 
 import edgebert
 from edgebert_runtime import load
-from tests.checkpoints.families import SAMPLES, build
+from tests.checkpoints.families import NAMES, SAMPLES, build
 from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
-
-NAMES = [
-    "bert",
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "distilbert",
-    "electra",
-    "albert",
-    "mpnet",
-    "deberta-v3",
-    "modernbert",
-    "nomic-bert",
-]
 
 
 @pytest.fixture(scope="module", params=NAMES)

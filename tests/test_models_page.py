@@ -1,7 +1,7 @@
 """The page of models names what there is to measure; its numbers are the page's own."""
 
-from tests.checkpoints.families import SAMPLES, build_with_head
-from tests.models_page import BEGIN, COLUMNS, END, NAMES, PAGE, TASKS
+from tests.checkpoints.families import SAMPLES, has_head
+from tests.models_page import BEGIN, COLUMNS, END, PAGE, ROWS, TASKS
 
 
 def test_the_page_has_every_family_task_and_target() -> None:
@@ -12,9 +12,9 @@ def test_the_page_has_every_family_task_and_target() -> None:
     found = [(row[0].removeprefix("| "), row[1].strip("`")) for row in cells[1:]]
     expected = [
         (name, task)
-        for name in NAMES
+        for name in ROWS
         for task in TASKS
-        if task == "embed" or build_with_head(SAMPLES[name], task) is not None
+        if task == "embed" or has_head(SAMPLES[name], task)
     ]
     assert found == expected
     assert all(len(row) == len(COLUMNS) for row in cells)

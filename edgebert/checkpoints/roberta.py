@@ -11,6 +11,7 @@ from edgebert.checkpoints.bert import (
     CONSTANTS,
     PLAIN,
     RENAMED,
+    SIMPLE_HEADS,
     SIZES,
     names,
     other_width,
@@ -82,8 +83,7 @@ def _family(model_type: str, architecture: str, tokenizer_class: str) -> Family:
         constants=CONSTANTS,
         heads={
             "lm_head.": "masked language model",
-            "classifier.": "classification",
-            "qa_outputs.": "question answering",
+            **SIMPLE_HEADS,
         },
         tasks=robust_tasks(architecture.removesuffix("Model")),
     )

@@ -114,6 +114,21 @@ SAMPLES: Final = {
 }
 
 
+NAMES: Final = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "distilbert",
+    "electra",
+    "albert",
+    "mpnet",
+    "deberta-v3",
+    "modernbert",
+    "nomic-bert",
+)
+"""One sample of each family."""
+
 ENDINGS: Final = {
     "classify": "ForSequenceClassification",
     "tag": "ForTokenClassification",
@@ -131,12 +146,19 @@ def build(sample: Sample, **changes: Any) -> nn.Module:
     return _random(sample.model, _config(sample, changes), sample.arguments)
 
 
-def build_with_head(sample: Sample, task: str, **changes: Any) -> nn.Module | None:
-    """transformers' encoder with a head; None where it has no such class."""
-    architecture = sample.model.__name__.removesuffix("Model") + ENDINGS[task]
-    model = getattr(transformers, architecture, None)
-    labels = {"num_labels": LABELS[task]}
-    return None if model is None else _random(model, _config(sample, labels | changes), {})
+def has_head(sample: Sample, task: str) -> bool:
+    """Whether transformers has a class for this family and task."""
+    return hasattr(transformers, _architecture(sample, task))
+
+
+def build_with_head(sample: Sample, task: str, **changes: Any) -> nn.Module:
+    """transformers' encoder with a head, every parameter random."""
+    model = getattr(transformers, _architecture(sample, task))
+    return _random(model, _config(sample, {"num_labels": LABELS[task]} | changes), {})
+
+
+def _architecture(sample: Sample, task: str) -> str:
+    return sample.model.__name__.removesuffix("Model") + ENDINGS[task]
 
 
 def _config(sample: Sample, changes: dict[str, Any]) -> Any:
