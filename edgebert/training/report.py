@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgebert.training.metrics import Scores
 
@@ -58,3 +59,22 @@ class TrainingReport:
     def metrics(self) -> Mapping[str, float]:
         """The metrics of the weights in `out`; empty without validation."""
         return {} if self.best is None else self.best.scores.values
+
+    def summary(self) -> dict[str, Any]:
+        """What to print: all but the single losses and validations, as plain values."""
+        confusion = () if self.best is None else self.best.scores.confusion
+        return {
+            "out": str(self.out),
+            "task": self.task,
+            "labels": list(self.labels),
+            "examples": self.examples,
+            "truncated": self.truncated,
+            "left_out": self.left_out,
+            "steps": self.steps,
+            "stopped_early": self.stopped_early,
+            "seconds": round(self.seconds, 1),
+            "last_loss": self.losses[-1],
+            "best_step": None if self.best is None else self.best.step,
+            "metrics": dict(self.metrics),
+            "confusion": [list(row) for row in confusion],
+        }

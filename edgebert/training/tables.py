@@ -4,6 +4,7 @@
 """
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ def read_csv(
         InputError: the file cannot be read, has no rows, lacks a column or has one that is not
             known, or a row has another number of cells or an empty one.
     """
-    lines = csv.reader(_text(path).splitlines(keepends=True), strict=True)
+    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     try:
         header = next(lines, [])
         _check_header(path, header, required, optional)
@@ -66,7 +67,7 @@ def read_json_lines(path: Path, keys: Mapping[str, type]) -> list[Row]:
     """
     rows = [
         Row(place=f"{path}, line {number}", values=_object(f"{path}, line {number}", line, keys))
-        for number, line in enumerate(_text(path).splitlines(), start=1)
+        for number, line in enumerate(_text(path).split("\n"), start=1)
         if line.strip()
     ]
     return _filled(path, rows)
@@ -86,7 +87,7 @@ def read_documents(path: Path) -> list[tuple[str, ...]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")  # line ends inside cells as they are
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its name") from error
     except UnicodeDecodeError as error:
@@ -153,7 +154,7 @@ def _is(value: object, kind: type) -> bool:
 def _blocks(text: str) -> Iterator[list[str]]:
     """Runs of lines that are not blank."""
     block: list[str] = []
-    for line in [*text.splitlines(), ""]:
+    for line in [*text.split("\n"), ""]:
         if line.strip():
             block.append(line)
         elif block:

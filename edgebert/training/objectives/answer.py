@@ -58,8 +58,9 @@ class Answering(Objective):
         )
 
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
+        padding = batch.inputs[0].attention_mask == 0
         starts, ends = (
-            losses.cross_entropy(logits, targets)
+            losses.cross_entropy(logits.masked_fill(padding, -torch.inf), targets)
             for logits, targets in zip(outputs, batch.targets, strict=True)
         )
         return ((starts + ends) / 2,)
