@@ -23,7 +23,7 @@ SMALL: Final = {
 """BERT-tiny (Turc et al. 2019)."""
 
 CONFIG: Final = edgebert.TrainingConfig(
-    epochs=10, batch_size=32, learning_rate=1e-3, max_length=128, seed=0
+    epochs=6, batch_size=32, learning_rate=1e-3, max_length=128, seed=0
 )
 
 

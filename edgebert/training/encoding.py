@@ -8,7 +8,6 @@ from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from edgebert.checkpoints.tokenizer import TokenizerFiles
-from edgebert_runtime.errors import InputError
 
 Text = str | tuple[str, str]
 
@@ -78,20 +77,12 @@ class TextEncoder:
 
         Args:
             texts: what to encode.
-            keep_first: of a pair too long, cut only the second text; else the longer one.
-
-        Raises:
-            InputError: the first text of a pair alone is too long.
+            keep_first: of a pair too long, cut only the second text; there must be room for some
+                of it. Else the longer one is cut.
         """
         strategy = "only_second" if keep_first else "longest_first"
         self._tokenizer.enable_truncation(self.files.max_length, strategy=strategy)
-        try:
-            return [_encoded(encoding) for encoding in self._tokenizer.encode_batch(list(texts))]
-        except Exception as error:  # the Rust side raises bare Exception
-            raise InputError(
-                f"a text cannot be cut to {self.files.max_length} tokens ({error}); raise "
-                "max_length or shorten the first text of the pair"
-            ) from error
+        return [_encoded(encoding) for encoding in self._tokenizer.encode_batch(list(texts))]
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, uncut and without special ones."""

@@ -4,15 +4,18 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgebert.training.config import TrainingConfig
 from edgebert.training.metrics import Scores
 from edgebert.training.objectives.base import Batch, Objective
 from edgebert.training.optimization import adamw, choose_arithmetic, learning_rate
+from edgebert.training.order import steps_of
 from edgebert.training.report import Evaluation
 from edgebert.training.resume import Progress, StateFile
 from edgebert_runtime.errors import CheckFailedError
@@ -50,6 +53,7 @@ class Loop:
         self.model.to(self.arithmetic.device)
         self.optimizer = adamw(self.model, self.config)
         self.scaler = self.arithmetic.scaler()
+        self._order_of = lru_cache(maxsize=1)(self._order)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -130,12 +134,17 @@ class Loop:
         """A step's rows follow from the seed and its number alone, so that none is lost."""
         config = self.config
         epoch, position = divmod(step - 1, self.steps_per_epoch)
-        order = np.random.default_rng([config.seed, epoch]).permutation(self.objective.examples)
-        width = config.batch_size * config.accumulate
-        rows = order[position * width : (position + 1) * width].tolist()
+        rows = self._order_of(epoch)[position].tolist()
         draws = np.random.default_rng([config.seed, epoch, position])
         for start in range(0, len(rows), config.batch_size):
             yield self.objective.batch(rows[start : start + config.batch_size], draws)
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The rows of each step of an epoch."""
+        width = self.config.batch_size * self.config.accumulate
+        return steps_of(
+            self.objective.lengths, width, np.random.default_rng([self.config.seed, epoch])
+        )
 
     def _validate_and_save(self) -> None:
         step, config = self.progress.step, self.config

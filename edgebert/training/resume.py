@@ -60,7 +60,6 @@ class StateFile:
             parts: `model`, `optimizer` and `scaler`, which have a `state_dict`.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         stored = {
             "identity": dict(self.identity),
             "progress": _plain_values(progress),
@@ -68,12 +67,12 @@ class StateFile:
             **{name: part.state_dict() for name, part in parts.items()},
         }
         try:
-            torch.save(stored, draft)
-            sync_file(draft)
-            os.replace(draft, self.path)
+            torch.save(stored, self._draft)
+            sync_file(self._draft)
+            os.replace(self._draft, self.path)
             sync_folder(self.path.parent)
         finally:
-            draft.unlink(missing_ok=True)
+            self._draft.unlink(missing_ok=True)
 
     def restore(self, parts: Mapping[str, Any]) -> Progress:
         """Put the state back where it was; the random numbers too.
@@ -91,8 +90,13 @@ class StateFile:
         return _progress(stored["progress"])
 
     def remove(self) -> None:
-        """Forget the state."""
+        """Forget the state, and what a writer that died left of one."""
+        self._draft.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
+
+    @property
+    def _draft(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.draft")
 
     def _read(self) -> dict[str, Any]:
         try:

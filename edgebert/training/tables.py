@@ -6,6 +6,7 @@
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from typing import Any, Final
 from edgebert_runtime.errors import InputError
 
 KINDS: Final = {str: "a string", int: "a whole number", list: "an array of strings"}
+
+LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""What JSON can escape and no text can hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +151,9 @@ def _object(place: str, line: str, keys: Mapping[str, type]) -> dict[str, Any]:
 
 def _is(value: object, kind: type) -> bool:
     if isinstance(value, list):
-        return kind is list and all(isinstance(item, str) for item in value)
+        return kind is list and all(_is(item, str) for item in value)
+    if isinstance(value, str):
+        return kind is str and not LONE_SURROGATE.search(value)
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

@@ -56,7 +56,7 @@ def learnt(base: Path, task: str, folder: Path) -> TrainingReport:
 def test_a_tiny_file_is_learnt_by_heart(task: str, trained: dict[str, TrainingReport]) -> None:
     report, (metric, least) = trained[task], LEARNT[task]
     assert report.metrics[metric] >= least
-    assert report.losses[-1] < 0.6 * report.losses[0]
+    assert np.mean(report.losses[-10:]) < 0.75 * np.mean(report.losses[:10])
     assert len(report.losses) == report.steps
     assert not report.out.with_name(f"{task}.state.pt").exists()
 

@@ -115,7 +115,7 @@ def test_an_answer_that_was_cut_off_is_left_out_of_training_only(folder: Path) -
 
 def test_a_question_alone_too_long_is_refused(folder: Path) -> None:
     long = Question(question="the cat sat on", context="mat", answer="mat", start=0)
-    with pytest.raises(InputError, match="cannot be cut to 5 tokens"):
+    with pytest.raises(InputError, match="has 4 tokens, expected at most 1"):
         Answering([long], encoder_of(folder, 5), training=True)
 
 

@@ -102,6 +102,7 @@ def test_pairs(tmp_path: Path) -> None:
         ("[]", "line 2 has list, expected an object with tokens, labels"),
         ('{"tokens": ["a"]}', "line 2 has tokens, expected an object with tokens, labels"),
         ('{"tokens": "a", "labels": ["O"]}', "another kind of tokens, expected an array"),
+        (r'{"tokens": ["\ud800"], "labels": ["O"]}', "another kind of tokens, expected an array"),
         ('{"tokens": ["a"], "labels": [1]}', "another kind of labels, expected an array"),
         ('{"tokens": ["a", "b"], "labels": ["O"]}', "line 2 has 2 tokens and 1 labels"),
         ('{"tokens": [], "labels": []}', "at least one token"),

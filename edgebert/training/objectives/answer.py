@@ -11,8 +11,16 @@ from torch import Tensor
 from edgebert.training import losses
 from edgebert.training.encoding import Encoded, TextEncoder
 from edgebert.training.metrics import Scores, answer_scores
-from edgebert.training.objectives.base import Batch, Objective, arrays, chosen, cut_texts
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    arrays,
+    chosen,
+    cut_texts,
+    lengths_of,
+)
 from edgebert.training.records import Question
+from edgebert_runtime.errors import InputError
 
 LONGEST_ANSWER: Final = 30
 """In tokens; what Devlin et al.'s released code allows."""
@@ -26,6 +34,9 @@ class Answering(Objective):
 
     A question without an answer points at the first token. A context is seen up to the limit;
     in training, questions whose answer lies beyond are left out.
+
+    Raises:
+        InputError: a question leaves no room for its context.
     """
 
     monitor: ClassVar[str] = "f1"
@@ -33,6 +44,7 @@ class Answering(Objective):
     def __init__(
         self, records: Sequence[Question], encoder: TextEncoder, *, training: bool
     ) -> None:
+        _check_questions([record.question for record in records], encoder)
         encoded = encoder.encode(
             [(record.question, record.context) for record in records], keep_first=True
         )
@@ -43,6 +55,7 @@ class Answering(Objective):
         self.left_out = len(records) - len(kept)
         self._records = [records[number] for number in kept]
         self._encoded = [encoded[number] for number in kept]
+        self.lengths = lengths_of(self._encoded)
         self._targets = torch.tensor([spans[number] or (0, 0) for number in kept])
         self._encoder = encoder
         self._may_be_none = not all(record.answer for record in records)
@@ -83,6 +96,16 @@ class Answering(Objective):
             return ""
         begin, end = encoded.offsets[first][0], encoded.offsets[last][1]
         return self._records[row].context[begin:end].strip()
+
+
+def _check_questions(questions: Sequence[str], encoder: TextEncoder) -> None:
+    room = encoder.files.max_length - encoder.added(pair=True) - 1
+    for question, length in zip(questions, encoder.lengths(questions), strict=True):
+        if length > room:
+            raise InputError(
+                f"the question {question!r} has {length} tokens, expected at most {room} so that "
+                "some of its context fits; raise max_length or shorten it"
+            )
 
 
 def span_of(record: Question, encoded: Encoded) -> tuple[int, int] | None:

@@ -45,12 +45,14 @@ class Objective(ABC):
     Attributes:
         monitor: the metric by which a validation is better; `loss` is better when lower.
         examples: rows there are.
+        lengths: of each row, in tokens.
         truncated: texts that were longer than the limit.
         left_out: rows of the file that could not be used.
     """
 
     monitor: ClassVar[str]
     examples: int
+    lengths: Sequence[int]
     truncated: int = 0
     left_out: int = 0
 
@@ -79,6 +81,11 @@ class Objective(ABC):
 def cut_texts(rows: Sequence[Encoded]) -> int:
     """How many were longer than the limit."""
     return sum(row.cut for row in rows)
+
+
+def lengths_of(rows: Sequence[Encoded]) -> list[int]:
+    """How many tokens each has."""
+    return [len(row.ids) for row in rows]
 
 
 def chosen(rows: Sequence[int], encoded: Sequence[Encoded], encoder: TextEncoder) -> Inputs:

@@ -17,7 +17,14 @@ from edgebert.training.metrics import (
     regression_scores,
     single_label_scores,
 )
-from edgebert.training.objectives.base import Batch, Objective, arrays, chosen, cut_texts
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    arrays,
+    chosen,
+    cut_texts,
+    lengths_of,
+)
 from edgebert.training.records import Labelled
 from edgebert_runtime.errors import InputError
 
@@ -34,6 +41,7 @@ class _Texts(Objective):
         self._encoder = encoder
         self._encoded = encoder.encode(texts)
         self.truncated = cut_texts(self._encoded)
+        self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng

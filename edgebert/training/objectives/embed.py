@@ -11,7 +11,14 @@ from torch.nn import functional
 from edgebert.training import losses
 from edgebert.training.encoding import TextEncoder
 from edgebert.training.metrics import Scores, similarity_scores
-from edgebert.training.objectives.base import Batch, Objective, arrays, chosen, cut_texts
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    arrays,
+    chosen,
+    cut_texts,
+    lengths_of,
+)
 from edgebert.training.records import Positive, Scored
 
 
@@ -23,6 +30,7 @@ class _Pairs(Objective):
         self._encoder = encoder
         self._sides = [encoder.encode(side) for side in zip(*pairs, strict=True)]
         self.truncated = sum(map(cut_texts, self._sides))
+        self.lengths = list(map(max, *map(lengths_of, self._sides)))
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng

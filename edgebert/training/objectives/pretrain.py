@@ -15,7 +15,7 @@ from edgebert.training.documents import Passage
 from edgebert.training.encoding import Text, TextEncoder
 from edgebert.training.masking import masker_of
 from edgebert.training.metrics import Scores
-from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts
+from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
 
 
 class Pretraining(Objective):
@@ -38,6 +38,7 @@ class Pretraining(Objective):
         self._follows = torch.tensor([int(not passage.follows) for passage in passages])
         self._mask = masker_of(encoder)
         self.truncated = cut_texts(self._encoded)
+        self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         plain = chosen(rows, self._encoded, self._encoder)

@@ -9,7 +9,7 @@ from torch import Tensor
 from edgebert.training import losses
 from edgebert.training.encoding import Encoded, TextEncoder, padded
 from edgebert.training.metrics import Scores, tagging_scores
-from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts
+from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
 from edgebert.training.objectives.classify import numbered
 from edgebert.training.records import Tagged
 
@@ -43,6 +43,7 @@ class Tagging(Objective):
             for record, encoded, firsts in zip(records, self._encoded, self._firsts, strict=True)
         ]
         self.truncated = cut_texts(self._encoded)
+        self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng
