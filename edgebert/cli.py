@@ -1,7 +1,7 @@
 """The `edgebert` command, a thin shell over the workflow.
 
 Exit codes: 0 done, 1 the check failed, 2 the caller's mistake. Results go to standard output,
-progress to standard error. No command but `export` and `verify` loads torch.
+progress to standard error. No command but `export`, `train` and `verify` loads torch.
 """
 
 import json
@@ -90,6 +90,69 @@ def export(
     if precision != "fp32":
         bundle = workflow.quantize(bundle, precision, progress=_say)
     _output.print(_variants_table(bundle))
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Argument(help="folder of the new checkpoint")],
+    base: Annotated[str, typer.Option(help="checkpoint folder or Hub id to begin with")],
+    data: Annotated[Path, typer.Option(help="file to train on; docs/training.md has its format")],
+    task: Annotated[str, typer.Option(help="classify, tag, answer, rank, embed, fill or pretrain")],
+    validation: Annotated[Path | None, typer.Option(help="file to judge by")] = None,
+    problem: Annotated[
+        str, typer.Option(help="of classify: single_label, multi_label or regression")
+    ] = "single_label",
+    epochs: Annotated[int, typer.Option(help="passes through the data")] = 3,
+    batch_size: Annotated[int, typer.Option(help="rows at once")] = 32,
+    accumulate: Annotated[int, typer.Option(help="batches that make one step")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="the highest")] = 5e-5,
+    max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    seed: Annotated[int, typer.Option(help="the same seed, the same model")] = 0,
+    validate_every: Annotated[int | None, typer.Option(help="in steps, not epochs")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="validations without a better one before the end")
+    ] = None,
+    new_head: Annotated[bool, typer.Option(help="draw the head's weights anew")] = False,
+    from_scratch: Annotated[bool, typer.Option(help="draw all weights anew")] = False,
+    resume: Annotated[bool, typer.Option(help="go on where a training was cut short")] = False,
+    overwrite: Annotated[bool, typer.Option(help="replace a checkpoint that is there")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on a file of your own."""
+    from edgebert import training
+
+    config = training.TrainingConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        learning_rate=learning_rate,
+        max_length=max_length,
+        precision=precision,
+        device=device,
+        seed=seed,
+        validate_every=validate_every,
+        patience=patience,
+    )
+    report = training.train(
+        base,
+        data,
+        out,
+        task=task,
+        validation=validation,
+        problem=problem,
+        config=config,
+        new_head=new_head,
+        from_scratch=from_scratch,
+        resume=resume,
+        overwrite=overwrite,
+        progress=_say,
+    )
+    if as_json:
+        _print_json(report.summary())
+    else:
+        _output.print(_training_table(report.summary()))
 
 
 @app.command()
@@ -209,6 +272,14 @@ def _variants_table(bundle: Bundle) -> Table:
         fused = ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
         size = f"{bundle.size_bytes(variant) / MEBIBYTE:.1f}"
         table.add_row(name, variant.file, size, _measured(variant), fused)
+    return table
+
+
+def _training_table(summary: dict[str, Any]) -> Table:
+    table = _table("what", "value")
+    for name, value in {**summary, **summary["metrics"]}.items():
+        if name not in ("metrics", "confusion", "labels"):
+            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
     return table
 
 

@@ -1,0 +1,306 @@
+"""The model a training begins with: a checkpoint's encoder, and a head of its own or a new one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from torch import Tensor, nn
+
+from edgebert.checkpoints import TokenizerFiles, read_checkpoint
+from edgebert.checkpoints.families import FAMILIES, find_family
+from edgebert.checkpoints.family import Family
+from edgebert.checkpoints.files import read_json
+from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
+from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
+from edgebert.checkpoints.sentence_transformers import read_pipeline
+from edgebert.checkpoints.steps import read_embedding
+from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
+from edgebert.checkpoints.translation import bare_name, config_from_hf
+from edgebert.checkpoints.weights import read_weights
+from edgebert.model.encoder import Encoder
+from edgebert.model.heads import Head, Pooled, TaskModel
+from edgebert.model.sentence import Dense, DenseWeights, SentenceEmbedder
+from edgebert.training.encoding import Inputs
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.manifest import EmbeddingInfo
+
+HEADS: Final[Mapping[str, tuple[str, ...]]] = {
+    "classify": ("classify",),
+    "rank": ("classify",),
+    "tag": ("tag",),
+    "answer": ("answer",),
+    "embed": (),
+    "fill": ("fill",),
+    "pretrain": ("fill", "next_sentence"),
+}
+"""Task to the heads it trains, as families' tables name them."""
+
+PAIRED: Final = 2
+"""Outputs for the ends of a span, and for follows and does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be trained.
+
+    Attributes:
+        task: one of `TASKS`.
+        labels: those of the data, where its head has labels.
+        max_length: where texts are cut, in tokens; None takes the base's own limit.
+        new_head: draw a head's weights even if the base has one.
+        from_scratch: draw all weights; of the base only shape and tokenizer count.
+    """
+
+    task: str
+    labels: tuple[str, ...] = ()
+    max_length: int | None = None
+    new_head: bool = False
+    from_scratch: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A model ready to be trained and then saved.
+
+    Attributes:
+        model: takes a batch's inputs and gives what the objective looks at.
+        encoder: the one inside it.
+        heads: those inside it, with their tables.
+        labels: of the head's outputs, in order.
+        family, tokenizer, embedding, hf_config: what goes into the folder with them.
+        notes: what the user should be told.
+    """
+
+    model: nn.Module
+    encoder: Encoder
+    heads: tuple[tuple[HeadTable, Head], ...]
+    labels: tuple[str, ...]
+    family: Family
+    tokenizer: TokenizerFiles
+    embedding: EmbeddingInfo | None
+    hf_config: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def parts(self, settings: Mapping[str, Any]) -> CheckpointParts:
+        """What to save, with further keys for `config.json`."""
+        return CheckpointParts(
+            family=self.family,
+            encoder=self.encoder,
+            tokenizer=self.tokenizer,
+            base=self.hf_config,
+            heads=self.heads,
+            settings=settings,
+            embedding=self.embedding,
+            dense=dense_weights(self.model, self.embedding),
+        )
+
+
+class PretrainingModel(nn.Module):
+    """An encoder with the heads of one or both pretraining objectives."""
+
+    def __init__(self, encoder: Encoder, fill: Head, follows: Head | None) -> None:
+        super().__init__()
+        self.filling = TaskModel(encoder, fill)
+        self.follows = follows
+
+    def forward(self, inputs: Inputs, hidden: Tensor) -> tuple[Tensor, ...]:
+        """Logits of hidden tokens only: those of all would be most of the work.
+
+        Shapes:
+            inputs: (batch, sequence)
+            hidden: (batch, sequence), bool
+            returns: (hidden tokens, vocabulary), and (batch, 2) if there is a second head
+        """
+        vectors = self.filling.encoder(*inputs.arguments)
+        tokens: Tensor = self.filling.head(vectors[hidden])
+        if self.follows is None:
+            return (tokens,)
+        return tokens, self.follows(self.filling.encoder.pool(vectors))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """A base model's folder, read."""
+
+    family: Family
+    hf_config: Mapping[str, Any]
+    encoder: Encoder
+    tokenizer: TokenizerFiles
+    embedding: EmbeddingInfo
+    dense: Mapping[str, DenseWeights]
+    tensors: Mapping[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+def open_base(source: str | PathLike[str], wanted: Wanted) -> Base:
+    """Read the base model and give it the head that is wanted.
+
+    New weights are drawn from torch's global generator.
+
+    Args:
+        source: the folder or Hub id of a checkpoint; from scratch, a folder that needs no weights.
+        wanted: what is to be trained.
+
+    Raises:
+        CheckpointError, TokenizerError: it cannot be read.
+        ConfigError: its family has no such head, or its head has other labels than the data.
+    """
+    read = _described(Path(source), wanted) if wanted.from_scratch else _stored(source, wanted)
+    tables = [
+        _table(read, task, new=wanted.new_head or wanted.from_scratch)
+        for task in HEADS[wanted.task]
+    ]
+    labels = wanted.labels
+    for table, has_head in tables:
+        if has_head and labels:
+            labels = _agreed(read, table, labels)
+    encoder = _with_pooler(read.encoder, tables)
+    heads = tuple((table, _head(read, table, has, wanted.task, labels)) for table, has in tables)
+    new = [table.task for table, has_head in tables if not has_head]
+    notes = (f"new weights are drawn for the head: {', '.join(new)}",) if new else ()
+    return Base(
+        model=_model(read, encoder, heads),
+        encoder=encoder,
+        heads=heads,
+        labels=labels,
+        family=read.family,
+        tokenizer=read.tokenizer,
+        embedding=None if heads else read.embedding,
+        hf_config=read.hf_config,
+        notes=(*read.notes, *notes),
+    )
+
+
+def dense_weights(model: nn.Module, embedding: EmbeddingInfo | None) -> dict[str, DenseWeights]:
+    """The weights of dense steps as they are now, by the step's file."""
+    if embedding is None or not isinstance(model, SentenceEmbedder):
+        return {}
+    return {
+        str(step.file): DenseWeights(
+            weight=module.linear.weight.detach(),
+            bias=None if module.linear.bias is None else module.linear.bias.detach(),
+        )
+        for step, module in zip(embedding.steps, model.steps, strict=True)
+        if isinstance(module, Dense)
+    }
+
+
+def _stored(source: str | PathLike[str], wanted: Wanted) -> _Source:
+    checkpoint = read_checkpoint(source, task="embed", max_length=wanted.max_length)
+    family = FAMILIES[checkpoint.model_type]
+    assert checkpoint.embedding is not None  # read for `embed`
+    stored = read_weights(read_pipeline(checkpoint.folder).transformer)
+    return _Source(
+        family=family,
+        hf_config=checkpoint.hf_config,
+        encoder=checkpoint.encoder,
+        tokenizer=checkpoint.tokenizer,
+        embedding=checkpoint.embedding,
+        dense=checkpoint.dense,
+        tensors={bare_name(family, name): tensor for name, tensor in stored.items()},
+    )
+
+
+def _described(folder: Path, wanted: Wanted) -> _Source:
+    """A folder's shape and tokenizer, with weights drawn."""
+    pipeline = read_pipeline(folder)
+    path = pipeline.transformer / "config.json"
+    hf_config = read_json(path, dict)
+    family = find_family(hf_config, path)
+    config = config_from_hf(family, hf_config, pooler=bool(family.pooler), source=str(path))
+    demands = Demands(
+        vocabulary=config.vocabulary,
+        positions=config.positions,
+        asked=wanted.max_length,
+        settings=pipeline.max_length,
+        lowercase=pipeline.lowercase,
+        default_class=family.tokenizer_class,
+    )
+    tokenizer, notes = read_tokenizer(pipeline.transformer, demands)
+    embedding, dense = read_embedding(pipeline, config.hidden)
+    return _Source(
+        family=family,
+        hf_config=hf_config,
+        encoder=Encoder(config),
+        tokenizer=tokenizer,
+        embedding=embedding,
+        dense=dense,
+        tensors={},
+        notes=notes,
+    )
+
+
+def _table(read: _Source, task: str, *, new: bool) -> tuple[HeadTable, bool]:
+    """The table of a head, and whether the base has that head."""
+    tables = [table for table in read.family.tasks if table.task == task]
+    if not tables:
+        known = ", ".join(sorted({table.task for table in read.family.tasks})) or "nothing"
+        raise ConfigError(
+            f"edgebert has no head for {task} on {read.family.model_type} models, only for {known}"
+        )
+    present = [table for table in tables if not new and _has(read, table)]
+    return (present[0], True) if present else (tables[0], False)
+
+
+def _has(read: _Source, table: HeadTable) -> bool:
+    """By the architecture too: heads of several tasks go by one name."""
+    named = read.hf_config.get("architectures") or [table.architecture]
+    pretrained = table.architecture.partition("For")[0] + PRETRAINING
+    both = table.architecture.endswith((MASKED_LM, "ForNextSentencePrediction"))
+    accepted = {table.architecture, pretrained} if both else {table.architecture}
+    return not accepted.isdisjoint(named) and table.is_in(read.tensors)
+
+
+def _agreed(read: _Source, table: HeadTable, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The stored head's labels, if the data's are among them."""
+    outputs = read.tensors[f"{table.out}.weight"].shape[0]
+    stored = labels_of(read.hf_config, outputs, source="config.json of the base model")
+    strange = [label for label in labels if label not in stored]
+    if strange:
+        raise ConfigError(
+            f"the base model's head has the labels {', '.join(map(repr, stored))}, the data have "
+            f"{', '.join(map(repr, strange))} too; pass new_head (--new-head) to begin with a head "
+            "for the data's labels, or correct the data"
+        )
+    return stored
+
+
+def _outputs(read: _Source, table: HeadTable, task: str, labels: tuple[str, ...]) -> int:
+    if table.task == "fill":
+        return read.encoder.config.vocabulary
+    if task == "rank":
+        return 1
+    return len(labels) if table.task in ("classify", "tag") else PAIRED
+
+
+def _head(
+    read: _Source, table: HeadTable, has_head: bool, task: str, labels: tuple[str, ...]
+) -> Head:
+    config = read.encoder.config
+    kind = task if task in ("rank", table.task) else table.task
+    outputs = _outputs(read, table, task, labels)
+    wanted = head_config(table, kind, read.hf_config, config, outputs)
+    return read_head(table, read.tensors, config, wanted) if has_head else Head(config, wanted)
+
+
+def _with_pooler(encoder: Encoder, tables: list[tuple[HeadTable, bool]]) -> Encoder:
+    """The encoder with a pooler if a head reads it; without tables, as it is."""
+    reads = any(table.pooled is Pooled.POOLER for table, _ in tables)
+    if not tables or reads == (encoder.pooler is not None):
+        return encoder
+    fitted = Encoder(replace(encoder.config, pooler=reads))
+    state = encoder.state_dict()
+    kept = {name: state[name] for name in fitted.state_dict() if name in state}
+    fitted.load_state_dict(kept, strict=False)
+    return fitted
+
+
+def _model(read: _Source, encoder: Encoder, heads: tuple[tuple[HeadTable, Head], ...]) -> nn.Module:
+    if not heads:
+        return SentenceEmbedder(encoder, read.embedding.steps, read.dense)
+    first = heads[0][1]
+    if first.config.task == "fill":
+        return PretrainingModel(encoder, first, heads[1][1] if len(heads) > 1 else None)
+    return TaskModel(encoder, first)

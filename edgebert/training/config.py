@@ -1,0 +1,106 @@
+"""What can be trained, and the numbers of a training."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from edgebert_runtime.errors import ConfigError
+
+TASKS: Final = ("classify", "tag", "answer", "rank", "embed", "fill", "pretrain")
+
+
+class Problem(StrEnum):
+    """How the labels of a classifier are meant."""
+
+    SINGLE_LABEL = "single_label"
+    """Each text has one label."""
+    MULTI_LABEL = "multi_label"
+    """Each text has any number of labels."""
+    REGRESSION = "regression"
+    """Each text has a number."""
+
+
+class Precision(StrEnum):
+    """The arithmetic of the forward pass; weights and optimizer are always float32."""
+
+    AUTO = "auto"
+    """bf16 on a CUDA device that has it, fp16 on another, fp32 on a CPU."""
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The numbers of a training.
+
+    What has to do with optimization defaults to the fine-tuning of Devlin et al. 2019, appendix
+    A.3.
+
+    Attributes:
+        epochs: how often the data are passed through.
+        batch_size: rows that pass through the model at once.
+        accumulate: batches whose gradients make one step, as one batch of all their rows would.
+        learning_rate: the highest, at the end of the warm-up.
+        weight_decay: decoupled (Loshchilov & Hutter 2019); none on biases and LayerNorms.
+        warmup: share of the steps in which the learning rate grows to its highest.
+        max_gradient_norm: gradients longer than this are shortened to it.
+        precision: one of `Precision`.
+        device: `auto`, or torch's name of a device such as `cpu` or `cuda:1`.
+        seed: of the new weights, of dropout, of the order of the data and of what is masked.
+        validate_every: steps between validations; None validates at the end of each epoch.
+        patience: validations in a row without a better one, after which training ends; None never
+            ends early.
+        save_every: steps between two savings of the state that `resume` goes on from; it is saved
+            after each validation too.
+        max_length: where texts are cut, in tokens, special tokens included; None takes the base
+            model's limit.
+
+    Raises:
+        ConfigError: a number is out of its range; all of them are named.
+    """
+
+    epochs: int = 3
+    batch_size: int = 32
+    accumulate: int = 1
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    max_gradient_norm: float = 1.0
+    precision: str = Precision.AUTO
+    device: str = "auto"
+    seed: int = 0
+    validate_every: int | None = None
+    patience: int | None = None
+    save_every: int = 500
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        problems = [*self._bad_counts(), *self._bad_numbers()]
+        if self.precision not in tuple(Precision):
+            problems.append(f"precision={self.precision!r}, expected one of {', '.join(Precision)}")
+        if problems:
+            raise ConfigError(f"the training has {'; '.join(problems)}")
+
+    def _bad_counts(self) -> list[str]:
+        names = ("epochs", "batch_size", "accumulate", "validate_every", "patience", "save_every")
+        values = {name: getattr(self, name) for name in names}
+        return [
+            f"{name}={value!r}, expected at least 1"
+            for name, value in values.items()
+            if value is not None and value < 1
+        ]
+
+    def _bad_numbers(self) -> list[str]:
+        fits = {
+            "learning_rate": (self.learning_rate > 0, "more than 0"),
+            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "warmup": (0 <= self.warmup <= 1, "0 to 1"),
+            "max_gradient_norm": (self.max_gradient_norm > 0, "more than 0"),
+            "seed": (self.seed >= 0, "at least 0"),
+        }
+        return [
+            f"{name}={getattr(self, name)!r}, expected {expected}"
+            for name, (fit, expected) in fits.items()
+            if not fit
+        ]

@@ -1,0 +1,160 @@
+"""What a caller asked for, and everything that is read and built before the first step."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from edgebert.training.base import Base, Wanted, open_base
+from edgebert.training.config import TASKS, Problem, TrainingConfig
+from edgebert.training.encoding import TextEncoder
+from edgebert.training.kinds import KINDS, Kind, Setting
+from edgebert.training.objectives.base import Objective
+from edgebert_runtime.errors import ConfigError, InputError
+
+FREE: Final = frozenset({"learning_rate", "max_gradient_norm", "device", "save_every", "patience"})
+"""Numbers that a training may be resumed with others of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The arguments of `train`, in order to be passed on together.
+
+    Raises:
+        ConfigError: the task or the problem is not known, or they do not go together.
+    """
+
+    base: str | PathLike[str]
+    data: Path
+    validation: Path | None
+    task: str
+    problem: str
+    config: TrainingConfig
+    new_head: bool
+    from_scratch: bool
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ConfigError(f"task must be one of {', '.join(TASKS)}; got {self.task!r}")
+        if self.problem not in tuple(Problem):
+            raise ConfigError(f"problem must be one of {', '.join(Problem)}; got {self.problem!r}")
+        if self.task != "classify" and self.problem != Problem.SINGLE_LABEL:
+            raise ConfigError(f"problem={self.problem!r} goes with task classify, not {self.task}")
+
+    @property
+    def kind(self) -> Kind:
+        """The task's way from files to objectives."""
+        return KINDS[self.task]
+
+    @property
+    def meant(self) -> Problem:
+        """How the labels are meant."""
+        return Problem(self.problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A training that may begin.
+
+    Attributes:
+        request: what was asked for.
+        base: the model.
+        objective: what it is trained on.
+        validation: what it is judged by, or None.
+    """
+
+    request: Request
+    base: Base
+    objective: Objective
+    validation: Objective | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Keys of `config.json` that say what the outputs mean."""
+        return self.request.kind.settings(self.base.labels, self.request.meant)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a training to be the same; plain values."""
+        request = self.request
+        numbers = {key: value for key, value in asdict(request.config).items() if key not in FREE}
+        return {
+            **numbers,
+            "precision": str(request.config.precision),
+            "base": Path(request.base).name,
+            "data": _digest(request.data),
+            "validation": None if request.validation is None else _digest(request.validation),
+            "task": request.task,
+            "problem": str(request.problem),
+            "labels": list(self.base.labels),
+            "new_head": request.new_head,
+            "from_scratch": request.from_scratch,
+        }
+
+
+def prepare(request: Request, progress: Callable[[str], None]) -> Job:
+    """Read the data and the base model; new weights are drawn from torch's global generator.
+
+    Raises:
+        ConfigError, InputError, CheckpointError, TokenizerError: see `train`.
+    """
+    kind, meant = request.kind, request.meant
+    records = kind.read(request.data, meant)
+    labels = kind.labels(records, request.data, meant)
+    base = open_base(request.base, _wanted(request, labels))
+    objective = kind.objective(records, _setting(request, base, training=True))
+    if objective.examples == 0:
+        raise InputError(
+            f"{request.data} has no row that can be trained on within "
+            f"{base.tokenizer.max_length} tokens; raise max_length"
+        )
+    for note in (*base.notes, *_notes(objective, base.tokenizer.max_length)):
+        progress(note)
+    return Job(
+        request=request, base=base, objective=objective, validation=_validation(request, base)
+    )
+
+
+def _validation(request: Request, base: Base) -> Objective | None:
+    if request.validation is None:
+        return None
+    read = request.kind.read_validation or request.kind.read
+    records = read(request.validation, request.meant)
+    return request.kind.objective(records, _setting(request, base, training=False))
+
+
+def _wanted(request: Request, labels: tuple[str, ...]) -> Wanted:
+    return Wanted(
+        task=request.task,
+        labels=labels,
+        max_length=request.config.max_length,
+        new_head=request.new_head,
+        from_scratch=request.from_scratch,
+    )
+
+
+def _setting(request: Request, base: Base, *, training: bool) -> Setting:
+    segments = base.encoder.config.token_types > 1
+    return Setting(
+        encoder=TextEncoder(base.tokenizer, segments=segments),
+        labels=base.labels,
+        problem=request.meant,
+        seed=request.config.seed,
+        training=training,
+    )
+
+
+def _notes(objective: Objective, max_length: int) -> list[str]:
+    notes = [f"{objective.examples} rows to train on"]
+    if objective.truncated:
+        notes.append(f"{objective.truncated} texts were cut to {max_length} tokens")
+    if objective.left_out:
+        notes.append(f"{objective.left_out} rows are left out: what they ask for was cut off")
+    return notes
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

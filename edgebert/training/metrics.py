@@ -1,0 +1,229 @@
+"""How good predictions are; what scikit-learn has is taken from there."""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebert_runtime.errors import ConfigError, InputError
+
+Numbers = NDArray[Any]
+
+OUTSIDE: Final = "O"
+ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What a validation found.
+
+    Attributes:
+        values: metric to value.
+        confusion: texts by true label (rows) and label found (columns); empty for other tasks.
+    """
+
+    values: Mapping[str, float]
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entity:
+    """A run of words with one label; `end` is the word after it."""
+
+    label: str
+    start: int
+    end: int
+
+
+def require_scikit_learn() -> None:
+    """Find out before hours of training that nothing could be measured.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
+    try:
+        import sklearn.metrics  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "validation needs scikit-learn; install it: pip install 'edgebert[train]'"
+        ) from error
+
+
+def single_label_scores(targets: Numbers, logits: Numbers) -> Scores:
+    """Accuracy; precision, recall and F1 averaged over labels; ROC AUC; and the confusion.
+
+    ROC AUC is left out where the targets do not have all labels.
+
+    Shapes: targets (rows,), int; logits (rows, labels).
+    """
+    from sklearn import metrics
+
+    labels = np.arange(logits.shape[1])
+    found = logits.argmax(axis=1)
+    values = {
+        "accuracy": float(metrics.accuracy_score(targets, found)),
+        **_averaged(targets, found, labels=labels, average="macro"),
+    }
+    if set(targets.tolist()) == set(labels.tolist()):
+        values["roc_auc"] = _roc_auc(targets, softmax(logits))
+    matrix = metrics.confusion_matrix(targets, found, labels=labels)
+    return Scores(values=values, confusion=tuple(map(tuple, matrix.tolist())))
+
+
+def multi_label_scores(targets: Numbers, logits: Numbers) -> Scores:
+    """Accuracy of whole rows; precision, recall and F1 over all answers; ROC AUC by label.
+
+    A label is found where its probability is at least a half. Labels that all or no rows have are
+    left out of ROC AUC.
+
+    Shapes: both (rows, labels); targets of 0 and 1.
+    """
+    from sklearn import metrics
+
+    found = (logits >= 0).astype(int)
+    values = {
+        "accuracy": float(metrics.accuracy_score(targets, found)),
+        **_averaged(targets, found, average="micro"),
+    }
+    varied = targets.min(axis=0) < targets.max(axis=0)
+    if varied.any():
+        values["roc_auc"] = float(metrics.roc_auc_score(targets[:, varied], logits[:, varied]))
+    return Scores(values=values)
+
+
+def regression_scores(targets: Numbers, found: Numbers) -> Scores:
+    """Spearman's correlation and the mean absolute error. Shapes: both (rows,)."""
+    from sklearn import metrics
+
+    error = float(metrics.mean_absolute_error(targets, found))
+    return Scores(values={"spearman": spearman(targets, found), "mean_absolute_error": error})
+
+
+def similarity_scores(targets: Numbers, cosines: Numbers) -> Scores:
+    """Spearman's correlation of cosines with people's scores. Shapes: both (rows,)."""
+    return Scores(values={"spearman": spearman(targets, cosines)})
+
+
+def ranking_scores(targets: Numbers, logits: Numbers) -> Scores:
+    """ROC AUC, and accuracy at a probability of a half. Shapes: both (rows,); targets 0 and 1.
+
+    Raises:
+        InputError: the targets are all alike, so that there is no order to find.
+    """
+    from sklearn import metrics
+
+    if len(set(targets.tolist())) < 2:
+        raise InputError("the validation data have one label only, expected rows with 0 and with 1")
+    accuracy = float(metrics.accuracy_score(targets, logits >= 0))
+    return Scores(
+        values={"roc_auc": float(metrics.roc_auc_score(targets, logits)), "accuracy": accuracy}
+    )
+
+
+def tagging_scores(expected: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> Scores:
+    """Accuracy of words; precision, recall and F1 of entities, or of words where labels are plain.
+
+    An entity is right if its label and both its ends are (Tjong Kim Sang & De Meulder 2003,
+    section 2.5).
+    """
+    from sklearn import metrics
+
+    flat = [label for line in expected for label in line]
+    said = [label for line in found for label in line]
+    accuracy = float(metrics.accuracy_score(flat, said))
+    if any(label.startswith(("B-", "I-")) for label in flat):
+        return Scores(values={"accuracy": accuracy, **_entity_scores(expected, found)})
+    inside = sorted({*flat, *said} - {OUTSIDE})
+    return Scores(
+        values={"accuracy": accuracy, **_averaged(flat, said, labels=inside, average="micro")}
+    )
+
+
+def entities_of(labels: Sequence[str]) -> list[Entity]:
+    """The entities that BIO labels mean; an `I-` that continues nothing begins one."""
+    found: list[Entity] = []
+    for position, label in enumerate(labels):
+        prefix, _, name = label.partition("-")
+        if prefix not in ("B", "I") or not name:
+            continue
+        last = found[-1] if found else None
+        if prefix == "I" and last is not None and (last.label, last.end) == (name, position):
+            found[-1] = Entity(label=name, start=last.start, end=position + 1)
+        else:
+            found.append(Entity(label=name, start=position, end=position + 1))
+    return found
+
+
+def answer_scores(expected: Sequence[str], found: Sequence[str]) -> Scores:
+    """Exact match and F1 of words (Rajpurkar et al. 2016, section 6.1)."""
+    pairs = [(plain(right), plain(said)) for right, said in zip(expected, found, strict=True)]
+    return Scores(
+        values={
+            "exact_match": float(np.mean([right == said for right, said in pairs])),
+            "f1": float(np.mean([_word_f1(right.split(), said.split()) for right, said in pairs])),
+        }
+    )
+
+
+def plain(answer: str) -> str:
+    """Lower case, without punctuation, English articles and further spaces."""
+    bare = answer.lower().translate(str.maketrans("", "", string.punctuation))
+    return " ".join(ARTICLES.sub(" ", bare).split())
+
+
+def spearman(first: Numbers, second: Numbers) -> float:
+    """Spearman's rank correlation; 0 where one side is constant. Shapes: both (rows,)."""
+    from scipy import stats
+
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(stats.spearmanr(first, second).statistic)
+
+
+def softmax(logits: Numbers) -> Numbers:
+    """Over the last axis, in float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _averaged(targets: Any, found: Any, **options: Any) -> dict[str, float]:
+    """Where nothing is found or nothing is there, a ratio is 0."""
+    from sklearn import metrics
+
+    values = metrics.precision_recall_fscore_support(targets, found, zero_division=0.0, **options)
+    return {name: float(values[index]) for index, name in enumerate(("precision", "recall", "f1"))}
+
+
+def _roc_auc(targets: Numbers, probabilities: Numbers) -> float:
+    from sklearn import metrics
+
+    if probabilities.shape[1] == 2:
+        return float(metrics.roc_auc_score(targets, probabilities[:, 1]))
+    return float(metrics.roc_auc_score(targets, probabilities, multi_class="ovr"))
+
+
+def _entity_scores(
+    expected: Sequence[Sequence[str]], found: Sequence[Sequence[str]]
+) -> dict[str, float]:
+    there, said = _numbered_entities(expected), _numbered_entities(found)
+    right = len(there & said)
+    precision = right / len(said) if said else 0.0
+    recall = right / len(there) if there else 0.0
+    f1 = 2 * right / (len(said) + len(there)) if said or there else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1}
+
+
+def _numbered_entities(lines: Sequence[Sequence[str]]) -> set[tuple[int, Entity]]:
+    return {(number, entity) for number, line in enumerate(lines) for entity in entities_of(line)}
+
+
+def _word_f1(expected: list[str], found: list[str]) -> float:
+    if not expected or not found:
+        return float(expected == found)
+    shared = sum((Counter(expected) & Counter(found)).values())
+    return 2 * shared / (len(expected) + len(found))

@@ -1,0 +1,1 @@
+"""What each task trains: batches, losses, predictions and how these are judged."""

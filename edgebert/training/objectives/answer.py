@@ -1,0 +1,137 @@
+"""Where in a context a question is answered (Devlin et al. 2019, sections 4.2 and 4.3)."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgebert.training import losses
+from edgebert.training.encoding import Encoded, TextEncoder
+from edgebert.training.metrics import Scores, answer_scores
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    arrays,
+    chosen,
+    cut_texts,
+    lengths_of,
+)
+from edgebert.training.records import Question
+from edgebert_runtime.errors import InputError
+
+LONGEST_ANSWER: Final = 30
+"""In tokens; what Devlin et al.'s released code allows."""
+
+CONTEXT: Final = 1
+"""Which text of the pair the context is."""
+
+
+class Answering(Objective):
+    """Cross-entropy of the first and of the last token of the answer, averaged.
+
+    A question without an answer points at the first token. A context is seen up to the limit;
+    in training, questions whose answer lies beyond are left out.
+
+    Raises:
+        InputError: a question leaves no room for its context.
+    """
+
+    monitor: ClassVar[str] = "f1"
+
+    def __init__(
+        self, records: Sequence[Question], encoder: TextEncoder, *, training: bool
+    ) -> None:
+        _check_questions([record.question for record in records], encoder)
+        encoded = encoder.encode(
+            [(record.question, record.context) for record in records], keep_first=True
+        )
+        self.truncated = cut_texts(encoded)
+        spans = [span_of(record, row) for record, row in zip(records, encoded, strict=True)]
+        kept = [number for number, span in enumerate(spans) if span is not None or not training]
+        self.examples = len(kept)
+        self.left_out = len(records) - len(kept)
+        self._records = [records[number] for number in kept]
+        self._encoded = [encoded[number] for number in kept]
+        self.lengths = lengths_of(self._encoded)
+        self._targets = torch.tensor([spans[number] or (0, 0) for number in kept])
+        self._encoder = encoder
+        self._may_be_none = not all(record.answer for record in records)
+
+    def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
+        del rng
+        starts, ends = self._targets[list(rows)].unbind(dim=1)
+        return Batch(
+            rows=tuple(rows),
+            inputs=(chosen(rows, self._encoded, self._encoder),),
+            targets=(starts, ends),
+            counts=(len(rows),),
+        )
+
+    def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
+        padding = batch.inputs[0].attention_mask == 0
+        starts, ends = (
+            losses.cross_entropy(logits.masked_fill(padding, -torch.inf), targets)
+            for logits, targets in zip(outputs, batch.targets, strict=True)
+        )
+        return ((starts + ends) / 2,)
+
+    def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
+        """The text of each answer."""
+        starts, ends = map(arrays, outputs)
+        return [
+            self._text(row, start, end)
+            for row, start, end in zip(batch.rows, starts, ends, strict=True)
+        ]
+
+    def metrics(self, predictions: Sequence[Any]) -> Scores:
+        return answer_scores([record.answer for record in self._records], predictions)
+
+    def _text(self, row: int, starts: NDArray[np.float32], ends: NDArray[np.float32]) -> str:
+        encoded = self._encoded[row]
+        first, last, score = best_span(starts, ends, encoded)
+        if self._may_be_none and starts[0] + ends[0] > score:
+            return ""
+        begin, end = encoded.offsets[first][0], encoded.offsets[last][1]
+        return self._records[row].context[begin:end].strip()
+
+
+def _check_questions(questions: Sequence[str], encoder: TextEncoder) -> None:
+    room = encoder.files.max_length - encoder.added(pair=True) - 1
+    for question, length in zip(questions, encoder.lengths(questions), strict=True):
+        if length > room:
+            raise InputError(
+                f"the question {question!r} has {length} tokens, expected at most {room} so that "
+                "some of its context fits; raise max_length or shorten it"
+            )
+
+
+def span_of(record: Question, encoded: Encoded) -> tuple[int, int] | None:
+    """First and last token of the answer; (0, 0) without one, None where it was cut off."""
+    if not record.answer:
+        return 0, 0
+    end = record.start + len(record.answer)
+    inside = [
+        position
+        for position, (begin, stop) in enumerate(encoded.offsets)
+        if encoded.parts[position] == CONTEXT and begin < end and stop > record.start
+    ]
+    if not inside or encoded.offsets[inside[-1]][1] < end:
+        return None
+    return inside[0], inside[-1]
+
+
+def best_span(
+    starts: NDArray[np.float32], ends: NDArray[np.float32], encoded: Encoded
+) -> tuple[int, int, float]:
+    """First token, last token and summed logits of the best span within the context."""
+    inside = np.array([part == CONTEXT for part in encoded.parts])
+    length = len(inside)
+    scores = starts[:length, None] + ends[None, :length]
+    order = np.arange(length)[None, :] - np.arange(length)[:, None]
+    allowed = inside[:, None] & inside[None, :] & (order >= 0) & (order < LONGEST_ANSWER)
+    scores = np.where(allowed, scores, -np.inf)
+    first, last = np.unravel_index(int(scores.argmax()), scores.shape)
+    return int(first), int(last), float(scores[first, last])

@@ -1,0 +1,98 @@
+"""What all objectives have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgebert.training.encoding import Encoded, Inputs, TextEncoder
+from edgebert.training.metrics import Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Some rows of the data.
+
+    Attributes:
+        rows: their numbers.
+        inputs: what the model is called with, once or, for pairs of vectors, twice.
+        targets: what it should say, as the objective's losses take it.
+        counts: for each loss, how many things it sums over.
+    """
+
+    rows: tuple[int, ...]
+    inputs: tuple[Inputs, ...]
+    targets: tuple[Tensor, ...]
+    counts: tuple[int, ...]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        return Batch(
+            rows=self.rows,
+            inputs=tuple(inputs.to(device) for inputs in self.inputs),
+            targets=tuple(target.to(device) for target in self.targets),
+            counts=self.counts,
+        )
+
+
+class Objective(ABC):
+    """Data of one task, encoded, with its losses and metrics.
+
+    Attributes:
+        monitor: the metric by which a validation is better; `loss` is better when lower.
+        examples: rows there are.
+        lengths: of each row, in tokens.
+        truncated: texts that were longer than the limit.
+        left_out: rows of the file that could not be used.
+    """
+
+    monitor: ClassVar[str]
+    examples: int
+    lengths: Sequence[int]
+    truncated: int = 0
+    left_out: int = 0
+
+    @abstractmethod
+    def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
+        """Lay rows out for the model; what is drawn is drawn from `rng`."""
+
+    def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        """What the model says of a batch."""
+        found: tuple[Tensor, ...] = model(*batch.inputs[0].arguments)
+        return found
+
+    @abstractmethod
+    def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
+        """Each loss summed over what its count counts; () each."""
+
+    @abstractmethod
+    def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
+        """What the metrics need to know of a batch; they get those of all rows, in order."""
+
+    @abstractmethod
+    def metrics(self, predictions: Sequence[Any]) -> Scores:
+        """Judge all predictions."""
+
+
+def cut_texts(rows: Sequence[Encoded]) -> int:
+    """How many were longer than the limit."""
+    return sum(row.cut for row in rows)
+
+
+def lengths_of(rows: Sequence[Encoded]) -> list[int]:
+    """How many tokens each has."""
+    return [len(row.ids) for row in rows]
+
+
+def chosen(rows: Sequence[int], encoded: Sequence[Encoded], encoder: TextEncoder) -> Inputs:
+    """The rows of these numbers as one batch."""
+    return encoder.pad([encoded[row] for row in rows])
+
+
+def arrays(tensor: Tensor) -> list[Any]:
+    """The rows of a tensor, as float32 arrays off the device."""
+    return list(tensor.detach().float().cpu().numpy())

@@ -1,0 +1,92 @@
+"""Vectors that lie close where texts mean the same."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgebert.training import losses
+from edgebert.training.encoding import TextEncoder
+from edgebert.training.metrics import Scores, similarity_scores
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    arrays,
+    chosen,
+    cut_texts,
+    lengths_of,
+)
+from edgebert.training.records import Positive, Scored
+
+
+class _Pairs(Objective):
+    """Pairs of texts, each encoded alone."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], encoder: TextEncoder) -> None:
+        self.examples = len(pairs)
+        self._encoder = encoder
+        self._sides = [encoder.encode(side) for side in zip(*pairs, strict=True)]
+        self.truncated = sum(map(cut_texts, self._sides))
+        self.lengths = list(map(max, *map(lengths_of, self._sides)))
+
+    def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
+        del rng
+        return Batch(
+            rows=tuple(rows),
+            inputs=tuple(chosen(rows, side, self._encoder) for side in self._sides),
+            targets=(),
+            counts=self._counts(len(rows)),
+        )
+
+    def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        """The vectors of either side, (batch, dimensions) each."""
+        return tuple(model(*inputs.arguments)[1] for inputs in batch.inputs)
+
+    def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
+        """The cosine of each pair."""
+        del batch
+        first, second = outputs
+        return arrays(functional.cosine_similarity(first, second, dim=-1))
+
+    def _counts(self, rows: int) -> tuple[int, ...]:
+        return (rows,)
+
+
+class Contrast(_Pairs):
+    """In-batch contrast: the other texts of a batch are what a text is not like."""
+
+    monitor: ClassVar[str] = "loss"
+
+    def __init__(self, records: Sequence[Positive], encoder: TextEncoder) -> None:
+        super().__init__([(record.text, record.positive) for record in records], encoder)
+
+    def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
+        del batch
+        return (losses.contrastive(*outputs),)
+
+    def metrics(self, predictions: Sequence[Any]) -> Scores:
+        return Scores(values={"cosine": float(np.mean(predictions))})
+
+
+class Similarity(_Pairs):
+    """Validation: do cosines order pairs as people's scores do? There is nothing to train on."""
+
+    monitor: ClassVar[str] = "spearman"
+
+    def __init__(self, records: Sequence[Scored], encoder: TextEncoder) -> None:
+        super().__init__([(record.text, record.pair) for record in records], encoder)
+        self._scores = torch.tensor([record.score for record in records]).numpy()
+
+    def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
+        del outputs, batch
+        return ()
+
+    def metrics(self, predictions: Sequence[Any]) -> Scores:
+        return similarity_scores(self._scores, np.array(predictions))
+
+    def _counts(self, rows: int) -> tuple[int, ...]:
+        del rows
+        return ()

@@ -1,0 +1,89 @@
+"""BERT's two objectives: hidden tokens, and whether one text follows another.
+
+Devlin et al. 2019, section 3.1.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgebert.training import losses
+from edgebert.training.documents import Passage
+from edgebert.training.encoding import Text, TextEncoder
+from edgebert.training.masking import masker_of
+from edgebert.training.metrics import Scores
+from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
+
+
+class Pretraining(Objective):
+    """Cross-entropy of the hidden tokens; and, of pairs, of whether the second follows.
+
+    What is hidden is drawn anew each time a row is seen (Liu et al. 2019, section 4.1).
+    """
+
+    monitor: ClassVar[str] = "loss"
+
+    def __init__(self, passages: Sequence[Passage], encoder: TextEncoder) -> None:
+        texts: list[Text] = [
+            passage.text if passage.pair is None else (passage.text, passage.pair)
+            for passage in passages
+        ]
+        self.examples = len(passages)
+        self._encoder = encoder
+        self._encoded = encoder.encode(texts)
+        self._pairs = passages[0].pair is not None
+        self._follows = torch.tensor([int(not passage.follows) for passage in passages])
+        self._mask = masker_of(encoder)
+        self.truncated = cut_texts(self._encoded)
+        self.lengths = lengths_of(self._encoded)
+
+    def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
+        plain = chosen(rows, self._encoded, self._encoder)
+        seen, expected = self._mask(plain.input_ids, rng)
+        hidden = int((expected != losses.IGNORED).sum())
+        follows = (self._follows[list(rows)],) if self._pairs else ()
+        return Batch(
+            rows=tuple(rows),
+            inputs=(plain.replaced(seen),),
+            targets=(expected, *follows),
+            counts=(hidden, *(len(rows) for _ in follows)),
+        )
+
+    def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        """Logits of the hidden tokens (hidden, vocabulary); of pairs (batch, 2) too."""
+        inputs = batch.inputs[0]
+        found: tuple[Tensor, ...] = model(inputs, batch.targets[0] != losses.IGNORED)
+        return found
+
+    def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
+        targets = _asked(batch)
+        return tuple(
+            losses.cross_entropy(logits, target)
+            for logits, target in zip(outputs, targets, strict=True)
+        )
+
+    def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
+        """For each loss, which answers are right, (answers,), bool."""
+        targets = _asked(batch)
+        return [
+            tuple(
+                (logits.argmax(dim=-1) == target).cpu().numpy()
+                for logits, target in zip(outputs, targets, strict=True)
+            )
+        ]
+
+    def metrics(self, predictions: Sequence[Any]) -> Scores:
+        names = ("masked_accuracy", "next_sentence_accuracy")
+        right = [np.concatenate(parts) for parts in zip(*predictions, strict=True)]
+        return Scores(
+            values={name: float(part.mean()) for name, part in zip(names, right, strict=False)}
+        )
+
+
+def _asked(batch: Batch) -> tuple[Tensor, ...]:
+    """The targets of what the model was asked."""
+    expected = batch.targets[0]
+    return (expected[expected != losses.IGNORED], *batch.targets[1:])

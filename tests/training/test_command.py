@@ -1,0 +1,58 @@
+"""`edgebert train` as a process, from a CSV to a folder that transformers and export take."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import transformers
+
+from tests.test_cli import edgebert
+from tests.training import tiny
+
+PROBE = """
+import sys
+import edgebert
+assert "torch" not in sys.modules
+edgebert.train
+assert "torch" in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_base(tmp_path_factory.mktemp("base") / "tiny")
+
+
+def test_from_a_csv_to_a_bundle(base: Path, tmp_path: Path) -> None:
+    data, out = tiny.classify_file(tmp_path), tmp_path / "out"
+    options = ["--task", "classify", "--data", data, "--validation", data, "--base", base]
+    numbers = ["--epochs", 30, "--batch-size", 4, "--learning-rate", 0.002, "--device", "cpu"]
+    done = edgebert("train", *options, *numbers, "--json", out)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["metrics"]["accuracy"] == 1.0
+    assert told["confusion"] == [[2, 0, 0], [0, 2, 0], [0, 0, 2]]
+    assert "6 rows to train on" in done.stderr
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(out)
+    assert model.config.label2id == {"animal": 0, "colour": 1, "size": 2}
+    exported = edgebert("export", out, tmp_path / "bundle")
+    assert exported.returncode == 0, exported.stderr
+    assert "task classify" in exported.stderr
+
+
+def test_mistakes_end_with_2_and_one_line(base: Path, tmp_path: Path) -> None:
+    bad = tiny.write_csv(tmp_path / "bad.csv", ("text", "label"), [("a", "b"), ("c",)])
+    done = edgebert("train", "--task", "classify", "--data", bad, "--base", base, tmp_path / "out")
+    assert done.returncode == 2
+    assert "line 3 has 1 cells" in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_naming_train_loads_torch_and_importing_edgebert_does_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
