@@ -17,7 +17,7 @@ import edgebert
 from benchmarks.encoder_latency import optimum_graphs, our_bundle
 from benchmarks.machine import describe
 from benchmarks.texts import package_descriptions, rated_sentences
-from edgebert_quantize.quality import row_cosines
+from edgebert_quantize.nearness import row_cosines
 from edgebert_runtime import Bundle
 from edgebert_runtime.session import Session
 from edgebert_runtime.tokenization import TextTokenizer

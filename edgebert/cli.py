@@ -18,7 +18,7 @@ from rich.table import Table
 
 from edgebert._version import __version__
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.cli import embed_lines, exit_code, read_texts
+from edgebert_runtime.cli import answer_lines, exit_code
 from edgebert_runtime.errors import ConfigError, EdgebertError
 from edgebert_runtime.manifest import Variant
 
@@ -63,7 +63,7 @@ def _root(
 def export(
     source: Annotated[str, typer.Argument(help="checkpoint folder or Hub id")],
     out: Annotated[Path, typer.Argument(help="folder of the new bundle")],
-    task: Annotated[str, typer.Option(help="embed, or auto")] = "auto",
+    task: Annotated[str, typer.Option(help="embed, classify, …, or auto")] = "auto",
     target: Annotated[str, typer.Option(help="cpu, cuda or portable")] = "cpu",
     precision: Annotated[str, typer.Option(help="fp32, or int8 to quantize as well")] = "fp32",
     max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
@@ -202,14 +202,16 @@ def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
 def run(
     bundle: BundleFolder,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT…|-]", help="- or none: standard input")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT…|-]", help="- or none: standard input; a question or query comes first"
+        ),
     ] = None,
     variant: Annotated[str, typer.Option(help="a variant or a precision")] = "auto",
     provider: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
-    """Embed texts; prints one JSON line each."""
-    given = read_texts(texts or [])
-    for line in embed_lines(str(bundle), given, variant=variant, provider=provider):
+    """Answer as the bundle's task does; prints JSON lines."""
+    for line in answer_lines(str(bundle), texts or [], variant=variant, provider=provider):
         typer.echo(line)
 
 
@@ -285,7 +287,8 @@ def _measured(variant: Variant) -> str:
     if variant.parity is not None:
         return f"worst difference {variant.parity['worst']:.1e}"
     if variant.quality is not None:
-        return f"cosine {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
+        kind = variant.quality["metric"].partition(" of ")[0]
+        return f"{kind} {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
     return "not measured"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor, nn
 
@@ -17,6 +17,11 @@ from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo, TokenizerInfo
+
+RANKER_ACTIVATIONS: Final = {
+    "sigmoid": "torch.nn.modules.activation.Sigmoid",
+    "none": "torch.nn.modules.linear.Identity",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
     parts = BundleParts(
         tokenizer=_tokenizer_info(checkpoint.tokenizer, spec),
         embedding=checkpoint.embedding,
-        config=checkpoint.hf_config,
+        config={**checkpoint.hf_config, **_ranker_keys(checkpoint)},
         files={
             **_tokenizer_files(checkpoint.tokenizer),
             **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
@@ -90,6 +95,14 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
         },
     )
     return Source(module=_module(checkpoint).eval(), spec=spec, parts=parts, notes=checkpoint.notes)
+
+
+def _ranker_keys(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What tells sentence-transformers' CrossEncoder the activation, in versions 4 to 6."""
+    if checkpoint.task != "rank" or checkpoint.head_info is None:
+        return {}
+    activation = RANKER_ACTIVATIONS[checkpoint.head_info.activation]
+    return {"sentence_transformers": {"activation_fn": activation}}
 
 
 def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:

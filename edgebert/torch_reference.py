@@ -1,28 +1,30 @@
-"""Torch's own vectors for the texts a quantized variant is measured on."""
+"""Torch's own answers for the texts a quantized variant is measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebert_quantize.samples import batches_of_one
+from edgebert_quantize.nearness import Outputs, compared_outputs
+from edgebert_quantize.quality import Runner
 from edgebert_runtime.bundle import Bundle
 
 
-def embed_with_torch(
-    bundle: Bundle, module: nn.Module, texts: Sequence[str]
-) -> NDArray[np.float32]:
-    """Run the torch module on each text alone, tokenized as the bundle does.
+def torch_runner(bundle: Bundle, module: nn.Module) -> Runner:
+    """Runs the module that a bundle was exported from, on inputs as the bundle's graphs take them.
 
-    Returns:
-        float32, (number of texts, dimensions)
+    The module returns the bundle's outputs, in order.
     """
-    names = [item.name for item in bundle.manifest.inputs]
-    with torch.no_grad():
-        vectors = [
-            module.eval()(*(torch.from_numpy(feeds[name]) for name in names))[1].numpy()
-            for feeds in batches_of_one(bundle, texts)
-        ]
-    return np.concatenate(vectors)
+    inputs = [item.name for item in bundle.manifest.inputs]
+    outputs = [item.name for item in bundle.manifest.outputs]
+    wanted = [outputs.index(name) for name in compared_outputs(bundle.manifest)]
+    module = module.eval()
+
+    def run(feeds: Mapping[str, NDArray[np.int64]]) -> Outputs:
+        with torch.no_grad():
+            found = module(*(torch.from_numpy(feeds[name]) for name in inputs))
+        return [found[index].numpy() for index in wanted]
+
+    return run

@@ -178,16 +178,16 @@ def _verify_variant(
         from edgebert_export import check_parity
 
         return check_parity(graph, module, spec)
-    from edgebert.torch_reference import embed_with_torch
-    from edgebert_quantize.quality import compare, embed_each
+    from edgebert.torch_reference import torch_runner
+    from edgebert_quantize.nearness import Floor
+    from edgebert_quantize.quality import compare, graph_runner
     from edgebert_quantize.samples import quality_texts
 
-    texts = quality_texts()
     return compare(
-        embed_each(bundle, graph, texts),
-        embed_with_torch(bundle, module, texts),
-        texts,
-        floor_mean=variant.quality["floor"]["mean"],
-        floor_worst=variant.quality["floor"]["worst"],
+        bundle,
+        graph_runner(bundle, graph),
+        torch_runner(bundle, module),
+        quality_texts(),
+        floor=Floor(**variant.quality["floor"]),
         data=variant.quality["data"],
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgebert_runtime import Bundle
+from tests.checkpoints.families import SAMPLES, build_with_head
+from tests.checkpoints.test_heads import save
 
 
 def run(module: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -117,3 +119,19 @@ def test_bench_measures_every_variant(tiny_bundle: Bundle) -> None:
     found = {item["variant"]: item for item in json.loads(done.stdout)}
     assert set(found) == {"portable", "cpu", "int8"}
     assert all(list(item["latency_ms"]) == ["1x32", "1x40"] for item in found.values())
+
+
+def test_run_answers_as_the_bundles_task_does(tmp_path: Path) -> None:
+    source = save(build_with_head(SAMPLES["bert"], "classify", num_labels=1), tmp_path / "source")
+    out = tmp_path / "out"
+    exported = edgebert("export", source, out)
+    assert exported.returncode == 0, exported.stderr
+    assert "task rank: the checkpoint is a BertForSequenceClassification" in exported.stderr
+    ranked = edgebert("run", out, "the cat", "a dog ran", "the small cat sat")
+    lines = [json.loads(line) for line in ranked.stdout.splitlines()]
+    assert sorted(line["index"] for line in lines) == [0, 1]
+    assert lines[0]["score"] > lines[1]["score"]
+    refused = edgebert("export", source, tmp_path / "other", "--task", "fill")
+    assert refused.returncode == 2
+    assert "has no head for fill among its tensors (heads there: classify" in refused.stderr
+    assert not (tmp_path / "other").exists()

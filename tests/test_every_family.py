@@ -10,22 +10,8 @@ from transformers import AutoModel, AutoTokenizer
 
 import edgebert
 from edgebert_runtime import load
-from tests.checkpoints.families import SAMPLES, build
+from tests.checkpoints.families import NAMES, SAMPLES, build
 from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
-
-NAMES = [
-    "bert",
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "distilbert",
-    "electra",
-    "albert",
-    "mpnet",
-    "deberta-v3",
-    "modernbert",
-    "nomic-bert",
-]
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -56,3 +42,14 @@ def test_the_runtime_gives_the_vectors_of_transformers(folder: Path, tmp_path: P
     expected = their_vectors(folder, TEXTS)
     np.testing.assert_allclose(model.embed(TEXTS), expected, atol=2e-5, rtol=0)
     assert edgebert.verify(bundle, against=folder).passed
+
+
+def test_int8_stays_near_and_small(folder: Path, tmp_path: Path) -> None:
+    if folder.name not in ("albert", "deberta-v3", "modernbert"):
+        pytest.skip("shared weights, distances and gates are what differs from BERT")
+    bundle = edgebert.quantize(edgebert.export(folder, tmp_path / "bundle"))
+    variants = bundle.manifest.variants
+    quality = variants["int8"].quality
+    assert quality is not None
+    assert quality["mean"] > 0.999
+    assert bundle.size_bytes(variants["int8"]) < 0.8 * bundle.size_bytes(variants["cpu"])

@@ -6,7 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edgebert
-from edgebert_runtime import Bundle, Embedder, ModelInfo, RunReport, load
+from edgebert_runtime import (
+    Answer,
+    Bundle,
+    Classification,
+    Embedder,
+    Entity,
+    Filling,
+    ModelInfo,
+    RankedDocument,
+    RunReport,
+    load,
+)
 
 
 def export_and_check(source: str) -> bool:
@@ -25,3 +36,20 @@ def search(question: str, texts: list[str]) -> str:
     report: RunReport | None = model.last_report
     cut = 0 if report is None else len(report.truncated)
     return f"{texts[int(scores.argmax())]} ({info.variant}, {cut} cut)"
+
+
+def every_task(text: str, other: str) -> str:
+    labels: list[Classification] = load("a/", task="classify").classify([text, (text, other)])
+    entities: list[list[Entity]] = load("b/", task="tag").tag([text], aggregation="first")
+    answers: list[Answer] = load("c/", task="answer").answer(text, other, top_k=2, stride=64)
+    ranked: list[RankedDocument] = load("d/", task="rank").rank(text, [other], top_k=1)
+    masks: list[list[Filling]] = load("e/", task="fill").fill(text, targets=["cat"])
+    follows: float = load("f/", task="next_sentence").score(text, other)
+    vectors: NDArray[np.float32] = load("g/", task="embed").embed([text])
+    best = labels[0].best.label, entities[0][0].label, answers[0].text, ranked[0].text
+    return f"{best} {masks[0][0].sequence} {follows} {vectors.shape}"
+
+
+def load_without_a_task() -> NDArray[np.float32]:
+    model = load("out/")
+    return model.embed(["a"])

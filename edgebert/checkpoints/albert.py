@@ -7,7 +7,7 @@ modeling_albert.py.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, PLAIN, RENAMED, SIZES, simple_tasks
+from edgebert.checkpoints.bert import CONSTANTS, PLAIN, RENAMED, SIMPLE_HEADS, SIZES, simple_tasks
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     Family,
@@ -69,8 +69,7 @@ ALBERT: Final = Family(
     heads={
         "predictions.": "masked language model",
         "sop_classifier.": "sentence order",
-        "classifier.": "classification",
-        "qa_outputs.": "question answering",
+        **SIMPLE_HEADS,
     },
     tasks=(
         HeadTable(
@@ -86,7 +85,7 @@ ALBERT: Final = Family(
             dense="predictions.dense",
             norm="predictions.LayerNorm",
             out="predictions.decoder",
-            bias=("predictions.bias",),
+            bias="predictions.bias",
             narrow=True,
         ),
     ),

@@ -54,6 +54,13 @@ CONSTANTS: Final = frozenset({"embeddings.position_ids", "embeddings.token_type_
 """Stored by older versions of transformers."""
 
 
+SIMPLE_HEADS: Final = {
+    "classifier.": "classification",
+    "qa_outputs.": "question answering",
+}
+"""Names that nearly all families have alike."""
+
+
 def names(config: EncoderConfig) -> list[Names]:
     """The tensors of `BertModel`."""
     return [*bert_embeddings(config), *layered(config, "encoder.layer.{}", LAYER)]
@@ -89,7 +96,7 @@ TASKS: Final = (
         dense="cls.predictions.transform.dense",
         norm="cls.predictions.transform.LayerNorm",
         out="cls.predictions.decoder",
-        bias=("cls.predictions.bias",),
+        bias="cls.predictions.bias",
     ),
     HeadTable(
         task="next_sentence",
@@ -116,8 +123,7 @@ BERT: Final = Family(
     heads={
         "cls.predictions.": "masked language model",
         "cls.seq_relationship.": "next sentence",
-        "classifier.": "classification",
-        "qa_outputs.": "question answering",
+        **SIMPLE_HEADS,
     },
     tasks=TASKS,
 )

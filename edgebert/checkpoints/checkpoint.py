@@ -111,7 +111,7 @@ def read_checkpoint(
         family,
         hf_config,
         named,
-        modules=pipeline.modules is not None,
+        pipeline=pipeline,
         source=str(path.parent),
     )
     purpose = _read_purpose(chosen, table, pipeline, named, hf_config, config)
@@ -164,7 +164,7 @@ def _read_purpose(
     head = read_head(table, tensors, config, wanted)
     labelled = task in ("classify", "rank", "tag")
     labels = labels_of(hf_config, outputs, source=source) if labelled else ()
-    info = head_info(task, hf_config, labels, source=source)
+    info = head_info(task, hf_config, labels, pipeline, source=source)
     return _Purpose(head=head, head_info=info)
 
 

@@ -7,7 +7,14 @@ modeling_deberta_v2.py.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, RENAMED, SIZES, other_width, simple_tasks
+from edgebert.checkpoints.bert import (
+    CONSTANTS,
+    RENAMED,
+    SIMPLE_HEADS,
+    SIZES,
+    other_width,
+    simple_tasks,
+)
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     WEIGHT,
@@ -144,8 +151,7 @@ DEBERTA_V2: Final = Family(
         "lm_predictions.": "masked language model",
         "mask_predictions.": "replaced token detection",
         "pooler.": "classification",
-        "classifier.": "classification",
-        "qa_outputs.": "question answering",
+        **SIMPLE_HEADS,
     },
     tasks=(
         HeadTable(
@@ -163,7 +169,7 @@ DEBERTA_V2: Final = Family(
             dense="cls.predictions.transform.dense",
             norm="cls.predictions.transform.LayerNorm",
             out="cls.predictions.decoder",
-            bias=("cls.predictions.bias",),
+            bias="cls.predictions.bias",
         ),
         HeadTable(
             task="fill",

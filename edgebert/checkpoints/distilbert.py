@@ -7,7 +7,7 @@ stored like any other, and read so.
 
 from typing import Final
 
-from edgebert.checkpoints.bert import CONSTANTS, RENAMED, simple_tasks
+from edgebert.checkpoints.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, simple_tasks
 from edgebert.checkpoints.family import Family, Names, bert_embeddings, layered
 from edgebert.checkpoints.heads import HeadTable
 from edgebert.model.config import Activation, EncoderConfig
@@ -57,8 +57,7 @@ DISTILBERT: Final = Family(
         "vocab_layer_norm.": "masked language model",
         "vocab_projector.": "masked language model",
         "pre_classifier.": "classification",
-        "classifier.": "classification",
-        "qa_outputs.": "question answering",
+        **SIMPLE_HEADS,
     },
     tasks=(
         HeadTable(

@@ -7,7 +7,15 @@ modeling_electra.py.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, LAYER, PLAIN, RENAMED, SIZES, simple_tasks
+from edgebert.checkpoints.bert import (
+    CONSTANTS,
+    LAYER,
+    PLAIN,
+    RENAMED,
+    SIMPLE_HEADS,
+    SIZES,
+    simple_tasks,
+)
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     Family,
@@ -56,8 +64,7 @@ ELECTRA: Final = Family(
         "generator_predictions.": "masked language model",
         "generator_lm_head.": "masked language model",
         "discriminator_predictions.": "replaced token detection",
-        "classifier.": "classification",
-        "qa_outputs.": "question answering",
+        **SIMPLE_HEADS,
     },
     tasks=(
         HeadTable(

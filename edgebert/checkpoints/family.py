@@ -19,6 +19,7 @@ ACTIVATIONS: Final = {
     "relu": Activation.RELU,
     "silu": Activation.SILU,
     "swish": Activation.SILU,
+    "tanh": Activation.TANH,
 }
 """transformers' names; the first of each is the one written."""
 

@@ -28,7 +28,7 @@ class HeadTable:
         norm: the LayerNorm after it, where there is one.
         activation: of the hidden map; the encoder's own when None.
         narrow: whether the hidden map leads to the width of the embeddings.
-        bias: the last map's bias, where it is not `out`'s own; the first is the one written.
+        bias: where a tied last map's bias is, when it is not with `out`.
         fields: further fields of `HeadConfig`, from the config.
     """
 
@@ -40,11 +40,11 @@ class HeadTable:
     norm: str | None = None
     activation: Activation | None = None
     narrow: bool = False
-    bias: tuple[str, ...] = ()
+    bias: str | None = None
     fields: Callable[[Mapping[str, Any]], dict[str, Any]] = no_fields
 
     def names(self, config: HeadConfig) -> dict[str, tuple[str, ...]]:
-        """Our tensor to the names it may be stored under."""
+        """Our tensor to the names it may be stored under, the usual one first."""
         parts = {"dense": self.dense, "norm": self.norm, "out": self.out}
         names: dict[str, tuple[str, ...]] = {
             f"{ours}.{kind}": (f"{theirs}.{kind}",)
@@ -58,7 +58,9 @@ class HeadTable:
             "out.bias": config.out_bias,
             "out.weight": not config.tied,
         }
-        names["out.bias"] = (*self.bias, f"{self.out}.bias")
+        own = f"{self.out}.bias"
+        if self.bias is not None:
+            names["out.bias"] = (self.bias, own) if config.tied else (own, self.bias)
         return {ours: theirs for ours, theirs in names.items() if left_out.get(ours, True)}
 
     def is_in(self, tensors: Mapping[str, Tensor]) -> bool:
@@ -69,7 +71,7 @@ class HeadTable:
         before = [name for name in (self.dense, self.norm) if name is not None]
         last = {f"{self.out}.weight"}
         if self.task == "fill":
-            last |= {*self.bias, f"{self.out}.bias"}
+            last |= {f"{self.out}.bias", self.bias or self.out}
         return all(f"{name}.weight" in tensors for name in before) and not last.isdisjoint(tensors)
 
 
@@ -169,7 +171,6 @@ def activation_of(hf_config: Mapping[str, Any], key: str, default: str) -> Activ
         ConfigError: it is not one that edgebert computes.
     """
     name = hf_config.get(key, default)
-    known = {**ACTIVATIONS, "tanh": Activation.TANH}
-    if name not in known:
-        raise ConfigError(f"{key}={name!r}, expected one of {', '.join(known)}")
-    return known[name]
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"{key}={name!r}, expected one of {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name]

@@ -27,7 +27,7 @@ OLD_THETA: Final = {GLOBAL: "global_rope_theta", LOCAL: "local_rope_theta"}
 WINDOW: Final = 128
 GLOBAL_EVERY: Final = 3
 
-POOLINGS: Final = {"cls": Pooled.KEPT, "mean": Pooled.MEAN}
+POOLINGS: Final = {"cls": Pooled.CLS, "mean": Pooled.MEAN}
 
 FIXED: Final = {
     "token_types": 0,

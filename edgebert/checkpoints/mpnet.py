@@ -7,7 +7,7 @@ modeling_mpnet.py, which counts positions from padding id 1 whatever the config 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.bert import CONSTANTS, RENAMED, SIZES
+from edgebert.checkpoints.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, SIZES
 from edgebert.checkpoints.family import (
     BERT_NUMBERS,
     WEIGHT,
@@ -81,8 +81,7 @@ MPNET: Final = Family(
     constants=CONSTANTS,
     heads={
         "lm_head.": "masked language model",
-        "classifier.": "classification",
-        "qa_outputs.": "question answering",
+        **SIMPLE_HEADS,
     },
     tasks=robust_tasks("MPNet"),
 )

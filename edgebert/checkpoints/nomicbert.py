@@ -166,7 +166,7 @@ NOMIC_BERT: Final = Family(
             dense="cls.predictions.transform.dense",
             norm="cls.predictions.transform.layer_norm",
             out="cls.predictions.decoder",
-            bias=("cls.predictions.bias",),
+            bias="cls.predictions.bias",
         ),
     ),
     own_code=True,

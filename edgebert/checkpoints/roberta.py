@@ -11,6 +11,7 @@ from edgebert.checkpoints.bert import (
     CONSTANTS,
     PLAIN,
     RENAMED,
+    SIMPLE_HEADS,
     SIZES,
     names,
     other_width,
@@ -57,7 +58,7 @@ def robust_tasks(name: str) -> tuple[HeadTable, ...]:
             activation=Activation.GELU,
             norm="lm_head.layer_norm",
             out="lm_head.decoder",
-            bias=("lm_head.bias",),
+            bias="lm_head.bias",
         ),
     )
 
@@ -82,8 +83,7 @@ def _family(model_type: str, architecture: str, tokenizer_class: str) -> Family:
         constants=CONSTANTS,
         heads={
             "lm_head.": "masked language model",
-            "classifier.": "classification",
-            "qa_outputs.": "question answering",
+            **SIMPLE_HEADS,
         },
         tasks=robust_tasks(architecture.removesuffix("Model")),
     )

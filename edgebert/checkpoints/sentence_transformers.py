@@ -23,17 +23,30 @@ SETTINGS: Final = tuple(
 )
 """Names versions have given the Transformer module's settings; the first one found counts."""
 
-PLAIN: Final[Mapping[str, Any]] = {
-    "transformer_task": "feature-extraction",
-    "module_output_name": "token_embeddings",
-    "processing_kwargs": {},
-    "query_length": None,
-    "document_length": None,
-    "query_expansion": None,
-}
-"""Settings that change the vectors, with the one value that leaves them alone."""
+EMBEDDER: Final = "SentenceTransformer"
+CROSS_ENCODER: Final = "CrossEncoder"
+"""Kinds of models, as `config_sentence_transformers.json` calls them."""
 
-TEXT_MODALITY: Final = {"method": "forward", "method_output_name": "last_hidden_state"}
+PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
+    kind: {
+        "transformer_task": task,
+        "module_output_name": output,
+        "processing_kwargs": {},
+        "query_length": None,
+        "document_length": None,
+        "query_expansion": None,
+    }
+    for kind, task, output in (
+        (EMBEDDER, "feature-extraction", "token_embeddings"),
+        (CROSS_ENCODER, "sequence-classification", "scores"),
+    )
+}
+"""Settings that change the answers, with the one value that leaves them alone."""
+
+TEXT_MODALITY: Final = {
+    EMBEDDER: {"method": "forward", "method_output_name": "last_hidden_state"},
+    CROSS_ENCODER: {"method": "forward", "method_output_name": "logits"},
+}
 
 LOADING: Final = (
     "model_args",
@@ -83,6 +96,8 @@ class Pipeline:
         lowercase: whether texts are lower-cased whatever the tokenizer does.
         prompts: name to prefix.
         default_prompt: name of the prompt used when none is asked for.
+        cross_encoder: whether it scores pairs of texts, instead of giving vectors.
+        activation: of a cross encoder's score, as torch's class is called; None for the default.
     """
 
     root: Path
@@ -92,6 +107,8 @@ class Pipeline:
     lowercase: bool
     prompts: Mapping[str, str]
     default_prompt: str | None
+    cross_encoder: bool = False
+    activation: str | None = None
 
 
 def read_pipeline(folder: Path) -> Pipeline:
@@ -103,13 +120,16 @@ def read_pipeline(folder: Path) -> Pipeline:
         CheckpointError: a file is damaged, contradicts itself, or names a path outside the folder.
         UnsupportedModelError: a module or a setting asks for what edgebert does not compute.
     """
-    prompts, default_prompt = _prompts(folder / "config_sentence_transformers.json")
-    modules = _modules(folder) if (folder / MODULES).exists() else None
+    path = folder / "config_sentence_transformers.json"
+    fields = read_json_if_present(path)
+    kind = _kind(path, fields)
+    prompts, default_prompt = _prompts(path, fields)
+    modules = _modules(folder, kind) if (folder / MODULES).exists() else None
     settings: tuple[int | None, bool] = (None, False)
     transformer = folder
     if modules is not None:
         transformer = modules[0].folder
-        settings = _settings(transformer)
+        settings = _settings(transformer, kind)
     return Pipeline(
         root=folder,
         transformer=transformer,
@@ -118,6 +138,8 @@ def read_pipeline(folder: Path) -> Pipeline:
         lowercase=settings[1],
         prompts=prompts,
         default_prompt=default_prompt,
+        cross_encoder=kind == CROSS_ENCODER,
+        activation=setting(path, fields, "activation_fn", str),
     )
 
 
@@ -132,7 +154,7 @@ def module_paths(folder: Path) -> tuple[str, ...]:
     return tuple(_entry(folder, entry)[1] for entry in read_json(folder / MODULES, list))
 
 
-def _modules(folder: Path) -> tuple[Module, ...]:
+def _modules(folder: Path, kind: str) -> tuple[Module, ...]:
     """All modules, the Transformer first; any other beginning is refused."""
     path = folder / MODULES
     modules = tuple(_module(folder, entry) for entry in read_json(path, list))
@@ -141,6 +163,10 @@ def _modules(folder: Path) -> tuple[Module, ...]:
         raise UnsupportedModelError(
             f"{path} lists {', '.join(kinds) or 'nothing'}, expected one Transformer and then its "
             f"{', '.join(STEPS)}"
+        )
+    if kind == CROSS_ENCODER and len(modules) > 1:
+        raise UnsupportedModelError(
+            f"{path} lists {', '.join(kinds)}, a {CROSS_ENCODER} here is a Transformer alone"
         )
     return modules
 
@@ -177,42 +203,45 @@ def _entry(folder: Path, entry: object) -> tuple[str, str]:
     return type_name, path
 
 
-def _settings(transformer: Path) -> tuple[int | None, bool]:
+def _settings(transformer: Path, kind: str) -> tuple[int | None, bool]:
     """The limit in tokens and whether to lower-case, from the Transformer module's settings."""
     path = next((transformer / name for name in SETTINGS if (transformer / name).exists()), None)
     if path is None:
         return None, False
     settings = read_json(path, dict)
-    refused = _refused(path, settings)
+    refused = _refused(path, settings, kind)
     if refused:
         raise UnsupportedModelError(
-            f"{path} has {', '.join(refused)}, which changes the vectors in a way edgebert does "
-            "not compute; save the model as a plain embedding model without it"
+            f"{path} has {', '.join(refused)}, which changes the answers in a way edgebert does "
+            f"not compute; save the model as a plain {kind} without it"
         )
     lowercase = setting(path, settings, "do_lower_case", bool)
     return setting(path, settings, "max_seq_length", int), lowercase is True
 
 
-def _refused(path: Path, settings: Mapping[str, Any]) -> list[str]:
-    odd = [key for key, plain in PLAIN.items() if settings.get(key) not in (None, plain)]
+def _refused(path: Path, settings: Mapping[str, Any], kind: str) -> list[str]:
+    odd = [key for key, plain in PLAIN[kind].items() if settings.get(key) not in (None, plain)]
     odd += [
         key
         for key in LOADING
         if (setting(path, settings, key, dict) or {}).keys() - HARMLESS_LOADING
     ]
-    modalities = setting(path, settings, "modality_config", dict) or {"text": TEXT_MODALITY}
-    if modalities.get("text") != TEXT_MODALITY:
+    modalities = setting(path, settings, "modality_config", dict) or {"text": TEXT_MODALITY[kind]}
+    if modalities.get("text") != TEXT_MODALITY[kind]:
         odd.append("modality_config")
     return [f"{key}={settings[key]!r}" for key in odd]
 
 
-def _prompts(path: Path) -> tuple[dict[str, str], str | None]:
-    fields = read_json_if_present(path)
-    kind = fields.get("model_type", "SentenceTransformer")
-    if kind != "SentenceTransformer":
+def _kind(path: Path, fields: Mapping[str, Any]) -> str:
+    kind = fields.get("model_type", EMBEDDER)
+    if kind not in (EMBEDDER, CROSS_ENCODER):
         raise UnsupportedModelError(
-            f"{path} has model_type {kind!r}, edgebert reads SentenceTransformer models"
+            f"{path} has model_type {kind!r}, edgebert reads {EMBEDDER} and {CROSS_ENCODER} models"
         )
+    return str(kind)
+
+
+def _prompts(path: Path, fields: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
     prompts = _texts(path, setting(path, fields, "prompts", dict) or {})
     default = setting(path, fields, "default_prompt_name", str)
     if default is not None and default not in prompts:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from edgebert.checkpoints.family import Family
 from edgebert.checkpoints.heads import HeadTable
+from edgebert.checkpoints.sentence_transformers import CROSS_ENCODER, Pipeline
 from edgebert_runtime.errors import CheckpointError, ConfigError
 from edgebert_runtime.manifest import HeadInfo
 
@@ -24,9 +25,6 @@ ARCHITECTURES: Final = {
 }
 """End of transformers' class name to the task of its head."""
 
-CROSS_ENCODER: Final = ("sentence_transformers", "sbert_ce_default_activation_function")
-"""Keys that sentence-transformers leaves in the config of a model that ranks."""
-
 PROBLEMS: Final = {
     "regression": "none",
     "multi_label_classification": "sigmoid",
@@ -40,7 +38,7 @@ def choose_task(
     hf_config: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     *,
-    modules: bool,
+    pipeline: Pipeline,
     source: str,
 ) -> tuple[str, HeadTable | None, tuple[str, ...]]:
     """Decide what to export.
@@ -50,7 +48,7 @@ def choose_task(
         family: the checkpoint's.
         hf_config: its `config.json`.
         tensors: its tensors, by the names they are stored under.
-        modules: whether it has a `modules.json`, which describes sentence vectors.
+        pipeline: what sentence-transformers wrote around it.
         source: the folder to name in errors.
 
     Returns:
@@ -65,7 +63,7 @@ def choose_task(
     present = [table for table in family.tasks if table.is_in(tensors)]
     if asked != AUTO:
         return asked, _table(asked, present, family, source), ()
-    task, why = _inferred(hf_config, present, modules=modules, source=source)
+    task, why = _inferred(hf_config, present, pipeline, source=source)
     table = _table(task, present, family, f"{source}, which {why},")
     if task == "classify" and _ranks(hf_config, tensors, table):
         task, why = "rank", f"{why} and gives one score"
@@ -73,7 +71,12 @@ def choose_task(
 
 
 def head_info(
-    task: str, hf_config: Mapping[str, Any], labels: tuple[str, ...], *, source: str
+    task: str,
+    hf_config: Mapping[str, Any],
+    labels: tuple[str, ...],
+    pipeline: Pipeline,
+    *,
+    source: str,
 ) -> HeadInfo:
     """What the runtime must know of a head.
 
@@ -86,15 +89,17 @@ def head_info(
     if task == "classify":
         return HeadInfo(labels=labels, activation=_classifier_activation(hf_config, labels, source))
     if task == "rank":
-        return HeadInfo(labels=labels, activation=_ranker_activation(hf_config, source))
+        return HeadInfo(labels=labels, activation=_ranker_activation(hf_config, pipeline, source))
     return HeadInfo(labels=labels if task == "tag" else (), activation="softmax")
 
 
 def _inferred(
-    hf_config: Mapping[str, Any], present: list[HeadTable], *, modules: bool, source: str
+    hf_config: Mapping[str, Any], present: list[HeadTable], pipeline: Pipeline, *, source: str
 ) -> tuple[str, str]:
     """The task, and what says so."""
-    if modules:
+    if pipeline.cross_encoder:
+        return "classify", f"is a {CROSS_ENCODER}"
+    if pipeline.modules is not None:
         return EMBED, "has a modules.json"
     for architecture in hf_config.get("architectures") or ():
         for ending, task in ARCHITECTURES.items():
@@ -105,10 +110,14 @@ def _inferred(
     tasks = list(dict.fromkeys(table.task for table in present))
     if len(tasks) > 1:
         raise ConfigError(
-            f"{source} names no architectures and has heads for {', '.join(tasks)}; say which "
-            "with task="
+            f"{source} names {_listed(hf_config)} as its architecture and may have heads for "
+            f"{', '.join(tasks)}; say which with task="
         )
     return (tasks[0], "has its head") if tasks else (EMBED, "has no head")
+
+
+def _listed(hf_config: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, hf_config.get("architectures") or ())) or "nothing"
 
 
 def _table(task: str, present: list[HeadTable], family: Family, source: str) -> HeadTable | None:
@@ -137,8 +146,7 @@ def _ranks(
     """Whether a classifier gives one score for a pair instead of labels for a text."""
     if table is None or tensors[f"{table.out}.weight"].shape[0] != 1:
         return False
-    marked = any(key in hf_config for key in CROSS_ENCODER)
-    return marked or hf_config.get("problem_type") != "regression"
+    return hf_config.get("problem_type") != "regression"
 
 
 def _classifier_activation(
@@ -154,10 +162,11 @@ def _classifier_activation(
     return PROBLEMS[problem]
 
 
-def _ranker_activation(hf_config: Mapping[str, Any], source: str) -> str:
+def _ranker_activation(hf_config: Mapping[str, Any], pipeline: Pipeline, source: str) -> str:
     """The activation sentence-transformers would apply to the one score."""
     newer = hf_config.get("sentence_transformers") or {}
-    named = newer.get("activation_fn") or hf_config.get("sbert_ce_default_activation_function")
+    older = hf_config.get("sbert_ce_default_activation_function")
+    named = pipeline.activation or newer.get("activation_fn") or older
     if named is None:
         return "sigmoid"
     kinds = {"Sigmoid": "sigmoid", "Identity": "none"}

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-import torch
 from torch import Tensor, nn
 
 from edgebert.model.blocks import ACTIVATIONS
@@ -20,8 +19,6 @@ class Pooled(StrEnum):
     """Every one of them."""
     CLS = "cls"
     """The first."""
-    KEPT = "kept"
-    """The first that is kept."""
     MEAN = "mean"
     """Their mean over the tokens kept."""
     POOLER = "pooler"
@@ -134,9 +131,6 @@ class TaskModel(nn.Module):
             return hidden
         if pooled is Pooled.POOLER:
             return self.encoder.pool(hidden)
-        if pooled is Pooled.KEPT:
-            is_first = (attention_mask.cumsum(dim=1) == 1) & (attention_mask > 0)
-            return (hidden * is_first.unsqueeze(-1).to(hidden.dtype)).sum(dim=1)
         return POOLING[pooled.value](hidden, attention_mask)
 
     def _tie(self) -> None:
@@ -148,16 +142,3 @@ class TaskModel(nn.Module):
                 f"vectors {tuple(table.shape)}; they are one where the head is tied"
             )
         self.head.out.weight = table
-
-
-def head_state(model: TaskModel) -> dict[str, Tensor]:
-    """The head's own tensors; a tied weight is the encoder's."""
-    state: dict[str, Tensor] = model.head.state_dict()
-    tied = {"out.weight"} if model.head.config.tied else set()
-    return {name: tensor for name, tensor in state.items() if name not in tied}
-
-
-def build_on_meta(config: EncoderConfig, head: HeadConfig) -> Head:
-    """A head without values, whose shapes can be looked at."""
-    with torch.device("meta"):
-        return Head(config, head)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
@@ -58,6 +59,7 @@ def build(
     refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
     require_fusions(fusions, target.required(promised), target.name, refusals)
     opset, model.ir_version = _limits(canonical, min_onnxruntime)
+    require_operators(model, opset, target.name, refusals)
     model.opset_imports[""] = opset
     model.producer_name = PRODUCER
     return BuiltGraph(
@@ -95,6 +97,26 @@ def require_fusions(
         "gelu and layer_norm, or promise what it has"
     )
     raise FusionError(f"target {target} lacks fusions ({'; '.join(wrong)}): {why}")
+
+
+def require_operators(model: ir.Model, opset: int, target: str, refusals: list[str]) -> None:
+    """Hold a finished graph to the operators that its opset has.
+
+    Raises:
+        FusionError: names the operators that are newer, and why no rule replaced them.
+    """
+    newer = sorted(
+        {
+            node.op_type
+            for node in ir.traversal.RecursiveGraphIterator(model.graph)
+            if not node.domain and not onnx.defs.has(node.op_type, max_inclusive_version=opset)
+        }
+    )
+    if newer:
+        why = "; ".join(refusals) or f"no rule of target {target} expands it"
+        raise FusionError(
+            f"target {target} is for opset {opset}, which has no {', '.join(newer)}: {why}"
+        )
 
 
 def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str, ...]]:

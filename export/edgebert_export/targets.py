@@ -8,6 +8,7 @@ from edgebert_export.fusions import (
     BroadcastMask,
     ConstantReshape,
     ExpandAttention,
+    ExpandRotary,
     FuseAttention,
     Fusion,
 )
@@ -52,21 +53,21 @@ TARGETS: Final[Mapping[str, Target]] = {
     "portable": Target(
         name="portable",
         file="onnx/model.onnx",
-        rules=(ConstantReshape, ExpandAttention),
+        rules=(ConstantReshape, ExpandAttention, ExpandRotary),
         fused_attention=False,
         min_onnxruntime=OLDEST_ENGINE,
     ),
     "cpu": Target(
         name="cpu",
         file="onnx/model_cpu.onnx",
-        rules=(ConstantReshape, BroadcastMask, FuseAttention),
+        rules=(ConstantReshape, BroadcastMask, ExpandRotary, FuseAttention),
         fused_attention=True,
         min_onnxruntime="1.23.0",
     ),
     "cuda": Target(
         name="cuda",
         file="onnx/model_cuda.onnx",
-        rules=(ConstantReshape, BroadcastMask, FuseAttention),
+        rules=(ConstantReshape, BroadcastMask, ExpandRotary, FuseAttention),
         fused_attention=True,
         min_onnxruntime="1.23.0",
     ),

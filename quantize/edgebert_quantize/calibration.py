@@ -36,6 +36,15 @@ class ActivationStatistics:
         """Largest magnitude of each channel, (channels,), float32."""
         return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
 
+    @staticmethod
+    def together(parts: "Sequence[ActivationStatistics]") -> "ActivationStatistics":
+        """Of activations that go through the same weights, each as often as the others."""
+        return ActivationStatistics(
+            minimum=np.min([part.minimum for part in parts], axis=0),
+            maximum=np.max([part.maximum for part in parts], axis=0),
+            moment=np.mean([part.moment for part in parts], axis=0),
+        )
+
     def divided(self, scales: NDArray[np.float32]) -> "ActivationStatistics":
         """The statistics of x / scales. Shapes: (channels,)."""
         return ActivationStatistics(

@@ -1,5 +1,6 @@
 """Find the linear layers of a graph, by structure and not by name."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -41,6 +42,14 @@ class Linear:
         return (self.add or self.matmul).outputs[0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """An activation and the linear layers that read it, in graph order."""
+
+    x: ir.Value
+    linears: list[Linear]
+
+
 def find_linears(graph: ir.Graph) -> Iterator[Linear]:
     """Every MatMul of an activation with a constant float32 matrix, in graph order."""
     for node in graph:
@@ -65,6 +74,31 @@ def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
     for linear in find_linears(graph):
         groups.setdefault(linear.x, []).append(linear)
     return groups
+
+
+def shared_linears(graph: ir.Graph) -> list[list[Site]]:
+    """Sites by the weights they use: most alone, those of a layer that is used again together.
+
+    A weight that belongs to several of these groups is copied first, so that groups are apart.
+    """
+    groups: dict[tuple[int, ...], list[Site]] = {}
+    for x, linears in linears_by_input(graph).items():
+        key = tuple(id(linear.matmul.inputs[1]) for linear in linears)
+        groups.setdefault(key, []).append(Site(x=x, linears=linears))
+    uses = Counter(weight for key in groups for weight in set(key))
+    for key, sites in groups.items():
+        if any(uses[weight] > 1 for weight in key):
+            _copy_weights(graph, sites)
+    return list(groups.values())
+
+
+def _copy_weights(graph: ir.Graph, sites: list[Site]) -> None:
+    """Give sites that share weights copies of their own, still shared among them."""
+    for position, linear in enumerate(sites[0].linears):
+        name = f"{linear.matmul.outputs[0].name}_weight"
+        own = initializer(graph, name, linear.weight)
+        for site in sites:
+            site.linears[position].matmul.replace_input_with(1, own)
 
 
 def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:

@@ -1,6 +1,7 @@
 """Rewrite linear layers to integer products."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from edgebert_quantize.activations import QUANTIZERS, Activations, QuantizedActivation
 from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.gptq import quantize_columns_compensated
-from edgebert_quantize.linear import Linear, initializer, linears_by_input
+from edgebert_quantize.linear import Linear, Site, initializer, shared_linears
 from edgebert_quantize.weights import quantize_columns
 
 CONTRIB = "com.microsoft"
@@ -39,47 +40,60 @@ def quantize_linears(
     """
     graph = model.graph
     count = 0
-    for number, (x, linears) in enumerate(linears_by_input(graph).items()):
-        seen = statistics[str(x.name)]
-        quantized = QUANTIZERS[activations](graph, linears[0], seen)
-        moment = seen.moment if compensate else None
-        product = _product(graph, linears, quantized, moment, f"linear_{number}")
-        for linear, output in zip(linears, _split(graph, linears, product), strict=True):
-            _take_over(graph, linear, output)
-        count += len(linears)
+    for number, sites in enumerate(shared_linears(graph)):
+        seen = [statistics[str(site.x.name)] for site in sites]
+        moment = ActivationStatistics.together(seen).moment if compensate else None
+        weight = _weight(graph, sites[0].linears, moment, f"linear_{number}")
+        for site, statistic in zip(sites, seen, strict=True):
+            quantized = QUANTIZERS[activations](graph, site.linears[0], statistic)
+            product = _product(graph, site, quantized, weight)
+            outputs = _split(graph, site.linears, product)
+            for linear, output in zip(site.linears, outputs, strict=True):
+                _take_over(graph, linear, output)
+            count += len(site.linears)
     model.opset_imports.setdefault(CONTRIB, 1)
     return count
 
 
-def _product(
-    graph: ir.Graph,
-    linears: Sequence[Linear],
-    activation: QuantizedActivation,
-    moment: NDArray[np.float32] | None,
-    name: str,
-) -> ir.Value:
-    """All layers' columns side by side in one integer product, before the first of them."""
+@dataclass(frozen=True, kw_only=True)
+class _Weight:
+    """The integers of layers side by side, their scales and their biases."""
+
+    values: ir.Value
+    scales: ir.Value
+    bias: ir.Value
+
+
+def _weight(
+    graph: ir.Graph, linears: Sequence[Linear], moment: NDArray[np.float32] | None, name: str
+) -> _Weight:
+    """All layers' columns side by side, rounded once for however many uses."""
     columns = np.concatenate([linear.weight for linear in linears], axis=1)
     if moment is None:
-        weight = quantize_columns(columns)
+        rounded = quantize_columns(columns)
     else:
-        weight = quantize_columns_compensated(columns, moment)
+        rounded = quantize_columns_compensated(columns, moment)
+    bias = np.concatenate([_bias(linear) for linear in linears])
+    return _Weight(
+        values=initializer(graph, f"{name}.weight", rounded.values),
+        scales=initializer(graph, f"{name}.scales", rounded.scales),
+        bias=initializer(graph, f"{name}.bias", bias),
+    )
+
+
+def _product(
+    graph: ir.Graph, site: Site, activation: QuantizedActivation, weight: _Weight
+) -> ir.Value:
+    """One integer product for all layers of a site, before the first of them."""
     values, scale, zero_point = activation
     node = ir.node(
         "MatMulIntegerToFloat",
-        [
-            values,
-            initializer(graph, f"{name}.weight", weight.values),
-            scale,
-            initializer(graph, f"{name}.scales", weight.scales),
-            zero_point,
-            None,
-            initializer(graph, f"{name}.bias", np.concatenate([_bias(each) for each in linears])),
-        ],
+        [values, weight.values, scale, weight.scales, zero_point, None, weight.bias],
         domain=CONTRIB,
     )
-    node.outputs[0].name = f"{name}_product"
-    graph.insert_before(linears[0].matmul, node)
+    first = site.linears[0].matmul
+    node.outputs[0].name = f"{first.outputs[0].name}_product"
+    graph.insert_before(first, node)
     return node.outputs[0]
 
 

@@ -1,6 +1,6 @@
-"""How far a quantized graph's vectors are from fp32's."""
+"""How far a quantized graph's answers are from fp32's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,38 +8,53 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_quantize.nearness import (
+    Floor,
+    Nearness,
+    Outputs,
+    compared_outputs,
+    measure,
+    nearness_of,
+)
 from edgebert_quantize.samples import batches_of_one
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.session import Session
 
-METRIC: Final = "cosine of sentence_embedding to fp32, each text alone"
+Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
+"""Runs one text, (1, sequence) each input, and gives the outputs that are compared."""
+
+METRICS: Final = {
+    Nearness.COSINE: "cosine of sentence_embedding to fp32, each text alone",
+    Nearness.SCORES: "1 - total variation distance of the scores to fp32, each text alone",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """Cosines of a quantized graph's vectors to a reference's.
+    """How near a quantized graph's answers are to a reference's.
 
     Attributes:
+        nearness: of what kind.
         mean, worst: over the samples.
-        worst_text: the text with the smallest cosine.
+        worst_text: the text that is farthest.
         samples: how many texts.
         data: where they are from.
-        floor_mean, floor_worst: what `mean` and `worst` must reach.
+        floor: what `mean` and `worst` must reach.
     """
 
+    nearness: Nearness
     mean: float
     worst: float
     worst_text: str
     samples: int
     data: str
-    floor_mean: float
-    floor_worst: float
+    floor: Floor
 
     @property
     def passed(self) -> bool:
         """Whether both floors are reached; NaN reaches none."""
-        return self.mean >= self.floor_mean and self.worst >= self.floor_worst
+        return self.mean >= self.floor.mean and self.worst >= self.floor.worst
 
     def require(self) -> None:
         """Raise unless passed.
@@ -49,63 +64,51 @@ class Quality:
         """
         if not self.passed:
             raise QualityError(
-                f"cosine to fp32 is {self.mean:.4f} on average and {self.worst:.4f} at worst "
-                f"(text {self.worst_text[:60]!r}); the floor is {self.floor_mean} and "
-                f"{self.floor_worst}"
+                f"nearness to fp32 ({self.nearness}) is {self.mean:.4f} on average and "
+                f"{self.worst:.4f} at worst (text {self.worst_text[:60]!r}); the floor is "
+                f"{self.floor.mean} and {self.floor.worst}"
             )
 
     def to_manifest(self) -> dict[str, Any]:
         """The `quality` object of a variant, as docs/bundle-format.md has it."""
         return {
-            "metric": METRIC,
+            "metric": METRICS[self.nearness],
             "data": self.data,
             "samples": self.samples,
             "mean": self.mean,
             "worst": self.worst,
-            "floor": {"mean": self.floor_mean, "worst": self.floor_worst},
+            "floor": {"mean": self.floor.mean, "worst": self.floor.worst},
         }
 
 
-def embed_each(bundle: Bundle, graph: Path, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Run a graph on each text alone.
-
-    Returns:
-        float32, (number of texts, dimensions)
-    """
+def graph_runner(bundle: Bundle, graph: Path) -> Runner:
+    """Runs a graph of a bundle, or one that is about to be."""
     session = Session(graph, provider="cpu")
-    vectors = [
-        session.run(["sentence_embedding"], {name: feeds[name] for name in session.inputs})[0]
-        for feeds in batches_of_one(bundle, texts)
-    ]
-    return np.concatenate(vectors)
+    names = compared_outputs(bundle.manifest)
+    return lambda feeds: session.run(names, {name: feeds[name] for name in session.inputs})
 
 
 def compare(
-    vectors: NDArray[np.float32],
-    reference: NDArray[np.float32],
+    bundle: Bundle,
+    run: Runner,
+    reference: Runner,
     texts: Sequence[str],
     *,
-    floor_mean: float,
-    floor_worst: float,
+    floor: Floor,
     data: str,
 ) -> Quality:
-    """Compare vectors row by row. Shapes: both (number of texts, dimensions)."""
-    cosines = np.nan_to_num(row_cosines(vectors, reference), nan=-1.0)
-    worst = int(cosines.argmin())
+    """Run both on each text alone and compare what the bundle's task looks at."""
+    near = [
+        measure(bundle.manifest, run(feeds), reference(feeds))
+        for feeds in batches_of_one(bundle, texts)
+    ]
+    worst = int(np.argmin(near))
     return Quality(
-        mean=float(cosines.mean()),
-        worst=float(cosines[worst]),
+        nearness=nearness_of(bundle.manifest),
+        mean=float(np.mean(near)),
+        worst=near[worst],
         worst_text=texts[worst],
         samples=len(texts),
         data=data,
-        floor_mean=floor_mean,
-        floor_worst=floor_worst,
+        floor=floor,
     )
-
-
-def row_cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosine of each pair of rows. Shapes: (rows, dimensions) twice to (rows,)."""
-    left, right = left.astype(np.float64), right.astype(np.float64)
-    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    cosines: NDArray[np.float64] = (left * right).sum(axis=1) / np.maximum(norms, 1e-30)
-    return cosines

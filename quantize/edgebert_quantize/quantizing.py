@@ -9,8 +9,9 @@ import onnx_ir as ir
 
 from edgebert_quantize.calibration import activation_statistics
 from edgebert_quantize.linear import drop_unused_initializers, linears_by_input
+from edgebert_quantize.nearness import nearness_of
 from edgebert_quantize.products import quantize_linears
-from edgebert_quantize.quality import Quality, compare, embed_each
+from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import RECIPES, Recipe
 from edgebert_quantize.samples import CALIBRATION, calibration_batches, quality_texts
 from edgebert_quantize.smoothing import smooth
@@ -54,7 +55,7 @@ def quantize_bundle(
         graph = staging / Path(chosen.file).name
         progress(f"calibrating and quantizing {source.file} by recipe {chosen.name}")
         _write_quantized(opened, source, graph, chosen)
-        progress("measuring its vectors against fp32")
+        progress("measuring its answers against fp32")
         quality = _measure(opened, source, graph, chosen)
         quality.require()
         progress("adding the variant to the bundle")
@@ -106,13 +107,12 @@ def _write_quantized(bundle: Bundle, source: Variant, destination: Path, recipe:
 
 
 def _measure(bundle: Bundle, source: Variant, graph: Path, recipe: Recipe) -> Quality:
-    texts = quality_texts()
     return compare(
-        embed_each(bundle, graph, texts),
-        embed_each(bundle, bundle.path_of(source.file), texts),
-        texts,
-        floor_mean=recipe.floor_mean,
-        floor_worst=recipe.floor_worst,
+        bundle,
+        graph_runner(bundle, graph),
+        graph_runner(bundle, bundle.path_of(source.file)),
+        quality_texts(),
+        floor=recipe.floors[nearness_of(bundle.manifest)],
         data=SOURCE,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgebert_quantize.activations import Activations
+from edgebert_quantize.nearness import Floor, Nearness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Recipe:
         activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
         tables: whether embedding tables are int8 too.
-        floor_mean, floor_worst: smallest mean and smallest single cosine to fp32 that is kept.
+        floors: what nearness to fp32 is kept, for each `Nearness`.
         min_onnxruntime: the oldest version that runs the result.
     """
 
@@ -32,8 +33,7 @@ class Recipe:
     activations: Activations
     compensate: bool
     tables: bool
-    floor_mean: float
-    floor_worst: float
+    floors: Mapping[Nearness, Floor]
     min_onnxruntime: str
 
     @property
@@ -54,8 +54,10 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             activations="static",
             compensate=True,
             tables=True,
-            floor_mean=0.99,
-            floor_worst=0.98,
+            floors={
+                Nearness.COSINE: Floor(mean=0.99, worst=0.98),
+                Nearness.SCORES: Floor(mean=0.98, worst=0.80),
+            },
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -67,8 +69,10 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             activations="dynamic",
             compensate=False,
             tables=False,
-            floor_mean=0.98,
-            floor_worst=0.95,
+            floors={
+                Nearness.COSINE: Floor(mean=0.98, worst=0.95),
+                Nearness.SCORES: Floor(mean=0.96, worst=0.70),
+            },
             min_onnxruntime="1.23.0",
         ),
     )

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import Linear, find_linears, initializer, linears_by_input
+from edgebert_quantize.linear import Linear, Site, find_linears, initializer, shared_linears
 
 SMALLEST: Final = 1e-5
 """Floor of both maxima, so that a channel that is always zero divides nothing by zero."""
@@ -27,7 +27,8 @@ def smooth(
     """Smooth the input of every linear layer, in place.
 
     Where the input is attention's context, s goes into the value projection for free: attention
-    mixes rows of V and leaves its channels apart. Elsewhere one Mul divides by s.
+    mixes rows of V and leaves its channels apart. Elsewhere one Mul divides by s. A layer that is
+    used again has one s for all its uses.
 
     Args:
         model: fp32, with linear layers as `find_linears` sees them.
@@ -38,17 +39,15 @@ def smooth(
         name of each activation that linear layers now read → its statistics after smoothing
     """
     smoothed: dict[str, ActivationStatistics] = {}
-    for x, linears in linears_by_input(model.graph).items():
-        seen = statistics[str(x.name)]
-        scales = smoothing_scales(seen.largest, linears, strength)
-        for linear in linears:
+    for sites in shared_linears(model.graph):
+        seen = [statistics[str(site.x.name)] for site in sites]
+        largest = ActivationStatistics.together(seen).largest
+        scales = smoothing_scales(largest, sites[0].linears, strength)
+        for linear in sites[0].linears:
             _set_weight(linear, linear.weight * scales[:, np.newaxis])
-        projection = _value_projection(model.graph, x)
-        if projection is not None:
-            _divide_output(projection, scales)
-        else:
-            x = _divide_input(model.graph, linears, scales)
-        smoothed[str(x.name)] = seen.divided(scales)
+        smoothed_inputs = _divide_inputs(model.graph, sites, scales)
+        for x, before in zip(smoothed_inputs, seen, strict=True):
+            smoothed[str(x.name)] = before.divided(scales)
     return smoothed
 
 
@@ -60,6 +59,22 @@ def smoothing_scales(
     scales = np.maximum(largest, SMALLEST) ** strength
     scales /= np.maximum(weights, SMALLEST) ** (1 - strength)
     return np.maximum(scales, SMALLEST).astype(np.float32)
+
+
+def _divide_inputs(
+    graph: ir.Graph, sites: Sequence[Site], scales: NDArray[np.float32]
+) -> list[ir.Value]:
+    """Divide what every site reads; returns what it reads then."""
+    projections = [_value_projection(graph, site.x) for site in sites]
+    made_by = {_weight_of(projection) for projection in projections}
+    if projections[0] is not None and len(made_by) == 1:
+        _divide_output(projections[0], scales)
+        return [site.x for site in sites]
+    return [_divide_input(graph, site.linears, scales) for site in sites]
+
+
+def _weight_of(projection: Linear | None) -> ir.Value | None:
+    return None if projection is None else projection.matmul.inputs[1]
 
 
 def _value_projection(graph: ir.Graph, x: ir.Value) -> Linear | None:

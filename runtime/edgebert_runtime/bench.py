@@ -18,15 +18,19 @@ import numpy as np
 
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.manifest import Manifest
 
 SHAPES: Final = ((1, 32), (1, 128))
 """Batch x sequence, in tokens."""
 
 COLD_START: Final = """
+import json
 import sys
 from edgebert_runtime import load
-load(sys.argv[1], variant=sys.argv[2]).embed(["How fast does this start?"])
+model = load(sys.argv[1], variant=sys.argv[2])
+getattr(model, sys.argv[3])(*json.loads(sys.argv[4]))
 """
+QUESTION: Final = "How fast does this start?"
 COLD_STARTS: Final = 5
 WARM_UP_RUNS: Final = 3
 SECONDS_PER_SHAPE: Final = 1.0
@@ -41,7 +45,7 @@ class Measurement:
         size_bytes: its graph with external data, on disk.
         latency_ms: "batch x sequence" → median.
         samples: "batch x sequence" → how many runs that median is of.
-        cold_start_ms: process start to exit after the first vector, median of five.
+        cold_start_ms: process start to exit after the first answer, median of five.
         peak_memory_bytes: of the process that measured latency.
     """
 
@@ -63,9 +67,9 @@ def measure(
     """
     name = bundle.select(variant)
     folder = str(bundle.folder)
-    starts = [
-        _seconds([sys.executable, "-c", COLD_START, folder, name]) for _ in range(COLD_STARTS)
-    ]
+    method, arguments = first_call(bundle.manifest)
+    start = [sys.executable, "-c", COLD_START, folder, name, method, json.dumps(arguments)]
+    starts = [_seconds(start) for _ in range(COLD_STARTS)]
     longest = bundle.manifest.tokenizer.max_positions
     fitting = dict.fromkeys((batch, min(sequence, longest)) for batch, sequence in shapes)
     shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in fitting)
@@ -82,13 +86,31 @@ def measure(
     )
 
 
+def first_call(manifest: Manifest) -> tuple[str, list[Any]]:
+    """A short call for the bundle's task: the model's method and its arguments."""
+    masked = manifest.tokenizer.special_tokens.get("mask_token", "") + QUESTION
+    calls: dict[str, tuple[str, list[Any]]] = {
+        "embed": ("embed", [[QUESTION]]),
+        "classify": ("classify", [[QUESTION]]),
+        "tag": ("tag", [[QUESTION]]),
+        "answer": ("answer", [QUESTION, QUESTION]),
+        "rank": ("rank", [QUESTION, [QUESTION]]),
+        "fill": ("fill", [masked]),
+        "next_sentence": ("score", [QUESTION, QUESTION]),
+    }
+    return calls[manifest.task]
+
+
 def time_shapes(folder: str, variant: str, shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """Time each shape in this process; token ids are random, which dense speed does not see."""
     from edgebert_runtime.loading import load
 
     model = load(folder, variant=variant)
-    model.embed(["warm"])
-    vocabulary = Bundle.open(folder).manifest.architecture["vocabulary"] or 1
+    manifest = Bundle.open(folder).manifest
+    method, arguments = first_call(manifest)
+    getattr(model, method)(*arguments)
+    outputs = ["sentence_embedding"] if manifest.task == "embed" else model.OUTPUTS
+    vocabulary = manifest.architecture["vocabulary"] or 1
     random = np.random.default_rng(0)
     latency: dict[str, float] = {}
     samples: dict[str, int] = {}
@@ -97,7 +119,7 @@ def time_shapes(folder: str, variant: str, shapes: Sequence[tuple[int, int]]) ->
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         feeds["token_type_ids"] = np.zeros_like(ids)
         wanted = {name: feeds[name] for name in model.session.inputs}
-        times = time_runs(lambda wanted=wanted: model.session.run(["sentence_embedding"], wanted))
+        times = time_runs(lambda wanted=wanted: model.session.run(outputs, wanted))
         latency[f"{batch}x{sequence}"] = 1000 * median(times)
         samples[f"{batch}x{sequence}"] = len(times)
     return {"latency_ms": latency, "samples": samples, "peak_memory_bytes": peak_memory_bytes()}

@@ -26,17 +26,22 @@ def read_texts(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
-def embed_lines(bundle: str, texts: Sequence[str], *, variant: str, provider: str) -> list[str]:
-    """One JSON line a text, with `text` and `embedding`, in the order given."""
-    from edgebert_runtime.loading import load
+def answer_lines(bundle: str, texts: Sequence[str], *, variant: str, provider: str) -> list[str]:
+    """What the command of the bundle's own task prints for these texts, line by line.
 
-    vectors = load(bundle, variant=variant, provider=provider).embed(list(texts))
-    return [
-        json.dumps(
-            {"text": text, "embedding": [round(float(x), 8) for x in vector]}, ensure_ascii=False
-        )
-        for text, vector in zip(texts, vectors, strict=True)
-    ]
+    Args:
+        bundle: the folder.
+        texts: as that command takes them: for `answer` and `rank` the question or query first.
+        variant: a variant, a precision or `auto`.
+        provider: `auto`, `cpu` or `cuda`.
+    """
+    from edgebert_runtime.bundle import Bundle
+
+    command = Bundle.open(bundle).manifest.task.replace("_", "-")
+    chosen = ["--variant", variant, "--provider", provider]
+    options = _parser().parse_args([command, *chosen, bundle, "--", *texts])
+    lines: list[str] = options.run(options)
+    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,11 +60,43 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edgebert-run", description=__doc__)
     parser.add_argument("--version", action="version", version=f"edgebert-run {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    embed = _command(commands, "embed", "texts to vectors, one JSON line each", _embed)
-    embed.add_argument("texts", nargs="*", metavar="TEXT", help="texts; - or none: standard input")
+    _texts(_command(commands, "embed", "texts to vectors, one JSON line each", _embed), "TEXT")
+    _add_tasks(commands)
     _command(commands, "info", "what would run, as JSON", _info)
     _command(commands, "bench", "latency, cold start and memory here, as JSON", _bench)
     return parser
+
+
+def _add_tasks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The other tasks; what each prints is the dataclass its model answers with."""
+    classify = _command(commands, "classify", "texts to labels, one JSON line each", _classify)
+    classify.add_argument("--top-k", type=int, help="labels at most (all)")
+    classify.add_argument("--threshold", type=float, help="lowest score to print (any)")
+    _texts(classify, "TEXT")
+    tag = _command(commands, "tag", "texts to entities, one JSON line a text", _tag)
+    tag.add_argument("--aggregation", default="simple", help="none, simple, first, average or max")
+    _texts(tag, "TEXT")
+    answer = _command(commands, "answer", "a question to spans, one JSON line a context", _answer)
+    answer.add_argument("--top-k", type=int, default=1, help="answers a context at most (1)")
+    answer.add_argument("--allow-no-answer", action="store_true", help="count an empty answer")
+    answer.add_argument("question", metavar="QUESTION")
+    _texts(answer, "CONTEXT")
+    rank = _command(commands, "rank", "documents by score, one JSON line each", _rank)
+    rank.add_argument("--top-k", type=int, help="documents at most (all)")
+    rank.add_argument("query", metavar="QUERY")
+    _texts(rank, "DOCUMENT")
+    fill = _command(commands, "fill", "masks to tokens, one JSON line a text", _fill)
+    fill.add_argument("--top-k", type=int, default=5, help="tokens a mask (5)")
+    _texts(fill, "TEXT")
+    follows = _command(
+        commands, "next-sentence", "the probability that SECOND follows FIRST", _next_sentence
+    )
+    follows.add_argument("first", metavar="FIRST")
+    follows.add_argument("second", metavar="SECOND")
+
+
+def _texts(command: argparse.ArgumentParser, name: str) -> None:
+    command.add_argument("texts", nargs="*", metavar=name, help="- or none: standard input")
 
 
 def _command(
@@ -77,8 +114,79 @@ def _command(
 
 
 def _embed(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
     texts = read_texts(options.texts)
-    return embed_lines(options.bundle, texts, variant=options.variant, provider=options.provider)
+    vectors = load(options.bundle, options.variant, options.provider, task="embed").embed(texts)
+    return [
+        _line(text=text, embedding=[round(float(x), 8) for x in vector])
+        for text, vector in zip(texts, vectors, strict=True)
+    ]
+
+
+def _classify(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
+    texts = read_texts(options.texts)
+    model = load(options.bundle, options.variant, options.provider, task="classify")
+    found = model.classify(texts, top_k=options.top_k, threshold=options.threshold)
+    return [_line(text=text, **asdict(each)) for text, each in zip(texts, found, strict=True)]
+
+
+def _tag(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
+    texts = read_texts(options.texts)
+    model = load(options.bundle, options.variant, options.provider, task="tag")
+    found = model.tag(texts, aggregation=options.aggregation)
+    return [
+        _line(text=text, entities=[asdict(entity) for entity in entities])
+        for text, entities in zip(texts, found, strict=True)
+    ]
+
+
+def _answer(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
+    model = load(options.bundle, options.variant, options.provider, task="answer")
+    found = [
+        model.answer(
+            options.question, text, top_k=options.top_k, allow_no_answer=options.allow_no_answer
+        )
+        for text in read_texts(options.texts)
+    ]
+    return [_line(answers=[asdict(answer) for answer in answers]) for answers in found]
+
+
+def _rank(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
+    model = load(options.bundle, options.variant, options.provider, task="rank")
+    ranked = model.rank(options.query, read_texts(options.texts), top_k=options.top_k)
+    return [_line(**asdict(document)) for document in ranked]
+
+
+def _fill(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
+    texts = read_texts(options.texts)
+    model = load(options.bundle, options.variant, options.provider, task="fill")
+    found = [model.fill(text, top_k=options.top_k) for text in texts]
+    return [
+        _line(text=text, masks=[[asdict(filling) for filling in mask] for mask in masks])
+        for text, masks in zip(texts, found, strict=True)
+    ]
+
+
+def _next_sentence(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.loading import load
+
+    model = load(options.bundle, options.variant, options.provider, task="next_sentence")
+    return [_line(probability=model.score(options.first, options.second))]
+
+
+def _line(**fields: object) -> str:
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def _info(options: argparse.Namespace) -> list[str]:

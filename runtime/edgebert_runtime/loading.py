@@ -1,16 +1,122 @@
 """From a folder to a model that answers."""
 
+from importlib import import_module
 from os import PathLike
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.embedder import Embedder
-from edgebert_runtime.errors import BundleError, TokenizerError
+from edgebert_runtime.errors import BundleError, ConfigError, TokenizerError
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import Manifest, Variant
 from edgebert_runtime.session import Session, choose_provider, import_engine
 from edgebert_runtime.tokenization import TextTokenizer
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tasks.answer import Answerer
+    from edgebert_runtime.tasks.classify import Classifier
+    from edgebert_runtime.tasks.embed import Embedder
+    from edgebert_runtime.tasks.fill import MaskFiller
+    from edgebert_runtime.tasks.next_sentence import NextSentence
+    from edgebert_runtime.tasks.rank import Ranker
+    from edgebert_runtime.tasks.tag import Tagger
+
+Verify = Literal["always", "once", "never"] | None
+
+MODELS: Final = {
+    "embed": "Embedder",
+    "classify": "Classifier",
+    "tag": "Tagger",
+    "answer": "Answerer",
+    "rank": "Ranker",
+    "fill": "MaskFiller",
+    "next_sentence": "NextSentence",
+}
+"""Task → its model, in the module of `tasks/` named like the task; only that one is imported."""
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["embed"] | None = None,
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "Embedder": ...
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["classify"],
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "Classifier": ...
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["tag"],
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "Tagger": ...
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["answer"],
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "Answerer": ...
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["rank"],
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "Ranker": ...
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["fill"],
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "MaskFiller": ...
+
+
+@overload
+def load(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    task: Literal["next_sentence"],
+    threads: int | None = None,
+    verify: Verify = None,
+) -> "NextSentence": ...
 
 
 def load(
@@ -18,31 +124,38 @@ def load(
     variant: str = "auto",
     provider: str = "auto",
     *,
+    task: str | None = None,
     threads: int | None = None,
-    verify: Literal["always", "once", "never"] | None = None,
-) -> Embedder:
+    verify: Verify = None,
+) -> Any:
     """Open a bundle for inference.
+
+    The bundle decides what comes back. A type checker cannot see that: for it, `load(bundle)` is
+    an `Embedder` and `load(bundle, task="classify")` a `Classifier`.
 
     Args:
         bundle: the folder.
         variant: a variant's name, a precision such as `"fp32"` or `"int8"`, or `"auto"` for the
             bundle's default.
         provider: `"cpu"`, `"cuda"` or `"auto"`; what is asked for is what runs.
+        task: what the bundle must be for (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
+            `next_sentence`); None takes it as it is.
         threads: intra-operator threads; None takes every core the process may use.
         verify: when files are hashed: `"always"`, `"once"` per path, size, time and inode, or
             `"never"`; None hashes always up to 256 MiB and once above.
 
     Raises:
         BundleError: the bundle cannot be read, is not what its manifest says, or is not safe.
-        ConfigError: unknown variant or provider, or a thread count below 1.
+        ConfigError: unknown variant or provider, a thread count below 1, or the bundle is for
+            another task than asked.
         EngineMissingError: ONNX Runtime is not installed.
         ProviderUnavailableError: the provider cannot be had here.
         TokenizerError: the tokenizer cannot be read.
     """
     opened = Bundle.open(bundle)
     manifest = opened.manifest
-    if manifest.task != "embed":
-        raise BundleError(f"{opened.folder} has task {manifest.task!r}, this version runs 'embed'")
+    _check_task(opened, task)
+    model_class = _model_class(manifest.task)
     chosen_provider = choose_provider(provider)
     name = opened.select(variant, chosen_provider)
     check = _begin_check(opened, name, verify)  # hashes while the engine is imported
@@ -60,17 +173,39 @@ def load(
         check_external_data(opened.folder, chosen.files, chosen.file)
         graph = opened.path_of(chosen.file)
         session = Session(graph, provider=chosen_provider, threads=threads)
-        tokenizer = TextTokenizer(opened.path_of(manifest.tokenizer.file), manifest.tokenizer)
+        tokenizer = _open_tokenizer(opened)
+        model = model_class(opened, name, session, tokenizer, check.mode)
     except (BundleError, TokenizerError):
         check.wait()  # a damaged file is the better explanation
         raise
     check.wait()
-    return Embedder(opened, name, session, tokenizer, check.mode)
+    return model
 
 
-def _begin_check(
-    bundle: Bundle, name: str, verify: Literal["always", "once", "never"] | None
-) -> IntegrityCheck:
+def _check_task(bundle: Bundle, asked: str | None) -> None:
+    found = bundle.manifest.task
+    if found not in MODELS:
+        raise BundleError(
+            f"{bundle.folder} has task {found!r}, this version runs {', '.join(MODELS)}"
+        )
+    if asked not in (None, found):
+        raise ConfigError(
+            f"{bundle.folder} has task {found!r}, not {asked!r}; load it with task={found!r}, or "
+            "export the model for the task you want"
+        )
+
+
+def _open_tokenizer(bundle: Bundle) -> TextTokenizer:
+    info = bundle.manifest.tokenizer
+    # Long contexts are not cut: `answer` slides a window over them.
+    return TextTokenizer(bundle.path_of(info.file), info, whole=bundle.manifest.task == "answer")
+
+
+def _model_class(task: str) -> Any:
+    return getattr(import_module(f"edgebert_runtime.tasks.{task}"), MODELS[task])
+
+
+def _begin_check(bundle: Bundle, name: str, verify: Verify) -> IntegrityCheck:
     """Hash in the background what a variant needs."""
     needed = _needed(bundle.manifest, bundle.manifest.variants[name])
     files = {path: bundle.manifest.files[path] for path in needed}

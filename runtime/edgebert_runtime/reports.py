@@ -15,8 +15,8 @@ class ModelInfo:
         provider: `cpu` or `cuda`, what really runs.
         threads: intra-operator threads.
         max_length: where texts are cut, in tokens, special tokens included.
-        dimensions: length of a vector.
-        batch_invariant: whether a text's vector is independent of the texts beside it.
+        dimensions: length of a vector; None for tasks that give none.
+        batch_invariant: whether a text's answer is independent of the texts beside it.
         sha256: file → hash, of every file that was opened.
         verified: whether those hashes were checked, and how (`always`, `once`, `never`).
     """
@@ -29,7 +29,7 @@ class ModelInfo:
     provider: str
     threads: int
     max_length: int
-    dimensions: int
+    dimensions: int | None
     batch_invariant: bool
     sha256: Mapping[str, str]
     verified: str
@@ -49,7 +49,7 @@ class RunReport:
     """What the last call did.
 
     Attributes:
-        texts: how many texts were given.
+        texts: how many texts were given; for `answer`, how many windows the context was cut into.
         tokens: tokens run, special tokens included, padding not.
         padded_tokens: tokens run, padding included.
         micro_batches: how many times the graph ran.

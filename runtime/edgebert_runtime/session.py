@@ -1,6 +1,6 @@
 """The one ONNX Runtime session behind a model: provider, threads, run."""
 
-import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,8 +16,6 @@ from edgebert_runtime.threads import usable_cores
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-LOGGER: Final = logging.getLogger(__name__)
 
 PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """Our name of a provider → ONNX Runtime's."""
@@ -46,6 +44,13 @@ def import_engine() -> Any:
     return onnxruntime
 
 
+def _log(message: str) -> None:
+    """Log, if anyone listens: a program that has not imported `logging` need not pay for it."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger(__name__).info(message)
+
+
 def choose_provider(wanted: str) -> str:
     """Turn `auto`, `cpu` or `cuda` into the provider that will run, never into another one.
 
@@ -55,7 +60,7 @@ def choose_provider(wanted: str) -> str:
         ConfigError: an unknown name.
     """
     if wanted == "auto":
-        LOGGER.info("provider auto: chose cpu")
+        _log("provider auto: chose cpu")
         return "cpu"
     if wanted not in PROVIDERS:
         raise ConfigError(f"provider must be one of auto, {', '.join(PROVIDERS)}; got {wanted!r}")

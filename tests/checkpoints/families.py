@@ -114,13 +114,64 @@ SAMPLES: Final = {
 }
 
 
-def build(sample: Sample) -> nn.Module:
-    """transformers' model with every parameter random; equal ones would hide a mix-up."""
-    torch.manual_seed(0)
-    config = sample.config(**{**SIZES, **sample.changes, "bos_token_id": 1, "eos_token_id": 2})
+NAMES: Final = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "distilbert",
+    "electra",
+    "albert",
+    "mpnet",
+    "deberta-v3",
+    "modernbert",
+    "nomic-bert",
+)
+"""One sample of each family."""
+
+ENDINGS: Final = {
+    "classify": "ForSequenceClassification",
+    "tag": "ForTokenClassification",
+    "answer": "ForQuestionAnswering",
+    "fill": "ForMaskedLM",
+    "next_sentence": "ForNextSentencePrediction",
+}
+"""Task to the end of transformers' class."""
+
+LABELS: Final = {"classify": 3, "tag": 5, "answer": 2, "fill": 2, "next_sentence": 2}
+
+
+def build(sample: Sample, **changes: Any) -> nn.Module:
+    """transformers' bare encoder, every parameter random; equal ones would hide a mix-up."""
+    return _random(sample.model, _config(sample, changes), sample.arguments)
+
+
+def has_head(sample: Sample, task: str) -> bool:
+    """Whether transformers has a class for this family and task."""
+    return hasattr(transformers, _architecture(sample, task))
+
+
+def build_with_head(sample: Sample, task: str, **changes: Any) -> nn.Module:
+    """transformers' encoder with a head, every parameter random."""
+    model = getattr(transformers, _architecture(sample, task))
+    return _random(model, _config(sample, {"num_labels": LABELS[task]} | changes), {})
+
+
+def _architecture(sample: Sample, task: str) -> str:
+    return sample.model.__name__.removesuffix("Model") + ENDINGS[task]
+
+
+def _config(sample: Sample, changes: dict[str, Any]) -> Any:
+    ids = {"bos_token_id": 1, "eos_token_id": 2}
+    config = sample.config(**{**SIZES, **sample.changes, **ids, **changes})
     config._attn_implementation = "eager"
-    model = sample.model(config, **sample.arguments).eval()
+    return config
+
+
+def _random(model: Callable[..., nn.Module], config: Any, arguments: dict[str, Any]) -> nn.Module:
+    torch.manual_seed(0)
+    built = model(config, **arguments).eval()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for parameter in built.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-    return model
+    return built

@@ -118,7 +118,7 @@ def test_a_checkpoint_with_a_head_gives_its_encoder(
 ) -> None:
     torch.manual_seed(0)
     model = getattr(transformers, name)(transformers.BertConfig(**SIZES)).eval()
-    checkpoint = read_checkpoint(save(tmp_path, model))
+    checkpoint = read_checkpoint(save(tmp_path, model), task="embed")
     input_ids, mask, segments = feeds(1003, 3, 4, 40)
     with torch.inference_mode():
         hidden = checkpoint.encoder(input_ids, mask, segments)

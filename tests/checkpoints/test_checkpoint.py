@@ -38,7 +38,10 @@ def test_a_bare_bert_is_read_whole(tmp_path: Path) -> None:
         tensors["embeddings.word_embeddings.weight"],
     )
     assert checkpoint.max_length == checkpoint.tokenizer.max_length == 16
-    assert checkpoint.notes == ("no modules.json: vectors are pooled by mean",)
+    assert checkpoint.notes == (
+        "task embed: the checkpoint is a BertModel",
+        "no modules.json: vectors are pooled by mean",
+    )
     assert checkpoint.hf_config["hidden_size"] == 12
 
 
@@ -55,7 +58,7 @@ def test_a_sentence_model_is_read_whole(tmp_path: Path) -> None:
     assert checkpoint.embedding.dimensions == 5
     assert checkpoint.embedding.default_prompt == "query"
     assert list(checkpoint.dense) == ["2_Dense/model.safetensors"]
-    assert checkpoint.notes == ()
+    assert checkpoint.notes == ("task embed: the checkpoint has a modules.json",)
 
 
 def test_every_parameter_is_real_float32_and_trainable(tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_real_files_are_read(minilm: Path) -> None:
     assert [step.kind for step in checkpoint.embedding.steps] == ["pool", "normalize"]
     assert checkpoint.max_length == 256
     assert checkpoint.config.pooler
-    assert checkpoint.notes == ()
+    assert checkpoint.notes == ("task embed: the checkpoint has a modules.json",)
 
 
 def test_the_callers_limit_wins(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_prompts_are_read(tmp_path: Path) -> None:
         ({"prompts": {"query": 3}}, "query=3"),
         ({"prompts": {"query": ""}, "default_prompt_name": "passage"}, "'passage'.*: query"),
         ({"prompts": ["query: "]}, "prompts"),
-        ({"model_type": "CrossEncoder"}, "CrossEncoder"),
+        ({"model_type": "SparseEncoder"}, "CrossEncoder"),
     ],
 )
 def test_prompts_that_make_no_sense_are_refused(

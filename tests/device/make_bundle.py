@@ -10,7 +10,8 @@ import numpy as np
 
 import edgebert
 from edgebert.sources import open_source
-from edgebert.torch_reference import embed_with_torch
+from edgebert.torch_reference import torch_runner
+from edgebert_quantize.samples import batches_of_one
 from examples.minilm import minilm_folder
 
 TEXTS = ["What is a transformer?", "Der Hund schläft.", "", "A longer sentence, " * 20]
@@ -19,7 +20,8 @@ TEXTS = ["What is a transformer?", "Der Hund schläft.", "", "A longer sentence,
 def main(folder: str, vectors: str) -> None:
     source = minilm_folder()
     bundle = edgebert.quantize(edgebert.export(source, folder))
-    reference = embed_with_torch(bundle, open_source(source).module, TEXTS)
+    run = torch_runner(bundle, open_source(source).module)
+    reference = np.concatenate([run(feeds)[0] for feeds in batches_of_one(bundle, TEXTS)])
     np.savez(Path(vectors), texts=np.array(TEXTS), torch=reference)
 
 

@@ -248,7 +248,7 @@ def test_overwrite_replaces_only_on_success(
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"target": "gpu"}, {"task": "classify"}, {"min_onnxruntime": "new"}], ids=str
+    "arguments", [{"target": "gpu"}, {"task": "summarise"}, {"min_onnxruntime": "new"}], ids=str
 )
 def test_unknown_choices_list_the_known(
     arguments: dict[str, str], tiny_folder: Path, tmp_path: Path

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -8,7 +9,8 @@ from tokenizers import Tokenizer
 
 import edgebert
 from edgebert_quantize import RECIPES, default_texts
-from edgebert_quantize.quality import compare, row_cosines
+from edgebert_quantize.nearness import Floor, Nearness, Outputs, row_cosines, score_nearness
+from edgebert_quantize.quality import compare, graph_runner
 from edgebert_quantize.samples import batches_of_one, calibration_texts, quality_texts
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
@@ -46,10 +48,13 @@ def test_the_int8_file_runs_and_is_close(tiny_bundle: Bundle) -> None:
 def test_below_the_floor_nothing_is_written(
     fp32_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strict = replace(RECIPES["int8"], floor_mean=0.9999999)
+    floors = {Nearness.COSINE: Floor(mean=0.9999999, worst=0.98)}
+    strict = replace(RECIPES["int8"], floors=floors)
     monkeypatch.setattr("edgebert_quantize.quantizing.RECIPES", {"int8": strict})
     before = files_of(fp32_bundle)
-    with pytest.raises(QualityError, match=r"cosine to fp32 is 0\.9.*the floor is 0.9999999"):
+    with pytest.raises(
+        QualityError, match=r"nearness to fp32 \(cosine\) is 0\.9.*the floor is 0.9999999"
+    ):
         edgebert.quantize(fp32_bundle)
     assert files_of(fp32_bundle) == before
 
@@ -110,16 +115,36 @@ def test_default_texts_are_the_same_each_time() -> None:
 
 
 @pytest.mark.parametrize("spoil", [np.nan, 0.0, -1.0])
-def test_the_evaluator_can_fail(spoil: float) -> None:
-    reference = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
-    vectors = reference.copy()
-    vectors[2] *= spoil
-    quality = compare(
-        vectors, reference, list("abcd"), floor_mean=0.5, floor_worst=0.98, data="here"
-    )
+def test_the_evaluator_can_fail(tiny_bundle: Bundle, spoil: float) -> None:
+    exact = graph_runner(tiny_bundle, tiny_bundle.path_of("onnx/model_cpu.onnx"))
+
+    def spoiled(feeds: Any) -> Outputs:
+        (vectors,) = exact(feeds)
+        return [vectors * spoil if feeds["input_ids"].shape[1] == 5 else vectors]
+
+    texts = ["the cat", "a dog", "a small dog", "it ran far on"]
+    floor = Floor(mean=0.5, worst=0.98)
+    quality = compare(tiny_bundle, spoiled, exact, texts, floor=floor, data="here")
     assert not quality.passed
-    with pytest.raises(QualityError, match="text 'c'"):
+    with pytest.raises(QualityError, match="text 'a small dog'"):
         quality.require()
+
+
+@pytest.mark.parametrize(
+    ("activation", "left", "right", "expected"),
+    [
+        ("softmax", [[0.0, 0.0]], [[0.0, 0.0]], [1.0]),
+        ("softmax", [[100.0, 0.0]], [[0.0, 100.0]], [0.0]),
+        ("softmax", [[0.0, 0.0]], [[np.log(3.0), 0.0]], [0.75]),
+        ("sigmoid", [[0.0, 0.0]], [[np.log(3.0), 0.0]], [0.75, 1.0]),
+        ("none", [[0.0]], [[np.log(3.0)]], [0.75]),
+    ],
+)
+def test_nearness_of_scores_by_hand(
+    activation: str, left: list[list[float]], right: list[list[float]], expected: list[float]
+) -> None:
+    found = score_nearness(np.float32(left), np.float32(right), activation)
+    np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize(("recipe", "invariant"), [("int8", True), ("int8-dynamic", False)])

@@ -1,0 +1,104 @@
+"""Layers that are used again: rounded once, smoothed once, and apart where they only overlap."""
+
+import numpy as np
+import onnx.parser
+import onnx_ir as ir
+import pytest
+
+from edgebert_quantize.calibration import ActivationStatistics
+from edgebert_quantize.linear import initializer, shared_linears
+from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.smoothing import smooth
+from tests.export.test_fusions import run_unoptimized
+
+TWICE = """
+<ir_version: 10, opset_import: ["": 21]>
+g (float[B,S,4] x) => (float[B,S,4] y) {
+  once = MatMul (x, w)
+  kept = Relu (once)
+  y = MatMul (kept, w)
+}
+"""
+
+OVERLAP = """
+<ir_version: 10, opset_import: ["": 21]>
+g (float[B,S,4] x) => (float[B,S,4] y) {
+  one = MatMul (x, w)
+  two = MatMul (x, v)
+  sum = Add (one, two)
+  kept = Relu (sum)
+  y = MatMul (kept, w)
+}
+"""
+
+
+def graph(text: str, *names: str) -> ir.Model:
+    """With constants of the given names, random (4, 4)."""
+    model = ir.from_proto(onnx.parser.parse_model(text))
+    random = np.random.default_rng(0)
+    for name in names:
+        made = initializer(
+            model.graph, f"{name}_value", random.standard_normal((4, 4)).astype("f4")
+        )
+        for node in model.graph:
+            for index, value in enumerate(node.inputs):
+                if value is not None and value.name == name:
+                    node.replace_input_with(index, made)
+    return model
+
+
+def statistics(x: np.ndarray) -> ActivationStatistics:
+    rows = x.reshape(-1, x.shape[-1])
+    return ActivationStatistics(
+        minimum=rows.min(axis=0),
+        maximum=rows.max(axis=0),
+        moment=(rows.T @ rows / len(rows)).astype("f4"),
+    )
+
+
+@pytest.fixture
+def x() -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((2, 3, 4)).astype("f4")
+
+
+def seen(x: np.ndarray, weight: np.ndarray) -> dict[str, ActivationStatistics]:
+    return {"x": statistics(x), "kept": statistics(np.maximum(x @ weight, 0))}
+
+
+def test_sites_of_one_weight_are_one_group() -> None:
+    (sites,) = shared_linears(graph(TWICE, "w").graph)
+    assert [site.x.name for site in sites] == ["x", "kept"]
+
+
+def test_smoothing_leaves_the_product_as_it_was(x: np.ndarray) -> None:
+    model = graph(TWICE, "w")
+    expected = run_unoptimized(model, {"x": x})
+    weight = model.graph.initializers["w_value"].const_value.numpy()
+    smooth(model, seen(x, weight), 0.5)
+    np.testing.assert_allclose(run_unoptimized(model, {"x": x}), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_weight_used_twice_is_rounded_once(x: np.ndarray) -> None:
+    model = graph(TWICE, "w")
+    expected = run_unoptimized(model, {"x": x})
+    weight = model.graph.initializers["w_value"].const_value.numpy()
+    assert quantize_linears(model, seen(x, weight), activations="static", compensate=True) == 2
+    integers = [
+        value
+        for value in model.graph.initializers.values()
+        if value.const_value is not None and value.const_value.dtype == ir.DataType.INT8
+    ]
+    assert len(integers) == 1
+    assert len(list(integers[0].uses())) == 2
+    found = run_unoptimized(model, {"x": x})
+    assert 0 < np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_groups_that_overlap_get_weights_of_their_own(x: np.ndarray) -> None:
+    model = graph(OVERLAP, "w", "v")
+    expected = run_unoptimized(model, {"x": x})
+    groups = shared_linears(model.graph)
+    assert sorted(len(sites[0].linears) for sites in groups) == [1, 2]
+    weights = {id(linear.matmul.inputs[1]) for sites in groups for linear in sites[0].linears}
+    assert len(weights) == 3
+    np.testing.assert_allclose(run_unoptimized(model, {"x": x}), expected, rtol=1e-6)

@@ -1,0 +1,195 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import onnx_ir as ir
+import pytest
+
+import edgebert_runtime
+from edgebert_runtime import Bundle, Classifier, load
+from edgebert_runtime.bench import first_call
+from edgebert_runtime.errors import BundleError, ConfigError
+from edgebert_runtime.loading import MODELS
+from edgebert_runtime.manifest import TensorInfo, read_manifest
+from edgebert_runtime.tasks.base import TaskModel
+from tests.runtime.tasks.bundles import BERT, edited, head
+from tests.runtime.tasks.conftest import GetSample
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs" / "bundle.schema.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("task", BERT)
+def test_the_bundle_decides_what_is_loaded(sample: GetSample, task: str) -> None:
+    folder = sample(BERT[task]).folder
+    model: TaskModel = load(folder)
+    assert type(model).__name__ == MODELS[task]
+    assert type(model) is type(load(folder, task=task))  # type: ignore[call-overload]
+    info = model.info()
+    assert (info.task, info.dimensions) == (task, None)
+    assert model.last_report is None
+
+
+@pytest.mark.parametrize("task", BERT)
+def test_every_task_can_be_called_once_for_measuring(sample: GetSample, task: str) -> None:
+    folder = sample(BERT[task]).folder
+    method, arguments = first_call(read_manifest(folder))
+    model: TaskModel = load(folder)
+    assert getattr(model, method)(*arguments) is not None
+    assert model.last_report is not None
+
+
+def test_another_task_than_asked_is_refused(sample: GetSample) -> None:
+    folder = sample(BERT["tag"]).folder
+    with pytest.raises(ConfigError, match="has task 'tag', not 'classify'; load it with task='t"):
+        load(folder, task="classify")
+
+
+def test_a_task_of_the_future_is_refused(sample: GetSample, tmp_path: Path) -> None:
+    folder = sample(BERT["tag"]).folder
+    later = edited(folder, tmp_path / "x", lambda manifest: replace(manifest, task="sum"))
+    with pytest.raises(BundleError, match="has task 'sum', this version runs embed, classify"):
+        load(later)
+
+
+def test_a_missing_head_or_output_is_refused(sample: GetSample, tmp_path: Path) -> None:
+    folder = sample(BERT["tag"]).folder
+    headless = edited(folder, tmp_path / "a", lambda manifest: replace(manifest, head=None))
+    with pytest.raises(BundleError, match="has task 'tag' and no head, expected a head with"):
+        load(headless)
+    other = edited(folder, tmp_path / "b", lambda manifest: replace(manifest, task="answer"))
+    with pytest.raises(BundleError, match="without output start_logits, end_logits; it has logits"):
+        load(other)
+
+
+def test_an_input_that_no_tokenizer_makes_is_refused(sample: GetSample, tmp_path: Path) -> None:
+    folder = edited(sample(BERT["tag"]).folder, tmp_path / "x", lambda manifest: manifest)
+    variant = next(iter(read_manifest(folder).variants.values()))
+    model = ir.load(folder / variant.file)
+    for value in model.graph.inputs:
+        value.name = value.name.replace("token_type_ids", "position_ids")
+    ir.save(model, folder / variant.file)
+    with pytest.raises(BundleError, match="wants position_ids; a tokenizer makes input_ids"):
+        load(folder, verify="never")
+
+
+@pytest.mark.parametrize("key", ["labels", "activation"])
+def test_a_head_without_a_key_is_refused(sample: GetSample, tmp_path: Path, key: str) -> None:
+    copy = edited(sample(BERT["tag"]).folder, tmp_path / "copy", lambda manifest: manifest)
+    fields = json.loads((copy / "edgebert.json").read_text(encoding="utf-8"))
+    del fields["head"][key]
+    (copy / "edgebert.json").write_text(json.dumps(fields), encoding="utf-8")
+    with pytest.raises(BundleError, match=f"lacks '{key}'"):
+        Bundle.open(copy)
+
+
+def test_a_manifest_without_a_head_is_read(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    """`embed` needs none, and manifests may leave it out."""
+    fields = json.loads((tiny_bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
+    assert fields.pop("head") is None
+    jsonschema.validate(fields, SCHEMA)
+    (tmp_path / "edgebert.json").write_text(json.dumps(fields), encoding="utf-8")
+    assert read_manifest(tmp_path) == tiny_bundle.manifest
+
+
+def test_a_head_survives_writing_and_reading(sample: GetSample) -> None:
+    manifest = read_manifest(sample(BERT["tag"]).folder)
+    assert manifest.head == BERT["tag"].head
+
+
+# The schema
+
+
+def fields_of(sample: GetSample, task: str) -> dict[str, Any]:
+    text = (sample(BERT[task]).folder / "edgebert.json").read_text(encoding="utf-8")
+    fields: dict[str, Any] = json.loads(text)
+    return fields
+
+
+@pytest.mark.parametrize("task", BERT)
+def test_the_manifests_follow_the_schema(sample: GetSample, task: str) -> None:
+    jsonschema.validate(fields_of(sample, task), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("task", "wrong"),
+    [
+        ("tag", {"head": None}),
+        ("tag", {"head": {"labels": [], "activation": "softmax"}}),
+        ("tag", {"head": {"labels": ["a"], "activation": "sigmoid"}}),
+        ("classify", {"head": {"labels": ["a"], "activation": "tanh"}}),
+        ("classify", {"head": {"labels": ["a"]}}),
+        ("rank", {"head": {"labels": ["a", "b"], "activation": "none"}}),
+        ("rank", {"head": {"labels": ["a"], "activation": "softmax"}}),
+        ("fill", {"head": {"labels": ["a"], "activation": "softmax"}}),
+        ("answer", {"head": {"labels": [], "activation": "none"}}),
+        ("fill", {"task": "embed"}),
+        ("fill", {"task": "summarize"}),
+        ("fill", {"embedding": {"dimensions": 1, "steps": [], "prompts": {}}}),
+    ],
+    ids=str,
+)
+def test_the_schema_can_fail(sample: GetSample, task: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**fields_of(sample, task), **wrong}, SCHEMA)
+
+
+def test_a_head_is_required_beside_a_task(sample: GetSample) -> None:
+    fields = fields_of(sample, "tag")
+    del fields["head"]
+    with pytest.raises(jsonschema.ValidationError, match="head"):
+        jsonschema.validate(fields, SCHEMA)
+
+
+# What is imported
+
+
+def imported(code: str, *arguments: str) -> set[str]:
+    listing = "; print(*sorted(name for name in sys.modules if 'edgebert_runtime' in name))"
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; " + code + listing, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.removeprefix("edgebert_runtime.") for name in done.stdout.split()}
+
+
+def test_load_imports_the_task_at_hand_and_no_other(sample: GetSample, tiny_bundle: Bundle) -> None:
+    code = "from edgebert_runtime import load; load(sys.argv[1])"
+    tasks = {f"tasks.{task}" for task in MODELS}
+    for folder, task in ((sample(BERT["rank"]).folder, "rank"), (tiny_bundle.folder, "embed")):
+        modules = imported(code, str(folder))
+        assert modules & tasks == {f"tasks.{task}"}
+        assert not modules & {"alignment", "pooling"}
+
+
+def test_the_package_alone_imports_no_task() -> None:
+    assert "tasks.embed" not in imported("import edgebert_runtime")
+
+
+def test_every_public_name_is_there() -> None:
+    for name in edgebert_runtime.__all__:
+        assert getattr(edgebert_runtime, name) is not None
+    assert edgebert_runtime.HOMES.keys() <= set(edgebert_runtime.__all__)
+    assert edgebert_runtime.Classifier is Classifier
+    with pytest.raises(AttributeError, match="has no attribute 'Summarizer'"):
+        _ = edgebert_runtime.Summarizer
+
+
+def test_numbers_of_labels_are_checked_only_where_they_are_known(
+    sample: GetSample, tmp_path: Path
+) -> None:
+    """A graph's shape may be symbolic."""
+    symbolic = TensorInfo(name="logits", dtype="float32", shape=("batch", "labels"))
+    folder = edited(
+        sample(BERT["classify"]).folder,
+        tmp_path / "copy",
+        lambda manifest: replace(manifest, outputs=(symbolic,), head=head("a", "b", "c", "d")),
+    )
+    assert load(folder, task="classify").classify(["a"])[0].best.label in "abcd"

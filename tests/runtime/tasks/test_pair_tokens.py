@@ -1,0 +1,151 @@
+"""Pairs and alignment of the tokenizer; single texts are `test_embedder`'s."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgebert_runtime.manifest import TokenizerInfo
+from edgebert_runtime.tokenization import Item, TextTokenizer
+from tests.runtime.tasks.bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
+
+LIMIT = 12
+
+CHARACTERS = "Adaé🙂e\u0301中 ,\nﬁ\u200d"
+
+
+@pytest.fixture(scope="module", params=["wordpiece", "byte_level"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp(request.param)
+    (wordpiece() if request.param == "wordpiece" else byte_level()).save(
+        str(path / "tokenizer.json")
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def tokenizer(folder: Path) -> TextTokenizer:
+    return TextTokenizer(folder / "tokenizer.json", settings_of(folder))
+
+
+def settings_of(folder: Path) -> TokenizerInfo:
+    roles = BERT_ROLES if "wordpiece" in folder.name else ROBERTA_ROLES
+    return TokenizerInfo(
+        file="tokenizer.json",
+        max_length=LIMIT,
+        max_positions=LIMIT,
+        padding_side="right",
+        pad_id=0,
+        pad_token=roles["pad_token"],
+        pad_type_id=0,
+        special_tokens=roles,
+    )
+
+
+@pytest.fixture(scope="module")
+def theirs(folder: Path) -> transformers.PreTrainedTokenizerFast:
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_max_length=LIMIT,
+        **settings_of(folder).special_tokens,
+    )
+
+
+TEXT = st.text(alphabet=CHARACTERS, max_size=20)
+
+
+@settings(deadline=None, max_examples=80)
+@given(first=TEXT, second=TEXT)
+def test_a_pair_is_encoded_and_cut_as_by_transformers(
+    tokenizer: TextTokenizer,
+    theirs: transformers.PreTrainedTokenizerFast,
+    first: str,
+    second: str,
+) -> None:
+    (ours,) = tokenizer.align([(first, second)])
+    expected = theirs(
+        [[first, second]],
+        truncation=True,
+        return_token_type_ids=True,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )
+    assert ours.input_ids == expected["input_ids"][0]
+    assert ours.token_type_ids == expected["token_type_ids"][0]
+    assert ours.offsets == expected["offset_mapping"][0]
+    assert ours.words == expected.word_ids(0)
+    assert [source is None for source in ours.sources] == [
+        bool(special) for special in expected["special_tokens_mask"][0]
+    ]
+    assert ours.sources == expected.sequence_ids(0)
+    assert ours.tokens == len(theirs([[first, second]], truncation=False)["input_ids"][0])
+
+
+@settings(deadline=None, max_examples=80)
+@given(text=TEXT)
+def test_offsets_are_characters_of_the_text_given(tokenizer: TextTokenizer, text: str) -> None:
+    (aligned,) = tokenizer.align([text])
+    (encoded,) = tokenizer.encode([text])
+    assert aligned.input_ids == encoded.input_ids
+    assert aligned.tokens == encoded.tokens
+    kept = [at for at, source in enumerate(aligned.sources) if source is not None]
+    for at in kept:
+        start, end = aligned.offsets[at]
+        assert 0 <= start <= end <= len(text)
+        if aligned.pieces[at] == "a":
+            assert text[start:end].lower() == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "piece", "expected"),
+    [
+        ("🙂 Ada", "ada", (2, 5)),  # characters, not bytes or UTF-16 units
+        (
+            "cafe\u0301 red",
+            "cafe",
+            (0, 4),
+        ),  # at the end, a stripped mark is no token's
+        ("ca\u0301fe red", "cafe", (0, 5)),  # and inside it counts
+        ("é中 red", "中", (1, 2)),
+        ("  RED", "red", (2, 5)),
+    ],
+)
+def test_offsets_by_hand(tmp_path: Path, text: str, piece: str, expected: tuple[int, int]) -> None:
+    wordpiece().save(str(tmp_path / "tokenizer.json"))
+    bert = TextTokenizer(tmp_path / "tokenizer.json", settings_of(Path("wordpiece")))
+    (aligned,) = bert.align([text])
+    assert aligned.offsets[list(aligned.pieces).index(piece)] == expected
+
+
+def test_segments_are_the_post_processors(folder: Path, tokenizer: TextTokenizer) -> None:
+    """BERT counts two, RoBERTa one."""
+    (encoded,) = tokenizer.encode_items([("red", "red")])
+    ones = sum(encoded.token_type_ids)
+    assert ones == (2 if "wordpiece" in folder.name else 0)
+
+
+def test_whole_is_never_cut(folder: Path) -> None:
+    whole = TextTokenizer(folder / "tokenizer.json", settings_of(folder), whole=True)
+    (encoded,) = whole.encode_items([("a " * 9, "a " * 30)])
+    assert len(encoded.input_ids) == encoded.tokens > LIMIT
+
+
+@settings(deadline=None, max_examples=20)
+@given(items=st.lists(st.one_of(TEXT, st.tuples(TEXT, TEXT)), max_size=5))
+def test_texts_and_pairs_mix(tokenizer: TextTokenizer, items: list[Item]) -> None:
+    assert tokenizer.encode_items(items) == [tokenizer.encode_items([item])[0] for item in items]
+
+
+def test_an_aligned_text_pads_like_an_encoded_one(tokenizer: TextTokenizer) -> None:
+    items: list[Item] = ["red", ("a", "red red")]
+    plain, aligned = (tokenizer.pad(f(items)) for f in (tokenizer.encode_items, tokenizer.align))
+    assert plain.keys() == aligned.keys()
+    assert all((plain[name] == aligned[name]).all() for name in plain)
+    assert {each.name for each in dataclasses.fields(tokenizer.encode_items(items)[0])} == {
+        "input_ids",
+        "token_type_ids",
+        "tokens",
+    }
