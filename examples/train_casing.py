@@ -30,9 +30,6 @@ def main() -> None:
         progress=print,
     )
     print(f"{report.steps} steps in {report.seconds:.0f} s")
-    for evaluation in report.history:
-        values = {name: round(value, 4) for name, value in evaluation.scores.values.items()}
-        print(f"step {evaluation.step}: {values}")
 
 
 if __name__ == "__main__":

@@ -55,9 +55,6 @@ def main() -> None:
     print(f"{report.steps} steps in {report.seconds:.0f} s")
     print(f"training loss, first 10 steps {mean(report.losses[:10]):.2f}, ", end="")
     print(f"last 10 {mean(report.losses[-10:]):.2f}")
-    for evaluation in report.history:
-        values = {name: round(value, 4) for name, value in evaluation.scores.values.items()}
-        print(f"step {evaluation.step}: {values}")
 
 
 def _small_bert() -> Path:

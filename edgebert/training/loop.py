@@ -38,6 +38,7 @@ class Loop:
         config: the numbers.
         store: where the state is saved.
         show: told of each step.
+        tell: told of each validation.
     """
 
     model: nn.Module
@@ -46,6 +47,7 @@ class Loop:
     config: TrainingConfig
     store: StateFile
     show: Shown
+    tell: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
@@ -159,6 +161,8 @@ class Loop:
         scores = evaluate(self.model, validation, self.config)
         found = Evaluation(step=self.progress.step, scores=scores)
         self.progress.history.append(found)
+        values = ", ".join(f"{name} {value:.4f}" for name, value in scores.values.items())
+        self.tell(f"step {found.step}: {values}")
         best = self.progress.best
         if best is None or is_better(scores, best.scores, validation.monitor):
             self.progress.best, self.progress.waited = found, 0

@@ -97,6 +97,7 @@ def _run(job: Job, store: StateFile, progress: Callable[[str], None]) -> tuple[L
             config=job.request.config,
             store=store,
             show=show,
+            tell=progress,
         )
         if store.path.exists():
             loop.resume()

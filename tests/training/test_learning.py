@@ -155,6 +155,7 @@ def first_step(
         config=job.request.config,
         store=StateFile(path=folder / "state.pt", identity={}),
         show=lambda *_: None,
+        tell=lambda _: None,
     )
     loop.run()
     assert loop.progress.step == 1
