@@ -145,18 +145,16 @@ def test_passages_fill_the_sequence_and_keep_to_their_document(folder: Path) -> 
 
 
 def test_half_of_the_pairs_follow(folder: Path) -> None:
-    encoder = encoder_of(folder)
-    words = ["the", "a", "an", "of", "to", "is", "in", "it", "small", "cat"]
-    documents = [(word, f"{word} one", f"{word} two") for word in words * 40]
-    found = paired_passages(documents, encoder, seed=0)
-    follows = [passage.follows for passage in found]
+    documents = [(f"d{n}", f"d{n} one", f"d{n} two") for n in range(400)]
+    found = paired_passages(documents, encoder_of(folder), seed=0)
     assert len(found) == 400
+    follows = [passage.follows for passage in found]
     assert np.mean(follows) == pytest.approx(0.5, abs=0.1)  # four standard deviations
-    for passage in found:
-        second = f"{passage.pair}".split()
-        rest = " ".join([passage.text, *second]).split()
-        if passage.follows:
-            assert rest == f"{rest[0]} {rest[0]} one {rest[0]} two".split()
+    for number, passage in enumerate(found):
+        own = " ".join(documents[number])
+        assert own.startswith(passage.text)
+        assert (f"{passage.text} {passage.pair}" == own) == passage.follows
+        assert (f"d{number}" in f"{passage.pair}".split()) == passage.follows
 
 
 def test_next_sentences_need_documents_and_sentences(folder: Path) -> None:
