@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from torch import Tensor, nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, TokenizerFiles, read_checkpoint
-from edgebert.checkpoints.tasks import AUTO, EMBED
+from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
 from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
 from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.heads import TaskModel
@@ -17,11 +17,6 @@ from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo, TokenizerInfo
-
-RANKER_ACTIVATIONS: Final = {
-    "sigmoid": "torch.nn.modules.activation.Sigmoid",
-    "none": "torch.nn.modules.linear.Identity",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +93,9 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
 
 
 def _ranker_keys(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What tells sentence-transformers' CrossEncoder the activation, in versions 4 to 6."""
     if checkpoint.task != "rank" or checkpoint.head_info is None:
         return {}
-    activation = RANKER_ACTIVATIONS[checkpoint.head_info.activation]
-    return {"sentence_transformers": {"activation_fn": activation}}
+    return ranker_keys(checkpoint.head_info.activation)
 
 
 def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:

@@ -11,9 +11,10 @@ import torch
 import edgebert
 from edgebert_runtime.threads import usable_cores
 from examples.minilm import minilm_folder
-from examples.train_data import FOLDER, SOURCES, Rated, rated, write_documents
+from examples.rated import Rated
+from examples.train_data import parse_run, write_documents
 
-OUT: Final = FOLDER / "masked"
+SOURCES: Final = ("movie", "amazon", "nyt")
 SMALL: Final = {
     "hidden_size": 128,
     "num_hidden_layers": 2,
@@ -29,23 +30,26 @@ CONFIG: Final = edgebert.TrainingConfig(
 
 def main() -> None:
     """Train and judge on reviews and editorials that were held out."""
+    run = parse_run(__doc__)
     torch.set_num_threads(usable_cores())
     sentences = [
         Rated(text=item.text, score=item.score, review=f"{source} {item.review}")
         for source in SOURCES
-        for item in rated(source)
+        for item in run.read(source)
     ]
     reviews = sorted({item.review for item in sentences})
     held = set(reviews[::20])
     report = edgebert.train(
-        _small_bert(),
+        _small_bert(run.folder / "small-bert"),
         write_documents(
-            FOLDER / "masked-train.txt", [item for item in sentences if item.review not in held]
+            run.folder / "masked-train.txt",
+            [item for item in sentences if item.review not in held],
         ),
-        OUT,
+        run.folder / "masked",
         task="fill",
         validation=write_documents(
-            FOLDER / "masked-test.txt", [item for item in sentences if item.review in held]
+            run.folder / "masked-test.txt",
+            [item for item in sentences if item.review in held],
         ),
         config=CONFIG,
         from_scratch=True,
@@ -57,10 +61,9 @@ def main() -> None:
     print(f"last 10 {mean(report.losses[-10:]):.2f}")
 
 
-def _small_bert() -> Path:
+def _small_bert(folder: Path) -> Path:
     """A folder with the shape of a small BERT and MiniLM's tokenizer, without weights."""
-    folder = FOLDER / "small-bert"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     source = minilm_folder()
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, **SMALL}), encoding="utf-8")

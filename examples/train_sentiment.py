@@ -12,37 +12,38 @@ import edgebert
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.threads import usable_cores
 from examples.minilm import minilm_folder
-from examples.train_data import FOLDER, Rated, clear, rated, split, write_labelled
+from examples.rated import Rated
+from examples.train_data import clear, parse_run, split, write_labelled
 
-OUT: Final = FOLDER / "sentiment"
-BUNDLE: Final = FOLDER / "sentiment-bundle"
 CONFIG: Final = edgebert.TrainingConfig(
     epochs=2, batch_size=32, learning_rate=1e-4, max_length=64, seed=0
 )
 
 
 def main() -> None:
-    """Train, judge, export."""
+    """Train, export, judge."""
+    run = parse_run(__doc__)
     torch.set_num_threads(usable_cores())
-    rest, held_out = split(clear(rated("movie")), 0.1)
+    rest, held_out = split(clear(run.read("movie")), 0.1)
     training, validation = split(rest, 0.1)
     report = edgebert.train(
         minilm_folder(),
-        write_labelled(FOLDER / "sentiment-train.csv", training),
-        OUT,
+        write_labelled(run.folder / "sentiment-train.csv", training),
+        run.folder / "sentiment",
         task="classify",
-        validation=write_labelled(FOLDER / "sentiment-valid.csv", validation),
+        validation=write_labelled(run.folder / "sentiment-valid.csv", validation),
         config=CONFIG,
         overwrite=True,
         progress=print,
     )
     print(f"{report.steps} steps in {report.seconds:.0f} s, validation {dict(report.metrics)}")
-    bundle = edgebert.quantize(edgebert.export(OUT, BUNDLE, overwrite=True, progress=print))
-    tests = {"movie, held out": held_out, "amazon": rated("amazon"), "nyt": rated("nyt")}
-    for name, sentences in tests.items():
-        kept = clear(sentences)
-        exact, rounded = (_accuracy(bundle, variant, kept) for variant in ("fp32", "int8"))
-        print(f"{name}: {len(kept)} sentences, accuracy fp32 {exact:.4f}, int8 {rounded:.4f}")
+    bundle = edgebert.quantize(
+        edgebert.export(run.folder / "sentiment", run.folder / "sentiment-bundle", overwrite=True)
+    )
+    others = {name: clear(run.read(name)) for name in ("amazon", "nyt")}
+    for name, sentences in {"movie, held out": held_out, **others}.items():
+        exact, rounded = (_accuracy(bundle, variant, sentences) for variant in ("fp32", "int8"))
+        print(f"{name}: {len(sentences)} sentences, accuracy fp32 {exact:.4f}, int8 {rounded:.4f}")
 
 
 def _accuracy(bundle: Bundle, variant: str, sentences: list[Rated]) -> float:

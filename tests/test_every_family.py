@@ -13,6 +13,9 @@ from edgebert_runtime import load
 from tests.checkpoints.families import NAMES, SAMPLES, build
 from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
 
+UNLIKE_BERT = ("albert", "deberta-v3", "modernbert")
+"""Shared weights, distances and gates."""
+
 
 @pytest.fixture(scope="module", params=NAMES)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -44,9 +47,8 @@ def test_the_runtime_gives_the_vectors_of_transformers(folder: Path, tmp_path: P
     assert edgebert.verify(bundle, against=folder).passed
 
 
+@pytest.mark.parametrize("folder", UNLIKE_BERT, indirect=True)
 def test_int8_stays_near_and_small(folder: Path, tmp_path: Path) -> None:
-    if folder.name not in ("albert", "deberta-v3", "modernbert"):
-        pytest.skip("shared weights, distances and gates are what differs from BERT")
     bundle = edgebert.quantize(edgebert.export(folder, tmp_path / "bundle"))
     variants = bundle.manifest.variants
     quality = variants["int8"].quality

@@ -9,18 +9,16 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.families import find_family
+from edgebert.checkpoints.description import Description, describe
 from edgebert.checkpoints.family import Family
-from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
 from edgebert.checkpoints.hub import download, is_hub_id
-from edgebert.checkpoints.sentence_transformers import Pipeline, read_pipeline
+from edgebert.checkpoints.sentence_transformers import Pipeline
 from edgebert.checkpoints.steps import read_embedding
 from edgebert.checkpoints.tasks import AUTO, EMBED, choose_task, head_info
-from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer import TokenizerFiles
 from edgebert.checkpoints.translation import (
-    bare_name,
-    config_from_hf,
+    beside_encoder,
     has_pooler,
     heads_in,
     state_from_hf,
@@ -30,7 +28,7 @@ from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head
 from edgebert.model.sentence import DenseWeights
-from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
+from edgebert_runtime.errors import CheckpointError
 from edgebert_runtime.manifest import EmbeddingInfo, HeadInfo
 
 Kind = Literal["folder", "hub"]
@@ -48,6 +46,7 @@ class Checkpoint:
         kind: whether it was given as a folder or as a Hub id.
         name: the Hub id, or the folder's own name.
         model_type: its family, as `config.json` calls it.
+        family: the tables it was read by.
         config: the encoder's shape.
         encoder: the encoder with the checkpoint's weights, float32, in evaluation mode.
         task: what it is for, one of `TASKS`.
@@ -58,6 +57,7 @@ class Checkpoint:
         tokenizer: what the bundle needs of the tokenizer.
         max_length: where texts are cut, in tokens, special tokens included.
         hf_config: `config.json` as it was.
+        beside: the tensors that are not the encoder's, its heads' among them, as stored.
         notes: what the user should be told.
     """
 
@@ -65,6 +65,7 @@ class Checkpoint:
     kind: Kind
     name: str
     model_type: str
+    family: Family
     config: EncoderConfig
     encoder: Encoder
     task: str
@@ -75,6 +76,7 @@ class Checkpoint:
     tokenizer: TokenizerFiles
     max_length: int
     hf_config: Mapping[str, Any]
+    beside: Mapping[str, Tensor]
     notes: tuple[str, ...]
 
 
@@ -96,33 +98,24 @@ def read_checkpoint(
             known.
     """
     kind, name, folder = _locate(source)
-    pipeline = read_pipeline(folder)
-    _refuse_adapter(pipeline.transformer)
-    path = pipeline.transformer / "config.json"
-    hf_config = read_json(path, dict)
-    family = find_family(hf_config, path)
+    described = describe(folder)
+    pipeline, family, hf_config = described.pipeline, described.family, described.hf_config
+    where = str(pipeline.transformer)
     tensors = read_weights(pipeline.transformer)
-    pooler = has_pooler(family, tensors)
-    config = config_from_hf(family, hf_config, pooler=pooler, source=str(path))
-    encoder = _build(config, state_from_hf(family, tensors, config, source=str(path.parent)))
-    named = {bare_name(family, stored): tensor for stored, tensor in tensors.items()}
+    config = described.config(pooler=has_pooler(family, tensors))
+    encoder = _build(config, state_from_hf(family, tensors, config, source=where))
+    beside = beside_encoder(family, tensors)
     chosen, table, task_notes = choose_task(
-        task,
-        family,
-        hf_config,
-        named,
-        pipeline=pipeline,
-        source=str(path.parent),
+        task, family, hf_config, beside, pipeline=pipeline, source=where
     )
-    purpose = _read_purpose(chosen, table, pipeline, named, hf_config, config)
-    tokenizer, notes = read_tokenizer(
-        pipeline.transformer, _demands(family, config, pipeline, max_length)
-    )
+    purpose = _read_purpose(chosen, table, described, beside, config)
+    tokenizer, notes = described.tokenizer(config, max_length)
     return Checkpoint(
         folder=folder,
         kind=kind,
         name=name,
         model_type=hf_config["model_type"],
+        family=family,
         config=config,
         encoder=encoder,
         task=chosen,
@@ -133,7 +126,8 @@ def read_checkpoint(
         tokenizer=tokenizer,
         max_length=tokenizer.max_length,
         hf_config=hf_config,
-        notes=(*task_notes, *_left_out_notes(chosen, pipeline, family, tensors), *notes),
+        beside=beside,
+        notes=(*task_notes, *_left_out_notes(chosen, pipeline, family, beside), *notes),
     )
 
 
@@ -150,21 +144,20 @@ class _Purpose:
 def _read_purpose(
     task: str,
     table: HeadTable | None,
-    pipeline: Pipeline,
+    described: Description,
     tensors: Mapping[str, Tensor],
-    hf_config: Mapping[str, Any],
     config: EncoderConfig,
 ) -> _Purpose:
     if table is None:
-        embedding, dense = read_embedding(pipeline, config.hidden)
+        embedding, dense = read_embedding(described.pipeline, config.hidden)
         return _Purpose(embedding=embedding, dense=dense)
-    source = str(pipeline.transformer / "config.json")
+    source, hf_config = str(described.path), described.hf_config
     outputs = _outputs(task, table, tensors, config)
     wanted = head_config(table, task, hf_config, config, outputs)
     head = read_head(table, tensors, config, wanted)
     labelled = task in ("classify", "rank", "tag")
     labels = labels_of(hf_config, outputs, source=source) if labelled else ()
-    info = head_info(task, hf_config, labels, pipeline, source=source)
+    info = head_info(task, hf_config, labels, described.pipeline, source=source)
     return _Purpose(head=head, head_info=info)
 
 
@@ -195,33 +188,12 @@ def _locate(source: str | PathLike[str]) -> tuple[Kind, str, Path]:
     )
 
 
-def _refuse_adapter(folder: Path) -> None:
-    if (folder / "adapter_config.json").exists():
-        raise UnsupportedModelError(
-            f"{folder} holds an adapter (adapter_config.json), which is not applied here; load it "
-            "with peft, call merge_and_unload(), and save the result"
-        )
-
-
 def _build(config: EncoderConfig, state: Mapping[str, Tensor]) -> Encoder:
     # On "meta" nothing is drawn or allocated only to be replaced.
     with torch.device("meta"):
         encoder = Encoder(config)
     encoder.load_state_dict(state, assign=True)
     return encoder.eval()
-
-
-def _demands(
-    family: Family, config: EncoderConfig, pipeline: Pipeline, asked: int | None
-) -> Demands:
-    return Demands(
-        vocabulary=config.vocabulary,
-        positions=config.positions,
-        asked=asked,
-        settings=pipeline.max_length,
-        lowercase=pipeline.lowercase,
-        default_class=family.tokenizer_class,
-    )
 
 
 def _left_out_notes(

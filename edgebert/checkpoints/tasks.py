@@ -31,6 +31,12 @@ PROBLEMS: Final = {
     "single_label_classification": "softmax",
 }
 
+RANKER_ACTIVATIONS: Final = {
+    "sigmoid": "torch.nn.modules.activation.Sigmoid",
+    "none": "torch.nn.modules.linear.Identity",
+}
+"""What becomes of a ranker's score, as sentence-transformers names torch's classes."""
+
 
 def choose_task(
     asked: str,
@@ -91,6 +97,14 @@ def head_info(
     if task == "rank":
         return HeadInfo(labels=labels, activation=_ranker_activation(hf_config, pipeline, source))
     return HeadInfo(labels=labels if task == "tag" else (), activation="softmax")
+
+
+def ranker_keys(activation: str) -> dict[str, Any]:
+    """What tells sentence-transformers' CrossEncoder the activation, in `config.json`.
+
+    Source: sentence-transformers 6.2.0, cross_encoder/model.py; versions 4 to 6 read it.
+    """
+    return {"sentence_transformers": {"activation_fn": RANKER_ACTIVATIONS[activation]}}
 
 
 def _inferred(
@@ -169,10 +183,14 @@ def _ranker_activation(hf_config: Mapping[str, Any], pipeline: Pipeline, source:
     named = pipeline.activation or newer.get("activation_fn") or older
     if named is None:
         return "sigmoid"
-    kinds = {"Sigmoid": "sigmoid", "Identity": "none"}
-    kind = str(named).rpartition(".")[2]
-    if kind not in kinds or not str(named).startswith("torch.nn."):
+    kinds = {_class(name): kind for kind, name in RANKER_ACTIVATIONS.items()}
+    if _class(named) not in kinds or not str(named).startswith("torch.nn."):
         raise CheckpointError(
             f"{source} has the activation {named!r}, expected torch.nn's {' or '.join(kinds)}"
         )
-    return kinds[kind]
+    return kinds[_class(named)]
+
+
+def _class(name: object) -> str:
+    """Versions of torch have moved the modules that classes are in."""
+    return str(name).rpartition(".")[2]

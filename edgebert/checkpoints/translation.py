@@ -131,6 +131,15 @@ def has_pooler(family: Family, names: Iterable[str]) -> bool:
     return any(bare_name(family, name) in pooler for name in names)
 
 
+def beside_encoder(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that are no part of the encoder, by the names of the family's classes."""
+    return {
+        bare_name(family, name): tensor
+        for name, tensor in tensors.items()
+        if _left_out(family, name)
+    }
+
+
 def heads_in(family: Family, names: Iterable[str]) -> tuple[str, ...]:
     """The task heads that tensors of these names belong to, in words."""
     stored = tuple(names)

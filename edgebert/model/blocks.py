@@ -144,3 +144,13 @@ def _attention(config: EncoderConfig) -> SelfAttention:
 def _row(padding_id: int, config: EncoderConfig) -> int | None:
     """`padding_id` where the table has such a row; a config may name one that it lacks."""
     return padding_id if 0 <= padding_id < config.vocabulary else None
+
+
+def draw_weights(module: nn.Module, deviation: float) -> None:
+    """Give a linear map or a table the weights BERT begins with: normal, and biases zero."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=deviation)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        nn.init.zeros_(module.weight[module.padding_idx].detach())

@@ -1,9 +1,11 @@
 """The encoder: embeddings, a stack of layers, and BERT's pooler where the checkpoint has one."""
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from edgebert.model.attention import Scope
-from edgebert.model.blocks import Embeddings, Layer, Pooler, PreNormLayer, layer_norm
+from edgebert.model.blocks import Embeddings, Layer, Pooler, PreNormLayer, draw_weights, layer_norm
 from edgebert.model.config import Disentangled, EncoderConfig, RelativeBias, Rotary
 from edgebert.model.positions import BiasTable, DistanceVectors, RotaryPositions, distances
 from edgebert_runtime.errors import ConfigError
@@ -27,7 +29,7 @@ class Encoder(nn.Module):
         self.pooler = Pooler(config) if config.pooler else None
         self.relative = _relative(config)
         self.local_rotary = RotaryPositions(config, config.local.theta) if config.local else None
-        self.apply(self._initialise)
+        self.apply(partial(draw_weights, deviation=config.initializer_range))
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -84,14 +86,6 @@ class Encoder(nn.Module):
         # A dropped token sees itself at least: a row of nothing means nothing to any engine.
         keep = (everywhere.keep | (distance == 0)) & (distance <= self.config.local.reach)
         return Scope(keep=keep, rotation=self.local_rotary(sequence))
-
-    def _initialise(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=self.config.initializer_range)
-        if isinstance(module, nn.Linear) and module.bias is not None:
-            nn.init.zeros_(module.bias)
-        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            nn.init.zeros_(module.weight[module.padding_idx].detach())
 
 
 def _relative(config: EncoderConfig) -> BiasTable | DistanceVectors | RotaryPositions | None:

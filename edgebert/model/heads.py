@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from torch import Tensor, nn
 
-from edgebert.model.blocks import ACTIVATIONS
+from edgebert.model.blocks import ACTIVATIONS, draw_weights
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.sentence import POOLING
@@ -73,17 +74,20 @@ class Head(nn.Module):
         super().__init__()
         self.config = config
         width = encoder.hidden if config.width is None else config.width
-        dense = nn.Linear(encoder.hidden, width, bias=config.dense_bias)
-        self.dense = dense if config.width is not None else None
+        self.dense = (
+            None
+            if config.width is None
+            else nn.Linear(encoder.hidden, width, bias=config.dense_bias)
+        )
         self.activation = ACTIVATIONS[config.activation]
-        norm = nn.LayerNorm(width, eps=encoder.layer_norm_epsilon, bias=config.norm_bias)
-        self.norm = norm if config.norm else nn.Identity()
+        self.norm = (
+            nn.LayerNorm(width, eps=encoder.layer_norm_epsilon, bias=config.norm_bias)
+            if config.norm
+            else nn.Identity()
+        )
         self.dropout = nn.Dropout(config.dropout)
         self.out = nn.Linear(width, config.outputs, bias=config.out_bias)
-        for linear in (dense, self.out):
-            nn.init.normal_(linear.weight, std=encoder.initializer_range)
-            if linear.bias is not None:
-                nn.init.zeros_(linear.bias)
+        self.apply(partial(draw_weights, deviation=encoder.initializer_range))
 
     def forward(self, features: Tensor) -> Tensor:
         """Shapes: (…, hidden) to (…, outputs)."""

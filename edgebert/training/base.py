@@ -9,16 +9,12 @@ from typing import Any, Final
 from torch import Tensor, nn
 
 from edgebert.checkpoints import TokenizerFiles, read_checkpoint
-from edgebert.checkpoints.families import FAMILIES, find_family
+from edgebert.checkpoints.description import describe
 from edgebert.checkpoints.family import Family
-from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
-from edgebert.checkpoints.sentence_transformers import read_pipeline
 from edgebert.checkpoints.steps import read_embedding
-from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
-from edgebert.checkpoints.translation import bare_name, config_from_hf
-from edgebert.checkpoints.weights import read_weights
+from edgebert.checkpoints.tasks import EMBED
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
 from edgebert.model.sentence import Dense, DenseWeights, SentenceEmbedder
@@ -188,41 +184,28 @@ def dense_weights(model: nn.Module, embedding: EmbeddingInfo | None) -> dict[str
 
 
 def _stored(source: str | PathLike[str], wanted: Wanted) -> _Source:
-    checkpoint = read_checkpoint(source, task="embed", max_length=wanted.max_length)
-    family = FAMILIES[checkpoint.model_type]
+    checkpoint = read_checkpoint(source, task=EMBED, max_length=wanted.max_length)
     assert checkpoint.embedding is not None  # read for `embed`
-    stored = read_weights(read_pipeline(checkpoint.folder).transformer)
     return _Source(
-        family=family,
+        family=checkpoint.family,
         hf_config=checkpoint.hf_config,
         encoder=checkpoint.encoder,
         tokenizer=checkpoint.tokenizer,
         embedding=checkpoint.embedding,
         dense=checkpoint.dense,
-        tensors={bare_name(family, name): tensor for name, tensor in stored.items()},
+        tensors=checkpoint.beside,
     )
 
 
 def _described(folder: Path, wanted: Wanted) -> _Source:
     """A folder's shape and tokenizer, with weights drawn."""
-    pipeline = read_pipeline(folder)
-    path = pipeline.transformer / "config.json"
-    hf_config = read_json(path, dict)
-    family = find_family(hf_config, path)
-    config = config_from_hf(family, hf_config, pooler=bool(family.pooler), source=str(path))
-    demands = Demands(
-        vocabulary=config.vocabulary,
-        positions=config.positions,
-        asked=wanted.max_length,
-        settings=pipeline.max_length,
-        lowercase=pipeline.lowercase,
-        default_class=family.tokenizer_class,
-    )
-    tokenizer, notes = read_tokenizer(pipeline.transformer, demands)
-    embedding, dense = read_embedding(pipeline, config.hidden)
+    described = describe(folder)
+    config = described.config(pooler=bool(described.family.pooler))
+    tokenizer, notes = described.tokenizer(config, wanted.max_length)
+    embedding, dense = read_embedding(described.pipeline, config.hidden)
     return _Source(
-        family=family,
-        hf_config=hf_config,
+        family=described.family,
+        hf_config=described.hf_config,
         encoder=Encoder(config),
         tokenizer=tokenizer,
         embedding=embedding,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgebert.checkpoints.saving import label_settings
+from edgebert.checkpoints.tasks import ranker_keys
 from edgebert.training import records, tables
 from edgebert.training.config import Problem
 from edgebert.training.documents import paired_passages, passages
@@ -122,10 +123,8 @@ def _tagger_settings(labels: tuple[str, ...], problem: Problem) -> dict[str, Any
 
 
 def _ranker_settings(labels: tuple[str, ...], problem: Problem) -> dict[str, Any]:
-    """What sentence-transformers 6.2.0 looks for, cross_encoder/model.py."""
     del labels, problem
-    sigmoid = {"activation_fn": "torch.nn.modules.activation.Sigmoid"}
-    return {**label_settings(SCORE), "sentence_transformers": sigmoid}
+    return {**label_settings(SCORE), **ranker_keys("sigmoid")}
 
 
 def _answering(found: list[records.Question], setting: Setting) -> Objective:

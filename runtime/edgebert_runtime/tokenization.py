@@ -176,8 +176,8 @@ class TextTokenizer:
         return len(encoding.ids) + rest
 
 
-def check_text(name: str, text: object) -> None:
-    """Refuse what the tokenizer cannot take; `name` is what the message calls it.
+def check_text(name: str, text: object) -> str:
+    """The text, if the tokenizer can take it; `name` is what the message calls it.
 
     Raises:
         InputError: `text` is not a string, or holds a lone surrogate.
@@ -191,14 +191,13 @@ def check_text(name: str, text: object) -> None:
             f"{name} holds a lone surrogate at character {error.start}, which is not text; "
             "replace it, for example with text.encode('utf-8', 'replace').decode('utf-8')"
         ) from error
+    return text
 
 
 def _checked(name: str, item: object) -> Item:
     if not isinstance(item, tuple | list):
-        check_text(name, item)
-        return item  # type: ignore[return-value]
+        return check_text(name, item)
     if len(item) != 2:
         raise InputError(f"{name} holds {len(item)} texts, expected a string or a pair of strings")
-    for position, text in enumerate(item):
-        check_text(f"{name}[{position}]", text)
-    return item[0], item[1]
+    first, second = (check_text(f"{name}[{at}]", text) for at, text in enumerate(item))
+    return first, second

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import Fusion, constant
+from edgebert_export.fusions.rule import Fusion, attributes, constant
 
 SPLIT_HEADS = (0, 2, 1, 3)
 
@@ -83,13 +83,11 @@ class FuseAttention(Fusion):
         mixed: ir.Value,
         **_: Any,
     ) -> ir.Value:
-        traced = mixed.producer()
-        kept = dict(traced.attributes) if traced is not None else {}
         heads = {
             "q_num_heads": int(constant(query_shape)[2]),
             "kv_num_heads": int(constant(key_shape)[2]),
         }
-        fused: ir.Value = op.Attention(query, key, value, mask, **{**kept, **heads})
+        fused: ir.Value = op.Attention(query, key, value, mask, **{**attributes(mixed), **heads})
         return fused
 
 

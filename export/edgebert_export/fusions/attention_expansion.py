@@ -1,23 +1,20 @@
 """Attention in the operators every engine has."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import Fusion
-
-LOWEST: Final = float(np.finfo(np.float32).min)
-"""Score of a dropped key: exp underflows to 0, and a row of nothing else stays finite."""
+from edgebert_export.fusions.rule import attributes
+from edgebert_export.fusions.traced_attention import LOWEST, AttentionRule
 
 UNUSUAL: Final = ("is_causal", "softcap", "q_num_heads")
 """Attributes of what the expansion does not compute; the last marks the 3D form."""
 
 
-class ExpandAttention(Fusion):
+class ExpandAttention(AttentionRule):
     """Attention(q, k, v, keep)  becomes  Softmax(Where(keep, q kᵀ / √d, lowest)) v.
 
     The definition of the operator (Vaswani et al. 2017, equation 1) for a bool mask; a float one
@@ -26,24 +23,15 @@ class ExpandAttention(Fusion):
 
     title: ClassVar[str] = "attention_expansion"
 
-    def pattern(
-        self, op: Any, query: ir.Value, key: ir.Value, value: ir.Value, mask: ir.Value
-    ) -> ir.Value:
-        mixed: ir.Value = op.Attention(
-            query, key, value, mask, _allow_other_attributes=True, _outputs=["mixed"]
-        )
-        return mixed
-
     def check(
         self, context: Any, query: ir.Value, mask: ir.Value, mixed: ir.Value, **_: Any
     ) -> MatchResult:
         del context
-        attributes = _attributes(mixed)
         if mask.dtype not in (ir.DataType.BOOL, ir.DataType.FLOAT):
             return self.refuse(f"the mask is {mask.dtype}, expanded are bool and float", mixed)
         if _scale(query, mixed) is None:
             return self.refuse(f"queries of shape {query.shape} leave the scale unknown", mixed)
-        unusual = [name for name in UNUSUAL if _is_set(attributes.get(name))]
+        unusual = [name for name in UNUSUAL if _is_set(attributes(mixed).get(name))]
         if unusual:
             return self.refuse(f"{', '.join(unusual)} set", mixed)
         return MatchResult()
@@ -74,14 +62,9 @@ def _masked(op: Any, scores: ir.Value, mask: ir.Value) -> ir.Value:
     return chosen
 
 
-def _attributes(value: ir.Value) -> Mapping[str, ir.Attr]:
-    node = value.producer()
-    return {} if node is None else node.attributes
-
-
 def _scale(query: ir.Value, mixed: ir.Value) -> float | None:
     """What scores are multiplied by; one over the root of the head dimension unless given."""
-    given = _attributes(mixed).get("scale")
+    given = attributes(mixed).get("scale")
     if given is not None:
         return given.as_float()
     last = query.shape[3] if query.shape is not None and len(query.shape) == 4 else None

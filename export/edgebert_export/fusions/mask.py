@@ -6,11 +6,11 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.attention_expansion import LOWEST
-from edgebert_export.fusions.rule import Fusion
+from edgebert_export.fusions.rule import attributes
+from edgebert_export.fusions.traced_attention import LOWEST, AttentionRule
 
 
-class BroadcastMask(Fusion):
+class BroadcastMask(AttentionRule):
     """Attention(q, k, v, mask of one row)  becomes  Attention(q, k, v, Expand(mask)).
 
     The operator's specification lets a (batch, 1, 1, sequence) mask broadcast over queries
@@ -19,14 +19,6 @@ class BroadcastMask(Fusion):
     """
 
     title: ClassVar[str] = "mask_broadcast"
-
-    def pattern(
-        self, op: Any, query: ir.Value, key: ir.Value, value: ir.Value, mask: ir.Value
-    ) -> ir.Value:
-        mixed: ir.Value = op.Attention(
-            query, key, value, mask, _allow_other_attributes=True, _outputs=["mixed"]
-        )
-        return mixed
 
     def check(
         self, context: Any, query: ir.Value, mask: ir.Value, mixed: ir.Value, **_: Any
@@ -52,7 +44,6 @@ class BroadcastMask(Fusion):
         finite = mask
         if mask.dtype == ir.DataType.FLOAT:
             finite = op.Max(mask, op.Constant(value=ir.tensor(np.float32(LOWEST))))
-        traced = mixed.producer()
-        kept = dict(traced.attributes) if traced is not None else {}
-        broadcast: ir.Value = op.Attention(query, key, value, op.Expand(finite, shape), **kept)
+        expanded = op.Expand(finite, shape)
+        broadcast: ir.Value = op.Attention(query, key, value, expanded, **attributes(mixed))
         return broadcast

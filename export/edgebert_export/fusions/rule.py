@@ -1,7 +1,7 @@
 """What a rewrite rule is, and how a list of them is applied and counted."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import onnx_ir as ir
@@ -48,6 +48,12 @@ def apply(model: ir.Model, rules: Sequence[Fusion]) -> dict[str, int]:
         ).apply_to_model(model)
         for rule in rules
     }
+
+
+def attributes(value: ir.Value) -> Mapping[str, ir.Attr]:
+    """Those of the node a value comes from; none for an input."""
+    node = value.producer()
+    return {} if node is None else node.attributes
 
 
 def constant(value: ir.Value | None) -> Any:
