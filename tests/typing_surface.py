@@ -53,3 +53,13 @@ def every_task(text: str, other: str) -> str:
 def load_without_a_task() -> NDArray[np.float32]:
     model = load("out/")
     return model.embed(["a"])
+
+
+def fine_tune(base: str, data: Path) -> str:
+    config = edgebert.TrainingConfig(epochs=2, batch_size=16, learning_rate=3e-5)
+    report: edgebert.TrainingReport = edgebert.train(
+        base, data, "out/", task="classify", validation=data, config=config, progress=print
+    )
+    losses: tuple[float, ...] = tuple(report.losses)
+    metrics: dict[str, float] = dict(report.metrics)
+    return f"{report.steps} steps, {min(losses)}, {metrics['accuracy']}"
