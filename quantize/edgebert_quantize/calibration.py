@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,8 @@ class ActivationStatistics:
 
     Attributes:
         minimum, maximum: (channels,), float32
-        moment: mean of x xᵀ over tokens, (channels, channels), float32
+        moment: mean over texts of the mean of x xᵀ over a text's tokens, (channels, channels),
+            float32; so a short text counts as much as a long one, as their vectors do
     """
 
     minimum: NDArray[np.float32]
@@ -53,6 +54,18 @@ class ActivationStatistics:
             moment=self.moment / np.outer(scales, scales),
         )
 
+    def reordered(self, order: NDArray[np.intp]) -> "ActivationStatistics":
+        """The statistics of x with its channels in another order. Shapes: (channels,)."""
+        return ActivationStatistics(
+            minimum=self.minimum[order],
+            maximum=self.maximum[order],
+            moment=self.moment[np.ix_(order, order)],
+        )
+
+    def up_to(self, limit: float) -> "ActivationStatistics":
+        """With no maximum above a limit; the moment stays that of the whole."""
+        return replace(self, maximum=np.minimum(self.maximum, np.float32(limit)))
+
 
 def activation_statistics(
     model: Path, channels: Mapping[str, int], batches: Sequence[Feeds]
@@ -78,34 +91,36 @@ def activation_statistics(
             session = Session(watched, provider="cpu")
             for feeds in batches:
                 kept = feeds["attention_mask"].astype(bool)
+                lengths = kept.sum(axis=1)
                 activations = session.run(names, {name: feeds[name] for name in session.inputs})
                 for name, activation in zip(names, activations, strict=True):
-                    running[name].add(activation[kept])
+                    running[name].add(activation[kept], lengths)
         found.update({name: each.statistics() for name, each in running.items()})
     return found
 
 
 class _Running:
-    """Extremes and second moment of rows seen so far."""
+    """Extremes and second moment of texts seen so far."""
 
     def __init__(self, channels: int) -> None:
         self._minimum = np.full(channels, np.inf, np.float32)
         self._maximum = np.full(channels, -np.inf, np.float32)
         self._sum = np.zeros((channels, channels), np.float32)
-        self._rows = 0
+        self._texts = 0
 
-    def add(self, rows: NDArray[np.float32]) -> None:
-        """Take in rows of shape (tokens, channels)."""
+    def add(self, rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
+        """Take in texts one after the other. Shapes: (tokens, channels), (texts,)."""
         self._minimum = np.minimum(self._minimum, rows.min(axis=0))
         self._maximum = np.maximum(self._maximum, rows.max(axis=0))
-        self._sum += rows.T @ rows
-        self._rows += len(rows)
+        weighted = rows / np.sqrt(np.repeat(lengths, lengths), dtype=np.float32)[:, np.newaxis]
+        self._sum += weighted.T @ weighted
+        self._texts += len(lengths)
 
     def statistics(self) -> ActivationStatistics:
         return ActivationStatistics(
             minimum=self._minimum,
             maximum=self._maximum,
-            moment=self._sum / np.float32(self._rows),
+            moment=self._sum / np.float32(self._texts),
         )
 
 

@@ -1,7 +1,7 @@
 """Find the linear layers of a graph, by structure and not by name."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,12 +19,10 @@ class Linear:
     Attributes:
         matmul: the product.
         add: the node that adds the bias, where there is one.
-        bias: the bias, (outputs,), where there is one.
     """
 
     matmul: ir.Node
     add: ir.Node | None
-    bias: ir.Value | None
 
     @property
     def x(self) -> ir.Value:
@@ -35,6 +33,29 @@ class Linear:
     def weight(self) -> NDArray[np.float32]:
         """Its constant, (inputs, outputs), float32, as the graph has it now."""
         return _present(_present(self.matmul.inputs[1]).const_value).numpy()
+
+    @property
+    def bias(self) -> NDArray[np.float32] | None:
+        """The constant that is added, (outputs,), float32, as the graph has it now."""
+        if self.add is None:
+            return None
+        return _present(_present(self.add.inputs[_bias_index(self.add)]).const_value).numpy()
+
+    def set_weight(self, weight: NDArray[np.float32]) -> None:
+        """Give its constant, and with it every layer that shares it, other values."""
+        value = _present(self.matmul.inputs[1])
+        value.const_value = ir.tensor(weight.astype(np.float32), name=value.name)
+
+    def set_bias(self, graph: ir.Graph, bias: NDArray[np.float32]) -> None:
+        """Let it add another constant; one that others read, being equal, stays theirs."""
+        if self.add is None:
+            raise ValueError("a linear layer without a bias cannot get another")
+        index = _bias_index(self.add)
+        value = _present(self.add.inputs[index])
+        if len(list(value.uses())) > 1:
+            value = initializer(graph, f"{self.output.name}_bias", bias)
+            self.add.replace_input_with(index, value)
+        value.const_value = ir.tensor(bias.astype(np.float32), name=value.name)
 
     @property
     def output(self) -> ir.Value:
@@ -64,8 +85,7 @@ def find_linears(graph: ir.Graph) -> Iterator[Linear]:
             or len(tensor.shape) != 2
         ):
             continue
-        add, bias = _bias(node)
-        yield Linear(matmul=node, add=add, bias=bias)
+        yield Linear(matmul=node, add=_bias_add(node))
 
 
 def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
@@ -101,6 +121,11 @@ def _copy_weights(graph: ir.Graph, sites: list[Site]) -> None:
             site.linears[position].matmul.replace_input_with(1, own)
 
 
+def side_by_side(linears: Sequence[Linear]) -> NDArray[np.float32]:
+    """The columns of layers that read the same, (inputs, all their outputs), float32."""
+    return np.concatenate([linear.weight for linear in linears], axis=1)
+
+
 def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
     """Add a constant to a graph."""
     tensor = ir.tensor(array, name=name)
@@ -122,13 +147,19 @@ def _present(item: Item | None) -> Item:
     return item
 
 
-def _bias(matmul: ir.Node) -> tuple[ir.Node, ir.Value] | tuple[None, None]:
+def _bias_add(matmul: ir.Node) -> ir.Node | None:
     """The Add that is the product's only consumer, if it adds a constant vector."""
     uses = list(matmul.outputs[0].uses())
     if len(uses) != 1 or uses[0].node.op_type != "Add" or matmul.outputs[0].is_graph_output():
-        return None, None
-    add = uses[0].node
-    other = add.inputs[1 - uses[0].idx]
+        return None
+    other = uses[0].node.inputs[1 - uses[0].idx]
     if other is None or other.const_value is None or len(other.const_value.shape) != 1:
-        return None, None
-    return add, other
+        return None
+    return uses[0].node
+
+
+def _bias_index(add: ir.Node) -> int:
+    """Which input of a bias's Add is the constant."""
+    return next(
+        at for at, value in enumerate(add.inputs) if _present(value).const_value is not None
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import onnx_ir as ir
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from edgebert_quantize.activations import QUANTIZERS, Activations, QuantizedActivation
 from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.gptq import quantize_columns_compensated
-from edgebert_quantize.linear import Linear, Site, initializer, shared_linears
+from edgebert_quantize.linear import Linear, Site, initializer, shared_linears, side_by_side
+from edgebert_quantize.outliers import ExcessProduct, Outliers
 from edgebert_quantize.weights import quantize_columns
 
 CONTRIB = "com.microsoft"
@@ -22,6 +24,7 @@ def quantize_linears(
     *,
     activations: Activations,
     compensate: bool,
+    outliers: Mapping[str, Outliers] = MappingProxyType({}),
 ) -> int:
     """Turn every linear layer into int8, in place; returns how many.
 
@@ -37,16 +40,23 @@ def quantize_linears(
         statistics: activation name → what calibration saw.
         activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
+        outliers: activation name → what of it goes around the integers.
     """
     graph = model.graph
     count = 0
     for number, sites in enumerate(shared_linears(graph)):
         seen = [statistics[str(site.x.name)] for site in sites]
         moment = ActivationStatistics.together(seen).moment if compensate else None
-        weight = _weight(graph, sites[0].linears, moment, f"linear_{number}")
+        name = f"linear_{number}"
+        excess = _excess(graph, sites[0], outliers, name)
+        weight = _weight(graph, sites[0].linears, moment, excess, name)
         for site, statistic in zip(sites, seen, strict=True):
-            quantized = QUANTIZERS[activations](graph, site.linears[0], statistic)
+            known = outliers.get(str(site.x.name))
+            spanned = statistic if known is None else statistic.up_to(known.limit)
+            quantized = QUANTIZERS[activations](graph, site.linears[0], spanned)
             product = _product(graph, site, quantized, weight)
+            if excess is not None:
+                product = excess.add_to(product, site.x, site.linears[0].matmul)
             outputs = _split(graph, site.linears, product)
             for linear, output in zip(site.linears, outputs, strict=True):
                 _take_over(graph, linear, output)
@@ -65,20 +75,33 @@ class _Weight:
 
 
 def _weight(
-    graph: ir.Graph, linears: Sequence[Linear], moment: NDArray[np.float32] | None, name: str
+    graph: ir.Graph,
+    linears: Sequence[Linear],
+    moment: NDArray[np.float32] | None,
+    excess: ExcessProduct | None,
+    name: str,
 ) -> _Weight:
     """All layers' columns side by side, rounded once for however many uses."""
-    columns = np.concatenate([linear.weight for linear in linears], axis=1)
+    columns = side_by_side(linears)
     if moment is None:
         rounded = quantize_columns(columns)
     else:
         rounded = quantize_columns_compensated(columns, moment)
     bias = np.concatenate([_bias(linear) for linear in linears])
+    if excess is not None:
+        bias = bias + excess.bias
     return _Weight(
         values=initializer(graph, f"{name}.weight", rounded.values),
         scales=initializer(graph, f"{name}.scales", rounded.scales),
         bias=initializer(graph, f"{name}.bias", bias),
     )
+
+
+def _excess(
+    graph: ir.Graph, site: Site, outliers: Mapping[str, Outliers], name: str
+) -> ExcessProduct | None:
+    known = outliers.get(str(site.x.name))
+    return None if known is None else ExcessProduct(graph, side_by_side(site.linears), known, name)
 
 
 def _product(
@@ -98,9 +121,7 @@ def _product(
 
 
 def _bias(linear: Linear) -> NDArray[np.float32]:
-    if linear.bias is None or linear.bias.const_value is None:
-        return np.zeros(linear.weight.shape[1], np.float32)
-    return linear.bias.const_value.numpy()
+    return np.zeros(linear.weight.shape[1], np.float32) if linear.bias is None else linear.bias
 
 
 def _split(graph: ir.Graph, linears: Sequence[Linear], product: ir.Value) -> Sequence[ir.Value]:

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 import onnx_ir as ir
 
 from edgebert_quantize.calibration import activation_statistics
 from edgebert_quantize.linear import drop_unused_initializers, linears_by_input
 from edgebert_quantize.nearness import nearness_of
+from edgebert_quantize.outliers import move_outliers_last
 from edgebert_quantize.products import quantize_linears
 from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import RECIPES, Recipe
@@ -23,6 +25,21 @@ from edgebert_runtime.manifest import Manifest, Variant
 from edgebert_runtime.staging import add_to_bundle, hash_file, staging_area
 
 Progress = Callable[[str], None]
+
+INTEGER_OPERATORS: Final = frozenset(
+    {
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "MatMulNBits",
+        "QAttention",
+        "QGemm",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
+"""What only a graph that somebody has quantized has."""
 
 
 def quantize_bundle(
@@ -87,23 +104,37 @@ def _source(bundle: Bundle, recipe: Recipe) -> Variant:
 def _write_quantized(bundle: Bundle, source: Variant, destination: Path, recipe: Recipe) -> None:
     path = bundle.path_of(source.file)
     model = ir.load(path)
+    _refuse_quantized(model.graph, path)
     channels = {
         str(x.name): linears[0].weight.shape[0]
         for x, linears in linears_by_input(model.graph).items()
     }
     if not channels:
-        raise ExportError(f"{path} has no linear layer to quantize; is it quantized already?")
+        raise ExportError(f"{path} has no linear layer to quantize")
     statistics = activation_statistics(path, channels, calibration_batches(bundle))
-    if recipe.smoothing is not None:
-        statistics = smooth(model, statistics, recipe.smoothing)
+    statistics, outliers = move_outliers_last(model.graph, statistics, recipe.outliers)
+    if recipe.strengths:
+        statistics = smooth(model, statistics, recipe.strengths, untouched=outliers)
     quantize_linears(
-        model, statistics, activations=recipe.activations, compensate=recipe.compensate
+        model,
+        statistics,
+        activations=recipe.activations,
+        compensate=recipe.compensate,
+        outliers=outliers,
     )
     if recipe.tables:
         quantize_tables(model.graph)
     drop_unused_initializers(model.graph)
     ir.external_data.load_to_model(model)
     ir.save(model, destination)
+
+
+def _refuse_quantized(graph: ir.Graph, path: Path) -> None:
+    found = sorted({node.op_type for node in graph} & INTEGER_OPERATORS)
+    if found:
+        raise ExportError(
+            f"{path} is quantized already, it has {', '.join(found)}; start from its fp32 graph"
+        )
 
 
 def _measure(bundle: Bundle, source: Variant, graph: Path, recipe: Recipe) -> Quality:

@@ -17,7 +17,8 @@ class Recipe:
         file: where its graph lies in a bundle.
         precision: as the manifest says it.
         source_target: the fp32 variant it starts from.
-        smoothing: strength of outlier smoothing, 0…1; None leaves activations as they are.
+        outliers: share of channels after an activation function that may go around the integers.
+        strengths: of outlier smoothing, 0…1, for each layer to choose from; none, no smoothing.
         activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
         tables: whether embedding tables are int8 too.
@@ -29,7 +30,8 @@ class Recipe:
     file: str
     precision: str
     source_target: str
-    smoothing: float | None
+    outliers: float
+    strengths: tuple[float, ...]
     activations: Activations
     compensate: bool
     tables: bool
@@ -50,7 +52,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             file="onnx/model_quantized.onnx",
             precision="int8",
             source_target="cpu",
-            smoothing=0.8,
+            outliers=1 / 48,
+            strengths=(0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0),
             activations="static",
             compensate=True,
             tables=True,
@@ -65,7 +68,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             file="onnx/model_int8-dynamic.onnx",
             precision="int8",
             source_target="cpu",
-            smoothing=None,
+            outliers=0.0,
+            strengths=(),
             activations="dynamic",
             compensate=False,
             tables=False,

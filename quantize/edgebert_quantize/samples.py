@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgebert_quantize.texts import SOURCE, VOCABULARY_SOURCE, default_texts, vocabulary_texts
+from edgebert_quantize.texts import (
+    SOURCE,
+    VOCABULARY_SOURCE,
+    beginnings,
+    default_texts,
+    vocabulary_texts,
+)
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.schedule import micro_batches
 from edgebert_runtime.tokenization import TextTokenizer
@@ -20,7 +26,10 @@ CALIBRATION_TOKENS: Final = 16384
 STRIDE: Final = (SAMPLES + CALIBRATION_SENTENCES) // SAMPLES
 """Every how manieth sentence is measured on."""
 
-CALIBRATION: Final = f"{CALIBRATION_SENTENCES} {SOURCE}; {CALIBRATION_TOKENS} {VOCABULARY_SOURCE}"
+CALIBRATION: Final = (
+    f"{CALIBRATION_SENTENCES} {SOURCE} and the beginnings of each; "
+    f"{CALIBRATION_TOKENS} {VOCABULARY_SOURCE}"
+)
 BATCH_TOKENS: Final = 1024
 """Padded tokens in a batch of calibration."""
 
@@ -33,7 +42,8 @@ def quality_texts() -> list[str]:
 def calibration_texts(tokenizer: Tokenizer) -> list[str]:
     """The default texts that activations are calibrated on, none of `quality_texts`."""
     sentences = [text for number, text in enumerate(_sentences()) if number % STRIDE]
-    return sentences + vocabulary_texts(tokenizer, CALIBRATION_TOKENS)
+    random = vocabulary_texts(tokenizer, CALIBRATION_TOKENS)
+    return [*sentences, *beginnings(sentences), *random]
 
 
 def _sentences() -> list[str]:

@@ -1,6 +1,7 @@
 """Texts to calibrate and to measure on when the user brings none."""
 
 import re
+from collections.abc import Sequence
 from pydoc_data.topics import topics
 from typing import Final
 
@@ -11,6 +12,7 @@ SOURCE: Final = "sentences of CPython's own documentation (pydoc_data.topics)"
 VOCABULARY_SOURCE: Final = "random tokens of the vocabulary"
 SHORTEST_WORDS: Final = 4
 LONGEST_WORDS: Final = 120
+BEGINNING_WORDS: Final = 4
 
 RANDOM_LENGTHS: Final = (4, 8, 16, 32, 64, 128)
 """Tokens in one random text, in turn."""
@@ -28,6 +30,17 @@ def default_texts(count: int) -> list[str]:
     unique = list(dict.fromkeys(sentences))
     count = min(count, len(unique))
     return [unique[number * len(unique) // count] for number in range(count)]
+
+
+def beginnings(texts: Sequence[str]) -> list[str]:
+    """The first one to `BEGINNING_WORDS` words of each text, in turn.
+
+    Of a short text a larger part are special tokens and stops, which act otherwise than in a long
+    one; its vector is a mean of few, so their errors count most there.
+    """
+    return [
+        " ".join(text.split()[: number % BEGINNING_WORDS + 1]) for number, text in enumerate(texts)
+    ]
 
 
 def vocabulary_texts(tokenizer: Tokenizer, tokens: int) -> list[str]:

@@ -42,12 +42,13 @@ def test_statistics_by_hand_over_two_batches(graph: Path) -> None:
     np.testing.assert_array_equal(narrow.minimum, [1, -6])
     np.testing.assert_array_equal(narrow.maximum, [3, -2])
     np.testing.assert_array_equal(narrow.largest, [3, 6])
-    np.testing.assert_allclose(narrow.moment, np.array([[14, -28], [-28, 56]]) / 3, rtol=1e-6)
+    np.testing.assert_allclose(narrow.moment, np.array([[5.75, -11.5], [-11.5, 23]]), rtol=1e-6)
 
 
 def test_padding_is_left_out(graph: Path) -> None:
     padded = activation_statistics(graph, CHANNELS, [feeds([[1, 2], [3, 999]], [[1, 1], [1, 0]])])
-    plain = activation_statistics(graph, CHANNELS, [feeds([[1, 2, 3]], [[1, 1, 1]])])
+    alone = [feeds([[1, 2]], [[1, 1]]), feeds([[3]], [[1]])]
+    plain = activation_statistics(graph, CHANNELS, alone)
     for name, found in plain.items():
         np.testing.assert_array_equal(padded[name].maximum, found.maximum)
         np.testing.assert_allclose(padded[name].moment, found.moment, rtol=1e-6)
@@ -78,3 +79,11 @@ def test_dividing_by_hand(graph: Path) -> None:
     divided = seen.divided(np.array([2.0, 4.0], np.float32))
     np.testing.assert_array_equal(divided.maximum, [1, -1])
     np.testing.assert_array_equal(divided.moment, [[1, -1], [-1, 1]])
+
+
+def test_a_long_text_counts_as_much_as_a_short_one(graph: Path) -> None:
+    short, long = feeds([[2]], [[1]]), feeds([[2] * 9], [[1] * 9])
+    other = feeds([[4]], [[1]])
+    for batches in ([short, other], [long, other]):
+        found = activation_statistics(graph, CHANNELS, batches)["narrow"]
+        np.testing.assert_allclose(found.moment[0, 0], (4 + 16) / 2, rtol=1e-6)

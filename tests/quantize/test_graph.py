@@ -1,17 +1,15 @@
 """Linear layers found, smoothed and made integer, on graphs small enough to read."""
 
 import numpy as np
-import onnx
-import onnx.parser
 import onnx_ir as ir
-import onnxruntime
 import pytest
 
 from edgebert_quantize.activations import Activations, asymmetric_range
-from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.linear import find_linears
 from edgebert_quantize.products import quantize_linears
-from edgebert_quantize.smoothing import smooth
+from edgebert_quantize.smoothing import best_scales, expected_error, smooth, smoothing_scales
+from edgebert_quantize.weights import quantize_columns
+from tests.quantize.graphs import model_of, operators, run, seen
 
 TWO_READERS = """
 <ir_version: 11, opset_import: ["": 23]>
@@ -46,28 +44,6 @@ g (float[B,S,4] x) => (float[B,S,3] y)
 """
 
 
-def model_of(text: str, **weights: np.ndarray) -> ir.Model:
-    proto = onnx.parser.parse_model(text)
-    for name, array in weights.items():
-        proto.graph.initializer.append(onnx.numpy_helper.from_array(array.astype(np.float32), name))
-    return ir.from_proto(onnx.shape_inference.infer_shapes(proto))
-
-
-def run(model: ir.Model, x: np.ndarray) -> list[np.ndarray]:
-    data = ir.to_proto(model).SerializeToString()
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    arrays: list[np.ndarray] = session.run(None, {"x": x.astype(np.float32)})
-    return arrays
-
-
-def seen(x: np.ndarray) -> ActivationStatistics:
-    """What calibration on `x` finds."""
-    rows = x.reshape(-1, x.shape[-1]).astype(np.float32)
-    return ActivationStatistics(
-        minimum=rows.min(axis=0), maximum=rows.max(axis=0), moment=rows.T @ rows / len(rows)
-    )
-
-
 def quantize(
     model: ir.Model, activations: Activations = "static", compensate: bool = False, **x: np.ndarray
 ) -> int:
@@ -95,10 +71,6 @@ def attention(random: np.random.Generator) -> ir.Model:
     return model_of(
         ATTENTION, **square, bv=random.standard_normal(4), w=random.standard_normal((4, 3))
     )
-
-
-def operators(model: ir.Model) -> list[str]:
-    return [node.op_type for node in model.graph]
 
 
 def test_linear_layers_are_found_with_and_without_bias(random: np.random.Generator) -> None:
@@ -202,7 +174,7 @@ def test_smoothing_changes_no_answer(strength: float, random: np.random.Generato
     x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
     for model in (two_readers(random), attention(random)):
         expected = run(model, x)
-        smooth(model, {"x": seen(x), "context": seen(np.ones((1, 4)))}, strength)
+        smooth(model, {"x": seen(x), "context": seen(np.ones((1, 4)))}, [strength])
         for found, wanted in zip(run(model, x), expected, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
@@ -210,14 +182,14 @@ def test_smoothing_changes_no_answer(strength: float, random: np.random.Generato
 def test_attentions_context_is_smoothed_for_free(random: np.random.Generator) -> None:
     model = attention(random)
     ones = seen(np.ones((1, 4)))
-    assert set(smooth(model, {"x": ones, "context": ones}, 0.8)) == {"x_smoothed", "context"}
+    assert set(smooth(model, {"x": ones, "context": ones}, [0.8])) == {"x_smoothed", "context"}
     assert operators(model).count("Mul") == 1
 
 
 def test_statistics_after_smoothing_are_those_of_what_is_read(random: np.random.Generator) -> None:
     x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
     model = two_readers(random)
-    (after,) = smooth(model, {"x": seen(x)}, 0.5).values()
+    (after,) = smooth(model, {"x": seen(x)}, [0.5]).values()
     inverse = model.graph.initializers["x_smoothing"].const_value
     assert inverse is not None
     expected = seen(x * inverse.numpy())
@@ -229,7 +201,7 @@ def test_statistics_after_smoothing_are_those_of_what_is_read(random: np.random.
 def test_smoothing_scales_by_hand() -> None:
     """max|x| = 16, max|w| = 4: s = 16^0.5 / 4^0.5 = 2."""
     model = model_of(TWO_READERS, w=np.full((4, 3), 4.0), v=np.full((4, 3), -2.0), b=np.zeros(3))
-    smooth(model, {"x": seen(np.array([[-16.0, 1.0, 4.0, 0.0]]))}, 0.5)
+    smooth(model, {"x": seen(np.array([[-16.0, 1.0, 4.0, 0.0]]))}, [0.5])
     inverse = model.graph.initializers["x_smoothing"].const_value
     assert inverse is not None
     np.testing.assert_allclose(inverse.numpy()[:3], [1 / 2, 2, 1], rtol=1e-6)
@@ -247,7 +219,45 @@ def test_smoothing_tames_an_outlier(random: np.random.Generator) -> None:
         expected = run(model, x)[0]
         statistics = {"x": seen(x)}
         if strength is not None:
-            statistics = smooth(model, statistics, strength)
+            statistics = smooth(model, statistics, [strength])
         quantize_linears(model, statistics, activations="static", compensate=False)
         errors.append(np.abs(run(model, x)[0] - expected).mean())
     assert errors[1] < errors[0] / 10
+
+
+def rounding_error(x: np.ndarray, weight: np.ndarray, scales: np.ndarray) -> float:
+    """Mean square error of x W with both rounded by hand, summed over outputs."""
+    smoothed, rows = x / scales, quantize_columns(weight * scales[:, None])
+    step, zero_point = asymmetric_range(seen(smoothed))
+    integers = np.clip(np.rint(smoothed / step) + zero_point, 0, 255)
+    found = ((integers - zero_point) * step) @ (rows.values * rows.scales)
+    return float(np.square(found - x @ weight).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.7, 1.0])
+def test_the_expected_error_is_that_of_rounding(
+    strength: float, random: np.random.Generator
+) -> None:
+    x = (random.standard_normal((4000, 24)) * np.geomspace(0.1, 10, 24)).astype(np.float32)
+    weight = random.standard_normal((24, 40)).astype(np.float32)
+    scales = smoothing_scales(seen(x).largest, weight, strength)
+    expected = expected_error(seen(x), weight, scales)
+    assert rounding_error(x, weight, scales) == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize(("of_x", "of_weights"), [(1, 1), (100, 1), (100, 0.01), (1, 100)])
+def test_each_layer_gets_the_strength_that_costs_it_least(
+    of_x: float, of_weights: float, random: np.random.Generator
+) -> None:
+    """One channel of x, and its weights, some times as wide as the rest."""
+    x, weight = random.standard_normal((500, 4)), random.standard_normal((4, 40))
+    x[:, 3] *= of_x
+    weight[3] *= of_weights
+    text = """<ir_version: 11, opset_import: ["": 23]>
+    g (float[B,S,4] x) => (float[B,S,40] y) { y = MatMul (x, w) }"""
+    linears = list(find_linears(model_of(text, w=weight).graph))
+    strengths = (0.0, 0.5, 1.0)
+    tried = [smoothing_scales(seen(x).largest, weight, strength) for strength in strengths]
+    errors = [rounding_error(x, weight, scales) for scales in tried]
+    chosen = best_scales(seen(x), linears, strengths)
+    np.testing.assert_allclose(chosen, tried[int(np.argmin(errors))], rtol=1e-5)

@@ -10,6 +10,7 @@ from edgebert_quantize.linear import initializer, shared_linears
 from edgebert_quantize.products import quantize_linears
 from edgebert_quantize.smoothing import smooth
 from tests.export.test_fusions import run_unoptimized
+from tests.quantize.graphs import seen
 
 TWICE = """
 <ir_version: 10, opset_import: ["": 21]>
@@ -47,22 +48,13 @@ def graph(text: str, *names: str) -> ir.Model:
     return model
 
 
-def statistics(x: np.ndarray) -> ActivationStatistics:
-    rows = x.reshape(-1, x.shape[-1])
-    return ActivationStatistics(
-        minimum=rows.min(axis=0),
-        maximum=rows.max(axis=0),
-        moment=(rows.T @ rows / len(rows)).astype("f4"),
-    )
-
-
 @pytest.fixture
 def x() -> np.ndarray:
     return np.random.default_rng(1).standard_normal((2, 3, 4)).astype("f4")
 
 
-def seen(x: np.ndarray, weight: np.ndarray) -> dict[str, ActivationStatistics]:
-    return {"x": statistics(x), "kept": statistics(np.maximum(x @ weight, 0))}
+def statistics(x: np.ndarray, weight: np.ndarray) -> dict[str, ActivationStatistics]:
+    return {"x": seen(x), "kept": seen(np.maximum(x @ weight, 0))}
 
 
 def test_sites_of_one_weight_are_one_group() -> None:
@@ -74,7 +66,7 @@ def test_smoothing_leaves_the_product_as_it_was(x: np.ndarray) -> None:
     model = graph(TWICE, "w")
     expected = run_unoptimized(model, {"x": x})
     weight = model.graph.initializers["w_value"].const_value.numpy()
-    smooth(model, seen(x, weight), 0.5)
+    smooth(model, statistics(x, weight), [0.5])
     np.testing.assert_allclose(run_unoptimized(model, {"x": x}), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -82,7 +74,9 @@ def test_a_weight_used_twice_is_rounded_once(x: np.ndarray) -> None:
     model = graph(TWICE, "w")
     expected = run_unoptimized(model, {"x": x})
     weight = model.graph.initializers["w_value"].const_value.numpy()
-    assert quantize_linears(model, seen(x, weight), activations="static", compensate=True) == 2
+    assert (
+        quantize_linears(model, statistics(x, weight), activations="static", compensate=True) == 2
+    )
     integers = [
         value
         for value in model.graph.initializers.values()
