@@ -81,7 +81,8 @@ def int8_accuracy_section() -> list[str]:
         return []
     rows = [
         f"| {row['name']} | {row['mean']:.4f} | {row['first_percentile']:.4f} | "
-        f"{row['worst']:.4f} | {row['pair']:.3f} | {row['batch']:.1e} |"
+        f"{row['worst']:.4f} | {row['pair']:.3f} | {row['batch']:.1e} | {row['padded']:.1e} | "
+        f"{100 * row['recall']:.2f} |"
         for row in record["rows"]
     ]
     return [
@@ -90,11 +91,13 @@ def int8_accuracy_section() -> list[str]:
         f"{record['texts']} texts that nobody was calibrated on: rated sentences and package "
         "descriptions, as many of each.",
         "Cosine to fp32, each text alone; the largest change of a pairwise similarity; the largest "
-        "change of an element when texts run in batches of 64.",
+        "change of an element when texts run in batches of 64, and when each is padded to 256 "
+        f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest long one "
+        f"is their own; fp32 {100 * record['fp32_recall']:.2f}.",
         "`python -m benchmarks.int8_accuracy`",
         "",
-        "| | mean | 1st percentile | worst | pair | batch |",
-        "|---|---|---|---|---|---|",
+        "| | mean | 1st percentile | worst | pair | batch | padded | recall@1 |",
+        "|---|---|---|---|---|---|---|---|",
         *rows,
         "",
     ]

@@ -6,6 +6,7 @@ vaderSentiment, package descriptions of a few words to a few hundred with Debian
 
 import random
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from benchmarks.pairing import output_of
 from examples.minilm import CACHE
 from examples.rated import SOURCES, rated
 
-DESCRIPTION: Final = re.compile(r"^Description-en: .*\n((?: .*\n)+)", re.MULTILINE)
+DESCRIPTION: Final = re.compile(r"^Description-en: (.*)\n((?: .*\n)+)", re.MULTILINE)
 SEED: Final = 0
 
 
@@ -33,14 +34,31 @@ def package_descriptions(count: int) -> list[str]:
     Raises:
         RuntimeError: apt-get cannot fetch the lists.
     """
+    return random.Random(SEED).sample(sorted({long for _, long in _described_packages()}), count)
+
+
+def package_pairs(count: int) -> list[tuple[str, str]]:
+    """Short and long descriptions of packages, no text twice, from the lists of the day.
+
+    Raises:
+        RuntimeError: apt-get cannot fetch the lists.
+    """
+    found = _described_packages()
+    shorts, longs = (Counter(side) for side in zip(*found, strict=True))
+    unique = sorted({pair for pair in found if shorts[pair[0]] == 1 and longs[pair[1]] == 1})
+    return random.Random(SEED).sample(unique, count)
+
+
+def _described_packages() -> list[tuple[str, str]]:
+    """Each package's short description and its long one, where it has both."""
     lists = CACHE / "texts" / "apt"
     if not any(lists.glob("*Translation-en")):
         _update_package_lists(lists)
     text = "".join(
         path.read_text(encoding="utf-8") for path in sorted(lists.glob("*Translation-en"))
     )
-    found = [_paragraph(match[1]) for match in DESCRIPTION.finditer(text)]
-    return random.Random(SEED).sample(sorted({item for item in found if item}), count)
+    found = ((match[1].strip(), _paragraph(match[2])) for match in DESCRIPTION.finditer(text))
+    return [(short, long) for short, long in found if short and long]
 
 
 def _update_package_lists(lists: Path) -> None:
