@@ -35,6 +35,13 @@ _errors = Console(stderr=True, highlight=False)
 _output = Console(highlight=False)
 
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder of the bundle")]
+TextsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="texts of your own to calibrate and measure on: .txt, .csv, .jsonl, .parquet"
+    ),
+]
+TextsColumn = Annotated[str | None, typer.Option(help="where in that file the texts are")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON alone on standard output")]
 
 
@@ -158,24 +165,34 @@ def train(
 @app.command()
 def quantize(
     bundle: BundleFolder,
-    recipe: Annotated[str, typer.Option(help="int8, or int8-dynamic to compare")] = "int8",
+    recipe: Annotated[
+        str, typer.Option(help="int8, embeddings-int8, or int8-dynamic to compare")
+    ] = "int8",
+    cpu: Annotated[
+        str | None, typer.Option(help="avx512_vnni, arm64 or avx2; this machine's if not given")
+    ] = None,
+    texts: TextsFile = None,
+    column: TextsColumn = None,
 ) -> None:
     """Add a quantized variant to a bundle."""
     from edgebert import workflow
 
-    _output.print(_variants_table(workflow.quantize(bundle, recipe, progress=_say)))
+    extended = workflow.quantize(bundle, recipe, cpu=cpu, texts=texts, column=column, progress=_say)
+    _output.print(_variants_table(extended))
 
 
 @app.command()
 def verify(
     bundle: BundleFolder,
     against: Annotated[str, typer.Option(help="checkpoint folder or Hub id it came from")],
+    texts: TextsFile = None,
+    column: TextsColumn = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare every variant of a bundle with torch; exits with 1 if one fails."""
     from edgebert import workflow
 
-    report = workflow.verify(bundle, against, progress=_say)
+    report = workflow.verify(bundle, against, texts=texts, column=column, progress=_say)
     variants = {name: _result(result) for name, result in report.variants.items()}
     if as_json:
         _print_json({"passed": report.passed, "variants": variants})

@@ -14,8 +14,10 @@ from edgebert_runtime.manifest import Variant
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgebert.sources import Source
     from edgebert_export import ExportSpec, ParityReport
     from edgebert_quantize import Quality
+    from edgebert_quantize.samples import Samples
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -116,12 +118,18 @@ def export(
 
 
 def quantize(
-    bundle: Bundle | str | PathLike[str], recipe: str = "int8", *, progress: Progress = LOGGER.info
+    bundle: Bundle | str | PathLike[str],
+    recipe: str = "int8",
+    *,
+    cpu: str | None = None,
+    texts: str | PathLike[str] | None = None,
+    column: str | None = None,
+    progress: Progress = LOGGER.info,
 ) -> Bundle:
     """Add a quantized variant to a bundle; see `edgebert_quantize.quantize_bundle`."""
     from edgebert_quantize import quantize_bundle
 
-    return quantize_bundle(bundle, recipe, progress=progress)
+    return quantize_bundle(bundle, recipe, cpu=cpu, texts=texts, column=column, progress=progress)
 
 
 def verify(
@@ -129,6 +137,8 @@ def verify(
     against: "str | PathLike[str] | nn.Module",
     *,
     spec: "ExportSpec | None" = None,
+    texts: str | PathLike[str] | None = None,
+    column: str | None = None,
     progress: Progress = LOGGER.info,
 ) -> VerifyReport:
     """Compare every variant of a bundle with its torch source; writes nothing.
@@ -140,15 +150,20 @@ def verify(
         bundle: the bundle or its folder.
         against: what it was exported from.
         spec: what `against` is, for an `nn.Module`.
+        texts: the file that quantized variants are measured on; None takes the default texts.
+        column: where in the file the texts are.
         progress: told each step.
 
     Raises:
+        InputError: the file of texts cannot be used.
         BundleError, CheckpointError, ConfigError: something cannot be read.
     """
     from edgebert.sources import open_source
+    from edgebert_quantize.samples import read_samples
     from edgebert_runtime.external_data import check_external_data
     from edgebert_runtime.integrity import IntegrityCheck
 
+    samples = read_samples(texts, column)
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     check = IntegrityCheck(opened.folder, manifest.files, mode="always")
@@ -166,28 +181,27 @@ def verify(
     results: dict[str, Any] = {}
     for name, variant in manifest.variants.items():
         progress(f"verifying {name} against torch")
-        results[name] = _verify_variant(opened, variant, source.module, source.spec)
+        results[name] = _verify_variant(opened, variant, source, samples)
     return VerifyReport(variants=results)
 
 
 def _verify_variant(
-    bundle: Bundle, variant: Variant, module: "nn.Module", spec: "ExportSpec"
+    bundle: Bundle, variant: Variant, source: "Source", samples: "Samples"
 ) -> "ParityReport | Quality":
     graph = bundle.path_of(variant.file)
     if variant.quality is None:
         from edgebert_export import check_parity
 
-        return check_parity(graph, module, spec)
+        return check_parity(graph, source.module, source.spec)
     from edgebert.torch_reference import torch_runner
     from edgebert_quantize.nearness import Floor
     from edgebert_quantize.quality import compare, graph_runner
-    from edgebert_quantize.samples import quality_texts
 
     return compare(
         bundle,
         graph_runner(bundle, graph),
-        torch_runner(bundle, module),
-        quality_texts(),
+        torch_runner(bundle, source.module),
+        samples.quality,
         floor=Floor(**variant.quality["floor"]),
-        data=variant.quality["data"],
+        data=samples.source,
     )

@@ -19,7 +19,7 @@ BLOCK: Final = 128
 
 
 def quantize_columns_compensated(
-    weight: NDArray[np.float32], moment: NDArray[np.float32]
+    weight: NDArray[np.float32], moment: NDArray[np.float32], largest: int = LARGEST
 ) -> QuantizedWeight:
     """Round a matrix to int8 per column, losing little of x W on calibrated x.
 
@@ -30,7 +30,7 @@ def quantize_columns_compensated(
         weight: (inputs, outputs)
         moment: (inputs, inputs), mean of x xᵀ
     """
-    scales = column_scales(weight)
+    scales = column_scales(weight, largest)
     order = np.argsort(-np.diag(moment), kind="stable")
     factor = _inverse_factor(moment[np.ix_(order, order)])
     rest = weight[order].astype(np.float64)
@@ -38,19 +38,24 @@ def quantize_columns_compensated(
     for start in range(0, len(rest), BLOCK):
         block = slice(start, start + BLOCK)
         tail = slice(start + BLOCK, None)
-        values[order[block]], errors = _round_block(rest[block], factor[block, block], scales)
+        values[order[block]], errors = _round_block(
+            rest[block], factor[block, block], scales, largest
+        )
         rest[tail] -= factor[block, tail].T @ errors
     return QuantizedWeight(values=values, scales=scales)
 
 
 def _round_block(
-    rows: NDArray[np.float64], factor: NDArray[np.float64], scales: NDArray[np.float32]
+    rows: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    scales: NDArray[np.float32],
+    largest: int,
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Round a block row by row; returns the integers and each row's error over its pivot."""
     values = np.empty(rows.shape, np.int8)
     errors = np.empty_like(rows)
     for row in range(len(rows)):
-        rounded = np.clip(np.rint(rows[row] / scales), -LARGEST, LARGEST)
+        rounded = np.clip(np.rint(rows[row] / scales), -largest, largest)
         values[row] = rounded
         errors[row] = (rows[row] - rounded * scales) / factor[row, row]
         rows[row + 1 :] -= np.outer(factor[row, row + 1 :], errors[row])

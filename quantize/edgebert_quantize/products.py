@@ -13,7 +13,7 @@ from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.gptq import quantize_columns_compensated
 from edgebert_quantize.linear import Linear, Site, initializer, shared_linears, side_by_side
 from edgebert_quantize.outliers import ExcessProduct, Outliers
-from edgebert_quantize.weights import quantize_columns
+from edgebert_quantize.weights import LARGEST, quantize_columns
 
 CONTRIB = "com.microsoft"
 
@@ -25,6 +25,7 @@ def quantize_linears(
     activations: Activations,
     compensate: bool,
     outliers: Mapping[str, Outliers] = MappingProxyType({}),
+    largest: int = LARGEST,
 ) -> int:
     """Turn every linear layer into int8, in place; returns how many.
 
@@ -41,6 +42,7 @@ def quantize_linears(
         activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
         outliers: activation name → what of it goes around the integers.
+        largest: integer among the weights.
     """
     graph = model.graph
     count = 0
@@ -49,7 +51,7 @@ def quantize_linears(
         moment = ActivationStatistics.together(seen).moment if compensate else None
         name = f"linear_{number}"
         excess = _excess(graph, sites[0], outliers, name)
-        weight = _weight(graph, sites[0].linears, moment, excess, name)
+        weight = _weight(graph, sites[0].linears, moment, excess, name, largest)
         for site, statistic in zip(sites, seen, strict=True):
             known = outliers.get(str(site.x.name))
             spanned = statistic if known is None else statistic.up_to(known.limit)
@@ -80,13 +82,14 @@ def _weight(
     moment: NDArray[np.float32] | None,
     excess: ExcessProduct | None,
     name: str,
+    largest: int,
 ) -> _Weight:
     """All layers' columns side by side, rounded once for however many uses."""
     columns = side_by_side(linears)
     if moment is None:
-        rounded = quantize_columns(columns)
+        rounded = quantize_columns(columns, largest)
     else:
-        rounded = quantize_columns_compensated(columns, moment)
+        rounded = quantize_columns_compensated(columns, moment, largest)
     bias = np.concatenate([_bias(linear) for linear in linears])
     if excess is not None:
         bias = bias + excess.bias

@@ -1,6 +1,6 @@
 """Quantize a bundle's fp32 graph, measure the result, and add it as a variant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -8,17 +8,17 @@ from typing import Final
 
 import onnx_ir as ir
 
-from edgebert_quantize.calibration import activation_statistics
+from edgebert_quantize.calibration import ActivationStatistics, activation_statistics
+from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.linear import drop_unused_initializers, linears_by_input
 from edgebert_quantize.nearness import nearness_of
 from edgebert_quantize.outliers import move_outliers_last
 from edgebert_quantize.products import quantize_linears
 from edgebert_quantize.quality import Quality, compare, graph_runner
-from edgebert_quantize.recipes import RECIPES, Recipe
-from edgebert_quantize.samples import CALIBRATION, calibration_batches, quality_texts
+from edgebert_quantize.recipes import RECIPES, LinearRecipe, Recipe
+from edgebert_quantize.samples import Samples, calibration_batches, read_samples
 from edgebert_quantize.smoothing import smooth
 from edgebert_quantize.tables import quantize_tables
-from edgebert_quantize.texts import SOURCE
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
 from edgebert_runtime.manifest import Manifest, Variant
@@ -46,6 +46,9 @@ def quantize_bundle(
     bundle: Bundle | str | PathLike[str],
     recipe: str = "int8",
     *,
+    cpu: str | None = None,
+    texts: str | PathLike[str] | None = None,
+    column: str | None = None,
     progress: Progress = lambda _: None,
 ) -> Bundle:
     """Add a quantized variant to a bundle; nothing is written unless it reaches its floor.
@@ -53,30 +56,39 @@ def quantize_bundle(
     Args:
         bundle: the bundle or its folder.
         recipe: a name in `RECIPES`.
+        cpu: the class to quantize for, `avx512_vnni`, `arm64` or `avx2` (no VNNI: weights have 7
+            bits, exact on every CPU); None takes this machine's.
+        texts: a file like those the model will see, to calibrate on and to measure on, as
+            `read_texts` takes it; None takes English sentences that ship with CPython.
+        column: where in the file the texts are.
         progress: told each step.
 
     Returns:
         The bundle, read anew.
 
     Raises:
-        ConfigError: unknown recipe, or the bundle has no variant to start from.
+        ConfigError: unknown recipe or class, one that cannot be measured on this CPU, or the
+            bundle has no variant to start from.
+        InputError: the file of texts cannot be used.
         BundleExistsError: the bundle has this variant already.
         ExportError: the graph has no linear layer to quantize.
         QualityError: the result is below the recipe's floor.
     """
     folder = Bundle.open(bundle).folder
+    cpu = choose_cpu(cpu)
+    samples = read_samples(texts, column)
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
         chosen = _recipe(recipe, opened)
         source = _source(opened, chosen)
         graph = staging / Path(chosen.file).name
-        progress(f"calibrating and quantizing {source.file} by recipe {chosen.name}")
-        _write_quantized(opened, source, graph, chosen)
+        progress(f"quantizing {source.file} by recipe {chosen.name}, for {cpu}")
+        _write_quantized(opened, source, graph, chosen, samples, LARGEST_WEIGHT[cpu])
         progress("measuring its answers against fp32")
-        quality = _measure(opened, source, graph, chosen)
+        quality = _measure(opened, source, graph, chosen, samples)
         quality.require()
         progress("adding the variant to the bundle")
-        extended = _extended(opened.manifest, chosen, source, graph, quality)
+        extended = _extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
         add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, extended)
     return Bundle.open(folder)
 
@@ -101,32 +113,53 @@ def _source(bundle: Bundle, recipe: Recipe) -> Variant:
     )
 
 
-def _write_quantized(bundle: Bundle, source: Variant, destination: Path, recipe: Recipe) -> None:
+def _write_quantized(
+    bundle: Bundle,
+    source: Variant,
+    destination: Path,
+    recipe: Recipe,
+    samples: Samples,
+    largest: int,
+) -> None:
     path = bundle.path_of(source.file)
     model = ir.load(path)
     _refuse_quantized(model.graph, path)
-    channels = {
-        str(x.name): linears[0].weight.shape[0]
-        for x, linears in linears_by_input(model.graph).items()
-    }
-    if not channels:
-        raise ExportError(f"{path} has no linear layer to quantize")
-    statistics = activation_statistics(path, channels, calibration_batches(bundle))
+    if recipe.linears is not None:
+        channels = {
+            str(x.name): linears[0].weight.shape[0]
+            for x, linears in linears_by_input(model.graph).items()
+        }
+        if not channels:
+            raise ExportError(f"{path} has no linear layer to quantize")
+        statistics = activation_statistics(path, channels, calibration_batches(bundle, samples))
+        _quantize_linears(model, statistics, recipe.linears, largest)
+    tables = quantize_tables(model.graph) if recipe.tables else 0
+    if recipe.linears is None and not tables:
+        raise ExportError(f"{path} has no embedding table large enough to quantize")
+    drop_unused_initializers(model.graph)
+    ir.external_data.load_to_model(model)
+    ir.save(model, destination)
+
+
+def _quantize_linears(
+    model: ir.Model,
+    statistics: Mapping[str, ActivationStatistics],
+    recipe: LinearRecipe,
+    largest: int,
+) -> None:
     statistics, outliers = move_outliers_last(model.graph, statistics, recipe.outliers)
     if recipe.strengths:
-        statistics = smooth(model, statistics, recipe.strengths, untouched=outliers)
+        statistics = smooth(
+            model, statistics, recipe.strengths, untouched=outliers, largest=largest
+        )
     quantize_linears(
         model,
         statistics,
         activations=recipe.activations,
         compensate=recipe.compensate,
         outliers=outliers,
+        largest=largest,
     )
-    if recipe.tables:
-        quantize_tables(model.graph)
-    drop_unused_initializers(model.graph)
-    ir.external_data.load_to_model(model)
-    ir.save(model, destination)
 
 
 def _refuse_quantized(graph: ir.Graph, path: Path) -> None:
@@ -137,20 +170,29 @@ def _refuse_quantized(graph: ir.Graph, path: Path) -> None:
         )
 
 
-def _measure(bundle: Bundle, source: Variant, graph: Path, recipe: Recipe) -> Quality:
+def _measure(
+    bundle: Bundle, source: Variant, graph: Path, recipe: Recipe, samples: Samples
+) -> Quality:
     return compare(
         bundle,
         graph_runner(bundle, graph),
         graph_runner(bundle, bundle.path_of(source.file)),
-        quality_texts(),
+        samples.quality,
         floor=recipe.floors[nearness_of(bundle.manifest)],
-        data=SOURCE,
+        data=samples.source,
     )
 
 
 def _extended(
-    manifest: Manifest, recipe: Recipe, source: Variant, graph: Path, quality: Quality
+    manifest: Manifest,
+    recipe: Recipe,
+    source: Variant,
+    graph: Path,
+    quality: Quality,
+    samples: Samples,
+    cpu: str,
 ) -> Manifest:
+    watched = {} if recipe.linears is None else {"calibration": samples.calibration_source}
     variant = replace(
         source,
         file=recipe.file,
@@ -159,8 +201,9 @@ def _extended(
         recipe=recipe.name,
         min_onnxruntime=recipe.min_onnxruntime,
         parity=None,
-        quality={**quality.to_manifest(), "calibration": CALIBRATION},
+        quality={**quality.to_manifest(), **watched},
         batch_invariant=recipe.batch_invariant,
+        cpu=None if recipe.linears is None else cpu,
     )
     return replace(
         manifest,

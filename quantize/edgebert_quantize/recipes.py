@@ -9,6 +9,23 @@ from edgebert_quantize.nearness import Floor, Nearness
 
 
 @dataclass(frozen=True, kw_only=True)
+class LinearRecipe:
+    """How linear layers become integer products.
+
+    Attributes:
+        outliers: share of channels after an activation function that may go around the integers.
+        strengths: of outlier smoothing, 0…1, for each layer to choose from; none, no smoothing.
+        activations: how the graph makes integers of activations.
+        compensate: round weights by GPTQ, else each to its nearest.
+    """
+
+    outliers: float
+    strengths: tuple[float, ...]
+    activations: Activations
+    compensate: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One way to quantize.
 
@@ -17,11 +34,8 @@ class Recipe:
         file: where its graph lies in a bundle.
         precision: as the manifest says it.
         source_target: the fp32 variant it starts from.
-        outliers: share of channels after an activation function that may go around the integers.
-        strengths: of outlier smoothing, 0…1, for each layer to choose from; none, no smoothing.
-        activations: how the graph makes integers of activations.
-        compensate: round weights by GPTQ, else each to its nearest.
-        tables: whether embedding tables are int8 too.
+        linears: what becomes of linear layers; None leaves them in float32.
+        tables: whether embedding tables are int8.
         floors: what nearness to fp32 is kept, for each `Nearness`.
         min_onnxruntime: the oldest version that runs the result.
     """
@@ -30,10 +44,7 @@ class Recipe:
     file: str
     precision: str
     source_target: str
-    outliers: float
-    strengths: tuple[float, ...]
-    activations: Activations
-    compensate: bool
+    linears: LinearRecipe | None
     tables: bool
     floors: Mapping[Nearness, Floor]
     min_onnxruntime: str
@@ -41,7 +52,7 @@ class Recipe:
     @property
     def batch_invariant(self) -> bool:
         """Whether a text's vector is independent of the texts beside it."""
-        return self.activations != "dynamic"
+        return self.linears is None or self.linears.activations != "dynamic"
 
 
 RECIPES: Final[Mapping[str, Recipe]] = {
@@ -52,10 +63,12 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             file="onnx/model_quantized.onnx",
             precision="int8",
             source_target="cpu",
-            outliers=1 / 48,
-            strengths=(0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0),
-            activations="static",
-            compensate=True,
+            linears=LinearRecipe(
+                outliers=1 / 48,
+                strengths=(0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0),
+                activations="static",
+                compensate=True,
+            ),
             tables=True,
             floors={
                 Nearness.COSINE: Floor(mean=0.99, worst=0.98),
@@ -68,10 +81,9 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             file="onnx/model_int8-dynamic.onnx",
             precision="int8",
             source_target="cpu",
-            outliers=0.0,
-            strengths=(),
-            activations="dynamic",
-            compensate=False,
+            linears=LinearRecipe(
+                outliers=0.0, strengths=(), activations="dynamic", compensate=False
+            ),
             tables=False,
             floors={
                 Nearness.COSINE: Floor(mean=0.98, worst=0.95),
@@ -79,6 +91,20 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             },
             min_onnxruntime="1.23.0",
         ),
+        Recipe(
+            name="embeddings-int8",
+            file="onnx/model_embeddings-int8.onnx",
+            precision="embeddings-int8",
+            source_target="cpu",
+            linears=None,
+            tables=True,
+            floors={
+                Nearness.COSINE: Floor(mean=0.9998, worst=0.999),
+                Nearness.SCORES: Floor(mean=0.998, worst=0.98),
+            },
+            min_onnxruntime="1.23.0",
+        ),
     )
 }
-"""`int8` is the one to use; `int8-dynamic` is ONNX Runtime's usual scheme, for comparison."""
+"""`int8` is the one to use. `int8-dynamic` is ONNX Runtime's usual scheme, for comparison;
+`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same."""

@@ -1,12 +1,16 @@
 """Which texts a graph is calibrated on and measured on, and how it is fed them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edgebert_quantize.reading import read_texts
 from edgebert_quantize.texts import (
     SOURCE,
     VOCABULARY_SOURCE,
@@ -15,47 +19,96 @@ from edgebert_quantize.texts import (
     vocabulary_texts,
 )
 from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.errors import InputError
 from edgebert_runtime.schedule import micro_batches
 from edgebert_runtime.tokenization import TextTokenizer
 
-SAMPLES: Final = 256
-CALIBRATION_SENTENCES: Final = 1024
+QUALITY_TEXTS: Final = 256
+CALIBRATION_TEXTS: Final = 1024
+"""Texts measured on and calibrated on at most, never the same."""
+
 CALIBRATION_TOKENS: Final = 16384
-"""Sentences measured on and calibrated on, never the same, and random tokens calibrated on."""
+"""Random tokens calibrated on besides."""
 
-STRIDE: Final = (SAMPLES + CALIBRATION_SENTENCES) // SAMPLES
-"""Every how manieth sentence is measured on."""
+STRIDE: Final = (QUALITY_TEXTS + CALIBRATION_TEXTS) // QUALITY_TEXTS
+"""Every how manieth text is measured on."""
 
-CALIBRATION: Final = (
-    f"{CALIBRATION_SENTENCES} {SOURCE} and the beginnings of each; "
-    f"{CALIBRATION_TOKENS} {VOCABULARY_SOURCE}"
-)
+FEWEST: Final = 50
+"""Different texts a user's file must have."""
+
 BATCH_TOKENS: Final = 1024
 """Padded tokens in a batch of calibration."""
 
 
-def quality_texts() -> list[str]:
-    """The default texts that quality is measured on."""
-    return _sentences()[::STRIDE]
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Texts for one quantization.
+
+    Attributes:
+        calibration: activations are watched on these.
+        quality: answers are compared on these; none is in `calibration`.
+        source: what the texts are, in words.
+    """
+
+    calibration: tuple[str, ...]
+    quality: tuple[str, ...]
+    source: str
+
+    @property
+    def calibration_source(self) -> str:
+        """What activations are watched on, for the manifest."""
+        return (
+            f"{len(self.calibration)} {self.source} and the beginnings of each; "
+            f"{CALIBRATION_TOKENS} {VOCABULARY_SOURCE}"
+        )
 
 
-def calibration_texts(tokenizer: Tokenizer) -> list[str]:
-    """The default texts that activations are calibrated on, none of `quality_texts`."""
-    sentences = [text for number, text in enumerate(_sentences()) if number % STRIDE]
+def default_samples() -> Samples:
+    """English sentences that ship with CPython."""
+    return _divided(default_texts(QUALITY_TEXTS + CALIBRATION_TEXTS), SOURCE)
+
+
+def read_samples(path: str | PathLike[str] | None, column: str | None = None) -> Samples:
+    """The texts of a user's file, as `read_texts` has them; without a file the default ones.
+
+    Raises:
+        InputError: the file cannot be read, or has fewer than `FEWEST` different texts.
+    """
+    if path is None:
+        return default_samples()
+    texts = read_texts(Path(path), column)
+    if len(texts) < FEWEST:
+        raise InputError(
+            f"{path} has {len(texts)} different texts, expected at least {FEWEST}: some to "
+            "calibrate on and others to measure on"
+        )
+    most = min(len(texts), QUALITY_TEXTS + CALIBRATION_TEXTS)
+    chosen = [texts[number * len(texts) // most] for number in range(most)]
+    return _divided(chosen, f"texts of {Path(path).name}")
+
+
+def _divided(texts: Sequence[str], source: str) -> Samples:
+    return Samples(
+        calibration=tuple(text for number, text in enumerate(texts) if number % STRIDE),
+        quality=tuple(texts[::STRIDE]),
+        source=source,
+    )
+
+
+def calibration_texts(samples: Samples, tokenizer: Tokenizer) -> list[str]:
+    """Everything activations are watched on: texts, their beginnings, and random tokens."""
     random = vocabulary_texts(tokenizer, CALIBRATION_TOKENS)
-    return [*sentences, *beginnings(sentences), *random]
+    texts = [*samples.calibration, *beginnings(samples.calibration), *random]
+    measured = set(samples.quality)
+    return [text for text in texts if text not in measured]
 
 
-def _sentences() -> list[str]:
-    return default_texts(SAMPLES + CALIBRATION_SENTENCES)
-
-
-def calibration_batches(bundle: Bundle) -> list[dict[str, NDArray[np.int64]]]:
+def calibration_batches(bundle: Bundle, samples: Samples) -> list[dict[str, NDArray[np.int64]]]:
     """`calibration_texts` as inputs of a bundle's graphs, texts of similar length together."""
     info = bundle.manifest.tokenizer
     path = bundle.path_of(info.file)
     tokenizer = TextTokenizer(path, info)
-    encoded = tokenizer.encode(calibration_texts(Tokenizer.from_file(str(path))))
+    encoded = tokenizer.encode(calibration_texts(samples, Tokenizer.from_file(str(path))))
     lengths = [len(text.input_ids) for text in encoded]
     return [
         tokenizer.pad([encoded[index] for index in batch])

@@ -21,7 +21,7 @@ from edgebert_quantize.linear import (
     shared_linears,
     side_by_side,
 )
-from edgebert_quantize.weights import column_scales
+from edgebert_quantize.weights import LARGEST, column_scales
 
 SMALLEST: Final = 1e-5
 """Floor of both maxima, so that a channel that is always zero divides nothing by zero."""
@@ -36,6 +36,7 @@ def smooth(
     strengths: Sequence[float],
     *,
     untouched: Container[str] = (),
+    largest: int = LARGEST,
 ) -> dict[str, ActivationStatistics]:
     """Smooth the input of every linear layer, in place.
 
@@ -49,6 +50,7 @@ def smooth(
         strengths: values of α to choose from, between 0 (weights untouched) and 1; each layer
             gets the one that is expected to cost it least.
         untouched: activations to leave as they are.
+        largest: integer that weights are going to be rounded to.
 
     Returns:
         name of each activation that linear layers now read → its statistics after smoothing
@@ -61,7 +63,7 @@ def smooth(
             smoothed |= dict(zip(names, seen, strict=True))
             continue
         together = ActivationStatistics.together(seen)
-        scales = best_scales(together, sites[0].linears, strengths)
+        scales = best_scales(together, sites[0].linears, strengths, largest)
         for linear in sites[0].linears:
             linear.set_weight(linear.weight * scales[:, np.newaxis])
         smoothed_inputs = _divide_inputs(model.graph, sites, scales)
@@ -71,12 +73,15 @@ def smooth(
 
 
 def best_scales(
-    seen: ActivationStatistics, linears: Sequence[Linear], strengths: Sequence[float]
+    seen: ActivationStatistics,
+    linears: Sequence[Linear],
+    strengths: Sequence[float],
+    largest: int = LARGEST,
 ) -> NDArray[np.float32]:
     """S of equation 4 at the strength with the least expected error. Shape: (inputs,)."""
     weight = side_by_side(linears)
     candidates = [smoothing_scales(seen.largest, weight, strength) for strength in strengths]
-    errors = [expected_error(seen, weight, scales) for scales in candidates]
+    errors = [expected_error(seen, weight, scales, largest) for scales in candidates]
     return candidates[int(np.argmin(errors))]
 
 
@@ -93,6 +98,7 @@ def expected_error(
     seen: ActivationStatistics,
     weight: NDArray[np.float32],
     scales: NDArray[np.float32],
+    largest: int = LARGEST,
 ) -> float:
     """Mean square error that rounding (x / s)(s W) is expected to give, summed over outputs.
 
@@ -107,7 +113,9 @@ def expected_error(
     scaled = weight * scales[:, np.newaxis]
     step = float(asymmetric_range(seen.divided(scales))[0])
     of_activations = step**2 * float(np.square(scaled).sum())
-    of_weights = np.square(column_scales(scaled)).sum() * (np.diag(seen.moment) / scales**2).sum()
+    of_weights = (
+        np.square(column_scales(scaled, largest)).sum() * (np.diag(seen.moment) / scales**2).sum()
+    )
     return (of_activations + float(of_weights)) / 12
 
 

@@ -23,7 +23,7 @@ class QuantizedWeight:
     scales: NDArray[np.float32]
 
 
-def quantize_columns(weight: NDArray[np.float32]) -> QuantizedWeight:
+def quantize_columns(weight: NDArray[np.float32], largest: int = LARGEST) -> QuantizedWeight:
     """Round each element to the nearest multiple of its column's scale, half to even.
 
     Symmetric (Jacob et al. 2018, section 2, with zero point 0).
@@ -31,15 +31,15 @@ def quantize_columns(weight: NDArray[np.float32]) -> QuantizedWeight:
     Shapes:
         weight: (inputs, outputs)
     """
-    scales = column_scales(weight)
-    values = np.clip(np.rint(weight / scales), -LARGEST, LARGEST).astype(np.int8)
+    scales = column_scales(weight, largest)
+    values = np.clip(np.rint(weight / scales), -largest, largest).astype(np.int8)
     return QuantizedWeight(values=values, scales=scales)
 
 
-def column_scales(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each column's largest magnitude over 127; 1 for a column of zeros.
+def column_scales(weight: NDArray[np.float32], largest: int = LARGEST) -> NDArray[np.float32]:
+    """Each column's largest magnitude over the largest integer; 1 for a column of zeros.
 
     Shapes: (inputs, outputs) to (outputs,)
     """
-    largest = np.abs(weight).max(axis=0)
-    return np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
+    reach = np.abs(weight).max(axis=0)
+    return np.where(reach > 0, reach / largest, 1).astype(np.float32)

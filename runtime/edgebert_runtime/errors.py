@@ -90,5 +90,9 @@ class QualityError(CheckFailedError):
     """Quantization lost more than its floor allows."""
 
 
+class FallbackWarning(UserWarning):
+    """Another variant runs than the bundle's default, whose answers would be wrong here."""
+
+
 class TruncationWarning(UserWarning):
     """Texts were longer than the model takes and were cut; see `last_report`."""

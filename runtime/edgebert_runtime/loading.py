@@ -1,14 +1,15 @@
 """From a folder to a model that answers."""
 
+import warnings
 from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.errors import BundleError, ConfigError, TokenizerError
+from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning, TokenizerError
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
-from edgebert_runtime.manifest import Manifest, Variant
+from edgebert_runtime.manifest import NARROW, Manifest, Variant
 from edgebert_runtime.session import Session, choose_provider, import_engine
 from edgebert_runtime.tokenization import TextTokenizer
 
@@ -145,7 +146,8 @@ def load(
             `"never"`; None hashes always up to 256 MiB and once above.
 
     Raises:
-        BundleError: the bundle cannot be read, is not what its manifest says, or is not safe.
+        BundleError: the bundle cannot be read, is not what its manifest says, or is not safe, or
+            the variant asked for answers wrong on this CPU.
         ConfigError: unknown variant or provider, a thread count below 1, or the bundle is for
             another task than asked.
         EngineMissingError: ONNX Runtime is not installed.
@@ -163,6 +165,9 @@ def load(
     runnable = opened.select(variant, chosen_provider, engine)
     if runnable != name:  # an old engine, for which a precision stands for another graph
         name, check = runnable, _begin_check(opened, runnable, verify)
+    exact = _exact(opened, name, variant, chosen_provider)
+    if exact != name:
+        name, check = exact, _begin_check(opened, exact, verify)
     chosen = manifest.variants[name]
     if not chosen.runs_on(engine):
         raise BundleError(
@@ -180,6 +185,26 @@ def load(
         raise
     check.wait()
     return model
+
+
+def _exact(bundle: Bundle, name: str, asked: str, provider: str) -> str:
+    """The variant to run where integer products may overflow: fp32, if nobody insists."""
+    if provider != "cpu" or not bundle.manifest.variants[name].needs_wide_sums:
+        return name
+    from edgebert_runtime.cpu import sums_saturate
+
+    if not sums_saturate():
+        return name
+    why = (
+        f"variant {name!r} of {bundle.folder} has 8-bit weights, and this CPU adds products of "
+        "integers in 16 bits, where they overflow and answers are wrong"
+    )
+    if asked != "auto":
+        raise BundleError(
+            f"{why}; load variant='fp32', or export again and quantize with --cpu {NARROW}"
+        )
+    warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=3)
+    return bundle.select("fp32", provider)
 
 
 def _check_task(bundle: Bundle, asked: str | None) -> None:

@@ -12,6 +12,9 @@ MANIFEST_NAME: Final = "edgebert.json"
 SCHEMA_VERSION: Final = 1
 READABLE_SCHEMAS: Final = (1,)
 
+NARROW: Final = "avx2"
+"""The class of CPU whose integer files are exact on every CPU: their weights have 7 bits."""
+
 Parsed = TypeVar("Parsed")
 
 
@@ -99,6 +102,12 @@ class Variant:
     parity: Mapping[str, Any] | None
     quality: Mapping[str, Any] | None
     batch_invariant: bool
+    cpu: str | None = None
+
+    @property
+    def needs_wide_sums(self) -> bool:
+        """Whether its answers are wrong where a CPU adds integer products in 16 bits."""
+        return self.precision == "int8" and self.cpu != NARROW
 
     def runs_on(self, engine: str) -> bool:
         """Whether ONNX Runtime of version `engine` is new enough for this graph."""
@@ -266,6 +275,7 @@ class _Reader:
             parity=self._get(fields, "parity", (dict, type(None))),
             quality=self._get(fields, "quality", (dict, type(None))),
             batch_invariant=self._get(fields, "batch_invariant", bool),
+            cpu=fields.get("cpu"),
         )
 
     def _file(self, fields: Mapping[str, Any]) -> FileInfo:

@@ -186,6 +186,17 @@ def test_attentions_context_is_smoothed_for_free(random: np.random.Generator) ->
     assert operators(model).count("Mul") == 1
 
 
+def test_a_bias_that_others_read_is_not_smoothed_for_them(random: np.random.Generator) -> None:
+    """Equal constants are stored once: here V's bias is added to the answer too."""
+    text = ATTENTION.replace("y = MatMul (context, w)", "p = MatMul (context, w)  y = Add (p, bv)")
+    square = {name: random.standard_normal((4, 4)) for name in ("wq", "wk", "wv", "w")}
+    text = text.replace("float[B,S,3] y", "float[B,S,4] y")
+    model, x = model_of(text, **square, bv=random.standard_normal(4)), np.ones((1, 3, 4))
+    expected = run(model, x)[0]
+    smooth(model, {"x": seen(x), "context": seen(np.full((1, 4), 9.0))}, [0.8])
+    np.testing.assert_allclose(run(model, x)[0], expected, rtol=1e-4, atol=1e-4)
+
+
 def test_statistics_after_smoothing_are_those_of_what_is_read(random: np.random.Generator) -> None:
     x = random.standard_normal((2, 5, 4)) * [1, 50, 1, 1]
     model = two_readers(random)

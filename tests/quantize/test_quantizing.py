@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import edgebert
 from edgebert_quantize import RECIPES, default_texts
 from edgebert_quantize.nearness import Floor, Nearness, Outputs, row_cosines, score_nearness
 from edgebert_quantize.quality import compare, graph_runner
-from edgebert_quantize.samples import batches_of_one, calibration_texts, quality_texts
+from edgebert_quantize.samples import batches_of_one, calibration_texts, default_samples
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
 from tests.conftest import TEXTS
@@ -34,7 +35,7 @@ def test_the_variant_is_measured_and_recorded(tiny_bundle: Bundle) -> None:
     variant = tiny_bundle.manifest.variants["int8"]
     assert variant.quality is not None
     assert variant.quality["floor"]["mean"] <= variant.quality["mean"] < 1
-    assert variant.quality["samples"] == len(quality_texts())
+    assert variant.quality["samples"] == len(default_samples().quality)
     assert tiny_bundle.manifest.default_variant == "fp32"
 
 
@@ -65,7 +66,7 @@ def test_a_second_time_is_refused(tiny_bundle: Bundle) -> None:
 
 
 def test_an_unknown_recipe_lists_the_known(tiny_bundle: Bundle) -> None:
-    with pytest.raises(ConfigError, match="recipe must be one of int8, int8-dynamic; got 'int2'"):
+    with pytest.raises(ConfigError, match="recipe must be one of int8, int8-dynamic, embeddings-int8; got 'int2'"):
         edgebert.quantize(tiny_bundle, recipe="int2")
 
 
@@ -95,17 +96,21 @@ def test_verify_holds_int8_to_its_floor(bundle: Bundle, tiny_folder: Path) -> No
 
 def test_calibration_and_measurement_share_no_text(tiny_bundle: Bundle) -> None:
     tokenizer = Tokenizer.from_file(str(tiny_bundle.folder / "tokenizer.json"))
-    calibrated = calibration_texts(tokenizer)
-    assert len(quality_texts()) == 256
-    assert len(calibrated) > 1024
-    assert not set(quality_texts()) & set(calibrated)
+    samples = default_samples()
+    calibrated = calibration_texts(samples, tokenizer)
+    assert len(samples.quality) == 256
+    assert len(samples.calibration) == 1024
+    assert set(samples.calibration) < set(calibrated)
+    assert not set(samples.quality) & set(calibrated)
 
 
 def test_calibration_sees_the_whole_of_a_small_vocabulary(tiny_bundle: Bundle) -> None:
     tokenizer = Tokenizer.from_file(str(tiny_bundle.folder / "tokenizer.json"))
     specials = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     words = {word for word in tokenizer.get_vocab() if word.isalpha() and word not in specials}
-    seen = {word for text in calibration_texts(tokenizer) for word in text.split()}
+    seen = {
+        word for text in calibration_texts(default_samples(), tokenizer) for word in text.split()
+    }
     assert words <= seen
 
 
@@ -179,14 +184,39 @@ def padded(ids: np.ndarray, length: int) -> np.ndarray:
 def test_real_weights_reach_the_floor_with_room(minilm_bundle: Bundle) -> None:
     quality = minilm_bundle.manifest.variants["int8"].quality
     assert quality is not None
-    assert quality["mean"] > 0.998
-    assert quality["worst"] > 0.995
+    assert quality["mean"] > 0.999
+    assert quality["worst"] > 0.996
 
 
 def test_real_weights_shrink_to_about_a_quarter(minilm_bundle: Bundle) -> None:
     variants = minilm_bundle.manifest.variants
     int8, fp32 = (minilm_bundle.size_bytes(variants[name]) for name in ("int8", "cpu"))
     assert int8 <= 0.27 * fp32
+
+
+def test_tables_alone_can_be_rounded(minilm_bundle: Bundle, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(minilm_bundle.folder, folder)
+    bundle = edgebert.quantize(folder, "embeddings-int8")
+    variants = bundle.manifest.variants
+    variant = variants["embeddings-int8"]
+    assert (variant.precision, variant.cpu) == ("embeddings-int8", None)
+    assert not variant.needs_wide_sums
+    saved = bundle.size_bytes(variants["cpu"]) - bundle.size_bytes(variant)
+    assert saved == pytest.approx(30522 * 384 * 3, rel=0.02)  # a byte for four
+    quality = variant.quality
+    assert quality is not None
+    assert quality["worst"] > 0.9995
+    assert "calibration" not in quality
+    names = ("fp32", "embeddings-int8")
+    exact, rounded = (load(bundle, name).embed(default_texts(8)) for name in names)
+    np.testing.assert_allclose(rounded, exact, atol=0.02)
+    assert (rounded != exact).any()
+
+
+def test_tables_too_small_to_round_are_named(fp32_bundle: Bundle) -> None:
+    with pytest.raises(ExportError, match="no embedding table large enough"):
+        edgebert.quantize(fp32_bundle, "embeddings-int8")
 
 
 def test_a_graph_that_is_quantized_already_says_so(bundle: Bundle) -> None:

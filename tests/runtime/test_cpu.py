@@ -1,0 +1,164 @@
+"""CPUs that add integer products in 16 bits: noticed, refused, and gone around."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import edgebert
+from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.cpu import LARGEST, PROBE, sums_saturate
+from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
+from tests.conftest import TEXTS
+
+ROOT = Path(__file__).parents[2]
+EMULATOR = shutil.which("qemu-x86_64") or shutil.which(
+    "qemu-x86_64", path=ROOT / ".cache" / "emulator" / "usr" / "bin"
+)
+
+ON_HASWELL = """
+import sys, warnings
+import numpy as np
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.cpu import sums_saturate
+from edgebert_runtime.errors import BundleError
+
+wide, narrow, texts = sys.argv[1], sys.argv[2], sys.argv[3:]
+assert sums_saturate()
+try:
+    load(wide, "int8")
+except BundleError as error:
+    assert "16 bits" in str(error)
+else:
+    raise AssertionError("opened")
+np.save(sys.stdout.buffer, load(narrow, "int8").embed(texts))
+"""
+
+
+def sums_in_16_bits(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """What VPMADDUBSW makes of uint8 times int8: two products, added and held in int16.
+
+    Shapes: (…, inputs), (inputs, outputs) with an even number of inputs.
+    """
+    products = values.astype(np.int64)[..., :, np.newaxis] * weights.astype(np.int64)
+    pairs = products[..., 0::2, :] + products[..., 1::2, :]
+    held: np.ndarray = np.clip(pairs, -(2**15), 2**15 - 1).sum(axis=-2)
+    return held
+
+
+def narrow_weights(largest: int) -> st.SearchStrategy[np.ndarray]:
+    return arrays.arrays(np.int8, (6, 3), elements=st.integers(-largest, largest))
+
+
+@pytest.fixture
+def saturating(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this CPU had no VNNI."""
+    monkeypatch.setattr("edgebert_runtime.cpu.sums_saturate", lambda: True)
+    monkeypatch.setattr("edgebert_quantize.cpus.sums_saturate", lambda: True)
+
+
+def test_the_probe_asks_for_the_largest_sum() -> None:
+    graph = onnx.load_from_string(PROBE)
+    onnx.checker.check_model(graph)
+    (node,) = graph.graph.node
+    column = onnx.numpy_helper.to_array(graph.graph.initializer[0])
+    assert (node.op_type, column.dtype) == ("MatMulInteger", np.int8)
+    largest = np.full((1, 4), 255, np.uint8)
+    assert (largest.astype(int) @ column.astype(int)).item() == LARGEST
+    assert sums_in_16_bits(largest, column).item() == 2 * (2**15 - 1)
+
+
+@given(arrays.arrays(np.uint8, (4, 6)), narrow_weights(LARGEST_WEIGHT["avx2"]))
+def test_seven_bits_are_exact_in_16(values: np.ndarray, weights: np.ndarray) -> None:
+    exact = values.astype(int) @ weights.astype(int)
+    np.testing.assert_array_equal(sums_in_16_bits(values, weights), exact)
+
+
+def test_one_more_would_not_be() -> None:
+    values = np.full((1, 2), 255, np.uint8)
+    for largest, exact in ((64, True), (65, False), (127, False)):
+        weights = np.full((2, 1), largest, np.int8)
+        assert (sums_in_16_bits(values, weights).item() == 510 * largest) is exact
+
+
+@pytest.mark.usefixtures("saturating")
+def test_eight_bits_are_refused_where_they_overflow(tiny_bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"16 bits.*wrong; load variant='fp32'.*--cpu avx2"):
+        load(tiny_bundle, "int8")
+    assert load(tiny_bundle, "fp32").info().variant == "cpu"
+
+
+@pytest.mark.usefixtures("saturating")
+def test_auto_takes_fp32_there(bundle: Bundle) -> None:
+    text = (bundle.folder / "edgebert.json").read_text(encoding="utf-8")
+    changed = text.replace('"default_variant": "fp32"', '"default_variant": "int8"')
+    assert changed != text
+    (bundle.folder / "edgebert.json").write_text(changed, encoding="utf-8")
+    with pytest.warns(FallbackWarning, match="fp32 runs instead"):
+        assert load(bundle.folder).info().variant == "cpu"
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
+    bundle = edgebert.export(tiny_folder, tmp_path_factory.mktemp("narrow") / "bundle")
+    return edgebert.quantize(bundle, cpu="avx2")
+
+
+def test_a_file_for_every_cpu_has_seven_bits(narrow: Bundle, tiny_bundle: Bundle) -> None:
+    for bundle, cpu, largest in ((narrow, "avx2", 64), (tiny_bundle, choose_cpu(None), 127)):
+        variant = bundle.manifest.variants["int8"]
+        assert variant.cpu == cpu
+        graph = onnx.load(bundle.path_of(variant.file)).graph
+        weights = [onnx.numpy_helper.to_array(t) for t in graph.initializer if ".weight" in t.name]
+        assert weights
+        assert max(np.abs(array.astype(int)).max() for array in weights) == largest
+        quality = variant.quality
+        assert quality is not None
+        assert quality["mean"] > 0.998
+
+
+@pytest.mark.usefixtures("saturating")
+def test_it_loads_where_sums_have_16_bits(narrow: Bundle) -> None:
+    assert load(narrow, "int8").info().variant == "int8"
+
+
+@pytest.mark.usefixtures("saturating")
+def test_what_cannot_be_measured_here_is_not_made(bundle: Bundle) -> None:
+    with pytest.raises(ConfigError, match="cannot be measured here"):
+        edgebert.quantize(bundle, "int8-dynamic", cpu="avx512_vnni")
+
+
+def test_an_unknown_cpu_is_named(bundle: Bundle) -> None:
+    with pytest.raises(ConfigError, match=r"avx512_vnni, arm64, avx2; got 'sse'"):
+        edgebert.quantize(bundle, "int8-dynamic", cpu="sse")
+
+
+@pytest.mark.skipif(EMULATOR is None, reason="needs qemu-x86_64 (apt-get install qemu-user)")
+def test_on_an_emulated_cpu_without_vnni(narrow: Bundle, tiny_bundle: Bundle) -> None:
+    """ONNX Runtime itself on a Haswell: it overflows, the runtime refuses, 7 bits are exact."""
+    done = subprocess.run(
+        [
+            *(str(EMULATOR), "-cpu", "Haswell", sys.executable, "-c", ON_HASWELL),
+            *(str(tiny_bundle.folder), str(narrow.folder), *TEXTS),
+        ],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    (narrow.folder.parent / "there.npy").write_bytes(done.stdout)
+    there = np.load(narrow.folder.parent / "there.npy")
+    np.testing.assert_allclose(there, load(narrow, "int8").embed(TEXTS), atol=1e-5)
+
+
+def test_the_answer_is_remembered() -> None:
+    assert sums_saturate() is sums_saturate()
+    assert sums_saturate.cache_info().hits > 0
