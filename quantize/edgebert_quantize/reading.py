@@ -53,7 +53,9 @@ def _read_csv(path: Path, column: str | None) -> list[Any]:
         try:
             return ["" if row[name] is None else row[name] for row in rows]
         except csv.Error as error:
-            raise InputError(f"{path}, after line {rows.line_num}: {error}; write it as CSV") from error
+            raise InputError(
+                f"{path}, after line {rows.line_num}: {error}; write it as CSV"
+            ) from error
 
 
 def _read_json_lines(path: Path, column: str | None) -> list[Any]:

@@ -66,7 +66,9 @@ def test_a_second_time_is_refused(tiny_bundle: Bundle) -> None:
 
 
 def test_an_unknown_recipe_lists_the_known(tiny_bundle: Bundle) -> None:
-    with pytest.raises(ConfigError, match="recipe must be one of int8, int8-dynamic, embeddings-int8; got 'int2'"):
+    with pytest.raises(
+        ConfigError, match="recipe must be one of int8, int8-dynamic, embeddings-int8; got 'int2'"
+    ):
         edgebert.quantize(tiny_bundle, recipe="int2")
 
 
