@@ -166,7 +166,7 @@ def train(
 def quantize(
     bundle: BundleFolder,
     recipe: Annotated[
-        str, typer.Option(help="int8, embeddings-int8, or int8-dynamic to compare")
+        str, typer.Option(help="int8, int8-static, embeddings-int8 or int8-dynamic")
     ] = "int8",
     cpu: Annotated[
         str | None, typer.Option(help="avx512_vnni, arm64 or avx2; this machine's if not given")

@@ -26,6 +26,7 @@ def quantize_linears(
     compensate: bool,
     outliers: Mapping[str, Outliers] = MappingProxyType({}),
     largest: int = LARGEST,
+    standard: bool = False,
 ) -> int:
     """Turn every linear layer into int8, in place; returns how many.
 
@@ -34,7 +35,9 @@ def quantize_linears(
 
     Layers that read the same activation are one product, split after it, so Q, K and V cost one.
     The product with its scales and bias is one operator of ONNX Runtime
-    (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md).
+    (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md). In standard
+    operators it is MatMul of DequantizeLinear of both and Add, which engines make integer
+    themselves (https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html).
 
     Args:
         model: fp32, with linear layers as `find_linears` sees them.
@@ -43,8 +46,10 @@ def quantize_linears(
         compensate: round weights by GPTQ, else each to its nearest.
         outliers: activation name → what of it goes around the integers.
         largest: integer among the weights.
+        standard: use standard operators only.
     """
     graph = model.graph
+    product_of = _standard_product if standard else _fused_product
     count = 0
     for number, sites in enumerate(shared_linears(graph)):
         seen = [statistics[str(site.x.name)] for site in sites]
@@ -56,14 +61,15 @@ def quantize_linears(
             known = outliers.get(str(site.x.name))
             spanned = statistic if known is None else statistic.up_to(known.limit)
             quantized = QUANTIZERS[activations](graph, site.linears[0], spanned)
-            product = _product(graph, site, quantized, weight)
+            product = product_of(graph, site, quantized, weight)
             if excess is not None:
                 product = excess.add_to(product, site.x, site.linears[0].matmul)
             outputs = _split(graph, site.linears, product)
             for linear, output in zip(site.linears, outputs, strict=True):
                 _take_over(graph, linear, output)
             count += len(site.linears)
-    model.opset_imports.setdefault(CONTRIB, 1)
+    if not standard:
+        model.opset_imports.setdefault(CONTRIB, 1)
     return count
 
 
@@ -107,7 +113,25 @@ def _excess(
     return None if known is None else ExcessProduct(graph, side_by_side(site.linears), known, name)
 
 
-def _product(
+def _standard_product(
+    graph: ir.Graph, site: Site, activation: QuantizedActivation, weight: _Weight
+) -> ir.Value:
+    """As `_fused_product`, of integers that are made float again in front of it."""
+    values, scale, zero_point = activation
+    x = ir.node("DequantizeLinear", [values, scale, zero_point])
+    columns = ir.node("DequantizeLinear", [weight.values, weight.scales], {"axis": 1})
+    matmul = ir.node("MatMul", [x.outputs[0], columns.outputs[0]])
+    added = ir.node("Add", [matmul.outputs[0], weight.bias])
+    first = site.linears[0].matmul
+    base = first.outputs[0].name
+    nodes = {"activation": x, "weight": columns, "matmul": matmul, "product": added}
+    for name, node in nodes.items():
+        node.outputs[0].name = f"{base}_{name}"
+    graph.insert_before(first, list(nodes.values()))
+    return added.outputs[0]
+
+
+def _fused_product(
     graph: ir.Graph, site: Site, activation: QuantizedActivation, weight: _Weight
 ) -> ir.Value:
     """One integer product for all layers of a site, before the first of them."""

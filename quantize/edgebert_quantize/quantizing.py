@@ -159,6 +159,7 @@ def _quantize_linears(
         compensate=recipe.compensate,
         outliers=outliers,
         largest=largest,
+        standard=recipe.standard,
     )
 
 
@@ -199,7 +200,7 @@ def _extended(
         files=(recipe.file,),
         precision=recipe.precision,
         recipe=recipe.name,
-        min_onnxruntime=recipe.min_onnxruntime,
+        min_onnxruntime=recipe.min_onnxruntime or source.min_onnxruntime,
         parity=None,
         quality={**quality.to_manifest(), **watched},
         batch_invariant=recipe.batch_invariant,

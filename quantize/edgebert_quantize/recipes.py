@@ -17,12 +17,14 @@ class LinearRecipe:
         strengths: of outlier smoothing, 0…1, for each layer to choose from; none, no smoothing.
         activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
+        standard: use standard operators only.
     """
 
     outliers: float
     strengths: tuple[float, ...]
     activations: Activations
     compensate: bool
+    standard: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Recipe:
         linears: what becomes of linear layers; None leaves them in float32.
         tables: whether embedding tables are int8.
         floors: what nearness to fp32 is kept, for each `Nearness`.
-        min_onnxruntime: the oldest version that runs the result.
+        min_onnxruntime: the oldest version that runs the result; None, that of its source.
     """
 
     name: str
@@ -47,13 +49,15 @@ class Recipe:
     linears: LinearRecipe | None
     tables: bool
     floors: Mapping[Nearness, Floor]
-    min_onnxruntime: str
+    min_onnxruntime: str | None
 
     @property
     def batch_invariant(self) -> bool:
         """Whether a text's vector is independent of the texts beside it."""
         return self.linears is None or self.linears.activations != "dynamic"
 
+
+STRENGTHS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 
 RECIPES: Final[Mapping[str, Recipe]] = {
     recipe.name: recipe
@@ -65,7 +69,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_target="cpu",
             linears=LinearRecipe(
                 outliers=1 / 48,
-                strengths=(0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0),
+                strengths=STRENGTHS,
                 activations="static",
                 compensate=True,
             ),
@@ -92,6 +96,25 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             min_onnxruntime="1.23.0",
         ),
         Recipe(
+            name="int8-static",
+            file="onnx/model_int8-static.onnx",
+            precision="int8",
+            source_target="portable",
+            linears=LinearRecipe(
+                outliers=0.0,
+                strengths=STRENGTHS,
+                activations="static",
+                compensate=True,
+                standard=True,
+            ),
+            tables=True,
+            floors={
+                Nearness.COSINE: Floor(mean=0.985, worst=0.97),
+                Nearness.SCORES: Floor(mean=0.97, worst=0.75),
+            },
+            min_onnxruntime=None,
+        ),
+        Recipe(
             name="embeddings-int8",
             file="onnx/model_embeddings-int8.onnx",
             precision="embeddings-int8",
@@ -106,5 +129,6 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         ),
     )
 }
-"""`int8` is the one to use. `int8-dynamic` is ONNX Runtime's usual scheme, for comparison;
-`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same."""
+"""`int8` is the one to use. `int8-static` has standard operators only, for other engines;
+`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same;
+`int8-dynamic` is ONNX Runtime's usual scheme, for comparison."""

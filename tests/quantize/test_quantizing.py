@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.reference
 import onnxruntime
 import pytest
 from tokenizers import Tokenizer
@@ -67,7 +69,8 @@ def test_a_second_time_is_refused(tiny_bundle: Bundle) -> None:
 
 def test_an_unknown_recipe_lists_the_known(tiny_bundle: Bundle) -> None:
     with pytest.raises(
-        ConfigError, match="recipe must be one of int8, int8-dynamic, embeddings-int8; got 'int2'"
+        ConfigError,
+        match="recipe must be one of int8, int8-dynamic, int8-static, embeddings-int8; got 'int2'",
     ):
         edgebert.quantize(tiny_bundle, recipe="int2")
 
@@ -154,7 +157,9 @@ def test_nearness_of_scores_by_hand(
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize(("recipe", "invariant"), [("int8", True), ("int8-dynamic", False)])
+@pytest.mark.parametrize(
+    ("recipe", "invariant"), [("int8", True), ("int8-static", True), ("int8-dynamic", False)]
+)
 def test_every_recipe_adds_its_own_file(fp32_bundle: Bundle, recipe: str, invariant: bool) -> None:
     bundle = edgebert.quantize(fp32_bundle, recipe=recipe)
     variant = bundle.manifest.variants[recipe]
@@ -194,6 +199,32 @@ def test_real_weights_shrink_to_about_a_quarter(minilm_bundle: Bundle) -> None:
     variants = minilm_bundle.manifest.variants
     int8, fp32 = (minilm_bundle.size_bytes(variants[name]) for name in ("int8", "cpu"))
     assert int8 <= 0.27 * fp32
+
+
+def test_the_static_recipe_has_standard_operators_only(
+    minilm_bundle: Bundle, tmp_path: Path
+) -> None:
+    """onnx itself runs it, by its reference; ONNX Runtime gives the same answers."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(minilm_bundle.folder, folder)
+    bundle = edgebert.quantize(folder, "int8-static")
+    variant = bundle.manifest.variants["int8-static"]
+    assert variant.target == "portable"
+    assert variant.min_onnxruntime == bundle.manifest.variants["portable"].min_onnxruntime
+    quality = variant.quality
+    assert quality is not None
+    assert quality["mean"] > 0.997
+    path = bundle.path_of(variant.file)
+    graph = onnx.load(path)
+    onnx.checker.check_model(graph)
+    assert {node.domain for node in graph.graph.node} == {""}
+    reference = onnx.reference.ReferenceEvaluator(graph)
+    (feeds,) = batches_of_one(bundle, ["a short text"])
+    named = {value.name: feeds[value.name] for value in graph.graph.input}
+    (vector,) = reference.run(["sentence_embedding"], named)
+    np.testing.assert_allclose(
+        vector, load(bundle, "int8-static").embed(["a short text"]), atol=2e-3
+    )
 
 
 def test_tables_alone_can_be_rounded(minilm_bundle: Bundle, tmp_path: Path) -> None:
