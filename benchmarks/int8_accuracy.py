@@ -18,6 +18,7 @@ import edgebert
 from benchmarks.encoder_latency import optimum_graphs, our_bundle
 from benchmarks.machine import describe
 from benchmarks.texts import package_descriptions, package_pairs, rated_sentences
+from edgebert_quantize import RECIPES
 from edgebert_quantize.nearness import row_cosines
 from edgebert_runtime import Bundle
 from edgebert_runtime.session import Session
@@ -36,13 +37,12 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     machine = describe()
     bundle = Bundle.open(our_bundle(minilm_folder(), "minilm"))
-    if "int8-dynamic" not in bundle.manifest.variants:
-        bundle = edgebert.quantize(bundle, recipe="int8-dynamic")
+    for recipe in RECIPES.keys() - bundle.manifest.variants.keys():
+        bundle = edgebert.quantize(bundle, recipe=recipe)
     texts = [*rated_sentences(EACH), *package_descriptions(EACH)]
     variants = bundle.manifest.variants
     contenders = {
-        "int8": bundle.path_of(variants["int8"].file),
-        "int8-dynamic": bundle.path_of(variants["int8-dynamic"].file),
+        **{recipe: bundle.path_of(variants[recipe].file) for recipe in RECIPES},
         "optimum avx512_vnni": optimum_graphs(minilm_folder(), "minilm") / "model_quantized.onnx",
     }
     exact = bundle.path_of(variants["cpu"].file)
