@@ -12,7 +12,7 @@ Importing this module loads no torch; calling `export` or `verify`, or naming `t
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert._version import __version__
-from edgebert.workflow import VerifyReport, export, quantize, verify
+from edgebert.workflow import VerifyReport, export, quantize, quantize_file, verify
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "errors",
     "export",
     "quantize",
+    "quantize_file",
     "train",
     "verify",
 ]

@@ -164,7 +164,10 @@ def train(
 
 @app.command()
 def quantize(
-    bundle: BundleFolder,
+    source: Annotated[Path, typer.Argument(help="folder of a bundle, or any encoder's .onnx file")],
+    out: Annotated[
+        Path | None, typer.Argument(help="of a file: where the quantized one goes")
+    ] = None,
     recipe: Annotated[
         str, typer.Option(help="int8, int8-static, embeddings-int8 or int8-dynamic")
     ] = "int8",
@@ -173,12 +176,33 @@ def quantize(
     ] = None,
     texts: TextsFile = None,
     column: TextsColumn = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="of a file: its tokenizer.json, if not beside it")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="of a file: replace what is there")] = False,
 ) -> None:
-    """Add a quantized variant to a bundle."""
+    """Add a quantized variant to a bundle, or quantize an ONNX file that is there."""
     from edgebert import workflow
 
-    extended = workflow.quantize(bundle, recipe, cpu=cpu, texts=texts, column=column, progress=_say)
-    _output.print(_variants_table(extended))
+    options: dict[str, Any] = {"cpu": cpu, "texts": texts, "column": column, "progress": _say}
+    if source.suffix != ".onnx":
+        if out is not None or tokenizer is not None or overwrite:
+            raise ConfigError(
+                f"{source} is no .onnx file; OUT, --tokenizer and --overwrite go with one"
+            )
+        _output.print(_variants_table(workflow.quantize(source, recipe, **options)))
+        return
+    if out is None:
+        raise ConfigError(f"{source} is a file: say OUT too, where the quantized one goes")
+    quality = workflow.quantize_file(
+        source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, **options
+    )
+    size = out.stat().st_size / MEBIBYTE
+    _output.print(
+        f"{out}: {size:.1f} MiB, {quality.nearness} to fp32 {quality.mean:.4f} on average and "
+        f"{quality.worst:.4f} at worst over {quality.samples} {quality.data}",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebert_quantize.nearness import Outputs, compared_outputs
+from edgebert_quantize.nearness import Outputs, comparison_of
 from edgebert_quantize.quality import Runner
 from edgebert_runtime.bundle import Bundle
 
@@ -19,7 +19,7 @@ def torch_runner(bundle: Bundle, module: nn.Module) -> Runner:
     """
     inputs = [item.name for item in bundle.manifest.inputs]
     outputs = [item.name for item in bundle.manifest.outputs]
-    wanted = [outputs.index(name) for name in compared_outputs(bundle.manifest)]
+    wanted = [outputs.index(name) for name in comparison_of(bundle.manifest).outputs]
     module = module.eval()
 
     def run(feeds: Mapping[str, NDArray[np.int64]]) -> Outputs:

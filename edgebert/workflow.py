@@ -132,6 +132,34 @@ def quantize(
     return quantize_bundle(bundle, recipe, cpu=cpu, texts=texts, column=column, progress=progress)
 
 
+def quantize_file(
+    source: str | PathLike[str],
+    out: str | PathLike[str],
+    recipe: str = "int8",
+    *,
+    tokenizer: str | PathLike[str] | None = None,
+    cpu: str | None = None,
+    texts: str | PathLike[str] | None = None,
+    column: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = LOGGER.info,
+) -> "Quality":
+    """Quantize anybody's ONNX encoder; see `edgebert_quantize.quantize_file`."""
+    from edgebert_quantize import quantize_file
+
+    return quantize_file(
+        source,
+        out,
+        recipe,
+        tokenizer=tokenizer,
+        cpu=cpu,
+        texts=texts,
+        column=column,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
 def verify(
     bundle: Bundle | str | PathLike[str],
     against: "str | PathLike[str] | nn.Module",
@@ -194,13 +222,16 @@ def _verify_variant(
 
         return check_parity(graph, source.module, source.spec)
     from edgebert.torch_reference import torch_runner
-    from edgebert_quantize.nearness import Floor
+    from edgebert_quantize.nearness import Floor, comparison_of
     from edgebert_quantize.quality import compare, graph_runner
+    from edgebert_quantize.samples import Feeder
 
+    comparison = comparison_of(bundle.manifest)
     return compare(
-        bundle,
-        graph_runner(bundle, graph),
+        comparison,
+        graph_runner(graph, comparison.outputs),
         torch_runner(bundle, source.module),
+        Feeder.of(bundle),
         samples.quality,
         floor=Floor(**variant.quality["floor"]),
         data=samples.source,

@@ -55,6 +55,11 @@ def load_without_a_task() -> NDArray[np.float32]:
     return model.embed(["a"])
 
 
+def shrink(theirs: Path) -> float:
+    quality = edgebert.quantize_file(theirs, "ours.onnx", "int8-static", cpu="avx2", texts="a.csv")
+    return quality.worst if quality.passed else 0.0
+
+
 def fine_tune(base: str, data: Path) -> str:
     config = edgebert.TrainingConfig(epochs=2, batch_size=16, learning_rate=3e-5)
     report: edgebert.TrainingReport = edgebert.train(

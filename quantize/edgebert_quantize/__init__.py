@@ -1,6 +1,7 @@
 """Make a bundle smaller and faster, and measure what that costs."""
 
 from edgebert_quantize._version import __version__
+from edgebert_quantize.foreign import quantize_file
 from edgebert_quantize.quality import Quality
 from edgebert_quantize.quantizing import quantize_bundle
 from edgebert_quantize.recipes import RECIPES, Recipe
@@ -13,4 +14,5 @@ __all__ = [
     "__version__",
     "default_texts",
     "quantize_bundle",
+    "quantize_file",
 ]

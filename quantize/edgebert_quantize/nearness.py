@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgebert_runtime.manifest import Manifest
 
 Outputs = Sequence[NDArray[np.float32]]
-"""Of one text alone: (1, …) each, in the order of `compared_outputs`."""
+"""Of one text alone: (1, …) each, in the order of `Comparison.outputs`."""
 
 
 class Nearness(StrEnum):
@@ -31,27 +31,45 @@ class Floor:
     worst: float
 
 
-def nearness_of(manifest: Manifest) -> Nearness:
-    """How runs of a bundle's graphs are compared."""
-    return Nearness.COSINE if manifest.embedding is not None else Nearness.SCORES
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Which outputs of two runs are compared, and how.
 
+    Attributes:
+        nearness: of what kind.
+        outputs: their names.
+        activation: what makes scores of logits, `softmax`, `sigmoid` or `none`.
+    """
 
-def compared_outputs(manifest: Manifest) -> list[str]:
-    """Names of the outputs that are compared."""
-    if manifest.embedding is not None:
-        return ["sentence_embedding"]
-    return [output.name for output in manifest.outputs]
+    nearness: Nearness
+    outputs: tuple[str, ...]
+    activation: str = "softmax"
 
-
-def measure(manifest: Manifest, found: Outputs, reference: Outputs) -> float:
-    """How near one text's outputs are; over tokens and outputs the mean. NaN counts as 0."""
-    if manifest.embedding is not None:
-        near = row_cosines(found[0], reference[0])
-    else:
-        activation = manifest.head.activation if manifest.head else "softmax"
+    def measure(self, found: Outputs, reference: Outputs) -> float:
+        """How near one text's outputs are; over tokens and outputs the mean. NaN counts as 0."""
         pairs = zip(found, reference, strict=True)
-        near = np.concatenate([score_nearness(*pair, activation) for pair in pairs])
-    return float(np.nan_to_num(near, nan=0.0).mean())
+        if self.nearness is Nearness.COSINE:
+            near = np.concatenate([row_cosines(_mean(one), _mean(other)) for one, other in pairs])
+        else:
+            near = np.concatenate([score_nearness(*pair, self.activation) for pair in pairs])
+        return float(np.nan_to_num(near, nan=0.0).mean())
+
+
+def comparison_of(manifest: Manifest) -> Comparison:
+    """How runs of a bundle's graphs are compared."""
+    if manifest.embedding is not None:
+        return Comparison(nearness=Nearness.COSINE, outputs=("sentence_embedding",))
+    return Comparison(
+        nearness=Nearness.SCORES,
+        outputs=tuple(output.name for output in manifest.outputs),
+        activation=manifest.head.activation if manifest.head else "softmax",
+    )
+
+
+def _mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of token vectors of one text, as a row. Shapes: (1, …, dimensions) to (1, dimensions)."""
+    mean: NDArray[np.float32] = vectors.reshape(-1, vectors.shape[-1]).mean(axis=0, keepdims=True)
+    return mean
 
 
 def row_cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -8,16 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_quantize.nearness import (
-    Floor,
-    Nearness,
-    Outputs,
-    compared_outputs,
-    measure,
-    nearness_of,
-)
-from edgebert_quantize.samples import batches_of_one
-from edgebert_runtime.bundle import Bundle
+from edgebert_quantize.nearness import Comparison, Floor, Nearness, Outputs
+from edgebert_quantize.samples import Feeder
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.session import Session
 
@@ -81,30 +73,27 @@ class Quality:
         }
 
 
-def graph_runner(bundle: Bundle, graph: Path) -> Runner:
-    """Runs a graph of a bundle, or one that is about to be."""
+def graph_runner(graph: Path, outputs: Sequence[str]) -> Runner:
+    """Runs a graph for the outputs named."""
     session = Session(graph, provider="cpu")
-    names = compared_outputs(bundle.manifest)
-    return lambda feeds: session.run(names, {name: feeds[name] for name in session.inputs})
+    return lambda feeds: session.run(outputs, {name: feeds[name] for name in session.inputs})
 
 
 def compare(
-    bundle: Bundle,
+    comparison: Comparison,
     run: Runner,
     reference: Runner,
+    feeder: Feeder,
     texts: Sequence[str],
     *,
     floor: Floor,
     data: str,
 ) -> Quality:
-    """Run both on each text alone and compare what the bundle's task looks at."""
-    near = [
-        measure(bundle.manifest, run(feeds), reference(feeds))
-        for feeds in batches_of_one(bundle, texts)
-    ]
+    """Run both on each text alone and compare what they say."""
+    near = [comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)]
     worst = int(np.argmin(near))
     return Quality(
-        nearness=nearness_of(bundle.manifest),
+        nearness=comparison.nearness,
         mean=float(np.mean(near)),
         worst=near[worst],
         worst_text=texts[worst],

@@ -1,45 +1,22 @@
 """Quantize a bundle's fp32 graph, measure the result, and add it as a variant."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Final
 
-import onnx_ir as ir
-
-from edgebert_quantize.calibration import ActivationStatistics, activation_statistics
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
-from edgebert_quantize.linear import drop_unused_initializers, linears_by_input
-from edgebert_quantize.nearness import nearness_of
-from edgebert_quantize.outliers import move_outliers_last
-from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.nearness import comparison_of
 from edgebert_quantize.quality import Quality, compare, graph_runner
-from edgebert_quantize.recipes import RECIPES, LinearRecipe, Recipe
-from edgebert_quantize.samples import Samples, calibration_batches, read_samples
-from edgebert_quantize.smoothing import smooth
-from edgebert_quantize.tables import quantize_tables
+from edgebert_quantize.recipes import Recipe, find_recipe
+from edgebert_quantize.rewriting import rewrite_graph
+from edgebert_quantize.samples import Feeder, Samples, read_samples
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
+from edgebert_runtime.errors import BundleExistsError, ConfigError
 from edgebert_runtime.manifest import Manifest, Variant
 from edgebert_runtime.staging import add_to_bundle, hash_file, staging_area
 
 Progress = Callable[[str], None]
-
-INTEGER_OPERATORS: Final = frozenset(
-    {
-        "DequantizeLinear",
-        "DynamicQuantizeLinear",
-        "MatMulInteger",
-        "MatMulIntegerToFloat",
-        "MatMulNBits",
-        "QAttention",
-        "QGemm",
-        "QLinearMatMul",
-        "QuantizeLinear",
-    }
-)
-"""What only a graph that somebody has quantized has."""
 
 
 def quantize_bundle(
@@ -83,7 +60,13 @@ def quantize_bundle(
         source = _source(opened, chosen)
         graph = staging / Path(chosen.file).name
         progress(f"quantizing {source.file} by recipe {chosen.name}, for {cpu}")
-        _write_quantized(opened, source, graph, chosen, samples, LARGEST_WEIGHT[cpu])
+        rewrite_graph(
+            opened.path_of(source.file),
+            graph,
+            chosen,
+            lambda: Feeder.of(opened).calibration(samples),
+            LARGEST_WEIGHT[cpu],
+        )
         progress("measuring its answers against fp32")
         quality = _measure(opened, source, graph, chosen, samples)
         quality.require()
@@ -94,13 +77,12 @@ def quantize_bundle(
 
 
 def _recipe(name: str, bundle: Bundle) -> Recipe:
-    if name not in RECIPES:
-        raise ConfigError(f"recipe must be one of {', '.join(RECIPES)}; got {name!r}")
+    recipe = find_recipe(name)
     if name in bundle.manifest.variants:
         raise BundleExistsError(
             f"{bundle.folder} has a variant {name!r} already; export the model again to remake it"
         )
-    return RECIPES[name]
+    return recipe
 
 
 def _source(bundle: Bundle, recipe: Recipe) -> Variant:
@@ -113,73 +95,17 @@ def _source(bundle: Bundle, recipe: Recipe) -> Variant:
     )
 
 
-def _write_quantized(
-    bundle: Bundle,
-    source: Variant,
-    destination: Path,
-    recipe: Recipe,
-    samples: Samples,
-    largest: int,
-) -> None:
-    path = bundle.path_of(source.file)
-    model = ir.load(path)
-    _refuse_quantized(model.graph, path)
-    if recipe.linears is not None:
-        channels = {
-            str(x.name): linears[0].weight.shape[0]
-            for x, linears in linears_by_input(model.graph).items()
-        }
-        if not channels:
-            raise ExportError(f"{path} has no linear layer to quantize")
-        statistics = activation_statistics(path, channels, calibration_batches(bundle, samples))
-        _quantize_linears(model, statistics, recipe.linears, largest)
-    tables = quantize_tables(model.graph) if recipe.tables else 0
-    if recipe.linears is None and not tables:
-        raise ExportError(f"{path} has no embedding table large enough to quantize")
-    drop_unused_initializers(model.graph)
-    ir.external_data.load_to_model(model)
-    ir.save(model, destination)
-
-
-def _quantize_linears(
-    model: ir.Model,
-    statistics: Mapping[str, ActivationStatistics],
-    recipe: LinearRecipe,
-    largest: int,
-) -> None:
-    statistics, outliers = move_outliers_last(model.graph, statistics, recipe.outliers)
-    if recipe.strengths:
-        statistics = smooth(
-            model, statistics, recipe.strengths, untouched=outliers, largest=largest
-        )
-    quantize_linears(
-        model,
-        statistics,
-        activations=recipe.activations,
-        compensate=recipe.compensate,
-        outliers=outliers,
-        largest=largest,
-        standard=recipe.standard,
-    )
-
-
-def _refuse_quantized(graph: ir.Graph, path: Path) -> None:
-    found = sorted({node.op_type for node in graph} & INTEGER_OPERATORS)
-    if found:
-        raise ExportError(
-            f"{path} is quantized already, it has {', '.join(found)}; start from its fp32 graph"
-        )
-
-
 def _measure(
     bundle: Bundle, source: Variant, graph: Path, recipe: Recipe, samples: Samples
 ) -> Quality:
+    comparison = comparison_of(bundle.manifest)
     return compare(
-        bundle,
-        graph_runner(bundle, graph),
-        graph_runner(bundle, bundle.path_of(source.file)),
+        comparison,
+        graph_runner(graph, comparison.outputs),
+        graph_runner(bundle.path_of(source.file), comparison.outputs),
+        Feeder.of(bundle),
         samples.quality,
-        floor=recipe.floors[nearness_of(bundle.manifest)],
+        floor=recipe.floors[comparison.nearness],
         data=samples.source,
     )
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from edgebert_quantize.activations import Activations
 from edgebert_quantize.nearness import Floor, Nearness
+from edgebert_runtime.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,3 +133,14 @@ RECIPES: Final[Mapping[str, Recipe]] = {
 """`int8` is the one to use. `int8-static` has standard operators only, for other engines;
 `embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same;
 `int8-dynamic` is ONNX Runtime's usual scheme, for comparison."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of a name.
+
+    Raises:
+        ConfigError: there is none; the known are listed.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"recipe must be one of {', '.join(RECIPES)}; got {name!r}")
+    return RECIPES[name]

@@ -1,15 +1,14 @@
 """Which texts a graph is calibrated on and measured on, and how it is fed them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edgebert_quantize.calibration import Feeds
 from edgebert_quantize.reading import read_texts
 from edgebert_quantize.texts import (
     SOURCE,
@@ -20,6 +19,7 @@ from edgebert_quantize.texts import (
 )
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.manifest import TokenizerInfo
 from edgebert_runtime.schedule import micro_batches
 from edgebert_runtime.tokenization import TextTokenizer
 
@@ -103,22 +103,39 @@ def calibration_texts(samples: Samples, tokenizer: Tokenizer) -> list[str]:
     return [text for text in texts if text not in measured]
 
 
-def calibration_batches(bundle: Bundle, samples: Samples) -> list[dict[str, NDArray[np.int64]]]:
-    """`calibration_texts` as inputs of a bundle's graphs, texts of similar length together."""
-    info = bundle.manifest.tokenizer
-    path = bundle.path_of(info.file)
-    tokenizer = TextTokenizer(path, info)
-    encoded = tokenizer.encode(calibration_texts(samples, Tokenizer.from_file(str(path))))
-    lengths = [len(text.input_ids) for text in encoded]
-    return [
-        tokenizer.pad([encoded[index] for index in batch])
-        for batch in micro_batches(lengths, BATCH_TOKENS)
-    ]
+class Feeder:
+    """Makes inputs of graphs from texts.
 
+    Args:
+        path: `tokenizer.json`.
+        info: how it is used.
+        complete: adds inputs that a graph calls by names of its own.
+    """
 
-def batches_of_one(bundle: Bundle, texts: Sequence[str]) -> Iterator[dict[str, NDArray[np.int64]]]:
-    """Each text alone, as the graph's inputs."""
-    info = bundle.manifest.tokenizer
-    tokenizer = TextTokenizer(bundle.path_of(info.file), info)
-    for encoded in tokenizer.encode(texts):
-        yield tokenizer.pad([encoded])
+    def __init__(
+        self, path: Path, info: TokenizerInfo, complete: Callable[[Feeds], Feeds] = dict
+    ) -> None:
+        self._path = path
+        self._tokenizer = TextTokenizer(path, info)
+        self._complete = complete
+
+    @staticmethod
+    def of(bundle: Bundle) -> "Feeder":
+        """For a bundle's graphs."""
+        info = bundle.manifest.tokenizer
+        return Feeder(bundle.path_of(info.file), info)
+
+    def alone(self, texts: Sequence[str]) -> Iterator[Feeds]:
+        """Each text alone."""
+        for encoded in self._tokenizer.encode(texts):
+            yield self._complete(self._tokenizer.pad([encoded]))
+
+    def calibration(self, samples: Samples) -> list[Feeds]:
+        """`calibration_texts` in batches, texts of similar length together."""
+        texts = calibration_texts(samples, Tokenizer.from_file(str(self._path)))
+        encoded = self._tokenizer.encode(texts)
+        lengths = [len(text.input_ids) for text in encoded]
+        return [
+            self._complete(self._tokenizer.pad([encoded[index] for index in batch]))
+            for batch in micro_batches(lengths, BATCH_TOKENS)
+        ]

@@ -11,7 +11,7 @@ import numpy as np
 import edgebert
 from edgebert.sources import open_source
 from edgebert.torch_reference import torch_runner
-from edgebert_quantize.samples import batches_of_one
+from edgebert_quantize.samples import Feeder
 from examples.minilm import minilm_folder
 
 TEXTS = ["What is a transformer?", "Der Hund schläft.", "", "A longer sentence, " * 20]
@@ -21,7 +21,7 @@ def main(folder: str, vectors: str) -> None:
     source = minilm_folder()
     bundle = edgebert.quantize(edgebert.export(source, folder))
     run = torch_runner(bundle, open_source(source).module)
-    reference = np.concatenate([run(feeds)[0] for feeds in batches_of_one(bundle, TEXTS)])
+    reference = np.concatenate([run(feeds)[0] for feeds in Feeder.of(bundle).alone(TEXTS)])
     np.savez(Path(vectors), texts=np.array(TEXTS), torch=reference)
 
 

@@ -12,9 +12,16 @@ from tokenizers import Tokenizer
 
 import edgebert
 from edgebert_quantize import RECIPES, default_texts
-from edgebert_quantize.nearness import Floor, Nearness, Outputs, row_cosines, score_nearness
+from edgebert_quantize.nearness import (
+    Floor,
+    Nearness,
+    Outputs,
+    comparison_of,
+    row_cosines,
+    score_nearness,
+)
 from edgebert_quantize.quality import compare, graph_runner
-from edgebert_quantize.samples import batches_of_one, calibration_texts, default_samples
+from edgebert_quantize.samples import Feeder, calibration_texts, default_samples
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
 from tests.conftest import TEXTS
@@ -53,7 +60,7 @@ def test_below_the_floor_nothing_is_written(
 ) -> None:
     floors = {Nearness.COSINE: Floor(mean=0.9999999, worst=0.98)}
     strict = replace(RECIPES["int8"], floors=floors)
-    monkeypatch.setattr("edgebert_quantize.quantizing.RECIPES", {"int8": strict})
+    monkeypatch.setitem(RECIPES, "int8", strict)
     before = files_of(fp32_bundle)
     with pytest.raises(
         QualityError, match=r"nearness to fp32 \(cosine\) is 0\.9.*the floor is 0.9999999"
@@ -126,7 +133,8 @@ def test_default_texts_are_the_same_each_time() -> None:
 
 @pytest.mark.parametrize("spoil", [np.nan, 0.0, -1.0])
 def test_the_evaluator_can_fail(tiny_bundle: Bundle, spoil: float) -> None:
-    exact = graph_runner(tiny_bundle, tiny_bundle.path_of("onnx/model_cpu.onnx"))
+    comparison = comparison_of(tiny_bundle.manifest)
+    exact = graph_runner(tiny_bundle.path_of("onnx/model_cpu.onnx"), comparison.outputs)
 
     def spoiled(feeds: Any) -> Outputs:
         (vectors,) = exact(feeds)
@@ -134,7 +142,8 @@ def test_the_evaluator_can_fail(tiny_bundle: Bundle, spoil: float) -> None:
 
     texts = ["the cat", "a dog", "a small dog", "it ran far on"]
     floor = Floor(mean=0.5, worst=0.98)
-    quality = compare(tiny_bundle, spoiled, exact, texts, floor=floor, data="here")
+    feeder = Feeder.of(tiny_bundle)
+    quality = compare(comparison, spoiled, exact, feeder, texts, floor=floor, data="here")
     assert not quality.passed
     with pytest.raises(QualityError, match="text 'a small dog'"):
         quality.require()
@@ -173,7 +182,7 @@ def test_real_vectors_do_not_depend_on_their_batch(minilm_bundle: Bundle, beside
     """In plain ONNX Runtime: alone, among other lengths, and padded far beyond its own."""
     path = minilm_bundle.path_of(minilm_bundle.manifest.variants["int8"].file)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    batches = list(batches_of_one(minilm_bundle, default_texts(64)))
+    batches = list(Feeder.of(minilm_bundle).alone(default_texts(64)))
     alone = np.concatenate([session.run(["sentence_embedding"], feeds)[0] for feeds in batches])
     longest = max(beside, *(feeds["input_ids"].shape[1] for feeds in batches))
     mixed = {
@@ -219,7 +228,7 @@ def test_the_static_recipe_has_standard_operators_only(
     onnx.checker.check_model(graph)
     assert {node.domain for node in graph.graph.node} == {""}
     reference = onnx.reference.ReferenceEvaluator(graph)
-    (feeds,) = batches_of_one(bundle, ["a short text"])
+    (feeds,) = Feeder.of(bundle).alone(["a short text"])
     named = {value.name: feeds[value.name] for value in graph.graph.input}
     (vector,) = reference.run(["sentence_embedding"], named)
     np.testing.assert_allclose(

@@ -1,0 +1,208 @@
+"""Encoders that others exported: told by their structure, refused with the reason."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+import edgebert
+from edgebert.cli import app
+from edgebert.model.encoder import Encoder
+from edgebert_quantize.nearness import Floor, Nearness
+from edgebert_quantize.recipes import RECIPES
+from edgebert_runtime import Bundle
+from edgebert_runtime.errors import (
+    ConfigError,
+    EdgebertError,
+    ExportError,
+    QualityError,
+    TokenizerError,
+)
+from tests.conftest import TINY
+
+
+class Odd(nn.Module):
+    """Inputs in another order, int32, and outputs that nobody else calls so."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, kept: Tensor, segments: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Shapes: (batch, sequence) each."""
+        hidden = self.encoder(words.long(), kept.long(), segments.long())
+        return hidden, hidden[:, 0]
+
+
+@pytest.fixture(scope="module")
+def odd(
+    tiny_encoder: Encoder, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A graph of torch's exporter, in standard operators, in a folder below its tokenizer."""
+    folder = tmp_path_factory.mktemp("theirs")
+    (folder / "onnx").mkdir()
+    tokenizer = (tiny_bundle.folder / "tokenizer.json").read_bytes()
+    (folder / "tokenizer.json").write_bytes(tokenizer)
+    dynamic = torch.export.Dim.DYNAMIC
+    program: Any = torch.onnx.export(
+        Odd(tiny_encoder).eval(),
+        tuple(torch.ones((2, 7), dtype=torch.int32) for _ in range(3)),
+        dynamo=True,
+        opset_version=18,
+        dynamic_shapes=[{0: dynamic, 1: dynamic}] * 3,
+        input_names=["kept", "segments", "words.1"],
+        output_names=["tokens", "first"],
+        verbose=False,
+    )
+    program.save(folder / "onnx" / "odd.onnx")
+    return folder / "onnx" / "odd.onnx"
+
+
+def run(path: Path) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    words = np.random.default_rng(0).integers(5, TINY.vocabulary, (3, 9), dtype=np.int32)
+    ones, zeros = np.ones_like(words), np.zeros_like(words)
+    found: list[np.ndarray] = session.run(
+        ["tokens", "first"], {"kept": ones, "segments": zeros, "words.1": words}
+    )
+    return found
+
+
+@pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-dynamic"])
+def test_names_and_answers_stay(odd: Path, recipe: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    quality = edgebert.quantize_file(odd, out, recipe)
+    assert quality.passed
+    assert quality.mean > 0.99
+    graph = onnx.load(out).graph
+    assert [value.name for value in graph.input] == ["kept", "segments", "words.1"]
+    assert [value.name for value in graph.output] == ["tokens", "first"]
+    operators = {node.op_type for node in graph.node}
+    assert ("MatMulIntegerToFloat" in operators) is (recipe != "int8-static")
+    for found, exact in zip(run(out), run(odd), strict=True):
+        cosine = (found * exact).sum() / np.linalg.norm(found) / np.linalg.norm(exact)
+        assert 0.98 < cosine < 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out.onnx"]
+
+
+def test_static_files_have_standard_operators_only(odd: Path, tmp_path: Path) -> None:
+    edgebert.quantize_file(odd, tmp_path / "out.onnx", "int8-static")
+    assert {node.domain for node in onnx.load(tmp_path / "out.onnx").graph.node} == {""}
+
+
+def test_a_quantized_file_says_so(odd: Path, tmp_path: Path) -> None:
+    for recipe in ("int8", "int8-static"):
+        once = tmp_path / f"{recipe}.onnx"
+        edgebert.quantize_file(odd, once, recipe)
+        with pytest.raises(ExportError, match=r"is quantized already, it has .*QuantizeLinear"):
+            edgebert.quantize_file(once, tmp_path / "twice.onnx", tokenizer=odd.parents[1])
+    assert not (tmp_path / "twice.onnx").exists()
+
+
+def test_fixed_shapes_are_refused(odd: Path, tmp_path: Path) -> None:
+    model = onnx.load(odd)
+    for value in model.graph.input:
+        value.type.tensor_type.shape.dim[1].dim_value = 16
+    onnx.save(model, tmp_path / "fixed.onnx")
+    with pytest.raises(ExportError, match=r"of shape \[.*16\], expected batch.*dynamic axes"):
+        edgebert.quantize_file(
+            tmp_path / "fixed.onnx", tmp_path / "out.onnx", tokenizer=odd.parents[1]
+        )
+
+
+def test_what_is_no_encoder_is_refused(odd: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.onnx"
+    text = """<ir_version: 8, opset_import: ["": 18]>
+    g (float[N,4] x, float[N,4] z) => (float[N,4] y) { s = Add (x, z)  y = Relu (s) }"""
+    onnx.save(onnx.parser.parse_model(text), other)
+    with pytest.raises(ExportError, match=r"no text encoder.*found: x \(attention_mask\), z"):
+        edgebert.quantize_file(other, tmp_path / "out.onnx", tokenizer=odd.parents[1])
+
+
+def test_position_ids_are_refused(odd: Path, tmp_path: Path) -> None:
+    """No tokenizer makes them, and they look like a mask."""
+    model = onnx.load(odd)
+    more = onnx.helper.make_tensor_value_info("position_ids", onnx.TensorProto.INT64, ["b", "s"])
+    model.graph.input.append(more)
+    onnx.save(model, tmp_path / "more.onnx")
+    with pytest.raises(ExportError, match=r"may be the same: .*kept.*position_ids"):
+        edgebert.quantize_file(
+            tmp_path / "more.onnx", tmp_path / "out.onnx", tokenizer=odd.parents[1]
+        )
+
+
+def test_a_tokenizer_of_another_model_is_refused(odd: Path, tmp_path: Path, minilm: Path) -> None:
+    with pytest.raises(ExportError, match="no text encoder for this tokenizer of 30522 tokens"):
+        edgebert.quantize_file(odd, tmp_path / "out.onnx", tokenizer=minilm)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda source: source.write_bytes(b"no graph"), ExportError, "is no ONNX graph that can"),
+        (lambda source: source.unlink(), ConfigError, "is no file, expected an ONNX graph"),
+    ],
+    ids=["damaged", "missing"],
+)
+def test_a_file_that_is_none(
+    spoil: Callable[[Path], None],
+    error: type[EdgebertError],
+    message: str,
+    odd: Path,
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "source.onnx"
+    source.touch()
+    spoil(source)
+    with pytest.raises(error, match=message):
+        edgebert.quantize_file(source, tmp_path / "out.onnx", tokenizer=odd.parents[1])
+
+
+def test_a_missing_tokenizer_says_where_it_was_looked_for(odd: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "a" / "b" / "model.onnx"
+    alone.parent.mkdir(parents=True)
+    alone.write_bytes(odd.read_bytes())
+    with pytest.raises(TokenizerError, match=r"no .*b/tokenizer.json nor .*a/tokenizer.json"):
+        edgebert.quantize_file(alone, tmp_path / "out.onnx")
+
+
+def test_nothing_is_replaced_unasked(odd: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    out.write_text("precious", encoding="utf-8")
+    with pytest.raises(ConfigError, match="exists; choose another name, or pass overwrite"):
+        edgebert.quantize_file(odd, out)
+    assert out.read_text(encoding="utf-8") == "precious"
+    edgebert.quantize_file(odd, out, overwrite=True)
+    assert onnx.load(out).graph.node
+    with pytest.raises(ConfigError, match="exists"):
+        edgebert.quantize_file(odd, odd, overwrite=True)
+
+
+def test_below_the_floor_nothing_is_written(
+    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floors = {kind: Floor(mean=1.1, worst=1) for kind in Nearness}
+    monkeypatch.setitem(RECIPES, "int8", replace(RECIPES["int8"], floors=floors))
+    with pytest.raises(QualityError, match=r"the floor is 1\.1"):
+        edgebert.quantize_file(odd, tmp_path / "out.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_takes_files_too(odd: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    done = CliRunner().invoke(app, ["quantize", str(odd), str(out)])
+    assert done.exit_code == 0, done.exception
+    assert "out.onnx: " in done.stdout
+    assert "cosine to fp32 0.99" in done.stdout
+    for arguments in ([str(odd)], [str(tiny_bundle.folder), str(out)]):
+        wrong = CliRunner().invoke(app, ["quantize", *arguments])
+        assert isinstance(wrong.exception, ConfigError)
