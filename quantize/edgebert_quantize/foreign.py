@@ -58,6 +58,7 @@ def quantize_file(
     Raises:
         ConfigError: unknown recipe or class of CPU, or `out` is there or is `source`.
         ExportError: it is no ONNX graph, no text encoder, quantized already, or has fixed shapes.
+        UnsafePathError: its external data lie outside its folder.
         TokenizerError: there is no tokenizer, or it has more tokens than the graph.
         InputError: the file of texts cannot be used.
         QualityError: the result is below the recipe's floor; nothing is written.

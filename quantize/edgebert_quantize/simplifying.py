@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.errors import ExportError
+from edgebert_runtime.errors import BundleError, ExportError, UnsafePathError
+from edgebert_runtime.external_data import check_external_data, external_locations
 from edgebert_runtime.session import import_engine
 
 UNWANTED: Final = (
@@ -37,7 +38,9 @@ def simplify(source: Path, destination: Path, *, standard: bool) -> None:
 
     Raises:
         ExportError: ONNX Runtime cannot open the graph, or cannot write it into one file.
+        UnsafePathError: its external data lie outside its folder.
     """
+    _check_external_data(source)
     engine = import_engine()
     levels = engine.GraphOptimizationLevel
     options = engine.SessionOptions()
@@ -54,4 +57,15 @@ def simplify(source: Path, destination: Path, *, standard: bool) -> None:
             disabled_optimizers=list(UNWANTED),
         )
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+        raise ExportError(f"{source} is no ONNX graph that can be read here: {error}") from error
+
+
+def _check_external_data(source: Path) -> None:
+    """Before any engine opens what a stranger wrote."""
+    try:
+        files = (source.name, *external_locations(source))
+        check_external_data(source.parent, files, source.name)
+    except UnsafePathError:
+        raise
+    except BundleError as error:
         raise ExportError(f"{source} is no ONNX graph that can be read here: {error}") from error

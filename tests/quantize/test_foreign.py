@@ -26,6 +26,7 @@ from edgebert_runtime.errors import (
     ExportError,
     QualityError,
     TokenizerError,
+    UnsafePathError,
 )
 from tests.conftest import TINY
 
@@ -106,6 +107,23 @@ def test_a_quantized_file_says_so(odd: Path, tmp_path: Path) -> None:
         with pytest.raises(ExportError, match=r"is quantized already, it has .*QuantizeLinear"):
             edgebert.quantize_file(once, tmp_path / "twice.onnx", tokenizer=odd.parents[1])
     assert not (tmp_path / "twice.onnx").exists()
+
+
+def test_external_data_elsewhere_are_refused(odd: Path, tmp_path: Path) -> None:
+    model = onnx.load(odd)
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    onnx.save(model, folder / "m.onnx", save_as_external_data=True, size_threshold=0)
+    (data,) = (path for path in folder.iterdir() if path.name != "m.onnx")
+    data.rename(tmp_path / "secret")
+    changed = onnx.load(folder / "m.onnx", load_external_data=False)
+    for tensor in changed.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../secret"
+    (folder / "m.onnx").write_bytes(changed.SerializeToString())
+    with pytest.raises(UnsafePathError, match="secret"):
+        edgebert.quantize_file(folder / "m.onnx", tmp_path / "out.onnx", tokenizer=odd.parents[1])
 
 
 def test_fixed_shapes_are_refused(odd: Path, tmp_path: Path) -> None:
