@@ -275,7 +275,7 @@ class _Reader:
             parity=self._get(fields, "parity", (dict, type(None))),
             quality=self._get(fields, "quality", (dict, type(None))),
             batch_invariant=self._get(fields, "batch_invariant", bool),
-            cpu=fields.get("cpu"),
+            cpu=self._get({"cpu": None, **fields}, "cpu", (str, type(None))),
         )
 
     def _file(self, fields: Mapping[str, Any]) -> FileInfo:

@@ -1,5 +1,6 @@
 """CPUs that add integer products in 16 bits: noticed, refused, and gone around."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,24 @@ def test_auto_takes_fp32_there(bundle: Bundle) -> None:
     (bundle.folder / "edgebert.json").write_text(changed, encoding="utf-8")
     with pytest.warns(FallbackWarning, match="fp32 runs instead"):
         assert load(bundle.folder).info().variant == "cpu"
+
+
+def test_a_class_that_is_no_name_is_refused(bundle: Bundle) -> None:
+    text = json.loads((bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
+    text["variants"]["int8"]["cpu"] = 7
+    (bundle.folder / "edgebert.json").write_text(json.dumps(text), encoding="utf-8")
+    with pytest.raises(BundleError, match="'cpu' = 7"):
+        load(bundle.folder)
+
+
+def test_a_manifest_from_before_classes_is_read(bundle: Bundle) -> None:
+    text = json.loads((bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
+    for variant in text["variants"].values():
+        variant.pop("cpu", None)
+    (bundle.folder / "edgebert.json").write_text(json.dumps(text), encoding="utf-8")
+    opened = Bundle.open(bundle.folder)
+    assert opened.manifest.variants["int8"].needs_wide_sums
+    assert not opened.manifest.variants["cpu"].needs_wide_sums
 
 
 @pytest.fixture(scope="module")
