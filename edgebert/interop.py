@@ -10,6 +10,7 @@ from typing import Any, Final
 import safetensors.torch
 from torch import Tensor
 
+from edgebert.checkpoints.tokenizer import TokenizerFiles
 from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.manifest import EmbeddingInfo, Step
 
@@ -83,18 +84,14 @@ def sentence_transformers_files(
     return files
 
 
-def tokenizer_files(
-    tokenizer_json: str,
-    tokenizer_config: Mapping[str, Any],
-    special_tokens: Mapping[str, str],
-    vocabulary: bytes | None,
-) -> dict[str, bytes]:
+def tokenizer_files(tokenizer: TokenizerFiles) -> dict[str, bytes]:
     """Every file of a tokenizer: bundle path → content."""
     files = {
-        "tokenizer.json": tokenizer_json.encode("utf-8"),
-        "tokenizer_config.json": _json(tokenizer_config),
-        "special_tokens_map.json": _json(special_tokens),
+        "tokenizer.json": tokenizer.json.encode("utf-8"),
+        "tokenizer_config.json": _json(tokenizer.tokenizer_config),
+        "special_tokens_map.json": _json(tokenizer.special_tokens),
     }
+    vocabulary = tokenizer.vocab_txt
     return files if vocabulary is None else {**files, "vocab.txt": vocabulary}
 
 

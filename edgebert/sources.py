@@ -80,7 +80,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
         embedding=checkpoint.embedding,
         config={**checkpoint.hf_config, **_ranker_keys(checkpoint)},
         files={
-            **_tokenizer_files(checkpoint.tokenizer),
+            **tokenizer_files(checkpoint.tokenizer),
             **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
         },
         source={
@@ -156,7 +156,7 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         tokenizer=_tokenizer_info(files, limited),
         embedding=embedding,
         config=_module_config(spec),
-        files={**_tokenizer_files(files), **_pipeline_files(embedding, {}, limited)},
+        files={**tokenizer_files(files), **_pipeline_files(embedding, {}, limited)},
         source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
     )
     exported = SentenceEmbedder(module, spec.steps, {}) if embeds else TupleOutputs(module)
@@ -211,10 +211,4 @@ def _tokenizer_info(tokenizer: TokenizerFiles, spec: ExportSpec) -> TokenizerInf
         pad_token=tokenizer.pad_token,
         pad_type_id=tokenizer.pad_type_id,
         special_tokens=tokenizer.special_tokens,
-    )
-
-
-def _tokenizer_files(tokenizer: TokenizerFiles) -> dict[str, bytes]:
-    return tokenizer_files(
-        tokenizer.json, tokenizer.tokenizer_config, tokenizer.special_tokens, tokenizer.vocab_txt
     )

@@ -183,18 +183,12 @@ def _tensors(parts: CheckpointParts) -> dict[str, Tensor]:
 def _files(parts: CheckpointParts) -> dict[str, bytes]:
     tokenizer = parts.tokenizer
     described = json.dumps(_config(parts), indent=2, ensure_ascii=False) + "\n"
-    files = {CONFIG: described.encode("utf-8"), **_tokenizer_files(tokenizer)}
+    files = {CONFIG: described.encode("utf-8"), **tokenizer_files(tokenizer)}
     if parts.embedding is None:
         return files
     hidden = parts.encoder.config.hidden
     return files | sentence_transformers_files(
         parts.embedding, parts.dense, hidden, tokenizer.max_length
-    )
-
-
-def _tokenizer_files(tokenizer: TokenizerFiles) -> dict[str, bytes]:
-    return tokenizer_files(
-        tokenizer.json, tokenizer.tokenizer_config, tokenizer.special_tokens, tokenizer.vocab_txt
     )
 
 

@@ -2,16 +2,15 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
-import onnx_ir as ir
 from tokenizers import Tokenizer
 
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
-from edgebert_quantize.inputs import find_inputs, longest_text
+from edgebert_quantize.inputs import find_inputs, try_lengths
 from edgebert_quantize.nearness import Comparison, Nearness
 from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import Recipe, find_recipe
@@ -68,17 +67,18 @@ def quantize_file(
     _check_out(source, out, overwrite=overwrite)
     samples = read_samples(texts, column)
     tokens = _find_tokenizer(source, tokenizer)
+    opened = _open_tokenizer(tokens)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         plain, made = Path(scratch) / "plain.onnx", Path(scratch) / "made.onnx"
         progress(f"simplifying {source}")
         simplify(source, plain, standard=_is_standard(chosen))
-        inputs = find_inputs(plain, source, _open_tokenizer(tokens).get_vocab_size())
-        limit = longest_text(plain, source, inputs)
-        feeder = Feeder(tokens, _tokenizer_info(tokens, limit), inputs.complete)
+        inputs = find_inputs(plain, source, opened.get_vocab_size())
+        limit, widths = try_lengths(plain, source, inputs)
+        comparison = _comparison(widths)
+        feeder = Feeder(tokens, _tokenizer_info(opened, limit), inputs.complete)
         progress(f"quantizing by recipe {recipe}")
-        rewrite_graph(plain, made, chosen, lambda: feeder.calibration(samples), largest)
+        rewrite_graph(plain, made, chosen, lambda: feeder.calibration(samples), largest, source)
         progress("measuring its answers against fp32")
-        comparison = _comparison(plain, feeder)
         quality = compare(
             comparison,
             graph_runner(made, comparison.outputs),
@@ -107,7 +107,8 @@ def _check_out(source: Path, out: Path, *, overwrite: bool) -> None:
 
 
 def _find_tokenizer(source: Path, given: str | PathLike[str] | None) -> Path:
-    folders = [Path(given)] if given is not None else [source.parent, source.absolute().parents[1]]
+    beside = source.absolute().parent
+    folders = [beside, beside.parent] if given is None else [Path(given)]
     candidates = [folder if folder.is_file() else folder / "tokenizer.json" for folder in folders]
     for path in candidates:
         if path.is_file():
@@ -125,13 +126,12 @@ def _open_tokenizer(path: Path) -> Tokenizer:
         raise TokenizerError(f"{path} cannot be read: {error}") from error
 
 
-def _tokenizer_info(path: Path, limit: int) -> TokenizerInfo:
-    tokenizer = _open_tokenizer(path)
+def _tokenizer_info(tokenizer: Tokenizer, limit: int) -> TokenizerInfo:
     padding = tokenizer.padding or {}
     known = (token for token in PADDING if tokenizer.token_to_id(token) is not None)
     token = str(padding.get("pad_token") or next(known, ""))
     return TokenizerInfo(
-        file=path.name,
+        file="tokenizer.json",
         max_length=limit,
         max_positions=limit,
         padding_side="right",
@@ -142,17 +142,9 @@ def _tokenizer_info(path: Path, limit: int) -> TokenizerInfo:
     )
 
 
-def _comparison(plain: Path, feeder: Feeder) -> Comparison:
+def _comparison(widths: Mapping[str, int]) -> Comparison:
     """Vectors among the outputs by their cosine; if there are none, scores."""
-    values = ir.load(plain).graph.outputs
-    outputs = [str(value.name) for value in values if value.dtype == ir.DataType.FLOAT]
-    (feeds,) = feeder.alone(["one text"])
-    arrays = graph_runner(plain, outputs)(feeds)
-    vectors = tuple(
-        name
-        for name, array in zip(outputs, arrays, strict=True)
-        if array.shape[-1] >= FEWEST_DIMENSIONS
-    )
+    vectors = tuple(name for name, width in widths.items() if width >= FEWEST_DIMENSIONS)
     if vectors:
         return Comparison(nearness=Nearness.COSINE, outputs=vectors)
-    return Comparison(nearness=Nearness.SCORES, outputs=tuple(outputs))
+    return Comparison(nearness=Nearness.SCORES, outputs=tuple(widths))

@@ -72,8 +72,11 @@ def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
     return Inputs(values=found)
 
 
-def longest_text(plain: Path, source: Path, inputs: Inputs) -> int:
-    """Of `LENGTHS` the longest that runs: how many positions a graph has, nothing else says.
+def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[str, int]]:
+    """How long a text a graph takes, and how wide its answers are, which only running it says.
+
+    Returns:
+        the longest of `LENGTHS` that runs, and the width of each float output
 
     Raises:
         ExportError: none of them runs.
@@ -82,16 +85,19 @@ def longest_text(plain: Path, source: Path, inputs: Inputs) -> int:
     options = engine.SessionOptions()
     options.log_severity_level = SILENT
     session = engine.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
     failure = ""
     for length in LENGTHS:
         ones = np.ones((1, length), np.int64)
         feeds = inputs.complete(dict.fromkeys(ROLES, ones) | {"token_type_ids": 0 * ones})
         try:
-            session.run(None, {value.name: feeds[value.name] for value in session.get_inputs()})
+            found = session.run(None, {name: feeds[name] for name in names})
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             failure = str(error)
-        else:
-            return length
+            continue
+        named = zip((value.name for value in session.get_outputs()), found, strict=True)
+        floats = ((name, array) for name, array in named if array.dtype == np.float32)
+        return length, {name: array.shape[-1] for name, array in floats if array.ndim > 1}
     raise ExportError(f"{source} does not run on a text of {LENGTHS[-1]} tokens: {failure}")
 
 

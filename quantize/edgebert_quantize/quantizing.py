@@ -48,7 +48,7 @@ def quantize_bundle(
             bundle has no variant to start from.
         InputError: the file of texts cannot be used.
         BundleExistsError: the bundle has this variant already.
-        ExportError: the graph has no linear layer to quantize.
+        ExportError: the graph has nothing to quantize, or is quantized already.
         QualityError: the result is below the recipe's floor.
     """
     folder = Bundle.open(bundle).folder

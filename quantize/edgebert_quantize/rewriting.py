@@ -37,6 +37,7 @@ def rewrite_graph(
     recipe: Recipe,
     batches: Callable[[], Sequence[Feeds]],
     largest: int,
+    source: Path | None = None,
 ) -> None:
     """Quantize a graph into another file.
 
@@ -46,30 +47,31 @@ def rewrite_graph(
         recipe: what to do.
         batches: makes what activations are watched on; asked only if they are.
         largest: integer among the weights.
+        source: what to call the graph in errors, if not `path`.
 
     Raises:
         ExportError: there is nothing to quantize, or somebody has done it already.
     """
-    model = ir.load(path)
-    refuse_quantized(model.graph, path)
+    model, source = ir.load(path), source or path
+    refuse_quantized(model.graph, source)
     if recipe.linears is not None:
         channels = {
             str(x.name): linears[0].weight.shape[0]
             for x, linears in linears_by_input(model.graph).items()
         }
         if not channels:
-            raise ExportError(f"{path} has no float32 linear layer to quantize")
+            raise ExportError(f"{source} has no float32 linear layer to quantize")
         statistics = activation_statistics(path, channels, batches())
         _quantize_linears(model, statistics, recipe.linears, largest)
     tables = quantize_tables(model.graph) if recipe.tables else 0
     if recipe.linears is None and not tables:
-        raise ExportError(f"{path} has no embedding table large enough to quantize")
+        raise ExportError(f"{source} has no embedding table large enough to quantize")
     drop_unused_initializers(model.graph)
     ir.external_data.load_to_model(model)
     ir.save(model, destination)
 
 
-def refuse_quantized(graph: ir.Graph, path: Path) -> None:
+def refuse_quantized(graph: ir.Graph, source: Path) -> None:
     """Raise if somebody has quantized a graph before.
 
     Raises:
@@ -78,7 +80,7 @@ def refuse_quantized(graph: ir.Graph, path: Path) -> None:
     found = sorted({node.op_type for node in graph} & INTEGER_OPERATORS)
     if found:
         raise ExportError(
-            f"{path} is quantized already, it has {', '.join(found)}; start from its fp32 graph"
+            f"{source} is quantized already, it has {', '.join(found)}; start from its fp32 graph"
         )
 
 

@@ -126,6 +126,12 @@ def test_external_data_elsewhere_are_refused(odd: Path, tmp_path: Path) -> None:
         edgebert.quantize_file(folder / "m.onnx", tmp_path / "out.onnx", tokenizer=odd.parents[1])
 
 
+def test_errors_name_the_file_that_was_given(odd: Path, tmp_path: Path) -> None:
+    """And not the one it was simplified into."""
+    with pytest.raises(ExportError, match=f"^{odd} has no embedding table large enough"):
+        edgebert.quantize_file(odd, tmp_path / "out.onnx", "embeddings-int8")
+
+
 def test_fixed_shapes_are_refused(odd: Path, tmp_path: Path) -> None:
     model = onnx.load(odd)
     for value in model.graph.input:

@@ -22,7 +22,7 @@ from tests.conftest import TEXTS
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = shutil.which("qemu-x86_64") or shutil.which(
-    "qemu-x86_64", path=ROOT / ".cache" / "emulator" / "usr" / "bin"
+    "qemu-x86_64-static", path=ROOT / ".cache" / "emulator" / "usr" / "bin"
 )
 
 ON_HASWELL = """
@@ -160,7 +160,7 @@ def test_an_unknown_cpu_is_named(bundle: Bundle) -> None:
         edgebert.quantize(bundle, "int8-dynamic", cpu="sse")
 
 
-@pytest.mark.skipif(EMULATOR is None, reason="needs qemu-x86_64 (apt-get install qemu-user)")
+@pytest.mark.skipif(EMULATOR is None, reason="needs qemu-x86_64 (.ci/emulator)")
 def test_on_an_emulated_cpu_without_vnni(narrow: Bundle, tiny_bundle: Bundle) -> None:
     """ONNX Runtime itself on a Haswell: it overflows, the runtime refuses, 7 bits are exact."""
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,8 +47,8 @@ def test_new_heads_are_drawn_as_the_encoder_is(task: str, base: Path) -> None:
 
 @pytest.mark.parametrize("name", ["roberta", "electra", "albert", "modernbert", "deberta-v3"])
 def test_heads_of_other_families_are_drawn_by_their_tables(name: str, tmp_path: Path) -> None:
-    model = build(SAMPLES[name])
-    model.save_pretrained(tmp_path)  # type: ignore[operator]
+    model: Any = build(SAMPLES[name])
+    model.save_pretrained(tmp_path)
     save_tokenizer(SAMPLES[name].config().model_type, tmp_path)
     for task in ("classify", "tag", "answer", "fill"):
         labels = ("a", "b") if task in ("classify", "tag") else ()
@@ -101,8 +102,8 @@ def test_every_tensor_of_another_shape_is_listed_once(base: Path, tmp_path: Path
 
 
 def test_families_without_such_a_head_are_refused(tmp_path: Path) -> None:
-    model = build(SAMPLES["roberta"])
-    model.save_pretrained(tmp_path)  # type: ignore[operator]
+    model: Any = build(SAMPLES["roberta"])
+    model.save_pretrained(tmp_path)
     save_tokenizer("roberta", tmp_path)
     with pytest.raises(ConfigError, match="no head for next_sentence on roberta models"):
         open_base(tmp_path, Wanted(task="pretrain"))
