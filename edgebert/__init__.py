@@ -12,7 +12,14 @@ Importing this module loads no torch; calling `export` or `verify`, or naming `t
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert._version import __version__
-from edgebert.workflow import VerifyReport, export, quantize, quantize_file, verify
+from edgebert.workflow import (
+    VerifyReport,
+    export,
+    quantize,
+    quantize_file,
+    quantize_within,
+    verify,
+)
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ __all__ = [
     "export",
     "quantize",
     "quantize_file",
+    "quantize_within",
     "train",
     "verify",
 ]

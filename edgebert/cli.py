@@ -6,7 +6,7 @@ progress to standard error. No command but `export`, `train` and `verify` loads 
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from edgebert._version import __version__
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.cli import answer_lines, exit_code
-from edgebert_runtime.errors import ConfigError, EdgebertError
+from edgebert_runtime.errors import BudgetError, ConfigError, EdgebertError
 from edgebert_runtime.manifest import Variant
 
 MEBIBYTE: Final = 2**20
@@ -169,13 +170,26 @@ def quantize(
         Path | None, typer.Argument(help="of a file: where the quantized one goes")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="int8, int8-static, embeddings-int8 or int8-dynamic")
+        str, typer.Option(help="int8, int8-static, int8-dynamic, int4 or embeddings-int8")
     ] = "int8",
     cpu: Annotated[
         str | None, typer.Option(help="avx512_vnni, arm64 or avx2; this machine's if not given")
     ] = None,
     texts: TextsFile = None,
     column: TextsColumn = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="of a bundle: what to keep, such as 'cosine>=0.999' or 'accuracy_drop<=1%'"
+        ),
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--eval", help="for accuracy_drop: a file with text and label")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="with --budget: where the frontier is drawn, .svg or .png")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="take it even if it is slower than fp32")] = False,
     tokenizer: Annotated[
         Path | None, typer.Option(help="of a file: its tokenizer.json, if not beside it")
     ] = None,
@@ -185,18 +199,72 @@ def quantize(
     from edgebert import workflow
 
     options: dict[str, Any] = {"cpu": cpu, "texts": texts, "column": column, "progress": _say}
-    if source.suffix != ".onnx":
-        if out is not None or tokenizer is not None or overwrite:
-            raise ConfigError(
-                f"{source} is no .onnx file; OUT, --tokenizer and --overwrite go with one"
-            )
-        _output.print(_variants_table(workflow.quantize(source, recipe, **options)))
-        return
-    if out is None:
+    is_file = source.suffix == ".onnx"
+    _check_together(source, is_file, (out, tokenizer, overwrite), (budget, evaluation, plot))
+    if budget is not None:
+        _quantize_within(source, budget, recipe, evaluation, plot, options)
+    elif not is_file:
+        _output.print(_variants_table(workflow.quantize(source, recipe, force=force, **options)))
+    elif out is None:
         raise ConfigError(f"{source} is a file: say OUT too, where the quantized one goes")
-    quality = workflow.quantize_file(
-        source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, **options
-    )
+    else:
+        quality = workflow.quantize_file(
+            source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, force=force, **options
+        )
+        _print_file(out, quality)
+
+
+def _check_together(
+    source: Path, is_file: bool, of_files: tuple[Any, ...], of_budgets: tuple[Any, ...]
+) -> None:
+    """Refuse options that do not go with what is quantized."""
+    if not is_file and any(of_files):
+        raise ConfigError(
+            f"{source} is no .onnx file; OUT, --tokenizer and --overwrite go with one"
+        )
+    if is_file and any(of_budgets):
+        raise ConfigError(f"{source} is a file; --budget, --eval and --plot go with a bundle")
+    if of_budgets[0] is None and any(of_budgets):
+        raise ConfigError("--eval and --plot go with --budget; say what to keep")
+
+
+def _quantize_within(
+    bundle: Path,
+    budget: str,
+    recipe: str,
+    evaluation: Path | None,
+    plot: Path | None,
+    options: dict[str, Any],
+) -> None:
+    """Search, and show the frontier whether or not a point of it keeps the budget."""
+    from edgebert import frontier, workflow
+    from edgebert_quantize.plotting import check_plot
+
+    plot = check_plot(plot or Path(f"{bundle.resolve().name}-frontier.svg"))
+    try:
+        search = workflow.quantize_within(
+            bundle, budget, recipe, evaluation=evaluation, track=_track, **options
+        )
+    except BudgetError as error:
+        _show(frontier.table(error.search), frontier.panels(error.search), bundle, plot)
+        raise
+    _show(frontier.table(search), frontier.panels(search), bundle, plot)
+    _output.print(_variants_table(search.bundle))
+
+
+def _show(table: Table, panels: Any, bundle: Path, plot: Path) -> None:
+    from edgebert_quantize.plotting import draw
+
+    _output.print(table)
+    draw(panels, f"{bundle.resolve().name}: quality and cost", plot)
+    _say(f"drawn to {plot}")
+
+
+def _track(items: Sequence[Any], what: str) -> Iterable[Any]:
+    return track(items, what, console=_errors, transient=True)
+
+
+def _print_file(out: Path, quality: Any) -> None:
     size = out.stat().st_size / MEBIBYTE
     _output.print(
         f"{out}: {size:.1f} MiB, {quality.nearness} to fp32 {quality.mean:.4f} on average and "

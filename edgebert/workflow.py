@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from edgebert.sources import Source
     from edgebert_export import ExportSpec, ParityReport
-    from edgebert_quantize import Quality
+    from edgebert_quantize import Quality, Search
+    from edgebert_quantize.exploring import Track
     from edgebert_quantize.samples import Samples
 
 LOGGER: Final = logging.getLogger(__name__)
@@ -124,12 +125,46 @@ def quantize(
     cpu: str | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
+    force: bool = False,
     progress: Progress = LOGGER.info,
 ) -> Bundle:
     """Add a quantized variant to a bundle; see `edgebert_quantize.quantize_bundle`."""
     from edgebert_quantize import quantize_bundle
 
-    return quantize_bundle(bundle, recipe, cpu=cpu, texts=texts, column=column, progress=progress)
+    return quantize_bundle(
+        bundle, recipe, cpu=cpu, texts=texts, column=column, force=force, progress=progress
+    )
+
+
+def quantize_within(
+    bundle: Bundle | str | PathLike[str],
+    budget: str,
+    recipe: str = "int8",
+    *,
+    evaluation: str | PathLike[str] | None = None,
+    cpu: str | None = None,
+    texts: str | PathLike[str] | None = None,
+    column: str | None = None,
+    cache_dir: str | PathLike[str] | None = None,
+    progress: Progress = LOGGER.info,
+    track: "Track[Any] | None" = None,
+) -> "Search":
+    """Add the cheapest variant that keeps a budget; see `edgebert_quantize.quantize_within`."""
+    from edgebert_quantize import quantize_within
+    from edgebert_quantize.exploring import no_track
+
+    return quantize_within(
+        bundle,
+        budget,
+        recipe,
+        evaluation=evaluation,
+        cpu=cpu,
+        texts=texts,
+        column=column,
+        cache_dir=cache_dir,
+        progress=progress,
+        track=track or no_track,
+    )
 
 
 def quantize_file(
@@ -142,6 +177,7 @@ def quantize_file(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     overwrite: bool = False,
+    force: bool = False,
     progress: Progress = LOGGER.info,
 ) -> "Quality":
     """Quantize anybody's ONNX encoder; see `edgebert_quantize.quantize_file`."""
@@ -156,6 +192,7 @@ def quantize_file(
         texts=texts,
         column=column,
         overwrite=overwrite,
+        force=force,
         progress=progress,
     )
 

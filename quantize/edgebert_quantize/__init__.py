@@ -6,13 +6,16 @@ from edgebert_quantize.quality import Quality
 from edgebert_quantize.quantizing import quantize_bundle
 from edgebert_quantize.recipes import RECIPES, Recipe
 from edgebert_quantize.texts import default_texts
+from edgebert_quantize.within import Search, quantize_within
 
 __all__ = [
     "RECIPES",
     "Quality",
     "Recipe",
+    "Search",
     "__version__",
     "default_texts",
     "quantize_bundle",
     "quantize_file",
+    "quantize_within",
 ]

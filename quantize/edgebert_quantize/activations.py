@@ -1,69 +1,117 @@
 """How activations become integers inside the graph."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import onnx_ir as ir
 
-from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import Linear, initializer
+from edgebert_quantize.linear import initializer
+from edgebert_quantize.ranges import LEVELS, Range
 
-Activations = Literal["static", "dynamic"]
-QuantizedActivation = tuple[ir.Value, ir.Value, ir.Value]
-"""uint8 values, float32 scale, uint8 zero point; the latter two scalars."""
+Activations = Literal["static", "dynamic", "token"]
 
-LEVELS: Final = 255
-"""Steps of uint8."""
+SMALLEST_STEP: Final = 1e-10
+"""So that a row that is the same everywhere divides by no zero."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedActivation:
+    """An activation x as integers, for which x = row_step (values - zero_point) scale + row_low.
+
+    Attributes:
+        values: uint8
+        scale, zero_point: float32 and uint8 scalars
+        row_step, row_low: (…, 1), float32; None are 1 and 0
+    """
+
+    values: ir.Value
+    scale: ir.Value
+    zero_point: ir.Value
+    row_step: ir.Value | None = None
+    row_low: ir.Value | None = None
 
 
 def static(
-    graph: ir.Graph, reader: Linear, statistics: ActivationStatistics
+    graph: ir.Graph, x: ir.Value, before: ir.Node, known: Range | None
 ) -> QuantizedActivation:
     """One scale for ever, from the calibrated range; beyond it values saturate.
 
     A text's integers do not depend on the texts beside it.
     https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
     """
-    x = reader.x
-    scale, zero_point = asymmetric_range(statistics)
+    if known is None:
+        raise ValueError("a static scale needs a calibrated range")
+    scale, zero_point = asymmetric_scale(*known)
     constants = [
         initializer(graph, f"{x.name}_scale", scale),
         initializer(graph, f"{x.name}_zero_point", zero_point),
     ]
     node = ir.node("QuantizeLinear", [x, *constants])
     node.outputs[0].name = f"{x.name}_quantized"
-    graph.insert_before(reader.matmul, node)
-    return node.outputs[0], constants[0], constants[1]
+    graph.insert_before(before, node)
+    return QuantizedActivation(values=node.outputs[0], scale=constants[0], zero_point=constants[1])
 
 
-def dynamic(graph: ir.Graph, reader: Linear, _: ActivationStatistics) -> QuantizedActivation:
+def dynamic(graph: ir.Graph, x: ir.Value, before: ir.Node, _: Range | None) -> QuantizedActivation:
     """One scale a run, from the whole batch as it comes.
 
     https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
     """
-    node = ir.node("DynamicQuantizeLinear", [reader.x], num_outputs=3)
+    node = ir.node("DynamicQuantizeLinear", [x], num_outputs=3)
     for value, suffix in zip(node.outputs, ("quantized", "scale", "zero_point"), strict=True):
-        value.name = f"{reader.x.name}_{suffix}"
-    graph.insert_before(reader.matmul, node)
+        value.name = f"{x.name}_{suffix}"
+    graph.insert_before(before, node)
     values, scale, zero_point = node.outputs
-    return values, scale, zero_point
+    return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def asymmetric_range(statistics: ActivationStatistics) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and zero point so that uint8 spans the range and zero is exact.
+def token(graph: ir.Graph, x: ir.Value, before: ir.Node, _: Range | None) -> QuantizedActivation:
+    """One range for each row, from its own lowest to its own highest.
 
-    Jacob et al. 2018, sections 2.1 and 3. An activation that is always zero has scale 1.
+    A text's integers do not depend on the texts beside it, and no value saturates. Needs opset 18.
+    ZeroQuant (Yao et al. 2022, section 4.2), asymmetric.
+    """
+    nodes: list[ir.Node] = []
+
+    def add(operator: str, inputs: list[ir.Value], suffix: str) -> ir.Value:
+        nodes.append(ir.node(operator, inputs))
+        nodes[-1].outputs[0].name = f"{x.name}_{suffix}"
+        return nodes[-1].outputs[0]
+
+    def constant(suffix: str, value: object, dtype: type) -> ir.Value:
+        return initializer(graph, f"{x.name}_{suffix}", np.array(value, dtype))
+
+    axis = constant("last_axis", [-1], np.int64)
+    low = add("ReduceMin", [x, axis], "row_low")
+    high = add("ReduceMax", [x, axis], "row_high")
+    span = add("Sub", [high, low], "row_span")
+    step = add("Mul", [span, constant("row_level", 1 / LEVELS, np.float32)], "row_share")
+    step = add("Max", [step, constant("row_least", SMALLEST_STEP, np.float32)], "row_step")
+    steps = add("Div", [add("Sub", [x, low], "row_shifted"), step], "row_steps")
+    one = constant("row_scale", 1, np.float32)
+    zero = constant("row_zero_point", 0, np.uint8)
+    values = add("QuantizeLinear", [steps, one, zero], "row_quantized")
+    graph.insert_before(before, nodes)
+    return QuantizedActivation(
+        values=values, scale=one, zero_point=zero, row_step=step, row_low=low
+    )
+
+
+def asymmetric_scale(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and zero point so that uint8 spans a range and zero is exact.
+
+    Jacob et al. 2018, sections 2.1 and 3. A range of nothing has scale 1.
 
     Returns:
         scale, float32 scalar, and zero point, uint8 scalar
     """
-    lowest = min(0.0, float(statistics.minimum.min()))
-    highest = max(0.0, float(statistics.maximum.max()))
-    scale = (highest - lowest) / LEVELS or 1.0
-    return np.array(scale, np.float32), np.array(round(-lowest / scale), np.uint8)
+    low, high = min(0.0, low), max(0.0, high)
+    scale = (high - low) / LEVELS or 1.0
+    return np.array(scale, np.float32), np.array(round(-low / scale), np.uint8)
 
 
 QUANTIZERS: Final[
-    Mapping[Activations, Callable[[ir.Graph, Linear, ActivationStatistics], QuantizedActivation]]
-] = {"static": static, "dynamic": dynamic}
+    Mapping[Activations, Callable[[ir.Graph, ir.Value, ir.Node, Range | None], QuantizedActivation]]
+] = {"static": static, "dynamic": dynamic, "token": token}

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -24,12 +24,14 @@ class ActivationStatistics:
 
     Attributes:
         minimum, maximum: (channels,), float32
+        mean: over texts of the mean over a text's tokens, (channels,), float32
         moment: mean over texts of the mean of x xᵀ over a text's tokens, (channels, channels),
             float32; so a short text counts as much as a long one, as their vectors do
     """
 
     minimum: NDArray[np.float32]
     maximum: NDArray[np.float32]
+    mean: NDArray[np.float32]
     moment: NDArray[np.float32]
 
     @property
@@ -37,12 +39,18 @@ class ActivationStatistics:
         """Largest magnitude of each channel, (channels,), float32."""
         return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest value of all, zero between them."""
+        return min(0.0, float(self.minimum.min())), max(0.0, float(self.maximum.max()))
+
     @staticmethod
     def together(parts: "Sequence[ActivationStatistics]") -> "ActivationStatistics":
         """Of activations that go through the same weights, each as often as the others."""
         return ActivationStatistics(
             minimum=np.min([part.minimum for part in parts], axis=0),
             maximum=np.max([part.maximum for part in parts], axis=0),
+            mean=np.mean([part.mean for part in parts], axis=0),
             moment=np.mean([part.moment for part in parts], axis=0),
         )
 
@@ -51,6 +59,7 @@ class ActivationStatistics:
         return ActivationStatistics(
             minimum=self.minimum / scales,
             maximum=self.maximum / scales,
+            mean=self.mean / scales,
             moment=self.moment / np.outer(scales, scales),
         )
 
@@ -59,25 +68,33 @@ class ActivationStatistics:
         return ActivationStatistics(
             minimum=self.minimum[order],
             maximum=self.maximum[order],
+            mean=self.mean[order],
             moment=self.moment[np.ix_(order, order)],
         )
 
     def up_to(self, limit: float) -> "ActivationStatistics":
-        """With no maximum above a limit; the moment stays that of the whole."""
+        """With no maximum above a limit; mean and moment stay those of the whole."""
         return replace(self, maximum=np.minimum(self.maximum, np.float32(limit)))
+
+
+class Collector(Protocol):
+    """What keeps something of an activation while a graph runs."""
+
+    def add(self, rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
+        """Take in texts one after the other. Shapes: (tokens, channels), (texts,)."""
 
 
 def activation_statistics(
     model: Path, channels: Mapping[str, int], batches: Sequence[Feeds]
 ) -> dict[str, ActivationStatistics]:
-    """Watch activations of an fp32 graph while it runs.
+    """Statistics of activations of an fp32 graph.
 
     Memory does not grow with the texts: an activation keeps its channels' extremes and one matrix.
 
     Args:
         model: an fp32 graph.
         channels: name of an activation of shape (batch, sequence, channels) → its channels.
-        batches: what to run; `attention_mask` tells tokens from padding.
+        batches: what to run.
 
     Returns:
         name → its statistics
@@ -85,42 +102,56 @@ def activation_statistics(
     found: dict[str, ActivationStatistics] = {}
     for names in _within_memory(channels):
         running = {name: _Running(channels[name]) for name in names}
-        with tempfile.TemporaryDirectory() as folder:
-            watched = Path(folder) / "watched.onnx"
-            _write_watched(model, names, watched)
-            session = Session(watched, provider="cpu")
-            for feeds in batches:
-                kept = feeds["attention_mask"].astype(bool)
-                lengths = kept.sum(axis=1)
-                activations = session.run(names, {name: feeds[name] for name in session.inputs})
-                for name, activation in zip(names, activations, strict=True):
-                    running[name].add(activation[kept], lengths)
+        watch(model, running, batches)
         found.update({name: each.statistics() for name, each in running.items()})
     return found
 
 
+def watch(model: Path, collectors: Mapping[str, Collector], batches: Sequence[Feeds]) -> None:
+    """Run a graph and hand out its activations as they come, padding left out.
+
+    Args:
+        model: an fp32 graph.
+        collectors: name of an activation of shape (batch, sequence, channels) → what takes it in.
+        batches: what to run; `attention_mask` tells tokens from padding.
+    """
+    names = list(collectors)
+    with tempfile.TemporaryDirectory() as folder:
+        watched = Path(folder) / "watched.onnx"
+        _write_watched(model, names, watched)
+        session = Session(watched, provider="cpu")
+        for feeds in batches:
+            kept = feeds["attention_mask"].astype(bool)
+            activations = session.run(names, {name: feeds[name] for name in session.inputs})
+            for name, activation in zip(names, activations, strict=True):
+                collectors[name].add(activation[kept], kept.sum(axis=1))
+
+
 class _Running:
-    """Extremes and second moment of texts seen so far."""
+    """Extremes, mean and second moment of texts seen so far."""
 
     def __init__(self, channels: int) -> None:
         self._minimum = np.full(channels, np.inf, np.float32)
         self._maximum = np.full(channels, -np.inf, np.float32)
-        self._sum = np.zeros((channels, channels), np.float32)
+        self._sum = np.zeros(channels, np.float32)
+        self._products = np.zeros((channels, channels), np.float32)
         self._texts = 0
 
     def add(self, rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
-        """Take in texts one after the other. Shapes: (tokens, channels), (texts,)."""
         self._minimum = np.minimum(self._minimum, rows.min(axis=0))
         self._maximum = np.maximum(self._maximum, rows.max(axis=0))
-        weighted = rows / np.sqrt(np.repeat(lengths, lengths), dtype=np.float32)[:, np.newaxis]
-        self._sum += weighted.T @ weighted
+        of_text = np.sqrt(np.repeat(lengths, lengths), dtype=np.float32)[:, np.newaxis]
+        weighted = rows / of_text
+        self._sum += (weighted / of_text).sum(axis=0)
+        self._products += weighted.T @ weighted
         self._texts += len(lengths)
 
     def statistics(self) -> ActivationStatistics:
         return ActivationStatistics(
             minimum=self._minimum,
             maximum=self._maximum,
-            moment=self._sum / np.float32(self._texts),
+            mean=self._sum / np.float32(self._texts),
+            moment=self._products / np.float32(self._texts),
         )
 
 

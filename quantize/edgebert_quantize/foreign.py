@@ -9,7 +9,7 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
+from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
 from edgebert_quantize.inputs import find_inputs, try_lengths
 from edgebert_quantize.nearness import Comparison, Nearness
 from edgebert_quantize.quality import Quality, compare, graph_runner
@@ -17,6 +17,7 @@ from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewriting import rewrite_graph
 from edgebert_quantize.samples import Feeder, read_samples
 from edgebert_quantize.simplifying import simplify
+from edgebert_quantize.speed import measure_speed, shortened
 from edgebert_runtime.errors import ConfigError, TokenizerError
 from edgebert_runtime.manifest import TokenizerInfo
 
@@ -36,6 +37,7 @@ def quantize_file(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     overwrite: bool = False,
+    force: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Quality:
     """Quantize an fp32 graph with the names and outputs it has; the result appears whole or not.
@@ -49,6 +51,7 @@ def quantize_file(
         texts: a file to calibrate on and to measure on, as in `quantize_bundle`.
         column: where in the file the texts are.
         overwrite: replace a file that is there.
+        force: as in `quantize_bundle`.
         progress: told each step.
 
     Returns:
@@ -61,9 +64,10 @@ def quantize_file(
         TokenizerError: there is no tokenizer, or it has more tokens than the graph.
         InputError: the file of texts cannot be used.
         QualityError: the result is below the recipe's floor; nothing is written.
+        SpeedError: a recipe made for speed is slower than fp32 on this machine; nothing is written.
     """
     source, out = Path(source), Path(out)
-    chosen, largest = find_recipe(recipe), LARGEST_WEIGHT[choose_cpu(cpu)]
+    chosen, cpu = find_recipe(recipe), choose_cpu(cpu)
     _check_out(source, out, overwrite=overwrite)
     samples = read_samples(texts, column)
     tokens = _find_tokenizer(source, tokenizer)
@@ -77,7 +81,9 @@ def quantize_file(
         comparison = _comparison(widths)
         feeder = Feeder(tokens, _tokenizer_info(opened, limit), inputs.complete)
         progress(f"quantizing by recipe {recipe}")
-        rewrite_graph(plain, made, chosen, lambda: feeder.calibration(samples), largest, source)
+        rewrite_graph(
+            plain, made, chosen, lambda: feeder.calibration(samples), LARGEST_WEIGHT[cpu], source
+        )
         progress("measuring its answers against fp32")
         quality = compare(
             comparison,
@@ -89,6 +95,10 @@ def quantize_file(
             data=samples.source,
         )
         quality.require()
+        if chosen.fast and not force and cpu == this_cpu():
+            progress("timing it beside fp32")
+            feeds = shortened(feeder.long(samples.quality))
+            measure_speed(made, plain, feeds).require(chosen.name)
         os.replace(made, out)
     return quality
 

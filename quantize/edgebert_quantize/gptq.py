@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_quantize.weights import LARGEST, QuantizedWeight, column_scales
+from edgebert_quantize.weights import Grid, QuantizedWeight
 
 DAMPING: Final = 0.01
 """Of the mean second moment, added to each (section 3.3, step 3), so that the inverse exists."""
@@ -18,19 +18,18 @@ BLOCK: Final = 128
 """Rows between updates of the whole rest (section 3.3, step 2)."""
 
 
-def quantize_columns_compensated(
-    weight: NDArray[np.float32], moment: NDArray[np.float32], largest: int = LARGEST
+def round_compensated(
+    weight: NDArray[np.float32], moment: NDArray[np.float32], grid: Grid
 ) -> QuantizedWeight:
-    """Round a matrix to int8 per column, losing little of x W on calibrated x.
+    """Round a matrix, losing little of x W on calibrated x.
 
-    Scales are `quantize_columns`'s. Inputs with the largest moments are rounded first, while
-    most of the rest can still make up for them.
+    Inputs with the largest moments are rounded first, while most of the rest can still make up
+    for them.
 
     Shapes:
         weight: (inputs, outputs)
         moment: (inputs, inputs), mean of x xᵀ
     """
-    scales = column_scales(weight, largest)
     order = np.argsort(-np.diag(moment), kind="stable")
     factor = _inverse_factor(moment[np.ix_(order, order)])
     rest = weight[order].astype(np.float64)
@@ -39,25 +38,26 @@ def quantize_columns_compensated(
         block = slice(start, start + BLOCK)
         tail = slice(start + BLOCK, None)
         values[order[block]], errors = _round_block(
-            rest[block], factor[block, block], scales, largest
+            rest[block], factor[block, block], grid, order[block]
         )
         rest[tail] -= factor[block, tail].T @ errors
-    return QuantizedWeight(values=values, scales=scales)
+    return QuantizedWeight(values=values, grid=grid)
 
 
 def _round_block(
     rows: NDArray[np.float64],
     factor: NDArray[np.float64],
-    scales: NDArray[np.float32],
-    largest: int,
+    grid: Grid,
+    inputs: NDArray[np.intp],
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Round a block row by row; returns the integers and each row's error over its pivot."""
     values = np.empty(rows.shape, np.int8)
     errors = np.empty_like(rows)
-    for row in range(len(rows)):
-        rounded = np.clip(np.rint(rows[row] / scales), -largest, largest)
+    for row, at in enumerate(inputs):
+        scales, zero_points = grid.of_input(at)
+        rounded = grid.round_row(rows[row], at)
         values[row] = rounded
-        errors[row] = (rows[row] - rounded * scales) / factor[row, row]
+        errors[row] = (rows[row] - (rounded - zero_points) * scales) / factor[row, row]
         rows[row + 1 :] -= np.outer(factor[row, row + 1 :], errors[row])
     return values, errors
 

@@ -70,9 +70,13 @@ class ExcessProduct:
     """The float32 product of what outliers have above their limit; constants are made once."""
 
     def __init__(
-        self, graph: ir.Graph, weight: NDArray[np.float32], outliers: Outliers, name: str
+        self,
+        graph: ir.Graph,
+        rows: NDArray[np.float32],
+        outliers: Outliers,
+        inputs: int,
+        name: str,
     ) -> None:
-        inputs, rows = len(weight), weight[-outliers.count :]
         self._graph = graph
         self._rows = initializer(graph, f"{name}.outlier_rows", rows)
         self._limit = initializer(graph, f"{name}.limit", np.array(outliers.limit, np.float32))

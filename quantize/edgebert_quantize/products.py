@@ -1,154 +1,230 @@
-"""Rewrite linear layers to integer products."""
+"""Put rounded layers into a graph, each by its scheme."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.activations import QUANTIZERS, Activations, QuantizedActivation
-from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.gptq import quantize_columns_compensated
-from edgebert_quantize.linear import Linear, Site, initializer, shared_linears, side_by_side
-from edgebert_quantize.outliers import ExcessProduct, Outliers
-from edgebert_quantize.weights import LARGEST, quantize_columns
+from edgebert_quantize.activations import QUANTIZERS, QuantizedActivation
+from edgebert_quantize.linear import Linear, Site, initializer, shared_linears
+from edgebert_quantize.outliers import ExcessProduct
+from edgebert_quantize.recipes import Scheme
+from edgebert_quantize.rounding import RoundedLayer
 
-CONTRIB = "com.microsoft"
+CONTRIB: Final = "com.microsoft"
+
+COMPUTE_IN_INT8: Final = 4
+"""`accuracy_level` of MatMulNBits: each block of an activation's row is rounded to int8."""
 
 
-def quantize_linears(
-    model: ir.Model,
-    statistics: Mapping[str, ActivationStatistics],
-    *,
-    activations: Activations,
-    compensate: bool,
-    outliers: Mapping[str, Outliers] = MappingProxyType({}),
-    largest: int = LARGEST,
-    standard: bool = False,
-) -> int:
-    """Turn every linear layer into int8, in place; returns how many.
+def quantize_linears(model: ir.Model, layers: Sequence[RoundedLayer | None]) -> int:
+    """Replace linear layers by their rounded ones, in place; returns how many.
 
         x ─ MatMul(W) ─ Add(b) ─      becomes
         x ─ quantize ─ MatMulIntegerToFloat(W int8, scales, b) ─
 
     Layers that read the same activation are one product, split after it, so Q, K and V cost one.
-    The product with its scales and bias is one operator of ONNX Runtime
-    (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md). In standard
-    operators it is MatMul of DequantizeLinear of both and Add, which engines make integer
-    themselves (https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html).
 
     Args:
-        model: fp32, with linear layers as `find_linears` sees them.
-        statistics: activation name → what calibration saw.
-        activations: how the graph makes integers of activations.
-        compensate: round weights by GPTQ, else each to its nearest.
-        outliers: activation name → what of it goes around the integers.
-        largest: integer among the weights.
-        standard: use standard operators only.
+        model: the graph that `layers` were made of.
+        layers: rounded, in the order of `shared_linears`; None stays float32.
     """
     graph = model.graph
-    product_of = _standard_product if standard else _fused_product
     count = 0
-    for number, sites in enumerate(shared_linears(graph)):
-        seen = [statistics[str(site.x.name)] for site in sites]
-        moment = ActivationStatistics.together(seen).moment if compensate else None
-        name = f"linear_{number}"
-        excess = _excess(graph, sites[0], outliers, name)
-        weight = _weight(graph, sites[0].linears, moment, excess, name, largest)
-        for site, statistic in zip(sites, seen, strict=True):
-            known = outliers.get(str(site.x.name))
-            spanned = statistic if known is None else statistic.up_to(known.limit)
-            quantized = QUANTIZERS[activations](graph, site.linears[0], spanned)
-            product = product_of(graph, site, quantized, weight)
-            if excess is not None:
-                product = excess.add_to(product, site.x, site.linears[0].matmul)
+    for sites, layer in zip(shared_linears(graph), layers, strict=True):
+        if layer is None:
+            continue
+        constants = _Constants(graph, layer)
+        for site in sites:
+            product = PRODUCTS[layer.scheme](graph, site, constants)
+            if layer.outliers is not None:
+                product = constants.excess.add_to(product, site.x, site.linears[0].matmul)
             outputs = _split(graph, site.linears, product)
             for linear, output in zip(site.linears, outputs, strict=True):
                 _take_over(graph, linear, output)
             count += len(site.linears)
-    if not standard:
+    if any(node.domain == CONTRIB for node in graph):
         model.opset_imports.setdefault(CONTRIB, 1)
     return count
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Weight:
-    """The integers of layers side by side, their scales and their biases."""
+class _Constants:
+    """A layer's constants in a graph; each is made when it is first needed, and once."""
 
-    values: ir.Value
-    scales: ir.Value
-    bias: ir.Value
+    def __init__(self, graph: ir.Graph, layer: RoundedLayer) -> None:
+        self._graph = graph
+        self.layer = layer
+
+    @cached_property
+    def values(self) -> ir.Value:
+        """(inputs, outputs), int8."""
+        return self.add("weight", self.layer.weight.values)
+
+    @cached_property
+    def scales(self) -> ir.Value:
+        """(outputs,), float32."""
+        return self.add("scales", self.layer.weight.scales)
+
+    @cached_property
+    def bias(self) -> ir.Value:
+        """(outputs,), float32; what the excess of outliers counts from is in it."""
+        shift = 0 if self.layer.outliers is None else self.excess.bias
+        return self.add("bias", self.layer.bias + shift)
+
+    @cached_property
+    def multiplier(self) -> ir.Value:
+        """What smoothing multiplies an activation by, (inputs,), float32."""
+        if self.layer.divisors is None:
+            raise ValueError(f"{self.layer.name} is not smoothed")
+        return self.add("smoothing", 1 / self.layer.divisors)
+
+    @cached_property
+    def column_sums(self) -> ir.Value:
+        """Of the restored weights, (outputs,), float32."""
+        return self.add("column_sums", self.layer.weight.restored.sum(axis=0))
+
+    @cached_property
+    def blocks(self) -> list[ir.Value]:
+        """Four-bit weights, scales and zero points as MatMulNBits has them."""
+        packed = pack_blocks(self.layer)
+        return [self.add(name, array) for name, array in packed.items()]
+
+    @cached_property
+    def excess(self) -> ExcessProduct:
+        """What of outliers exceeds their limit."""
+        if self.layer.outliers is None:
+            raise ValueError(f"{self.layer.name} has no outliers")
+        inputs = len(self.layer.weight.values)
+        return ExcessProduct(
+            self._graph, self.layer.outlier_rows, self.layer.outliers, inputs, self.layer.name
+        )
+
+    def add(self, name: str, array: NDArray[np.generic]) -> ir.Value:
+        return initializer(self._graph, f"{self.layer.name}.{name}", array)
 
 
-def _weight(
+def _integer_product(
+    quantize: Callable[..., QuantizedActivation],
     graph: ir.Graph,
-    linears: Sequence[Linear],
-    moment: NDArray[np.float32] | None,
-    excess: ExcessProduct | None,
-    name: str,
-    largest: int,
-) -> _Weight:
-    """All layers' columns side by side, rounded once for however many uses."""
-    columns = side_by_side(linears)
-    if moment is None:
-        rounded = quantize_columns(columns, largest)
-    else:
-        rounded = quantize_columns_compensated(columns, moment, largest)
-    bias = np.concatenate([_bias(linear) for linear in linears])
-    if excess is not None:
-        bias = bias + excess.bias
-    return _Weight(
-        values=initializer(graph, f"{name}.weight", rounded.values),
-        scales=initializer(graph, f"{name}.scales", rounded.scales),
-        bias=initializer(graph, f"{name}.bias", bias),
-    )
-
-
-def _excess(
-    graph: ir.Graph, site: Site, outliers: Mapping[str, Outliers], name: str
-) -> ExcessProduct | None:
-    known = outliers.get(str(site.x.name))
-    return None if known is None else ExcessProduct(graph, side_by_side(site.linears), known, name)
-
-
-def _standard_product(
-    graph: ir.Graph, site: Site, activation: QuantizedActivation, weight: _Weight
+    site: Site,
+    constants: _Constants,
 ) -> ir.Value:
-    """As `_fused_product`, of integers that are made float again in front of it."""
-    values, scale, zero_point = activation
-    x = ir.node("DequantizeLinear", [values, scale, zero_point])
-    columns = ir.node("DequantizeLinear", [weight.values, weight.scales], {"axis": 1})
-    matmul = ir.node("MatMul", [x.outputs[0], columns.outputs[0]])
-    added = ir.node("Add", [matmul.outputs[0], weight.bias])
-    first = site.linears[0].matmul
-    base = first.outputs[0].name
-    nodes = {"activation": x, "weight": columns, "matmul": matmul, "product": added}
-    for name, node in nodes.items():
-        node.outputs[0].name = f"{base}_{name}"
-    graph.insert_before(first, list(nodes.values()))
-    return added.outputs[0]
+    """One operator for the product, its scales and its bias, before the first layer of a site.
+
+    https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+    """
+    add = _Adder(graph, site)
+    x = quantize(graph, _smoothed(add, site, constants), add.before, constants.layer.range)
+    operands = [x.values, constants.values, x.scale, constants.scales, x.zero_point]
+    if x.row_step is None or x.row_low is None:
+        return add(
+            "MatMulIntegerToFloat", [*operands, None, constants.bias], "product", domain=CONTRIB
+        )
+    product = add("MatMulIntegerToFloat", operands, "steps", domain=CONTRIB)
+    product = add("Mul", [product, x.row_step], "scaled")
+    shift = add("Mul", [x.row_low, constants.column_sums], "shift")
+    product = add("Add", [product, shift], "shifted")
+    return add("Add", [product, constants.bias], "product")
 
 
-def _fused_product(
-    graph: ir.Graph, site: Site, activation: QuantizedActivation, weight: _Weight
-) -> ir.Value:
-    """One integer product for all layers of a site, before the first of them."""
-    values, scale, zero_point = activation
-    node = ir.node(
-        "MatMulIntegerToFloat",
-        [values, weight.values, scale, weight.scales, zero_point, None, weight.bias],
+def _smoothed(add: "_Adder", site: Site, constants: _Constants) -> ir.Value:
+    """What a site reads, its outliers moved into the weights."""
+    if constants.layer.divisors is None:
+        return site.x
+    return add("Mul", [site.x, constants.multiplier], "smoothed")
+
+
+def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.Value:
+    """In standard operators: engines make MatMul of DequantizeLinear of both integer themselves.
+
+    https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
+    """
+    add = _Adder(graph, site)
+    smoothed = _smoothed(add, site, constants)
+    x = QUANTIZERS["static"](graph, smoothed, add.before, constants.layer.range)
+    activation = add("DequantizeLinear", [x.values, x.scale, x.zero_point], "activation")
+    weight = add("DequantizeLinear", [constants.values, constants.scales], "weight", axis=1)
+    product = add("MatMul", [activation, weight], "matmul")
+    return add("Add", [product, constants.bias], "product")
+
+
+def _block_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.Value:
+    """Weights in blocks of four bits, activations as they are.
+
+    https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+    """
+    grid = constants.layer.weight.grid
+    inputs, outputs = constants.layer.weight.values.shape
+    add = _Adder(graph, site)
+    product = add(
+        "MatMulNBits",
+        [site.x, *constants.blocks],
+        "blocks",
         domain=CONTRIB,
+        K=inputs,
+        N=outputs,
+        bits=4,
+        block_size=grid.block,
+        accuracy_level=COMPUTE_IN_INT8,
     )
-    first = site.linears[0].matmul
-    node.outputs[0].name = f"{first.outputs[0].name}_product"
-    graph.insert_before(first, node)
-    return node.outputs[0]
+    return add("Add", [product, constants.bias], "product")
 
 
-def _bias(linear: Linear) -> NDArray[np.float32]:
-    return np.zeros(linear.weight.shape[1], np.float32) if linear.bias is None else linear.bias
+PRODUCTS: Final[Mapping[Scheme, Callable[[ir.Graph, Site, _Constants], ir.Value]]] = {
+    "static": partial(_integer_product, QUANTIZERS["static"]),
+    "dynamic": partial(_integer_product, QUANTIZERS["dynamic"]),
+    "token": partial(_integer_product, QUANTIZERS["token"]),
+    "standard": _standard_product,
+    "blocks": _block_product,
+}
+
+
+def pack_blocks(layer: RoundedLayer) -> dict[str, NDArray[np.generic]]:
+    """Four-bit weights as MatMulNBits has them: two a byte, the earlier in the low half.
+
+    Returns:
+        weight, (outputs, blocks, block / 2), uint8; scales, (outputs, blocks), float32; and
+        zero points, (outputs, bytes for blocks), uint8
+    """
+    grid, values = layer.weight.grid, layer.weight.values.T.astype(np.uint8)
+    outputs, inputs = values.shape
+    blocks = len(grid.scales)
+    rows = np.pad(values, ((0, 0), (0, blocks * grid.block - inputs)))
+    zero_points = np.pad(grid.zero_points.T.astype(np.uint8), ((0, 0), (0, blocks % 2)))
+    return {
+        "blocks": _pairs(rows).reshape(outputs, blocks, grid.block // 2),
+        "block_scales": np.ascontiguousarray(grid.scales.T),
+        "block_zero_points": _pairs(zero_points),
+    }
+
+
+def _pairs(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Two of the last axis in one byte."""
+    return (values[..., 0::2] | (values[..., 1::2] << 4)).astype(np.uint8)
+
+
+class _Adder:
+    """Adds nodes before the first layer of a site, their outputs named after its product."""
+
+    def __init__(self, graph: ir.Graph, site: Site) -> None:
+        self._graph = graph
+        self.before = site.linears[0].matmul
+
+    def __call__(
+        self,
+        operator: str,
+        inputs: Sequence[ir.Value | None],
+        suffix: str,
+        domain: str = "",
+        **attributes: int,
+    ) -> ir.Value:
+        node = ir.node(operator, inputs, attributes, domain=domain)
+        node.outputs[0].name = f"{self.before.outputs[0].name}_{suffix}"
+        self._graph.insert_before(self.before, node)
+        return node.outputs[0]
 
 
 def _split(graph: ir.Graph, linears: Sequence[Linear], product: ir.Value) -> Sequence[ir.Value]:

@@ -91,6 +91,18 @@ def compare(
 ) -> Quality:
     """Run both on each text alone and compare what they say."""
     near = [comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)]
+    return quality_of(near, comparison, texts, floor=floor, data=data)
+
+
+def quality_of(
+    near: Sequence[float],
+    comparison: Comparison,
+    texts: Sequence[str],
+    *,
+    floor: Floor,
+    data: str,
+) -> Quality:
+    """Quality from the nearness of each text."""
     worst = int(np.argmin(near))
     return Quality(
         nearness=comparison.nearness,

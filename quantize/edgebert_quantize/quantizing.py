@@ -5,12 +5,13 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
+from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
 from edgebert_quantize.nearness import comparison_of
 from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewriting import rewrite_graph
 from edgebert_quantize.samples import Feeder, Samples, read_samples
+from edgebert_quantize.speed import measure_speed, shortened
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 from edgebert_runtime.manifest import Manifest, Variant
@@ -26,6 +27,7 @@ def quantize_bundle(
     cpu: str | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
+    force: bool = False,
     progress: Progress = lambda _: None,
 ) -> Bundle:
     """Add a quantized variant to a bundle; nothing is written unless it reaches its floor.
@@ -38,6 +40,7 @@ def quantize_bundle(
         texts: a file like those the model will see, to calibrate on and to measure on, as
             `read_texts` takes it; None takes English sentences that ship with CPython.
         column: where in the file the texts are.
+        force: take it even if it is slower than fp32 here, and do not measure that.
         progress: told each step.
 
     Returns:
@@ -50,14 +53,16 @@ def quantize_bundle(
         BundleExistsError: the bundle has this variant already.
         ExportError: the graph has nothing to quantize, or is quantized already.
         QualityError: the result is below the recipe's floor.
+        SpeedError: a recipe made for speed is slower than fp32 on this machine. Not measured for
+            another class of CPU than this one.
     """
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
     samples = read_samples(texts, column)
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
-        chosen = _recipe(recipe, opened)
-        source = _source(opened, chosen)
+        chosen = new_recipe(recipe, opened)
+        source = source_of(opened, chosen)
         graph = staging / Path(chosen.file).name
         progress(f"quantizing {source.file} by recipe {chosen.name}, for {cpu}")
         rewrite_graph(
@@ -70,13 +75,18 @@ def quantize_bundle(
         progress("measuring its answers against fp32")
         quality = _measure(opened, source, graph, chosen, samples)
         quality.require()
+        if chosen.fast and not force and cpu == this_cpu():
+            progress("timing it beside fp32")
+            feeds = shortened(Feeder.of(opened).long(samples.quality))
+            measure_speed(graph, opened.path_of(source.file), feeds).require(chosen.name)
         progress("adding the variant to the bundle")
-        extended = _extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
-        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, extended)
+        manifest = extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
+        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest)
     return Bundle.open(folder)
 
 
-def _recipe(name: str, bundle: Bundle) -> Recipe:
+def new_recipe(name: str, bundle: Bundle) -> Recipe:
+    """The recipe of a name, for a bundle that lacks its variant."""
     recipe = find_recipe(name)
     if name in bundle.manifest.variants:
         raise BundleExistsError(
@@ -85,7 +95,8 @@ def _recipe(name: str, bundle: Bundle) -> Recipe:
     return recipe
 
 
-def _source(bundle: Bundle, recipe: Recipe) -> Variant:
+def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
+    """The fp32 variant that a recipe starts from."""
     for variant in bundle.manifest.variants.values():
         if (variant.precision, variant.target) == ("fp32", recipe.source_target):
             return variant
@@ -110,7 +121,7 @@ def _measure(
     )
 
 
-def _extended(
+def extended(
     manifest: Manifest,
     recipe: Recipe,
     source: Variant,
@@ -119,7 +130,9 @@ def _extended(
     samples: Samples,
     cpu: str,
 ) -> Manifest:
-    watched = {} if recipe.linears is None else {"calibration": samples.calibration_source}
+    """A bundle's manifest with the variant that a recipe made."""
+    calibrated = recipe.linears is not None and recipe.linears.needs_statistics
+    watched = {"calibration": samples.calibration_source} if calibrated else {}
     variant = replace(
         source,
         file=recipe.file,

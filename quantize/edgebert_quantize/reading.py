@@ -24,19 +24,24 @@ def read_texts(path: Path, column: str | None = None) -> list[str]:
         InputError: the file cannot be read, is of another kind, or lacks the column; or a text is
             no string.
     """
-    read = READERS.get(path.suffix.lower())
-    if read is None:
-        raise InputError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(READERS)}")
-    try:
-        texts = read(path, column)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+    texts = read_column(path, column)
     for number, text in enumerate(texts, start=1):
         if not isinstance(text, str):
             raise InputError(f"{path}: text {number} is {type(text).__name__}, expected a string")
     return list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
+def read_column(path: Path, column: str | None) -> list[Any]:
+    """A column of a file, all rows in order; files and errors are those of `read_texts`."""
+    read = READERS.get(path.suffix.lower())
+    if read is None:
+        raise InputError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(READERS)}")
+    try:
+        return read(path, column)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _read_lines(path: Path, column: str | None) -> list[Any]:

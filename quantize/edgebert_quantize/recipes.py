@@ -2,30 +2,63 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from edgebert_quantize.activations import Activations
 from edgebert_quantize.nearness import Floor, Nearness
+from edgebert_quantize.ranges import RangeMethod
 from edgebert_runtime.errors import ConfigError
+
+Scheme = Literal["static", "dynamic", "token", "standard", "blocks", "float"]
+"""What becomes of one linear layer: integers of activations with one scale for ever, one a run or
+one a token; the first of these in standard operators; weights in blocks; nothing."""
+
+FLOAT: Final[Scheme] = "float"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearRecipe:
-    """How linear layers become integer products.
+    """How linear layers become smaller.
 
     Attributes:
+        schemes: what may become of a layer, the cheapest first; that one is for every layer, unless
+            a budget makes some of them others, or leaves them float.
         outliers: share of channels after an activation function that may go around the integers.
         strengths: of outlier smoothing, 0…1, for each layer to choose from; none, no smoothing.
-        activations: how the graph makes integers of activations.
         compensate: round weights by GPTQ, else each to its nearest.
-        standard: use standard operators only.
+        correct_bias: let biases take up what rounding shifts outputs by on average.
+        ranges: how a static range is chosen.
+        bits: of a weight.
+        block: inputs that share a scale; None, all of an output.
     """
 
-    outliers: float
-    strengths: tuple[float, ...]
-    activations: Activations
-    compensate: bool
-    standard: bool = False
+    schemes: tuple[Scheme, ...]
+    outliers: float = 0.0
+    strengths: tuple[float, ...] = ()
+    compensate: bool = False
+    correct_bias: bool = False
+    ranges: RangeMethod = "minmax"
+    bits: int = 8
+    block: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.outliers and "dynamic" in self.schemes:
+            raise ConfigError("outliers go around integers of a known range, not of dynamic ones")
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether anything is watched on texts."""
+        watched = self.outliers or self.strengths or self.compensate or self.correct_bias
+        return bool(watched) or self.needs_ranges
+
+    @property
+    def needs_ranges(self) -> bool:
+        """Whether integers of activations have a range that is known before."""
+        return not {"static", "standard"}.isdisjoint(self.schemes)
+
+    @property
+    def standard(self) -> bool:
+        """Whether it uses standard operators only."""
+        return set(self.schemes) == {"standard"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +72,7 @@ class Recipe:
         source_target: the fp32 variant it starts from.
         linears: what becomes of linear layers; None leaves them in float32.
         tables: whether embedding tables are int8.
+        fast: whether it is to be faster than fp32, and refused where it is not.
         floors: what nearness to fp32 is kept, for each `Nearness`.
         min_onnxruntime: the oldest version that runs the result; None, that of its source.
     """
@@ -49,13 +83,14 @@ class Recipe:
     source_target: str
     linears: LinearRecipe | None
     tables: bool
+    fast: bool
     floors: Mapping[Nearness, Floor]
     min_onnxruntime: str | None
 
     @property
     def batch_invariant(self) -> bool:
         """Whether a text's vector is independent of the texts beside it."""
-        return self.linears is None or self.linears.activations != "dynamic"
+        return self.linears is None or "dynamic" not in self.linears.schemes
 
 
 STRENGTHS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -69,12 +104,14 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="int8",
             source_target="cpu",
             linears=LinearRecipe(
+                schemes=("static", "token"),
                 outliers=1 / 48,
                 strengths=STRENGTHS,
-                activations="static",
                 compensate=True,
+                correct_bias=True,
             ),
             tables=True,
+            fast=True,
             floors={
                 Nearness.COSINE: Floor(mean=0.99, worst=0.98),
                 Nearness.SCORES: Floor(mean=0.98, worst=0.80),
@@ -86,10 +123,9 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             file="onnx/model_int8-dynamic.onnx",
             precision="int8",
             source_target="cpu",
-            linears=LinearRecipe(
-                outliers=0.0, strengths=(), activations="dynamic", compensate=False
-            ),
+            linears=LinearRecipe(schemes=("dynamic",)),
             tables=False,
+            fast=True,
             floors={
                 Nearness.COSINE: Floor(mean=0.98, worst=0.95),
                 Nearness.SCORES: Floor(mean=0.96, worst=0.70),
@@ -102,18 +138,31 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="int8",
             source_target="portable",
             linears=LinearRecipe(
-                outliers=0.0,
-                strengths=STRENGTHS,
-                activations="static",
-                compensate=True,
-                standard=True,
+                schemes=("standard",), strengths=STRENGTHS, compensate=True, correct_bias=True
             ),
             tables=True,
+            fast=False,
             floors={
                 Nearness.COSINE: Floor(mean=0.985, worst=0.97),
                 Nearness.SCORES: Floor(mean=0.97, worst=0.75),
             },
             min_onnxruntime=None,
+        ),
+        Recipe(
+            name="int4",
+            file="onnx/model_int4.onnx",
+            precision="int4",
+            source_target="cpu",
+            linears=LinearRecipe(
+                schemes=("blocks",), compensate=True, correct_bias=True, bits=4, block=32
+            ),
+            tables=True,
+            fast=False,
+            floors={
+                Nearness.COSINE: Floor(mean=0.97, worst=0.94),
+                Nearness.SCORES: Floor(mean=0.95, worst=0.65),
+            },
+            min_onnxruntime="1.23.0",
         ),
         Recipe(
             name="embeddings-int8",
@@ -122,6 +171,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_target="cpu",
             linears=None,
             tables=True,
+            fast=False,
             floors={
                 Nearness.COSINE: Floor(mean=0.9998, worst=0.999),
                 Nearness.SCORES: Floor(mean=0.998, worst=0.98),

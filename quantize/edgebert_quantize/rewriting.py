@@ -1,17 +1,17 @@
 """From an fp32 graph to a quantized one, by a recipe."""
 
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import onnx_ir as ir
 
-from edgebert_quantize.calibration import ActivationStatistics, Feeds, activation_statistics
-from edgebert_quantize.linear import drop_unused_initializers, linears_by_input
-from edgebert_quantize.outliers import move_outliers_last
+from edgebert_quantize.calibration import Feeds
+from edgebert_quantize.linear import drop_unused_initializers, find_linears
+from edgebert_quantize.preparing import Prepared, prepare
 from edgebert_quantize.products import quantize_linears
-from edgebert_quantize.recipes import LinearRecipe, Recipe
-from edgebert_quantize.smoothing import smooth
+from edgebert_quantize.recipes import Recipe, Scheme
 from edgebert_quantize.tables import quantize_tables
 from edgebert_runtime.errors import ExportError
 
@@ -39,36 +39,68 @@ def rewrite_graph(
     largest: int,
     source: Path | None = None,
 ) -> None:
-    """Quantize a graph into another file.
+    """Quantize a graph into another file, every layer by the recipe's first scheme.
 
     Args:
         path: the fp32 graph.
         destination: where the quantized one goes; its weights are inside.
         recipe: what to do.
         batches: makes what activations are watched on; asked only if they are.
-        largest: integer among the weights.
+        largest: integer among 8-bit weights.
         source: what to call the graph in errors, if not `path`.
 
     Raises:
         ExportError: there is nothing to quantize, or somebody has done it already.
     """
-    model, source = ir.load(path), source or path
-    refuse_quantized(model.graph, source)
-    if recipe.linears is not None:
-        channels = {
-            str(x.name): linears[0].weight.shape[0]
-            for x, linears in linears_by_input(model.graph).items()
-        }
-        if not channels:
-            raise ExportError(f"{source} has no float32 linear layer to quantize")
-        statistics = activation_statistics(path, channels, batches())
-        _quantize_linears(model, statistics, recipe.linears, largest)
-    tables = quantize_tables(model.graph) if recipe.tables else 0
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".prepared.") as scratch:
+        prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
+        first = [recipe.linears.schemes[0]] * len(prepared.layers) if recipe.linears else []
+        tables = write_graph(prepared, destination, first, tables=recipe.tables)
     if recipe.linears is None and not tables:
-        raise ExportError(f"{source} has no embedding table large enough to quantize")
+        raise ExportError(f"{source or path} has no embedding table large enough to quantize")
+
+
+def prepare_graph(
+    path: Path,
+    scratch: Path,
+    recipe: Recipe,
+    batches: Callable[[], Sequence[Feeds]],
+    largest: int,
+    source: Path | None = None,
+) -> Prepared:
+    """What `write_graph` makes graphs of, in `scratch`, a folder to keep while it is used.
+
+    All other arguments, and the errors, are those of `rewrite_graph`.
+    """
+    graph, source = ir.load(path).graph, source or path
+    refuse_quantized(graph, source)
+    if recipe.linears is None:
+        return Prepared(path)
+    if not any(find_linears(graph)):
+        raise ExportError(f"{source} has no float32 linear layer to quantize")
+    watched = batches() if recipe.linears.needs_statistics else ()
+    return prepare(path, scratch / "prepared.onnx", recipe.linears, watched, largest)
+
+
+def write_graph(
+    prepared: Prepared, destination: Path, schemes: Sequence[Scheme], *, tables: bool
+) -> int:
+    """Quantize each layer by a scheme, and embedding tables; returns how many tables.
+
+    Args:
+        prepared: by `prepare_graph`.
+        destination: where the graph goes; its weights are inside.
+        schemes: one for each of the prepared layers.
+        tables: whether to quantize embedding tables.
+    """
+    model = ir.load(prepared.graph)
+    if prepared.layers:
+        quantize_linears(model, prepared.rounded(schemes))
+    changed = quantize_tables(model.graph) if tables else 0
     drop_unused_initializers(model.graph)
     ir.external_data.load_to_model(model)
     ir.save(model, destination)
+    return changed
 
 
 def refuse_quantized(graph: ir.Graph, source: Path) -> None:
@@ -82,25 +114,3 @@ def refuse_quantized(graph: ir.Graph, source: Path) -> None:
         raise ExportError(
             f"{source} is quantized already, it has {', '.join(found)}; start from its fp32 graph"
         )
-
-
-def _quantize_linears(
-    model: ir.Model,
-    statistics: Mapping[str, ActivationStatistics],
-    recipe: LinearRecipe,
-    largest: int,
-) -> None:
-    statistics, outliers = move_outliers_last(model.graph, statistics, recipe.outliers)
-    if recipe.strengths:
-        statistics = smooth(
-            model, statistics, recipe.strengths, untouched=outliers, largest=largest
-        )
-    quantize_linears(
-        model,
-        statistics,
-        activations=recipe.activations,
-        compensate=recipe.compensate,
-        outliers=outliers,
-        largest=largest,
-        standard=recipe.standard,
-    )

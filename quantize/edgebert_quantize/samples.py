@@ -21,7 +21,7 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.manifest import TokenizerInfo
 from edgebert_runtime.schedule import micro_batches
-from edgebert_runtime.tokenization import TextTokenizer
+from edgebert_runtime.tokenization import Item, TextTokenizer
 
 QUALITY_TEXTS: Final = 256
 CALIBRATION_TEXTS: Final = 1024
@@ -125,10 +125,15 @@ class Feeder:
         info = bundle.manifest.tokenizer
         return Feeder(bundle.path_of(info.file), info)
 
-    def alone(self, texts: Sequence[str]) -> Iterator[Feeds]:
-        """Each text alone."""
-        for encoded in self._tokenizer.encode(texts):
+    def alone(self, items: Sequence[Item]) -> Iterator[Feeds]:
+        """Each text, or pair of texts, alone."""
+        for encoded in self._tokenizer.encode_items(items):
             yield self._complete(self._tokenizer.pad([encoded]))
+
+    def long(self, texts: Sequence[str]) -> Feeds:
+        """Texts run together to one, as long as the model takes."""
+        (feeds,) = self.alone([" ".join(texts)])
+        return feeds
 
     def calibration(self, samples: Samples) -> list[Feeds]:
         """`calibration_texts` in batches, texts of similar length together."""

@@ -4,23 +4,16 @@ SmoothQuant (Xiao et al. 2023, equation 4): x W = (x / s)(s W), where for each i
 s_j = max|x_j|^α / max|W_j|^(1-α). The product is the same; the activation's range is what shrinks.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.activations import asymmetric_range
+from edgebert_quantize.activations import asymmetric_scale
 from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import (
-    Linear,
-    Site,
-    find_linears,
-    initializer,
-    shared_linears,
-    side_by_side,
-)
+from edgebert_quantize.linear import Linear, Site, find_linears, shared_linears, side_by_side
 from edgebert_quantize.weights import LARGEST, column_scales
 
 SMALLEST: Final = 1e-5
@@ -30,56 +23,61 @@ VALUE_INPUT: Final = 2
 """Index of V among an Attention node's inputs."""
 
 
-def smooth(
-    model: ir.Model,
+def smooth_contexts(
+    graph: ir.Graph,
     statistics: Mapping[str, ActivationStatistics],
     strengths: Sequence[float],
-    *,
-    untouched: Container[str] = (),
     largest: int = LARGEST,
 ) -> dict[str, ActivationStatistics]:
-    """Smooth the input of every linear layer, in place.
+    """Smooth what attention gives, in place and for free, whatever becomes of its layer.
 
-    Where the input is attention's context, s goes into the value projection for free: attention
-    mixes rows of V and leaves its channels apart. Elsewhere one Mul divides by s. A layer that is
-    used again has one s for all its uses.
+    s goes into the value projection: attention mixes rows of V and leaves its channels apart. A
+    layer that is used again has one s for all its uses.
 
     Args:
-        model: fp32, with linear layers as `find_linears` sees them.
+        graph: fp32, with linear layers as `find_linears` sees them.
         statistics: activation name → what calibration saw.
-        strengths: values of α to choose from, between 0 (weights untouched) and 1; each layer
-            gets the one that is expected to cost it least.
-        untouched: activations to leave as they are.
+        strengths: values of α to choose from, as in `best_scales`.
         largest: integer that weights are going to be rounded to.
 
     Returns:
-        name of each activation that linear layers now read → its statistics after smoothing
+        name of each activation that was smoothed → its statistics after that
     """
     smoothed: dict[str, ActivationStatistics] = {}
-    for sites in shared_linears(model.graph):
-        names = [str(site.x.name) for site in sites]
-        seen = [statistics[name] for name in names]
-        if any(name in untouched for name in names):
-            smoothed |= dict(zip(names, seen, strict=True))
+    for sites in shared_linears(graph):
+        projections = _value_projections(graph, sites)
+        if not projections:
             continue
-        together = ActivationStatistics.together(seen)
-        scales = best_scales(together, sites[0].linears, strengths, largest)
+        seen = {str(site.x.name): statistics[str(site.x.name)] for site in sites}
+        together = ActivationStatistics.together(list(seen.values()))
+        scales = best_scales(together, side_by_side(sites[0].linears), strengths, largest)
         for linear in sites[0].linears:
             linear.set_weight(linear.weight * scales[:, np.newaxis])
-        smoothed_inputs = _divide_inputs(model.graph, sites, scales)
-        for x, before in zip(smoothed_inputs, seen, strict=True):
-            smoothed[str(x.name)] = before.divided(scales)
+        projections[0].set_weight(projections[0].weight / scales)
+        for linear in projections:
+            if linear.bias is not None:
+                linear.set_bias(graph, linear.bias / scales)
+        smoothed |= {name: before.divided(scales) for name, before in seen.items()}
     return smoothed
 
 
 def best_scales(
     seen: ActivationStatistics,
-    linears: Sequence[Linear],
+    weight: NDArray[np.float32],
     strengths: Sequence[float],
     largest: int = LARGEST,
 ) -> NDArray[np.float32]:
-    """S of equation 4 at the strength with the least expected error. Shape: (inputs,)."""
-    weight = side_by_side(linears)
+    """S of equation 4 at the strength with the least expected error.
+
+    Args:
+        seen: of the activation, (inputs,).
+        weight: (inputs, outputs)
+        strengths: values of α to choose from, between 0 (weights untouched) and 1.
+        largest: integer that weights are going to be rounded to.
+
+    Returns:
+        (inputs,), float32
+    """
     candidates = [smoothing_scales(seen.largest, weight, strength) for strength in strengths]
     errors = [expected_error(seen, weight, scales, largest) for scales in candidates]
     return candidates[int(np.argmin(errors))]
@@ -111,7 +109,7 @@ def expected_error(
         scales: (inputs,)
     """
     scaled = weight * scales[:, np.newaxis]
-    step = float(asymmetric_range(seen.divided(scales))[0])
+    step = float(asymmetric_scale(*seen.divided(scales).range)[0])
     of_activations = step**2 * float(np.square(scaled).sum())
     of_weights = (
         np.square(column_scales(scaled, largest)).sum() * (np.diag(seen.moment) / scales**2).sum()
@@ -119,19 +117,12 @@ def expected_error(
     return (of_activations + float(of_weights)) / 12
 
 
-def _divide_inputs(
-    graph: ir.Graph, sites: Sequence[Site], scales: NDArray[np.float32]
-) -> list[ir.Value]:
-    """Divide what every site reads; returns what it reads then."""
-    projections = [_value_projection(graph, site.x) for site in sites]
-    made = [projection for projection in projections if projection is not None]
-    if len(made) == len(sites) and len({id(linear.matmul.inputs[1]) for linear in made}) == 1:
-        made[0].set_weight(made[0].weight / scales)
-        for linear in made:
-            if linear.bias is not None:
-                linear.set_bias(graph, linear.bias / scales)
-        return [site.x for site in sites]
-    return [_divide_input(graph, site.linears, scales) for site in sites]
+def _value_projections(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:
+    """The layers that make V for the contexts these sites read; none unless of one weight."""
+    found = [_value_projection(graph, site.x) for site in sites]
+    made = [projection for projection in found if projection is not None]
+    one = len({id(linear.matmul.inputs[1]) for linear in made}) == 1
+    return made if len(made) == len(sites) and one else []
 
 
 def _value_projection(graph: ir.Graph, x: ir.Value) -> Linear | None:
@@ -144,17 +135,3 @@ def _value_projection(graph: ir.Graph, x: ir.Value) -> Linear | None:
         if linear.output is value and len(list(value.uses())) == 1:
             return linear
     return None
-
-
-def _divide_input(
-    graph: ir.Graph, linears: Sequence[Linear], scales: NDArray[np.float32]
-) -> ir.Value:
-    x = linears[0].x
-    inverse = initializer(graph, f"{x.name}_smoothing", (1 / scales).astype(np.float32))
-    node = ir.node("Mul", [x, inverse])
-    smoothed = node.outputs[0]
-    smoothed.name, smoothed.type, smoothed.shape = f"{x.name}_smoothed", x.type, x.shape
-    graph.insert_before(linears[0].matmul, node)
-    for linear in linears:
-        linear.matmul.replace_input_with(0, smoothed)
-    return smoothed

@@ -29,6 +29,12 @@ def quantize_tables(graph: ir.Graph) -> int:
     return len(lookups)
 
 
+def table_parameters(graph: ir.Graph) -> int:
+    """How many numbers the tables have that `quantize_tables` would change."""
+    tables = [lookup.inputs[0] for lookup in _lookups(graph)]
+    return sum(table.const_value.size for table in tables if table and table.const_value)
+
+
 def _lookups(graph: ir.Graph) -> Iterator[ir.Node]:
     """Gathers of whole rows from a large constant that nothing else reads."""
     for node in graph:

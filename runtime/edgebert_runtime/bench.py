@@ -74,7 +74,7 @@ def measure(
     fitting = dict.fromkeys((batch, min(sequence, longest)) for batch, sequence in shapes)
     shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in fitting)
     found: dict[str, Any] = json.loads(
-        _run([sys.executable, "-m", "edgebert_runtime.bench", folder, name, shape_list])
+        output_of([sys.executable, "-m", "edgebert_runtime.bench", folder, name, shape_list])
     )
     return Measurement(
         variant=name,
@@ -152,11 +152,16 @@ def peak_memory_bytes(status: Path = Path("/proc/self/status")) -> int:
 
 def _seconds(command: Sequence[str]) -> float:
     start = time.perf_counter()
-    _run(command)
+    output_of(command)
     return time.perf_counter() - start
 
 
-def _run(command: Sequence[str]) -> str:
+def output_of(command: Sequence[str]) -> str:
+    """Standard output of a process that measures.
+
+    Raises:
+        EdgebertError: it failed; its last line is in the text.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no output"

@@ -16,10 +16,15 @@
     └── CheckFailedError         the work was done and the result is not good enough
         ├── FusionError              the graph lacks a fusion its target promises
         ├── ParityError              the graph does not compute what torch computes
-        └── QualityError             quantization lost more than its floor allows
+        ├── QualityError             quantization lost more than its floor allows
+        │   └── BudgetError              …or there is no way to keep a budget
+        └── SpeedError               the quantized graph is slower than the one it was made from
 
 `CheckFailedError` ends the command line with 1, every other one with 2.
 """
+
+
+from typing import Any
 
 
 class EdgebertError(Exception):
@@ -88,6 +93,22 @@ class ParityError(CheckFailedError):
 
 class QualityError(CheckFailedError):
     """Quantization lost more than its floor allows."""
+
+
+class BudgetError(QualityError):
+    """No way to quantize keeps a budget.
+
+    Attributes:
+        search: what was tried, an `edgebert_quantize.Search`.
+    """
+
+    def __init__(self, message: str, search: Any) -> None:
+        super().__init__(message)
+        self.search = search
+
+
+class SpeedError(CheckFailedError):
+    """A quantized graph is slower than the one it was made from."""
 
 
 class FallbackWarning(UserWarning):

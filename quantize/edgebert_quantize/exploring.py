@@ -1,0 +1,103 @@
+"""Which assignments are worth trying, and the cheapest of them that is good enough."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import onnx_ir as ir
+
+from edgebert_quantize.budget import Budget, Measured
+from edgebert_quantize.preparing import Prepared
+from edgebert_quantize.recipes import FLOAT, Recipe, Scheme
+from edgebert_quantize.searching import Unit, chain, first_that_passes
+from edgebert_quantize.tables import table_parameters
+from edgebert_quantize.trials import Assignment, Point, Trials
+
+Task = TypeVar("Task")
+Progress = Callable[[str], None]
+Track = Callable[[Sequence[Task], str], Iterable[Task]]
+"""Gives a sequence back, item by item, and shows how far it is; the text says what it is."""
+
+COSTS: Final = {"static": 1.0, "standard": 1.0, "dynamic": 1.05, "token": 1.25, FLOAT: 4.0}
+"""A weight in int8 is read and multiplied four times as fast as in float32; a range for each token
+takes a quarter longer (docs/decisions/0004-int8.md). What a graph really takes is measured."""
+
+QUARTERS: Final = 4
+"""Points of the frontier that are measured whatever is searched for."""
+
+
+def no_track(items: Sequence[Task], what: str) -> Iterable[Task]:
+    """Show nothing."""
+    del what
+    return items
+
+
+def assignments(
+    prepared: Prepared, recipe: Recipe, trials: Trials, track: Track[Any]
+) -> list[Assignment]:
+    """Assignments from the cheapest to the most exact, without the one that quantizes nothing."""
+    if recipe.linears is None:
+        raise ValueError("a recipe to search has linear layers")
+    ladder: tuple[Scheme, ...] = (*recipe.linears.schemes, FLOAT)
+    layers = len(prepared.layers)
+    nothing = Assignment(schemes=(FLOAT,) * layers, tables=False)
+    single = [
+        replace(nothing, schemes=_put(nothing.schemes, number, scheme))
+        for number in range(layers)
+        for scheme in ladder[:-1]
+    ]
+    losses = [trials.loss(each) for each in track(single, "measuring what each layer loses")]
+    units = [
+        Unit(
+            costs=tuple(COSTS[scheme] * layer.columns.size for scheme in ladder),
+            losses=(*losses[number * (len(ladder) - 1) :][: len(ladder) - 1], 0.0),
+        )
+        for number, layer in enumerate(prepared.layers)
+    ]
+    parameters = table_parameters(ir.load(prepared.graph).graph) if recipe.tables else 0
+    if parameters:
+        loss = trials.loss(replace(nothing, tables=True))
+        costs = (float(parameters), COSTS[FLOAT] * parameters)  # room, if no time
+        units.append(Unit(costs=costs, losses=(loss, 0.0)))
+    return [
+        Assignment(
+            schemes=tuple(ladder[index] for index in state[:layers]),
+            tables=bool(parameters) and state[-1] == 0,
+        )
+        for state in chain(units)[:-1]
+    ]
+
+
+def _put(schemes: tuple[Scheme, ...], number: int, scheme: Scheme) -> tuple[Scheme, ...]:
+    return (*schemes[:number], scheme, *schemes[number + 1 :])
+
+
+def explore(
+    states: Sequence[Assignment],
+    trials: Trials,
+    budget: Budget,
+    exact: Measured,
+    progress: Progress,
+    track: Track[Any],
+) -> tuple[Point | None, list[Point]]:
+    """The cheapest that keeps the budget, and all that were measured, in the order of `states`."""
+    points: dict[int, Point] = {}
+
+    def passes(number: int) -> bool:
+        progress(f"measuring {in_words(states[number])}")
+        points[number] = trials.point(states[number])
+        return budget.kept_by(points[number].measured, exact)
+
+    found = first_that_passes(len(states), passes)
+    last = len(states) - 1
+    quarters = {last * quarter // QUARTERS for quarter in range(QUARTERS + 1)} - points.keys()
+    for number in track(sorted(quarters), "measuring the frontier"):
+        points[number] = trials.point(states[number])
+    frontier = [points[number] for number in sorted(points)]
+    return None if found is None else points[found], frontier
+
+
+def in_words(assignment: Assignment) -> str:
+    """How many layers have which scheme."""
+    layers = ", ".join(f"{count} {scheme}" for scheme, count in assignment.counts.items())
+    return f"{layers} layers, {'int8' if assignment.tables else FLOAT} tables"

@@ -1,0 +1,90 @@
+"""Draw quality against what it costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from edgebert_runtime.errors import ConfigError
+
+ENDINGS: Final = (".svg", ".png", ".pdf")
+COLOURS: Final = ("#3b6ea8", "#c8553d", "#5a8f5a", "#8a6bb1", "#b08a3e", "#6f7378")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One point of a plot.
+
+    Attributes:
+        x, y: where.
+        label: beside it; empty for none.
+        series: marks of one series look alike; named in the legend if there are several.
+        chosen: drawn larger.
+    """
+
+    x: float
+    y: float
+    label: str = ""
+    series: str = ""
+    chosen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Marks that share axes; both are logarithmic.
+
+    Attributes:
+        x_label, y_label: what the axes are.
+        marks: in order; those of a series are joined if `joined`.
+        joined: whether they are.
+    """
+
+    x_label: str
+    y_label: str
+    marks: Sequence[Mark]
+    joined: bool = False
+
+
+def check_plot(path: str | PathLike[str]) -> Path:
+    """Where a plot can go.
+
+    Raises:
+        ConfigError: its ending is of no kind that can be drawn, or there is no such folder.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise ConfigError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(ENDINGS)}")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path.absolute().parent} is no folder; make it first")
+    return path
+
+
+def draw(panels: Sequence[Panel], title: str, destination: Path) -> None:
+    """Write a plot, panels side by side, by matplotlib."""
+    from matplotlib.figure import Figure  # takes longer than everything else here to import
+
+    figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _draw_panel(axes, panel)
+    figure.suptitle(title)
+    figure.savefig(destination, metadata={"Date": None} if destination.suffix == ".svg" else None)
+
+
+def _draw_panel(axes: Any, panel: Panel) -> None:
+    series = list(dict.fromkeys(mark.series for mark in panel.marks))
+    for name, colour in zip(series, COLOURS * len(series), strict=False):
+        marks = [mark for mark in panel.marks if mark.series == name]
+        sizes = [90 if mark.chosen else 35 for mark in marks]
+        places = [mark.x for mark in marks], [mark.y for mark in marks]
+        axes.scatter(*places, s=sizes, color=colour, label=name or None, zorder=3)
+        if panel.joined:
+            axes.plot(*places, color=colour, linewidth=1)
+        for mark in marks:
+            axes.annotate(
+                mark.label, (mark.x, mark.y), (5, 5), textcoords="offset points", fontsize=8
+            )
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label, xscale="log", yscale="log")
+    axes.grid(visible=True, which="both", alpha=0.25)
+    if len(series) > 1:
+        axes.legend(fontsize=8)

@@ -1,0 +1,183 @@
+"""All numbers of a quantized linear layer, before any graph has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebert_quantize.calibration import ActivationStatistics
+from edgebert_quantize.gptq import round_compensated
+from edgebert_quantize.linear import Linear, side_by_side
+from edgebert_quantize.outliers import Outliers
+from edgebert_quantize.ranges import Range
+from edgebert_quantize.recipes import LinearRecipe, Scheme
+from edgebert_quantize.smoothing import best_scales
+from edgebert_quantize.weights import (
+    LARGEST,
+    Grid,
+    QuantizedWeight,
+    block_grid,
+    column_grid,
+    round_to_nearest,
+)
+
+TOKEN_STRENGTHS: Final = (0.5,)
+"""Of smoothing where each token has a range of its own: weights need not give way as far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNumbers:
+    """What is known of linear layers that read the same, side by side, before they are rounded.
+
+    Attributes:
+        name: its number in graph order.
+        columns: their weights, (inputs, outputs), float32
+        bias: (outputs,), float32
+        seen: of all activations it is used on; None if nothing was watched
+        outliers: what of these may go around the integers
+        smoothed: whether their outliers have been moved into the weights already
+    """
+
+    name: str
+    columns: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    seen: ActivationStatistics | None = None
+    outliers: Outliers | None = None
+    smoothed: bool = False
+
+    @staticmethod
+    def of(
+        name: str,
+        linears: Sequence[Linear],
+        seen: ActivationStatistics | None = None,
+        outliers: Outliers | None = None,
+        *,
+        smoothed: bool = False,
+    ) -> "LayerNumbers":
+        """Of layers as a graph has them."""
+        return LayerNumbers(
+            name=name,
+            columns=side_by_side(linears),
+            bias=np.concatenate([_bias(linear) for linear in linears]),
+            seen=seen,
+            outliers=outliers,
+            smoothed=smoothed,
+        )
+
+    def divisors(
+        self, recipe: LinearRecipe, scheme: Scheme, largest: int = LARGEST
+    ) -> NDArray[np.float32] | None:
+        """What smoothing divides its activations by, (inputs,); None where it leaves them alone."""
+        strengths = TOKEN_STRENGTHS if scheme == "token" else recipe.strengths
+        around = self.outliers is not None and scheme != "token"
+        if self.seen is None or not recipe.strengths or self.smoothed or around:
+            return None
+        return best_scales(self.seen, self.columns, strengths, largest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundedLayer:
+    """Linear layers that read the same, side by side: one matrix, however often it is used.
+
+    Attributes:
+        name: its number in graph order.
+        scheme: what becomes of it.
+        weight: (inputs, outputs)
+        bias: (outputs,), float32
+        range: what integers of its activations span, where that is known before
+        divisors: what its activations are divided by first, (inputs,), float32
+        outliers: what of them goes around the integers
+        outlier_rows: their weights, (outliers, outputs), float32
+    """
+
+    name: str
+    scheme: Scheme
+    weight: QuantizedWeight
+    bias: NDArray[np.float32]
+    range: Range | None
+    divisors: NDArray[np.float32] | None
+    outliers: Outliers | None
+    outlier_rows: NDArray[np.float32]
+
+
+def round_layer(
+    layer: LayerNumbers,
+    recipe: LinearRecipe,
+    scheme: Scheme,
+    known: Range | None = None,
+    largest: int = LARGEST,
+) -> RoundedLayer:
+    """Round a layer for a scheme.
+
+    Args:
+        layer: as the graph has it.
+        recipe: how.
+        scheme: one of the recipe's.
+        known: what integers of its activations span; None takes all that was seen.
+        largest: integer among 8-bit weights.
+    """
+    divisors = layer.divisors(recipe, scheme, largest)
+    columns, seen = layer.columns, layer.seen
+    if divisors is not None and seen is not None:
+        columns, seen = columns * divisors[:, np.newaxis], seen.divided(divisors)
+    around = None if scheme == "token" else layer.outliers
+    weight = _round(columns, seen, recipe, _grid(columns, recipe, largest))
+    bias = layer.bias
+    if recipe.correct_bias and seen is not None:
+        bias = corrected_bias(bias, columns, weight, seen.mean)
+    return RoundedLayer(
+        name=layer.name,
+        scheme=scheme,
+        weight=weight,
+        bias=bias,
+        range=known or (None if seen is None else _whole_range(seen, around)),
+        divisors=divisors,
+        outliers=around,
+        outlier_rows=columns[len(columns) - (around.count if around else 0) :],
+    )
+
+
+def corrected_bias(
+    bias: NDArray[np.float32],
+    exact: NDArray[np.float32],
+    rounded: QuantizedWeight,
+    mean: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """A bias that takes up what rounding weights shifts outputs by on average.
+
+    Nagel et al. 2019, "Data-Free Quantization", section 4.2, with the calibrated mean.
+
+    Shapes:
+        bias: (outputs,)
+        exact: (inputs, outputs)
+        mean: (inputs,)
+    """
+    corrected: NDArray[np.float32] = bias + mean @ (exact - rounded.restored)
+    return corrected
+
+
+def _round(
+    columns: NDArray[np.float32],
+    seen: ActivationStatistics | None,
+    recipe: LinearRecipe,
+    grid: Grid,
+) -> QuantizedWeight:
+    if not recipe.compensate or seen is None:
+        return round_to_nearest(columns, grid)
+    return round_compensated(columns, seen.moment, grid)
+
+
+def _whole_range(seen: ActivationStatistics, outliers: Outliers | None) -> Range:
+    return seen.range if outliers is None else seen.up_to(outliers.limit).range
+
+
+def _grid(columns: NDArray[np.float32], recipe: LinearRecipe, largest: int) -> Grid:
+    if recipe.block is None:
+        return column_grid(columns, largest)
+    return block_grid(columns, recipe.bits, recipe.block)
+
+
+def _bias(linear: Linear) -> NDArray[np.float32]:
+    return np.zeros(linear.weight.shape[1], np.float32) if linear.bias is None else linear.bias
