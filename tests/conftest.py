@@ -68,7 +68,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Encoder)
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
     """The tiny encoder exported and quantized; shared, so never write into it."""
     out = tmp_path_factory.mktemp("bundle") / "tiny"
-    return edgebert.quantize(edgebert.export(tiny_folder, out))
+    return edgebert.quantize(edgebert.export(tiny_folder, out), force=True)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -
     assert exported.returncode == 0, exported.stderr
     assert "verifying cpu against torch" in exported.stderr
     assert "verifying" not in exported.stdout
-    assert edgebert("quantize", out).returncode == 0
+    assert edgebert("quantize", out, "--force").returncode == 0
 
     verified = edgebert("verify", out, "--against", tiny_folder, "--json")
     assert verified.returncode == 0, verified.stderr

@@ -1,5 +1,8 @@
 """Graphs small enough to read, with numbers to quantize."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import onnx
 import onnx.parser
@@ -7,6 +10,11 @@ import onnx_ir as ir
 import onnxruntime
 
 from edgebert_quantize.calibration import ActivationStatistics
+from edgebert_quantize.linear import shared_linears
+from edgebert_quantize.outliers import Outliers
+from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.recipes import LinearRecipe, Scheme
+from edgebert_quantize.rounding import LayerNumbers, RoundedLayer, round_layer
 
 
 def model_of(text: str, **weights: np.ndarray) -> ir.Model:
@@ -27,8 +35,52 @@ def seen(x: np.ndarray) -> ActivationStatistics:
     """What calibration on `x` finds, each row a text of its own."""
     rows = x.reshape(-1, x.shape[-1]).astype(np.float32)
     return ActivationStatistics(
-        minimum=rows.min(axis=0), maximum=rows.max(axis=0), moment=rows.T @ rows / len(rows)
+        minimum=rows.min(axis=0),
+        maximum=rows.max(axis=0),
+        mean=rows.mean(axis=0),
+        moment=rows.T @ rows / len(rows),
     )
+
+
+def rounded(
+    model: ir.Model,
+    statistics: Mapping[str, ActivationStatistics],
+    recipe: LinearRecipe,
+    outliers: Mapping[str, Outliers] = MappingProxyType({}),
+    largest: int = 127,
+) -> list[RoundedLayer]:
+    """Every layer of a graph by the recipe's first scheme."""
+    layers = []
+    for number, sites in enumerate(shared_linears(model.graph)):
+        names = [str(site.x.name) for site in sites]
+        seen = [statistics[name] for name in names if name in statistics]
+        numbers = LayerNumbers.of(
+            f"linear_{number}",
+            sites[0].linears,
+            ActivationStatistics.together(seen) if seen else None,
+            outliers.get(names[0]),
+        )
+        layers.append(round_layer(numbers, recipe, recipe.schemes[0], largest=largest))
+    return layers
+
+
+def quantize(
+    model: ir.Model,
+    statistics: Mapping[str, ActivationStatistics],
+    *schemes: Scheme,
+    compensate: bool = False,
+    correct_bias: bool = False,
+    strengths: tuple[float, ...] = (),
+    outliers: Mapping[str, Outliers] = MappingProxyType({}),
+) -> int:
+    """Quantize as a recipe would; returns how many layers."""
+    recipe = LinearRecipe(
+        schemes=schemes or ("static",),
+        compensate=compensate,
+        correct_bias=correct_bias,
+        strengths=strengths,
+    )
+    return quantize_linears(model, rounded(model, statistics, recipe, outliers))
 
 
 def operators(model: ir.Model) -> list[str]:

@@ -81,7 +81,7 @@ def run(path: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-dynamic"])
 def test_names_and_answers_stay(odd: Path, recipe: str, tmp_path: Path) -> None:
     out = tmp_path / "out.onnx"
-    quality = edgebert.quantize_file(odd, out, recipe)
+    quality = edgebert.quantize_file(odd, out, recipe, force=True)
     assert quality.passed
     assert quality.mean > 0.99
     graph = onnx.load(out).graph
@@ -103,7 +103,7 @@ def test_static_files_have_standard_operators_only(odd: Path, tmp_path: Path) ->
 def test_a_quantized_file_says_so(odd: Path, tmp_path: Path) -> None:
     for recipe in ("int8", "int8-static"):
         once = tmp_path / f"{recipe}.onnx"
-        edgebert.quantize_file(odd, once, recipe)
+        edgebert.quantize_file(odd, once, recipe, force=True)
         with pytest.raises(ExportError, match=r"is quantized already, it has .*QuantizeLinear"):
             edgebert.quantize_file(once, tmp_path / "twice.onnx", tokenizer=odd.parents[1])
     assert not (tmp_path / "twice.onnx").exists()
@@ -205,7 +205,7 @@ def test_nothing_is_replaced_unasked(odd: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists; choose another name, or pass overwrite"):
         edgebert.quantize_file(odd, out)
     assert out.read_text(encoding="utf-8") == "precious"
-    edgebert.quantize_file(odd, out, overwrite=True)
+    edgebert.quantize_file(odd, out, overwrite=True, force=True)
     assert onnx.load(out).graph.node
     with pytest.raises(ConfigError, match="exists"):
         edgebert.quantize_file(odd, odd, overwrite=True)
@@ -223,7 +223,7 @@ def test_below_the_floor_nothing_is_written(
 
 def test_the_command_takes_files_too(odd: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
     out = tmp_path / "out.onnx"
-    done = CliRunner().invoke(app, ["quantize", str(odd), str(out)])
+    done = CliRunner().invoke(app, ["quantize", str(odd), str(out), "--force"])
     assert done.exit_code == 0, done.exception
     assert "out.onnx: " in done.stdout
     assert "cosine to fp32 0.99" in done.stdout

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from edgebert_quantize import gptq
-from edgebert_quantize.gptq import quantize_columns_compensated
-from edgebert_quantize.weights import LARGEST, QuantizedWeight, quantize_columns
+from edgebert_quantize.gptq import round_compensated
+from edgebert_quantize.weights import (
+    LARGEST,
+    QuantizedWeight,
+    block_grid,
+    column_grid,
+    quantize_columns,
+    round_to_nearest,
+)
 
 
 def moment_of(x: np.ndarray) -> np.ndarray:
@@ -13,8 +20,11 @@ def moment_of(x: np.ndarray) -> np.ndarray:
 
 
 def loss(x: np.ndarray, weight: np.ndarray, quantized: QuantizedWeight) -> float:
-    restored = quantized.values * quantized.scales
-    return float(np.square(x @ (restored - weight)).mean())
+    return float(np.square(x @ (quantized.restored - weight)).mean())
+
+
+def compensated_columns(weight: np.ndarray, moment: np.ndarray) -> QuantizedWeight:
+    return round_compensated(weight, moment, column_grid(weight))
 
 
 def correlated(random: np.random.Generator, inputs: int) -> np.ndarray:
@@ -29,14 +39,14 @@ def test_two_equal_inputs_share_an_error_by_hand() -> None:
     weight = np.array([[127.0], [0.3], [0.3]], np.float32)  # scale 1
     x = np.array([[0.0, 1.0, 1.0], [0.01, 0.0, 0.0]])
     assert quantize_columns(weight).values[:, 0].tolist() == [127, 0, 0]
-    values = quantize_columns_compensated(weight, moment_of(x)).values[:, 0].tolist()
+    values = compensated_columns(weight, moment_of(x)).values[:, 0].tolist()
     assert values == [127, 0, 1]
 
 
 def test_independent_inputs_are_rounded_to_the_nearest() -> None:
     weight = np.random.default_rng(0).standard_normal((16, 5)).astype(np.float32)
     moment = np.diag(np.arange(1.0, 17.0)).astype(np.float32)
-    compensated, nearest = quantize_columns_compensated(weight, moment), quantize_columns(weight)
+    compensated, nearest = compensated_columns(weight, moment), quantize_columns(weight)
     np.testing.assert_array_equal(compensated.values, nearest.values)
     np.testing.assert_array_equal(compensated.scales, nearest.scales)
 
@@ -46,7 +56,7 @@ def test_correlated_inputs_lose_less(inputs: int) -> None:
     random = np.random.default_rng(0)
     x = correlated(random, inputs)
     weight = random.standard_normal((inputs, 24)).astype(np.float32)
-    compensated = quantize_columns_compensated(weight, moment_of(x))
+    compensated = compensated_columns(weight, moment_of(x))
     assert np.abs(compensated.values.astype(int)).max() <= LARGEST
     assert loss(x, weight, compensated) < loss(x, weight, quantize_columns(weight)) / 2
 
@@ -55,14 +65,26 @@ def test_the_block_size_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> No
     random = np.random.default_rng(0)
     moment = moment_of(correlated(random, 64))
     weight = random.standard_normal((64, 8)).astype(np.float32)
-    whole = quantize_columns_compensated(weight, moment)
+    whole = compensated_columns(weight, moment)
     monkeypatch.setattr(gptq, "BLOCK", 5)
-    np.testing.assert_array_equal(quantize_columns_compensated(weight, moment).values, whole.values)
+    np.testing.assert_array_equal(compensated_columns(weight, moment).values, whole.values)
 
 
 def test_silent_inputs_and_zero_columns_stay_finite() -> None:
     weight = np.array([[1.0, 0.0], [0.5, 0.0], [0.2, 0.0]], np.float32)
     moment = np.diag([1.0, 0.0, 0.0]).astype(np.float32)
-    quantized = quantize_columns_compensated(weight, moment)
+    quantized = compensated_columns(weight, moment)
     np.testing.assert_array_equal(quantized.values[:, 0], [127, 64, 25])
     np.testing.assert_array_equal(quantized.values[:, 1], [0, 0, 0])
+
+
+@pytest.mark.parametrize("inputs", [32, 50])  # whole blocks, and one that is short
+def test_blocks_of_four_bits_lose_less_too(inputs: int) -> None:
+    random = np.random.default_rng(0)
+    x = correlated(random, inputs)
+    weight = random.standard_normal((inputs, 24)).astype(np.float32)
+    grid = block_grid(weight, bits=4, block=16)
+    found = round_compensated(weight, moment_of(x), grid)
+    assert found.values.min() >= 0
+    assert found.values.max() <= 15
+    assert loss(x, weight, found) < loss(x, weight, round_to_nearest(weight, grid)) / 2

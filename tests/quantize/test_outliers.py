@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert_quantize.outliers import Outliers, move_outliers_last
-from edgebert_quantize.products import quantize_linears
-from tests.quantize.graphs import model_of, operators, run, seen
+from tests.quantize.graphs import model_of, operators, quantize, run, seen
 
 FEED_FORWARD = """
 <ir_version: 11, opset_import: ["": 23]>
@@ -94,13 +93,7 @@ def test_integers_and_excess_by_hand() -> None:
         b=np.array([10, 20]),
     )
     statistics = {"x": seen(np.array([[0, 0, 0, 0], [255, 255, 255, 1000]]))}
-    quantize_linears(
-        model,
-        statistics,
-        activations="static",
-        compensate=False,
-        outliers={"x": Outliers(count=1, limit=255.0)},
-    )
+    quantize(model, statistics, outliers={"x": Outliers(count=1, limit=255.0)})
     assert operators(model)[0] == "QuantizeLinear"
     (y,) = run(model, np.array([[[1, 2, 3, 4], [9, 8, 7, 1000], [0, 0, 0, 2000]]]))
     expected = [
@@ -119,9 +112,7 @@ def test_an_outlier_no_longer_costs_the_others(random: np.random.Generator) -> N
         statistics = {"x": seen(x), "kept": seen(kept(model, x))}
         statistics, outliers = move_outliers_last(model.graph, statistics, share)
         statistics["x"] = seen(x)
-        quantize_linears(
-            model, statistics, activations="static", compensate=False, outliers=outliers
-        )
+        quantize(model, statistics, outliers=outliers)
         errors.append(np.abs(run(model, x)[0] - expected).mean())
     assert errors[1] < errors[0] / 3
 

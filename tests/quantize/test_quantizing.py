@@ -77,7 +77,7 @@ def test_a_second_time_is_refused(tiny_bundle: Bundle) -> None:
 def test_an_unknown_recipe_lists_the_known(tiny_bundle: Bundle) -> None:
     with pytest.raises(
         ConfigError,
-        match="recipe must be one of int8, int8-dynamic, int8-static, embeddings-int8; got 'int2'",
+        match=r"recipe must be one of int8, int8-dynamic, int8-static, int4, .*; got 'int2'",
     ):
         edgebert.quantize(tiny_bundle, recipe="int2")
 
@@ -167,10 +167,11 @@ def test_nearness_of_scores_by_hand(
 
 
 @pytest.mark.parametrize(
-    ("recipe", "invariant"), [("int8", True), ("int8-static", True), ("int8-dynamic", False)]
+    ("recipe", "invariant"),
+    [("int8", True), ("int8-static", True), ("int8-dynamic", False), ("int4", True)],
 )
 def test_every_recipe_adds_its_own_file(fp32_bundle: Bundle, recipe: str, invariant: bool) -> None:
-    bundle = edgebert.quantize(fp32_bundle, recipe=recipe)
+    bundle = edgebert.quantize(fp32_bundle, recipe=recipe, force=True)
     variant = bundle.manifest.variants[recipe]
     assert variant.batch_invariant is invariant
     assert variant.file == RECIPES[recipe].file

@@ -101,7 +101,7 @@ def test_a_bundle_calibrated_on_ones_own_texts(tiny_folder: Path, tmp_path: Path
     texts = [f"{one} {two}" for one in words[:8] for two in words[8:16]]
     path = write(tmp_path / "own.csv", texts)
     bundle = edgebert.export(tiny_folder, tmp_path / "bundle", target="cpu")
-    bundle = edgebert.quantize(bundle, texts=path, column="text")
+    bundle = edgebert.quantize(bundle, texts=path, column="text", force=True)
     quality = bundle.manifest.variants["int8"].quality
     assert quality is not None
     assert (quality["data"], quality["samples"]) == ("texts of own.csv", 13)

@@ -7,10 +7,8 @@ import pytest
 
 from edgebert_quantize.calibration import ActivationStatistics
 from edgebert_quantize.linear import initializer, shared_linears
-from edgebert_quantize.products import quantize_linears
-from edgebert_quantize.smoothing import smooth
 from tests.export.test_fusions import run_unoptimized
-from tests.quantize.graphs import seen
+from tests.quantize.graphs import quantize, seen
 
 TWICE = """
 <ir_version: 10, opset_import: ["": 21]>
@@ -62,21 +60,11 @@ def test_sites_of_one_weight_are_one_group() -> None:
     assert [site.x.name for site in sites] == ["x", "kept"]
 
 
-def test_smoothing_leaves_the_product_as_it_was(x: np.ndarray) -> None:
-    model = graph(TWICE, "w")
-    expected = run_unoptimized(model, {"x": x})
-    weight = model.graph.initializers["w_value"].const_value.numpy()
-    smooth(model, statistics(x, weight), [0.5])
-    np.testing.assert_allclose(run_unoptimized(model, {"x": x}), expected, rtol=1e-5, atol=1e-6)
-
-
 def test_a_weight_used_twice_is_rounded_once(x: np.ndarray) -> None:
     model = graph(TWICE, "w")
     expected = run_unoptimized(model, {"x": x})
     weight = model.graph.initializers["w_value"].const_value.numpy()
-    assert (
-        quantize_linears(model, statistics(x, weight), activations="static", compensate=True) == 2
-    )
+    assert quantize(model, statistics(x, weight), compensate=True, strengths=(0.5,)) == 2
     integers = [
         value
         for value in model.graph.initializers.values()

@@ -1,0 +1,76 @@
+"""The order in which layers are made more exact, and the search along it."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebert_quantize.searching import Unit, chain, first_that_passes
+
+
+def test_most_loss_for_its_cost_goes_first_by_hand() -> None:
+    """10 lost for 3, 6 for 1, 1 for 1: ratios 3.3, 6 and 1."""
+    units = [
+        Unit(costs=(1, 4), losses=(10, 0)),
+        Unit(costs=(1, 2), losses=(6, 0)),
+        Unit(costs=(1, 2), losses=(1, 0)),
+    ]
+    assert chain(units) == [(0, 0, 0), (0, 1, 0), (1, 1, 0), (1, 1, 1)]
+
+
+def test_a_way_that_is_not_worth_its_cost_is_passed_over() -> None:
+    """The middle way saves 1 for 2; going straight to the last saves 10 for 3."""
+    assert chain([Unit(costs=(1, 3, 4), losses=(10, 9, 0))]) == [(0,), (2,)]
+
+
+def test_a_way_that_is_worse_than_a_cheaper_one_is_never_taken() -> None:
+    assert chain([Unit(costs=(1, 2, 4), losses=(3, 5, 0))]) == [(0,), (2,)]
+
+
+def test_everything_ends_exact_even_what_seems_to_gain_by_rounding() -> None:
+    assert chain([Unit(costs=(1, 4), losses=(-0.1, 0))])[-1] == (1,)
+
+
+units_of = st.lists(
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 50), st.integers(0, 50)),
+    min_size=1,
+    max_size=4,
+).map(
+    lambda rows: [
+        Unit(costs=(1, 1 + one, 1 + one + two), losses=(max(a, b) + 1, min(a, b), 0))
+        for one, two, a, b in rows
+    ]
+)
+
+
+@given(units_of)
+def test_nothing_is_both_cheaper_and_better_than_a_state_of_the_chain(units: list[Unit]) -> None:
+    def weighed(state: tuple[int, ...]) -> tuple[float, float]:
+        pairs = list(zip(units, state, strict=True))
+        return sum(unit.costs[at] for unit, at in pairs), sum(u.losses[at] for u, at in pairs)
+
+    every = [weighed(state) for state in product(range(3), repeat=len(units))]
+    for state in chain(units):
+        cost, loss = weighed(state)
+        assert not any(c < cost and f < loss for c, f in every)
+
+
+@given(st.integers(1, 60), st.integers(0, 60))
+def test_the_first_that_passes_is_found_in_few_tries(count: int, first: int) -> None:
+    tried: list[int] = []
+
+    def passes(number: int) -> bool:
+        tried.append(number)
+        return number >= first
+
+    found = first_that_passes(count, passes)
+    assert found == (first if first < count else None)
+    assert len(tried) == len(set(tried)) <= 2 + count.bit_length()
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_if_none_passes_two_tries_say_so(count: int) -> None:
+    tried: list[int] = []
+    assert first_that_passes(count, lambda number: bool(tried.append(number))) is None
+    assert tried == list(dict.fromkeys([0, count - 1]))

@@ -1,0 +1,260 @@
+"""Searches for the cheapest quantization that keeps a budget, on a tiny model."""
+
+import csv
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import edgebert
+from edgebert.cli import app
+from edgebert_quantize.labelled import Labelled, read_labelled
+from edgebert_quantize.nearness import comparison_of
+from edgebert_quantize.samples import Feeder, default_samples
+from edgebert_quantize.trials import Evaluator
+from edgebert_quantize.within import without
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.errors import BudgetError, ConfigError, InputError
+from tests.checkpoints.families import SAMPLES, build_with_head
+from tests.checkpoints.test_heads import save
+from tests.conftest import WORDS
+from tests.quantize.test_quantizing import files_of
+
+UNTIMED = "avx2"
+"""A class of CPU for which nothing is timed where the tests run."""
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
+    return edgebert.export(tiny_folder, tmp_path_factory.mktemp("within") / "fp32")
+
+
+@pytest.fixture
+def fp32(exported: Bundle, tmp_path: Path) -> Bundle:
+    return Bundle.open(shutil.copytree(exported.folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared, so that layers are measured once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("classifier")
+    source = save(build_with_head(SAMPLES["bert"], "classify", num_labels=3), folder / "source")
+    return edgebert.export(source, folder / "bundle", task="classify")
+
+
+def labelled_file(bundle: Bundle, path: Path, count: int = 60) -> Path:
+    """Texts with the labels that fp32 gives them, so that its accuracy is 1."""
+    words = WORDS.split()[:20]
+    texts = [f"{words[n % 20]} {words[n * 7 % 19]} {words[n * 3 % 17]}" for n in range(count)]
+    labels = [found.best.label for found in load(bundle, task="classify").classify(texts)]
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "label"])
+        rows.writerows(zip(texts, labels, strict=True))
+    return path
+
+
+def test_what_the_cheapest_keeps_is_the_cheapest(fp32: Bundle, cache: Path) -> None:
+    search = edgebert.quantize_within(fp32, "cosine>=0.5", cpu=UNTIMED, cache_dir=cache)
+    assert search.chosen == search.frontier[0]
+    assert set(search.frontier[0].assignment.schemes) == {"static"}
+    assert search.frontier[-1].assignment.counts["float"] > 0
+    sizes = [point.size_bytes for point in search.frontier]
+    assert max(sizes) == sizes[-1]
+    means = [point.measured.mean for point in search.frontier]
+    assert means[-1] > means[0]
+    assert all(point.speed is None for point in search.frontier)
+
+
+def test_a_budget_between_the_ends_is_kept_and_recorded(
+    fp32: Bundle, tiny_folder: Path, tmp_path: Path, cache: Path
+) -> None:
+    other = Bundle.open(shutil.copytree(fp32.folder, tmp_path / "other"))
+    seen = edgebert.quantize_within(other, "cosine>=0.5", cpu=UNTIMED, cache_dir=cache).frontier
+    limit = (seen[0].measured.mean + seen[-1].measured.mean) / 2
+    budget = f"cosine>={limit:.7f}"
+    search = edgebert.quantize_within(fp32, budget, cpu=UNTIMED, cache_dir=cache)
+    assert search.chosen is not None
+    assert search.chosen.assignment.counts != seen[0].assignment.counts
+    assert search.chosen.measured.mean >= limit
+    before = search.frontier[search.frontier.index(search.chosen) - 1]
+    assert before.measured.mean < limit
+    variant = search.bundle.manifest.variants["int8"]
+    quality = variant.quality
+    assert quality is not None
+    assert quality["budget"] == budget
+    assert quality["layers"] == dict(search.chosen.assignment.counts)
+    assert quality["floor"]["mean"] == pytest.approx(limit, abs=1e-7)
+    assert quality["mean"] == pytest.approx(search.chosen.measured.mean)
+    assert load(search.bundle, "int8").info().variant == "int8"
+    assert edgebert.verify(search.bundle, against=tiny_folder).variants["int8"].worst > 0.9
+
+
+def test_a_second_search_measures_nothing_again(
+    fp32: Bundle, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = Bundle.open(shutil.copytree(fp32.folder, tmp_path / "other"))
+    first = edgebert.quantize_within(other, "cosine>=0.5", cpu=UNTIMED, cache_dir=cache)
+    monkeypatch.delattr(Evaluator, "loss")
+    monkeypatch.delattr(Evaluator, "measure")
+    again = edgebert.quantize_within(fp32, "cosine>=0.5", cpu=UNTIMED, cache_dir=cache)
+    assert again.frontier == first.frontier
+
+
+def test_a_budget_that_nothing_keeps_writes_nothing(fp32: Bundle, cache: Path) -> None:
+    before = files_of(fp32)
+    with pytest.raises(
+        BudgetError, match=r"no assignment keeps 'cosine>=1'; the best has .* float"
+    ) as caught:
+        edgebert.quantize_within(fp32, "cosine>=1", cpu=UNTIMED, cache_dir=cache)
+    assert files_of(fp32) == before
+    assert caught.value.search.chosen is None
+    assert len(caught.value.search.frontier) >= 3
+
+
+def test_points_are_timed_in_processes_of_their_own(
+    fp32: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One round each is enough here; that rounds alternate is tested with the timing."""
+    monkeypatch.setattr("edgebert_quantize.speed.ROUNDS", 1)
+    monkeypatch.setattr("edgebert_quantize.exploring.QUARTERS", 1)
+    search = edgebert.quantize_within(fp32, "cosine>=0.5", cache_dir=tmp_path / "cache")
+    assert search.chosen is not None
+    assert search.chosen.milliseconds is not None
+    assert search.chosen.milliseconds > 0
+
+
+def test_accuracy_on_ones_own_labels(classifier: Bundle, tmp_path: Path, cache: Path) -> None:
+    bundle = Bundle.open(shutil.copytree(classifier.folder, tmp_path / "copy"))
+    file = labelled_file(bundle, tmp_path / "data.csv")
+    search = edgebert.quantize_within(
+        bundle,
+        "accuracy_drop<=0%, scores>=0.5",
+        evaluation=file,
+        cpu=UNTIMED,
+        cache_dir=cache,
+    )
+    assert search.exact.accuracy == 1.0
+    assert search.chosen is not None
+    assert search.chosen.measured.accuracy == 1.0
+    quality = search.bundle.manifest.variants["int8"].quality
+    assert quality is not None
+    assert quality["accuracy"] == {"fp32": 1.0, "quantized": 1.0}
+
+
+def test_accuracy_counts_right_labels_by_hand() -> None:
+    logits = iter([[[1.0, 2.0]], [[3.0, 2.0]], [[0.0, 9.0]], [[5.0, 1.0]]])
+    labelled = Labelled(items=("a", "b", "c", "d"), labels=(1, 1, 1, 0), source="here")
+    assert labelled.accuracy(lambda _: [np.array(next(logits))], [{}] * 4) == 0.75
+
+
+def test_pairs_are_read_where_the_file_has_them(classifier: Bundle, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    label = classifier.manifest.head.labels[1] if classifier.manifest.head else ""
+    file.write_text(f'{{"text": "a cat", "text_pair": "a dog", "label": "{label}"}}\n')
+    found = read_labelled(file, classifier)
+    assert (found.items, found.labels) == ((("a cat", "a dog"),), (1,))
+
+
+def test_labelled_texts_are_not_calibrated_on() -> None:
+    samples = default_samples()
+    texts = samples.calibration[:3]
+    labelled = Labelled(items=(texts[0], (texts[1], "other")), labels=(0, 0), source="here")
+    assert without(samples, labelled).calibration == samples.calibration[2:]
+    with pytest.raises(ConfigError, match="all texts to calibrate on are in here"):
+        without(replace(samples, calibration=texts[:2]), labelled)
+
+
+def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> None:
+    """A graph whose layers are all zero is far from fp32."""
+    from edgebert_quantize import RECIPES
+    from edgebert_quantize.rewriting import prepare_graph, write_graph
+
+    path, feeder = fp32.path_of("onnx/model_cpu.onnx"), Feeder.of(fp32)
+    recipe, samples = RECIPES["int8-dynamic"], default_samples()
+    prepared = prepare_graph(path, tmp_path, recipe, list, 127)
+    for layer in prepared.layers:
+        layer.columns[:] = 0
+    broken = tmp_path / "broken.onnx"
+    write_graph(prepared, broken, ["dynamic"] * len(prepared.layers), tables=False)
+    evaluator = Evaluator(path, comparison_of(fp32.manifest), feeder, samples, None)
+    assert evaluator.measure(broken).mean < 0.9
+    assert evaluator.loss(broken) > 0.1
+    assert evaluator.measure(path).worst == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("budget", "recipe", "evaluation", "message"),
+    [
+        ("cosine>=0.9", "int4", None, "recipe 'int4' leaves nothing to search"),
+        ("cosine>=0.9", "embeddings-int8", None, "leaves nothing to search; use int8"),
+        ("scores>=0.9", "int8", None, "'scores' does not go with this bundle"),
+        ("accuracy_drop<=1%", "int8", None, r"\(--eval\) go together"),
+        ("cosine>=0.9", "int8", "x.csv", r"\(--eval\) go together"),
+        ("accuracy_drop<=1%", "int8", "x.csv", "classifiers of one label a text, .* is for embed"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    fp32: Bundle, budget: str, recipe: str, evaluation: str | None, message: str
+) -> None:
+    before = files_of(fp32)
+    with pytest.raises(ConfigError, match=message):
+        edgebert.quantize_within(fp32, budget, recipe, evaluation=evaluation)
+    assert files_of(fp32) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label\na cat,good\n", r"row 1 has the label 'good', the bundle has LABEL_0, "),
+        ("text,label\n", "has no rows"),
+        ("text\na cat\n", "has no column 'label'"),
+    ],
+)
+def test_bad_labelled_files_are_named(
+    classifier: Bundle, tmp_path: Path, content: str, message: str
+) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_labelled(file, classifier)
+
+
+def test_the_command_shows_the_frontier_and_draws_it(
+    fp32: Bundle, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEBERT_CACHE", str(cache))
+    plot = tmp_path / "frontier.svg"
+    arguments = ["quantize", str(fp32.folder), "--cpu", UNTIMED, "--plot", str(plot)]
+    failed = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=1"])
+    assert isinstance(failed.exception, BudgetError)
+    assert plot.read_text().startswith("<?xml")
+    plot.unlink()
+    done = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=0.5"])
+    assert done.exit_code == 0, done.exception
+    assert "→" in done.stdout
+    assert "static" in done.stdout
+    assert plot.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model.onnx", "--budget", "cosine>=1"], "go with a bundle"),
+        (["bundle", "--plot", "a.svg"], "go with --budget"),
+        (["bundle", "--budget", "cosine>=1", "--plot", "a.jpeg"], r"expected one of \.svg"),
+        (["bundle", "--budget", "cosine>=1", "--plot", "no/where/a.svg"], "is no folder"),
+    ],
+)
+def test_wrong_options_of_the_command(arguments: list[str], message: str) -> None:
+    wrong = CliRunner().invoke(app, ["quantize", *arguments])
+    assert isinstance(wrong.exception, ConfigError)
+    assert message.replace("\\", "") in str(wrong.exception)
