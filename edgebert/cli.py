@@ -170,7 +170,8 @@ def quantize(
         Path | None, typer.Argument(help="of a file: where the quantized one goes")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="int8, int8-static, int8-dynamic, int4 or embeddings-int8")
+        str,
+        typer.Option(help="int8, int8-static, int8-dynamic, int4, embeddings-int8, fp16 or bf16"),
     ] = "int8",
     cpu: Annotated[
         str | None, typer.Option(help="avx512_vnni, arm64 or avx2; this machine's if not given")
@@ -287,9 +288,12 @@ def verify(
     report = workflow.verify(bundle, against, texts=texts, column=column, progress=_say)
     variants = {name: _result(result) for name, result in report.variants.items()}
     if as_json:
-        _print_json({"passed": report.passed, "variants": variants})
+        left_out = dict(report.left_out)
+        _print_json({"passed": report.passed, "variants": variants, "left_out": left_out})
     else:
         _output.print(_verify_table(variants))
+    for name, needed in report.left_out.items():
+        _say(f"{name} was left out: it needs {needed}, which is not here")
     report.require()
 
 
@@ -331,7 +335,10 @@ def bench(bundle: BundleFolder, as_json: AsJson = False) -> None:
 
     opened = Bundle.open(bundle)
     found: list[Measurement] = []
-    for name in opened.manifest.variants:
+    for name, variant in opened.manifest.variants.items():
+        if variant.needs is not None:
+            _say(f"{name} was left out: it needs {variant.needs}")
+            continue
         _say(f"measuring {name}")
         found.append(measure(opened, name))
     if as_json:

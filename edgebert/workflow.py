@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -31,9 +31,11 @@ class VerifyReport:
 
     Attributes:
         variants: variant → parity (fp32) or quality (quantized), case by case.
+        left_out: variant that cannot run here → what it needs.
     """
 
     variants: "Mapping[str, ParityReport | Quality]"
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -206,10 +208,12 @@ def verify(
     column: str | None = None,
     progress: Progress = LOGGER.info,
 ) -> VerifyReport:
-    """Compare every variant of a bundle with its torch source; writes nothing.
+    """Compare every variant of a bundle with its torch source.
 
     fp32 variants are held to parity on every mask and length, quantized ones to the floor
-    recorded with them, both against torch.
+    recorded with them, both against torch. A variant that needs a provider which is not here is
+    left out; one that was never run on its own and passes is marked as verified in the manifest,
+    which is all that is ever written.
 
     Args:
         bundle: the bundle or its folder.
@@ -227,6 +231,8 @@ def verify(
     from edgebert_quantize.samples import read_samples
     from edgebert_runtime.external_data import check_external_data
     from edgebert_runtime.integrity import IntegrityCheck
+    from edgebert_runtime.session import has_provider
+    from edgebert_runtime.staging import mark_verified
 
     samples = read_samples(texts, column)
     opened = Bundle.open(bundle)
@@ -244,10 +250,16 @@ def verify(
     )
     check.wait()
     results: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     for name, variant in manifest.variants.items():
+        if variant.needs is not None and not has_provider(variant.needs):
+            left_out[name] = variant.needs
+            continue
         progress(f"verifying {name} against torch")
         results[name] = _verify_variant(opened, variant, source, samples)
-    return VerifyReport(variants=results)
+        if results[name].passed and not variant.verified:
+            mark_verified(opened, name)
+    return VerifyReport(variants=results, left_out=left_out)
 
 
 def _verify_variant(
@@ -266,7 +278,7 @@ def _verify_variant(
     comparison = comparison_of(bundle.manifest)
     return compare(
         comparison,
-        graph_runner(graph, comparison.outputs),
+        graph_runner(graph, comparison.outputs, variant.needs or "cpu"),
         torch_runner(bundle, source.module),
         Feeder.of(bundle),
         samples.quality,

@@ -20,6 +20,7 @@ from edgebert_export.trace import CANONICAL_OPSET, trace
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import (
+    CARD_NAME,
     MANIFEST_NAME,
     EmbeddingInfo,
     FileInfo,
@@ -139,7 +140,7 @@ def _write_parts(
     config = _config_json(parts.config, variants)
     (staging / "config.json").write_text(config, encoding="utf-8")
     manifest = _manifest(spec, parts, variants, files={})
-    (staging / "README.md").write_text(model_card(manifest), encoding="utf-8")
+    (staging / CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
     manifest = _manifest(spec, parts, variants, hash_folder(staging))
     (staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
 

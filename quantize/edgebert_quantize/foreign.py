@@ -14,7 +14,7 @@ from edgebert_quantize.inputs import find_inputs, try_lengths
 from edgebert_quantize.nearness import Comparison, Nearness
 from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import Recipe, find_recipe
-from edgebert_quantize.rewriting import rewrite_graph
+from edgebert_quantize.rewriting import rewrite_graph, runnable_twin
 from edgebert_quantize.samples import Feeder, read_samples
 from edgebert_quantize.simplifying import simplify
 from edgebert_quantize.speed import measure_speed, shortened
@@ -87,7 +87,7 @@ def quantize_file(
         progress("measuring its answers against fp32")
         quality = compare(
             comparison,
-            graph_runner(made, comparison.outputs),
+            graph_runner(runnable_twin(made, plain, chosen), comparison.outputs),
             graph_runner(plain, comparison.outputs),
             feeder,
             samples.quality,
@@ -104,7 +104,7 @@ def quantize_file(
 
 
 def _is_standard(recipe: Recipe) -> bool:
-    return recipe.linears is not None and recipe.linears.standard
+    return recipe.half is not None or (recipe.linears is not None and recipe.linears.standard)
 
 
 def _check_out(source: Path, out: Path, *, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.nearness import Comparison, Floor, Nearness, Outputs
 from edgebert_quantize.samples import Feeder
-from edgebert_runtime.errors import QualityError
+from edgebert_runtime.errors import BundleError, QualityError
 from edgebert_runtime.session import Session
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
@@ -73,10 +73,19 @@ class Quality:
         }
 
 
-def graph_runner(graph: Path, outputs: Sequence[str]) -> Runner:
+def graph_runner(graph: Path, outputs: Sequence[str], provider: str = "cpu") -> Runner:
     """Runs a graph for the outputs named."""
-    session = Session(graph, provider="cpu")
+    session = Session(graph, provider=provider)
     return lambda feeds: session.run(outputs, {name: feeds[name] for name in session.inputs})
+
+
+def can_open(graph: Path) -> bool:
+    """Whether ONNX Runtime's CPU provider has kernels for all of a graph."""
+    try:
+        Session(graph, provider="cpu")
+    except BundleError:
+        return False
+    return True
 
 
 def compare(

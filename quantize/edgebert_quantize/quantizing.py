@@ -5,11 +5,12 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+from edgebert_quantize.card import extended_card
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
 from edgebert_quantize.nearness import comparison_of
 from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import Recipe, find_recipe
-from edgebert_quantize.rewriting import rewrite_graph
+from edgebert_quantize.rewriting import rewrite_graph, runnable_twin
 from edgebert_quantize.samples import Feeder, Samples, read_samples
 from edgebert_quantize.speed import measure_speed, shortened
 from edgebert_runtime.bundle import Bundle
@@ -72,8 +73,9 @@ def quantize_bundle(
             lambda: Feeder.of(opened).calibration(samples),
             LARGEST_WEIGHT[cpu],
         )
+        runnable = runnable_twin(graph, opened.path_of(source.file), chosen, source.target)
         progress("measuring its answers against fp32")
-        quality = _measure(opened, source, graph, chosen, samples)
+        quality = _measure(opened, source, runnable, chosen, samples)
         quality.require()
         if chosen.fast and not force and cpu == this_cpu():
             progress("timing it beside fp32")
@@ -81,7 +83,10 @@ def quantize_bundle(
             measure_speed(graph, opened.path_of(source.file), feeds).require(chosen.name)
         progress("adding the variant to the bundle")
         manifest = extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
-        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest)
+        if runnable != graph:
+            manifest = _unverified(manifest, chosen.name)
+        card = extended_card(opened.folder, manifest)
+        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest, card)
     return Bundle.open(folder)
 
 
@@ -97,13 +102,20 @@ def new_recipe(name: str, bundle: Bundle) -> Recipe:
 
 def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
     """The fp32 variant that a recipe starts from."""
-    for variant in bundle.manifest.variants.values():
-        if (variant.precision, variant.target) == ("fp32", recipe.source_target):
-            return variant
+    for target in recipe.source_targets:
+        for variant in bundle.manifest.variants.values():
+            if (variant.precision, variant.target) == ("fp32", target):
+                return variant
     raise ConfigError(
-        f"recipe {recipe.name!r} starts from the fp32 graph for {recipe.source_target}, which "
-        f"{bundle.folder} lacks; export with target={recipe.source_target!r}"
+        f"recipe {recipe.name!r} starts from the fp32 graph for {recipe.source_targets[0]}, which "
+        f"{bundle.folder} lacks; export with target={recipe.source_targets[0]!r}"
     )
+
+
+def _unverified(manifest: Manifest, name: str) -> Manifest:
+    """Say that a variant itself was never run."""
+    variant = replace(manifest.variants[name], needs="cuda", verified=False)
+    return replace(manifest, variants={**manifest.variants, name: variant})
 
 
 def _measure(

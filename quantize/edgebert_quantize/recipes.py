@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from edgebert_quantize.halves import HalfRecipe, Precision
 from edgebert_quantize.nearness import Floor, Nearness
 from edgebert_quantize.ranges import RangeMethod
 from edgebert_runtime.errors import ConfigError
@@ -69,8 +70,9 @@ class Recipe:
         name: as the user asks for it.
         file: where its graph lies in a bundle.
         precision: as the manifest says it.
-        source_target: the fp32 variant it starts from.
+        source_targets: the fp32 variant it starts from, the first that a bundle has.
         linears: what becomes of linear layers; None leaves them in float32.
+        half: what becomes of everything, in half precision; None leaves it in float32.
         tables: whether embedding tables are int8.
         fast: whether it is to be faster than fp32, and refused where it is not.
         floors: what nearness to fp32 is kept, for each `Nearness`.
@@ -80,17 +82,35 @@ class Recipe:
     name: str
     file: str
     precision: str
-    source_target: str
-    linears: LinearRecipe | None
-    tables: bool
-    fast: bool
+    source_targets: tuple[str, ...]
+    linears: LinearRecipe | None = None
+    half: HalfRecipe | None = None
+    tables: bool = False
+    fast: bool = False
     floors: Mapping[Nearness, Floor]
-    min_onnxruntime: str | None
+    min_onnxruntime: str | None = None
 
     @property
     def batch_invariant(self) -> bool:
         """Whether a text's vector is independent of the texts beside it."""
         return self.linears is None or "dynamic" not in self.linears.schemes
+
+
+FLOAT_OPERATORS: Final = frozenset(
+    {"Clip", "Div", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum"}
+)
+"""Pooling and normalizing: little work, and vectors of length 1 in half precision are not."""
+
+
+def _half(precision: Precision, cosine: Floor, scores: Floor) -> Recipe:
+    return Recipe(
+        name=precision,
+        file=f"onnx/model_{precision}.onnx",
+        precision=precision,
+        source_targets=("cuda", "portable"),
+        half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
+        floors={Nearness.COSINE: cosine, Nearness.SCORES: scores},
+    )
 
 
 STRENGTHS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -102,7 +122,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             name="int8",
             file="onnx/model_quantized.onnx",
             precision="int8",
-            source_target="cpu",
+            source_targets=("cpu",),
             linears=LinearRecipe(
                 schemes=("static", "token"),
                 outliers=1 / 48,
@@ -122,9 +142,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             name="int8-dynamic",
             file="onnx/model_int8-dynamic.onnx",
             precision="int8",
-            source_target="cpu",
+            source_targets=("cpu",),
             linears=LinearRecipe(schemes=("dynamic",)),
-            tables=False,
             fast=True,
             floors={
                 Nearness.COSINE: Floor(mean=0.98, worst=0.95),
@@ -136,28 +155,25 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             name="int8-static",
             file="onnx/model_int8-static.onnx",
             precision="int8",
-            source_target="portable",
+            source_targets=("portable",),
             linears=LinearRecipe(
                 schemes=("standard",), strengths=STRENGTHS, compensate=True, correct_bias=True
             ),
             tables=True,
-            fast=False,
             floors={
                 Nearness.COSINE: Floor(mean=0.985, worst=0.97),
                 Nearness.SCORES: Floor(mean=0.97, worst=0.75),
             },
-            min_onnxruntime=None,
         ),
         Recipe(
             name="int4",
             file="onnx/model_int4.onnx",
             precision="int4",
-            source_target="cpu",
+            source_targets=("cpu",),
             linears=LinearRecipe(
                 schemes=("blocks",), compensate=True, correct_bias=True, bits=4, block=32
             ),
             tables=True,
-            fast=False,
             floors={
                 Nearness.COSINE: Floor(mean=0.97, worst=0.94),
                 Nearness.SCORES: Floor(mean=0.95, worst=0.65),
@@ -168,21 +184,22 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             name="embeddings-int8",
             file="onnx/model_embeddings-int8.onnx",
             precision="embeddings-int8",
-            source_target="cpu",
-            linears=None,
+            source_targets=("cpu",),
             tables=True,
-            fast=False,
             floors={
                 Nearness.COSINE: Floor(mean=0.9998, worst=0.999),
                 Nearness.SCORES: Floor(mean=0.998, worst=0.98),
             },
             min_onnxruntime="1.23.0",
         ),
+        _half("fp16", Floor(mean=0.9999, worst=0.999), Floor(mean=0.999, worst=0.99)),
+        _half("bf16", Floor(mean=0.999, worst=0.995), Floor(mean=0.99, worst=0.9)),
     )
 }
-"""`int8` is the one to use. `int8-static` has standard operators only, for other engines;
-`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same;
-`int8-dynamic` is ONNX Runtime's usual scheme, for comparison."""
+"""`int8` is the one to use on a CPU. `int8-static` has standard operators only, for other engines;
+`int8-dynamic` is ONNX Runtime's usual scheme, for comparison; `int4` is for the smallest file;
+`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same; `fp16`
+and `bf16` are for GPUs."""
 
 
 def find_recipe(name: str) -> Recipe:

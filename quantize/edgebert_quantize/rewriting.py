@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import onnx
 import onnx_ir as ir
 
 from edgebert_quantize.calibration import Feeds
+from edgebert_quantize.halves import HalfRecipe, to_half
 from edgebert_quantize.linear import drop_unused_initializers, find_linears
 from edgebert_quantize.preparing import Prepared, prepare
 from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.quality import can_open
 from edgebert_quantize.recipes import Recipe, Scheme
 from edgebert_quantize.tables import quantize_tables
 from edgebert_runtime.errors import ExportError
@@ -52,12 +55,56 @@ def rewrite_graph(
     Raises:
         ExportError: there is nothing to quantize, or somebody has done it already.
     """
+    if recipe.half is not None:
+        write_half(path, destination, recipe.half)
+        return
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".prepared.") as scratch:
         prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
         first = [recipe.linears.schemes[0]] * len(prepared.layers) if recipe.linears else []
         tables = write_graph(prepared, destination, first, tables=recipe.tables)
     if recipe.linears is None and not tables:
         raise ExportError(f"{source or path} has no embedding table large enough to quantize")
+
+
+def write_half(
+    path: Path, destination: Path, recipe: HalfRecipe, *, emulated: bool = False
+) -> None:
+    """Write a graph in half precision, or its twin that float32 kernels run, as `to_half` has it.
+
+    Raises:
+        ExportError: somebody has quantized it, or nothing in it can be in half precision.
+    """
+    model = ir.load(path)
+    refuse_quantized(model.graph, path)
+    ir.external_data.load_to_model(model)
+    if not to_half(model, recipe, emulated=emulated):
+        raise ExportError(f"{path} has no operator of float32 to run in {recipe.precision}")
+    ir.save(model, destination)
+    try:
+        onnx.checker.check_model(destination, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"{path} has operators that cannot run in {recipe.precision}: {error}"
+        ) from error
+
+
+def runnable_twin(graph: Path, source: Path, recipe: Recipe, target: str = "portable") -> Path:
+    """What to measure: a graph, or its twin where only a GPU has kernels for half precision.
+
+    A graph that is fused for a GPU is measured by its twin even if the CPU provider opens it: that
+    computes in float32, leaves out roundings, and so says too much good of it.
+
+    Args:
+        graph: what a recipe made.
+        source: of which graph.
+        recipe: which.
+        target: what `source` is for.
+    """
+    if recipe.half is None or (target != "cuda" and can_open(graph)):
+        return graph
+    twin = graph.with_name(f"twin_{graph.name}")
+    write_half(source, twin, recipe.half, emulated=True)
+    return twin
 
 
 def prepare_graph(

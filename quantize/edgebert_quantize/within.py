@@ -10,6 +10,7 @@ from typing import Any
 
 from edgebert_quantize._version import __version__
 from edgebert_quantize.budget import ACCURACY_DROP, Budget, Measured, accuracy_drop, parse_budget
+from edgebert_quantize.card import extended_card
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
 from edgebert_quantize.exploring import (
     COSTS,
@@ -147,7 +148,8 @@ def quantize_within(
         kept = {**(variant.quality or {}), **_record(limits, found, evaluator.exact)}
         variants = {**manifest.variants, chosen.name: replace(variant, quality=kept)}
         manifest = replace(manifest, variants=variants)
-        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest)
+        card = extended_card(opened.folder, manifest)
+        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest, card)
     return replace(search, bundle=Bundle.open(folder))
 
 

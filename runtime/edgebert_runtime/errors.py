@@ -23,7 +23,6 @@
 `CheckFailedError` ends the command line with 1, every other one with 2.
 """
 
-
 from typing import Any
 
 
@@ -113,6 +112,10 @@ class SpeedError(CheckFailedError):
 
 class FallbackWarning(UserWarning):
     """Another variant runs than the bundle's default, whose answers would be wrong here."""
+
+
+class UnverifiedWarning(UserWarning):
+    """A variant runs that has never been measured on the provider it is for; `verify` does that."""
 
 
 class TruncationWarning(UserWarning):

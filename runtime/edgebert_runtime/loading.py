@@ -6,7 +6,14 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning, TokenizerError
+from edgebert_runtime.errors import (
+    BundleError,
+    ConfigError,
+    FallbackWarning,
+    ProviderUnavailableError,
+    TokenizerError,
+    UnverifiedWarning,
+)
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import NARROW, Manifest, Variant
@@ -151,7 +158,7 @@ def load(
         ConfigError: unknown variant or provider, a thread count below 1, or the bundle is for
             another task than asked.
         EngineMissingError: ONNX Runtime is not installed.
-        ProviderUnavailableError: the provider cannot be had here.
+        ProviderUnavailableError: the provider cannot be had here, or the variant needs another.
         TokenizerError: the tokenizer cannot be read.
     """
     opened = Bundle.open(bundle)
@@ -174,6 +181,7 @@ def load(
             f"variant {name!r} needs ONNX Runtime {chosen.min_onnxruntime}, this is {engine}; "
             "upgrade it, or load variant='portable'"
         )
+    _check_needs(opened, name, chosen_provider)
     try:
         check_external_data(opened.folder, chosen.files, chosen.file)
         graph = opened.path_of(chosen.file)
@@ -205,6 +213,23 @@ def _exact(bundle: Bundle, name: str, asked: str, provider: str) -> str:
         )
     warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=3)
     return bundle.select("fp32", provider)
+
+
+def _check_needs(bundle: Bundle, name: str, provider: str) -> None:
+    """Refuse a provider without kernels for a variant; warn of one that nobody has measured."""
+    variant = bundle.manifest.variants[name]
+    if variant.needs not in (None, provider):
+        raise ProviderUnavailableError(
+            f"variant {name!r} of {bundle.folder} needs provider {variant.needs!r}, not "
+            f"{provider!r}: load it with provider={variant.needs!r}, or variant='fp32'"
+        )
+    if not variant.verified:
+        warnings.warn(
+            f"variant {name!r} of {bundle.folder} was made where there was no {variant.needs!r}: "
+            "its rounding was measured, its kernels were not; run edgebert verify here once",
+            UnverifiedWarning,
+            stacklevel=3,
+        )
 
 
 def _check_task(bundle: Bundle, asked: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from edgebert_runtime.errors import BundleError
 
 MANIFEST_NAME: Final = "edgebert.json"
+CARD_NAME: Final = "README.md"
 SCHEMA_VERSION: Final = 1
 READABLE_SCHEMAS: Final = (1,)
 
@@ -103,6 +104,8 @@ class Variant:
     quality: Mapping[str, Any] | None
     batch_invariant: bool
     cpu: str | None = None
+    needs: str | None = None
+    verified: bool = True
 
     @property
     def needs_wide_sums(self) -> bool:
@@ -276,6 +279,8 @@ class _Reader:
             quality=self._get(fields, "quality", (dict, type(None))),
             batch_invariant=self._get(fields, "batch_invariant", bool),
             cpu=self._get({"cpu": None, **fields}, "cpu", (str, type(None))),
+            needs=self._get({"needs": None, **fields}, "needs", (str, type(None))),
+            verified=self._get({"verified": True, **fields}, "verified", bool),
         )
 
     def _file(self, fields: Mapping[str, Any]) -> FileInfo:

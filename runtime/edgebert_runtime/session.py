@@ -67,6 +67,15 @@ def choose_provider(wanted: str) -> str:
     return wanted
 
 
+def has_provider(name: str) -> bool:
+    """Whether this ONNX Runtime was built with a provider; starting it may still fail.
+
+    Raises:
+        EngineMissingError: ONNX Runtime is not installed.
+    """
+    return PROVIDERS[name] in import_engine().get_available_providers()
+
+
 class Session:
     """An open graph.
 

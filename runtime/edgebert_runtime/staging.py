@@ -10,9 +10,11 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import (
     BundleError,
     BundleExistsError,
@@ -21,7 +23,7 @@ from edgebert_runtime.errors import (
 )
 from edgebert_runtime.leftovers import discard, remove_stale, work_folder
 from edgebert_runtime.locking import is_locked, locked
-from edgebert_runtime.manifest import MANIFEST_NAME, FileInfo, Manifest, read_manifest
+from edgebert_runtime.manifest import CARD_NAME, MANIFEST_NAME, FileInfo, Manifest, read_manifest
 from edgebert_runtime.renaming import swap
 from edgebert_runtime.syncing import sync_file, sync_folder, sync_tree
 
@@ -82,10 +84,11 @@ def hash_file(path: Path) -> FileInfo:
 
 
 def hash_folder(folder: Path) -> dict[str, FileInfo]:
-    """Bundle path → size and sha256 of every file but the manifest, sorted."""
+    """Bundle path → size and sha256 of every file but the manifest and the card, sorted."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     files = {name: path for name, path in sorted(paths.items()) if path.is_file()}
-    return {name: hash_file(path) for name, path in files.items() if name != MANIFEST_NAME}
+    unhashed = (MANIFEST_NAME, CARD_NAME)
+    return {name: hash_file(path) for name, path in files.items() if name not in unhashed}
 
 
 @contextmanager
@@ -107,7 +110,13 @@ def staging_area(bundle: Path) -> Iterator[Path]:
             yield staging
 
 
-def add_to_bundle(bundle: Path, area: Path, files: Mapping[str, str], manifest: Manifest) -> None:
+def add_to_bundle(
+    bundle: Path,
+    area: Path,
+    files: Mapping[str, str],
+    manifest: Manifest,
+    card: str | None = None,
+) -> None:
     """Add files to a bundle and commit them by replacing its manifest last.
 
     A reader sees the old manifest with the old files or the new one with all of them. What no
@@ -118,6 +127,7 @@ def add_to_bundle(bundle: Path, area: Path, files: Mapping[str, str], manifest: 
         area: what `staging_area` gave, still open.
         files: bundle path → name of the file in `area`.
         manifest: the new manifest, which names the files.
+        card: the new model card, if it changes; people read it, and nothing depends on it.
 
     Raises:
         BundleExistsError: the manifest that is there names one of the files already.
@@ -131,9 +141,25 @@ def add_to_bundle(bundle: Path, area: Path, files: Mapping[str, str], manifest: 
             (bundle / path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(area / name, bundle / path)
             sync_folder((bundle / path).parent)
-        _replace_manifest(bundle, manifest, area / MANIFEST_NAME)
+        _replace(bundle / MANIFEST_NAME, manifest.to_json(), area)
+        if card is not None:
+            _replace(bundle / CARD_NAME, card, area)
     finally:
         _remove_debris(bundle)
+
+
+def mark_verified(bundle: Bundle, name: str) -> None:
+    """Record in the manifest that a variant was measured on the provider it needs.
+
+    Raises:
+        BundleError: there is no bundle.
+        ExportError: nothing can be written there; the bundle is untouched.
+    """
+    with staging_area(bundle.folder) as area:
+        manifest = read_manifest(bundle.folder)
+        variant = replace(manifest.variants[name], verified=True)
+        extended = replace(manifest, variants={**manifest.variants, name: variant})
+        add_to_bundle(bundle.folder, area, {}, extended)
 
 
 def _check_addition(bundle: Path, area: Path, files: Mapping[str, str], manifest: Manifest) -> None:
@@ -158,11 +184,12 @@ def _check_addition(bundle: Path, area: Path, files: Mapping[str, str], manifest
             )
 
 
-def _replace_manifest(bundle: Path, manifest: Manifest, draft: Path) -> None:
-    draft.write_text(manifest.to_json(), encoding="utf-8")
+def _replace(destination: Path, text: str, area: Path) -> None:
+    draft = area / destination.name
+    draft.write_text(text, encoding="utf-8")
     sync_file(draft)
-    os.replace(draft, bundle / MANIFEST_NAME)
-    sync_folder(bundle)
+    os.replace(draft, destination)
+    sync_folder(destination.parent)
 
 
 def _remove_debris(bundle: Path) -> None:

@@ -24,6 +24,7 @@ from edgebert_quantize.quality import compare, graph_runner
 from edgebert_quantize.samples import Feeder, calibration_texts, default_samples
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
+from edgebert_runtime.staging import hash_file
 from tests.conftest import TEXTS
 
 
@@ -270,3 +271,28 @@ def test_a_graph_that_is_quantized_already_says_so(bundle: Bundle) -> None:
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     with pytest.raises(ExportError, match=r"quantized already, it has .*MatMulIntegerToFloat"):
         edgebert.quantize(bundle)
+
+
+def test_the_model_card_has_a_row_for_each_variant(fp32_bundle: Bundle) -> None:
+    card = fp32_bundle.folder / "README.md"
+    before = card.read_text(encoding="utf-8")
+    edgebert.quantize(fp32_bundle, "int8-dynamic", force=True)
+    bundle = edgebert.quantize(fp32_bundle, "int4")
+    text = card.read_text(encoding="utf-8")
+    assert text.startswith(before.rstrip())
+    assert text.count("## Quantized") == 1
+    quality = bundle.manifest.variants["int4"].quality
+    assert quality is not None
+    assert f"| {quality['mean']:.5f} | {quality['worst']:.5f} | 256 sentences of CPython" in text
+    assert "| int8-dynamic | `onnx/model_int8-dynamic.onnx` |" in text
+    assert "| nothing |" in text  # nothing is watched for dynamic ranges
+
+
+def test_a_card_that_an_older_manifest_hashes_stays_as_it_is(fp32_bundle: Bundle) -> None:
+    manifest = fp32_bundle.manifest
+    hashed = {**manifest.files, "README.md": hash_file(fp32_bundle.folder / "README.md")}
+    text = replace(manifest, files=hashed).to_json()
+    (fp32_bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
+    before = (fp32_bundle.folder / "README.md").read_bytes()
+    edgebert.quantize(fp32_bundle, "int8-dynamic", force=True)
+    assert (fp32_bundle.folder / "README.md").read_bytes() == before

@@ -1,0 +1,187 @@
+"""Half precision: which operators, what it costs, and what happens without kernels for it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import safetensors.numpy
+
+import edgebert
+from edgebert_quantize.halves import HalfRecipe, Precision, half_operators, to_half
+from edgebert_quantize.quality import graph_runner
+from edgebert_quantize.recipes import FLOAT_OPERATORS
+from edgebert_quantize.samples import Feeder
+from edgebert_runtime import Bundle, load
+from edgebert_runtime import session as sessions
+from edgebert_runtime.errors import ProviderUnavailableError, QualityError, UnverifiedWarning
+from tests.conftest import TEXTS
+from tests.quantize.graphs import model_of, operators, run
+
+GRAPH = """
+<ir_version: 11, opset_import: ["": 23]>
+g (float[B,4] x) => (float[B,3] y, float[B,1] z)
+{
+  p = MatMul (x, w)
+  y = Add (p, b)
+  axis = Constant <value_ints = [-1]> ()
+  z = ReduceSum (y, axis)
+}
+"""
+KEPT = frozenset({"ReduceSum"})
+
+
+def model() -> ir.Model:
+    random = np.random.default_rng(0)
+    return model_of(GRAPH, w=random.standard_normal((4, 3)), b=np.array([0.1, 1e-9, -3.4e38]))
+
+
+def half(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float16).astype(np.float32)
+
+
+def test_operators_are_converted_and_borders_cast() -> None:
+    made = model()
+    assert to_half(made, HalfRecipe(precision="fp16", float_operators=KEPT)) == 2
+    assert operators(made) == ["Cast", "MatMul", "Add", "Cast", "Constant", "ReduceSum"]
+    assert [value.name for value in made.graph.outputs] == ["y", "z"]
+    types = {value.const_value.dtype for value in made.graph.initializers.values()}
+    assert types == {ir.DataType.FLOAT16}
+    onnx.checker.check_model(ir.to_proto(made), full_check=True)
+
+
+def test_numbers_by_hand() -> None:
+    """Weights, products and sums are rounded; a constant a half cannot hold is its largest."""
+    exact, made = model(), model()
+    weight = exact.graph.initializers["w"].const_value
+    assert weight is not None
+    to_half(made, HalfRecipe(precision="fp16", float_operators=KEPT), emulated=True)
+    x = np.eye(4, dtype=np.float32)
+    y, z = run(made, x)
+    expected = half(half(half(weight.numpy())) + half(np.array([0.1, 1e-9, -65504])))
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_allclose(z[:, 0], expected.sum(axis=1), rtol=1e-6)
+    assert (y.dtype, z.dtype) == (np.float32, np.float32)
+
+
+@pytest.mark.parametrize("kept", [KEPT, frozenset(), frozenset({"MatMul"}), {*KEPT, "Gelu"}])
+def test_the_twin_answers_as_kernels_for_half_do(kept: frozenset[str]) -> None:
+    real, twin, x = model(), model(), np.random.default_rng(1).standard_normal((5, 4))
+    to_half(real, HalfRecipe(precision="fp16", float_operators=kept))
+    to_half(twin, HalfRecipe(precision="fp16", float_operators=kept), emulated=True)
+    for found, expected in zip(run(twin, x), run(real, x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-3)
+    assert "Cast" in operators(twin)
+
+
+def test_the_twin_rounds_to_bfloat16() -> None:
+    """1 + 1/256 is 1 in bfloat16, whose steps there are 1/128."""
+    made = model_of(GRAPH, w=np.eye(4, 3), b=np.zeros(3))
+    to_half(made, HalfRecipe(precision="bf16", float_operators=KEPT), emulated=True)
+    y, _ = run(made, np.full((1, 4), 1 + 1 / 256))
+    np.testing.assert_array_equal(y, np.ones((1, 3)))
+
+
+def test_operators_that_would_be_converted_are_named() -> None:
+    assert half_operators(model()) == {"MatMul", "Add", "ReduceSum"}
+    assert half_operators(model(), KEPT) == {"MatMul", "Add"}
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
+    return edgebert.export(tiny_folder, tmp_path_factory.mktemp("half") / "cuda", target="cuda")
+
+
+@pytest.fixture
+def fp32(exported: Bundle, tmp_path: Path) -> Bundle:
+    return Bundle.open(shutil.copytree(exported.folder, tmp_path / "copy"))
+
+
+def test_fp16_of_a_portable_graph_runs_here(bundle: Bundle, tiny_folder: Path) -> None:
+    bundle = edgebert.quantize(bundle, "fp16")
+    variant = bundle.manifest.variants["fp16"]
+    assert (variant.target, variant.needs, variant.verified) == ("portable", None, True)
+    quality = variant.quality
+    assert quality is not None
+    assert 0.9999 < quality["mean"] < 1
+    exact, found = (load(bundle, name).embed(TEXTS) for name in ("fp32", "fp16"))
+    np.testing.assert_allclose(found, exact, atol=0.01)
+    assert found.dtype == np.float32
+    assert edgebert.verify(bundle, against=tiny_folder).passed
+
+
+def test_half_the_size_of_real_weights(minilm_bundle: Bundle, tmp_path: Path) -> None:
+    folder = shutil.copytree(minilm_bundle.folder, tmp_path / "bundle")
+    bundle = edgebert.quantize(folder, "fp16")
+    variants = bundle.manifest.variants
+    sizes = [bundle.size_bytes(variants[name]) for name in ("fp16", "portable")]
+    assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(("recipe", "nearness"), [("fp16", 0.9999), ("bf16", 0.999)])
+def test_a_graph_for_gpus_says_what_it_needs(
+    fp32: Bundle, tiny_folder: Path, recipe: str, nearness: float
+) -> None:
+    """No CPU kernels: its twin is measured, and nothing claims that it has run."""
+    bundle = edgebert.quantize(fp32, recipe)
+    variant = bundle.manifest.variants[recipe]
+    assert (variant.target, variant.needs, variant.verified) == ("cuda", "cuda", False)
+    quality = variant.quality
+    assert quality is not None
+    assert nearness < quality["mean"] < 1
+    assert not list(bundle.folder.glob("**/twin*"))
+    with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
+        load(bundle, recipe)
+    report = edgebert.verify(bundle, against=tiny_folder)
+    assert report.left_out == {recipe: "cuda"}
+    assert set(report.variants) == {"portable", "cuda"}
+
+
+def test_verifying_where_it_runs_takes_the_warning_away(
+    fp32: Bundle, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CPU stands for a GPU: what is tested is who may say `verified`."""
+    bundle = edgebert.quantize(fp32, "fp16")
+    monkeypatch.setitem(sessions.PROVIDERS, "cuda", "CPUExecutionProvider")
+    with pytest.warns(UnverifiedWarning, match="run edgebert verify here once"):
+        load(bundle, "fp16", provider="cuda")
+    assert edgebert.verify(bundle, against=tiny_folder).passed
+    again = Bundle.open(bundle)
+    assert again.manifest.variants["fp16"].verified
+    assert json.loads((bundle.folder / "edgebert.json").read_text())["variants"]["fp16"]["needs"]
+    assert load(again, "fp16", provider="cuda").info().provider == "cuda"
+
+
+def test_what_overflows_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    """Activations of 1e5 and more are infinite in fp16, and bf16 holds them."""
+    source = shutil.copytree(tiny_folder, tmp_path / "source")
+    weights = safetensors.numpy.load_file(source / "model.safetensors")
+    (name,) = [name for name in weights if name.endswith("embeddings.LayerNorm.weight")]
+    weights[name] = weights[name] * np.float32(1e5)
+    safetensors.numpy.save_file(weights, source / "model.safetensors")
+    bundle = edgebert.export(source, tmp_path / "out", target="cuda")
+    before = sorted(bundle.folder.rglob("*"))
+    with pytest.raises(QualityError, match=r"0\.0000 at worst"):
+        edgebert.quantize(bundle, "fp16")
+    assert sorted(bundle.folder.rglob("*")) == before
+    assert edgebert.quantize(bundle, "bf16").manifest.variants["bf16"].needs == "cuda"
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_pooling_in_float_keeps_vectors_of_length_one(
+    minilm_bundle: Bundle, precision: Precision, tmp_path: Path
+) -> None:
+    (feeds,) = Feeder.of(minilm_bundle).alone(["A text of eight words or so, perhaps."])
+    lengths = []
+    for number, kept in enumerate((frozenset[str](), FLOAT_OPERATORS)):
+        made = ir.load(minilm_bundle.path_of("onnx/model_cpu.onnx"))
+        to_half(made, HalfRecipe(precision=precision, float_operators=kept), emulated=True)
+        path = tmp_path / f"{number}.onnx"
+        ir.external_data.load_to_model(made)
+        ir.save(made, path)
+        (vector,) = graph_runner(path, ["sentence_embedding"])(feeds)
+        lengths.append(abs(np.linalg.norm(vector) - 1))
+    assert lengths[1] < 2e-6 < 1e-5 < lengths[0]
