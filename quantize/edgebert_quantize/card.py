@@ -11,7 +11,8 @@ MEBIBYTE: Final = 2**20
 HEAD: Final = """
 ## Quantized
 
-Nearness to fp32 on texts that were not calibrated on: of sentence vectors the cosine, of scores the share of belief that stays.
+Nearness to fp32 on texts that were not calibrated on: of sentence vectors the cosine, of scores
+the share of belief that stays.
 
 | variant | file | MiB | mean | worst | on | layers | calibrated on |
 |---|---|---|---|---|---|---|---|
