@@ -47,5 +47,5 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.encoder_latency --model minilm
 	$(BIN)/python -m benchmarks.encoder_latency --model bert-base
 	$(BIN)/python -m benchmarks.cold_start
-	$(BIN)/python -m benchmarks.int8_accuracy
+	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.report

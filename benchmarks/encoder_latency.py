@@ -156,12 +156,13 @@ def _code_hash() -> str:
 
 
 def optimum_graphs(source: Path, model: str) -> Path:
-    """optimum's graphs, made anew for another environment."""
+    """optimum's graphs, made anew for another environment or another script."""
     python = interpreter("peers")
-    folder = CACHE / "benchmarks" / f"{model}-optimum-{python.parents[1].name}"
+    script = HERE / "peers" / "optimum_export.py"
+    made_by = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
+    folder = CACHE / "benchmarks" / f"{model}-optimum-{python.parents[1].name}-{made_by}"
     if not folder.exists():
         partial = _fresh(folder.with_name(f"{folder.name}.partial"))
-        script = HERE / "peers" / "optimum_export.py"
         output_of([str(python), str(script), str(source), str(partial)])
         partial.rename(folder)
     return folder

@@ -5,9 +5,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from edgebert_quantize.plotting import Mark, Panel, draw
+
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE.parent / "docs" / "benchmarks.md"
+PLOT: Final = HERE.parent / "docs" / "frontier.svg"
 MEBIBYTE: Final = 2**20
+SMALLEST_LOSS: Final = 1e-6
+"""What a loss of nothing is drawn as on a logarithmic axis."""
 
 HEAD: Final = """# Benchmarks
 
@@ -74,33 +79,55 @@ def cold_start_section() -> list[str]:
     ]
 
 
-def int8_accuracy_section() -> list[str]:
-    """Distance of int8 vectors from fp32's as a table."""
-    record = latest("int8_accuracy")
+def quantization_section() -> list[str]:
+    """Quality, size and speed of every way to quantize as a table, with a plot."""
+    record = latest("quantization")
     if record is None:
         return []
-    rows = [
-        f"| {row['name']} | {row['mean']:.4f} | {row['first_percentile']:.4f} | "
-        f"{row['worst']:.4f} | {row['pair']:.3f} | {row['batch']:.1e} | {row['padded']:.1e} | "
-        f"{100 * row['recall']:.2f} |"
-        for row in record["rows"]
-    ]
+    exact = record["rows"][0]
     return [
-        "## int8 vectors beside fp32's, MiniLM",
+        "## Every way to quantize, MiniLM",
         "",
-        f"{record['texts']} texts that nobody was calibrated on: rated sentences and package "
-        "descriptions, as many of each.",
+        f"{machine_line(record['machine'])} {record['texts']} texts that nobody was calibrated on: "
+        "rated sentences and package descriptions, as many of each.",
         "Cosine to fp32, each text alone; the largest change of a pairwise similarity; the largest "
         "change of an element when texts run in batches of 64, and when each is padded to 256 "
         f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest long one "
-        f"is their own; fp32 {100 * record['fp32_recall']:.2f}.",
-        "`python -m benchmarks.int8_accuracy`",
+        f"is their own; fp32 {100 * exact['recall']:.2f}. Time: over our fp32's, median of "
+        f"{record['rounds']} rounds, each contender in a process of its own, in turn.",
+        "`python -m benchmarks.quantization`",
         "",
-        "| | mean | 1st percentile | worst | pair | batch | padded | recall@1 |",
-        "|---|---|---|---|---|---|---|---|",
-        *rows,
+        "![loss of quality against time](frontier.svg)",
+        "",
+        "| | mean | 1st percentile | worst | pair | batch | padded | recall@1 | MiB | 1×32 | 1×128 "
+        "| 8×128 |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *(_quantization_row(row) for row in record["rows"]),
         "",
     ]
+
+
+def _quantization_row(row: dict[str, Any]) -> str:
+    times = " | ".join(f"{speed['ratio'][1]:.2f}" for speed in row["speed"].values())
+    return (
+        f"| {row['maker']} {row['name']} | {row['mean']:.5f} | {row['first_percentile']:.4f} | "
+        f"{row['worst']:.4f} | {row['pair']:.3f} | {row['batch']:.1e} | {row['padded']:.1e} | "
+        f"{100 * row['recall']:.2f} | {row['size_bytes'] / MEBIBYTE:.1f} | {times} |"
+    )
+
+
+def frontier() -> list[Panel]:
+    """Loss of quality against time and against size."""
+    record = latest("quantization")
+    rows = record["rows"] if record else []
+    loss = "1 - mean cosine to fp32"
+    marks: dict[str, list[Mark]] = {"time over fp32's, 1×128": [], "file, MiB": []}
+    for row in rows[1:]:
+        places = (row["speed"]["1x128"]["ratio"][1], row["size_bytes"] / MEBIBYTE)
+        for found, x in zip(marks.values(), places, strict=True):
+            y = max(1 - row["mean"], SMALLEST_LOSS)
+            found.append(Mark(x=x, y=y, label=row["name"], series=row["maker"]))
+    return [Panel(x_label=name, y_label=loss, marks=found) for name, found in marks.items()]
 
 
 def machine_line(machine: dict[str, Any]) -> str:
@@ -118,13 +145,15 @@ def page() -> str:
         *latency_section("minilm"),
         *latency_section("bert-base"),
         *cold_start_section(),
-        *int8_accuracy_section(),
+        *quantization_section(),
     ]
     return "\n".join([HEAD, *sections])
 
 
 def main() -> None:
     PAGE.write_text(page(), encoding="utf-8")
+    if latest("quantization") is not None:
+        draw(frontier(), "MiniLM: what each way to quantize loses and costs", PLOT)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,9 @@ def export(
         str | None, typer.Option(help="oldest ONNX Runtime the portable graph is for")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="replace a bundle that is there")] = False,
+    force: Annotated[
+        bool, typer.Option(help="with int8: take it even if it is slower than fp32")
+    ] = False,
 ) -> None:
     """Export a checkpoint to a verified bundle."""
     if precision not in PRECISIONS:
@@ -96,7 +99,7 @@ def export(
         progress=_say,
     )
     if precision != "fp32":
-        bundle = workflow.quantize(bundle, precision, progress=_say)
+        bundle = workflow.quantize(bundle, precision, force=force, progress=_say)
     _output.print(_variants_table(bundle))
 
 
@@ -199,18 +202,24 @@ def quantize(
     """Add a quantized variant to a bundle, or quantize an ONNX file that is there."""
     from edgebert import workflow
 
-    options: dict[str, Any] = {"cpu": cpu, "texts": texts, "column": column, "progress": _say}
+    options: dict[str, Any] = {
+        "cpu": cpu,
+        "texts": texts,
+        "column": column,
+        "force": force,
+        "progress": _say,
+    }
     is_file = source.suffix == ".onnx"
     _check_together(source, is_file, (out, tokenizer, overwrite), (budget, evaluation, plot))
     if budget is not None:
         _quantize_within(source, budget, recipe, evaluation, plot, options)
     elif not is_file:
-        _output.print(_variants_table(workflow.quantize(source, recipe, force=force, **options)))
+        _output.print(_variants_table(workflow.quantize(source, recipe, **options)))
     elif out is None:
         raise ConfigError(f"{source} is a file: say OUT too, where the quantized one goes")
     else:
         quality = workflow.quantize_file(
-            source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, force=force, **options
+            source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, **options
         )
         _print_file(out, quality)
 

@@ -60,6 +60,12 @@ def shrink(theirs: Path) -> float:
     return quality.worst if quality.passed else 0.0
 
 
+def shrink_within(bundle: Bundle, labelled: Path) -> float:
+    search = edgebert.quantize_within(bundle, "accuracy_drop<=1%", evaluation=labelled)
+    smallest: int = min(point.size_bytes for point in search.frontier)
+    return smallest / search.bundle.size_bytes(search.bundle.manifest.variants["int8"])
+
+
 def fine_tune(base: str, data: Path) -> str:
     config = edgebert.TrainingConfig(epochs=2, batch_size=16, learning_rate=3e-5)
     report: edgebert.TrainingReport = edgebert.train(

@@ -1,5 +1,6 @@
 """Draw quality against what it costs."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -50,25 +51,30 @@ def check_plot(path: str | PathLike[str]) -> Path:
     """Where a plot can go.
 
     Raises:
-        ConfigError: its ending is of no kind that can be drawn, or there is no such folder.
+        ConfigError: its ending is of no kind that can be drawn, or it cannot be written there.
     """
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(ENDINGS)}")
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"{path.absolute().parent} is no folder; make it first")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise ConfigError(f"{path} cannot be written; choose another place for the plot (--plot)")
     return path
 
 
 def draw(panels: Sequence[Panel], title: str, destination: Path) -> None:
     """Write a plot, panels side by side, by matplotlib."""
-    from matplotlib.figure import Figure  # takes longer than everything else here to import
+    from matplotlib import rc_context  # takes longer than everything else here to import
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _draw_panel(axes, panel)
     figure.suptitle(title)
-    figure.savefig(destination, metadata={"Date": None} if destination.suffix == ".svg" else None)
+    with rc_context({"svg.hashsalt": title}):  # the same plot, the same bytes
+        undated = {"Date": None} if destination.suffix == ".svg" else None
+        figure.savefig(destination, metadata=undated)
 
 
 def _draw_panel(axes: Any, panel: Panel) -> None:

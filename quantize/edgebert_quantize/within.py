@@ -67,6 +67,7 @@ def quantize_within(
     cpu: str | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
+    force: bool = False,
     cache_dir: str | PathLike[str] | None = None,
     progress: Progress = lambda _: None,
     track: Track[Any] = no_track,
@@ -86,6 +87,7 @@ def quantize_within(
         cpu: as in `quantize_bundle`; for another class than this machine's nothing is timed.
         texts: as in `quantize_bundle`.
         column: as in `quantize_bundle`.
+        force: take what keeps the budget even if it is slower than fp32 here.
         cache_dir: where measurements are remembered; None takes the user's cache of edgebert.
         progress: told each step.
         track: shows how far long steps are.
@@ -96,6 +98,7 @@ def quantize_within(
         InputError: a file cannot be used.
         BundleExistsError: the bundle has this variant already.
         ExportError: the graph has nothing to quantize, or is quantized already.
+        SpeedError: what keeps the budget is slower than fp32.
     """
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
@@ -132,6 +135,8 @@ def quantize_within(
         )
         if found is None:
             raise BudgetError(_best_in_words(search), search)
+        if found.speed is not None and chosen.fast and not force:
+            found.speed.require(chosen.name)
         graph = staging / Path(chosen.file).name
         trials.write(found.assignment, graph)
         quality = quality_of(

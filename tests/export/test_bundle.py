@@ -52,7 +52,7 @@ def test_the_schema_can_fail(tiny_bundle: Bundle) -> None:
 def test_every_file_is_listed_and_nothing_else(tiny_bundle: Bundle) -> None:
     folder = tiny_bundle.folder
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found - {"edgebert.json"} == set(tiny_bundle.manifest.files)
+    assert found - {"edgebert.json", "README.md"} == set(tiny_bundle.manifest.files)
 
 
 def test_targets_hold_the_fusions_they_promise(tiny_bundle: Bundle) -> None:

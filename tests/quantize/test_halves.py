@@ -156,7 +156,7 @@ def test_verifying_where_it_runs_takes_the_warning_away(
 
 
 def test_what_overflows_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
-    """Activations of 1e5 and more are infinite in fp16, and bf16 holds them."""
+    """Activations of 1e5 and more are infinite in fp16, and NaN after that."""
     source = shutil.copytree(tiny_folder, tmp_path / "source")
     weights = safetensors.numpy.load_file(source / "model.safetensors")
     (name,) = [name for name in weights if name.endswith("embeddings.LayerNorm.weight")]
@@ -167,7 +167,6 @@ def test_what_overflows_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(QualityError, match=r"0\.0000 at worst"):
         edgebert.quantize(bundle, "fp16")
     assert sorted(bundle.folder.rglob("*")) == before
-    assert edgebert.quantize(bundle, "bf16").manifest.variants["bf16"].needs == "cuda"
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])

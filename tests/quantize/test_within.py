@@ -126,7 +126,7 @@ def test_points_are_timed_in_processes_of_their_own(
     """One round each is enough here; that rounds alternate is tested with the timing."""
     monkeypatch.setattr("edgebert_quantize.speed.ROUNDS", 1)
     monkeypatch.setattr("edgebert_quantize.exploring.QUARTERS", 1)
-    search = edgebert.quantize_within(fp32, "cosine>=0.5", cache_dir=tmp_path / "cache")
+    search = edgebert.quantize_within(fp32, "cosine>=0.5", cache_dir=tmp_path / "cache", force=True)
     assert search.chosen is not None
     assert search.chosen.milliseconds is not None
     assert search.chosen.milliseconds > 0
