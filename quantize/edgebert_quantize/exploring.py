@@ -1,16 +1,11 @@
 """Which assignments are worth trying, and the cheapest of them that is good enough."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-import onnx_ir as ir
-
-from edgebert_quantize.budget import Budget, Measured
-from edgebert_quantize.preparing import Prepared
+from edgebert_quantize.budget import Budget
 from edgebert_quantize.recipes import FLOAT, Recipe, Scheme
 from edgebert_quantize.searching import Unit, chain, first_that_passes
-from edgebert_quantize.tables import table_parameters
 from edgebert_quantize.trials import Assignment, Point, Trials
 
 Task = TypeVar("Task")
@@ -32,51 +27,43 @@ def no_track(items: Sequence[Task], what: str) -> Iterable[Task]:
     return items
 
 
-def assignments(
-    prepared: Prepared, recipe: Recipe, trials: Trials, track: Track[Any]
-) -> list[Assignment]:
+def assignments(recipe: Recipe, trials: Trials, track: Track[Any]) -> list[Assignment]:
     """Assignments from the cheapest to the most exact, without the one that quantizes nothing."""
     if recipe.linears is None:
         raise ValueError("a recipe to search has linear layers")
-    ladder: tuple[Scheme, ...] = (*recipe.linears.schemes, FLOAT)
-    layers = len(prepared.layers)
-    nothing = Assignment(schemes=(FLOAT,) * layers, tables=False)
-    single = [
-        replace(nothing, schemes=_put(nothing.schemes, number, scheme))
-        for number in range(layers)
-        for scheme in ladder[:-1]
-    ]
-    losses = [trials.loss(each) for each in track(single, "measuring what each layer loses")]
+    schemes, sizes = recipe.linears.schemes, trials.layer_sizes
+    ladder: tuple[Scheme, ...] = (*schemes, FLOAT)
     units = [
         Unit(
-            costs=tuple(COSTS[scheme] * layer.columns.size for scheme in ladder),
-            losses=(*losses[number * (len(ladder) - 1) :][: len(ladder) - 1], 0.0),
+            costs=tuple(COSTS[scheme] * size for scheme in ladder),
+            losses=(*(trials.loss(_alone(number, scheme, len(sizes))) for scheme in schemes), 0.0),
         )
-        for number, layer in enumerate(prepared.layers)
+        for number, size in enumerate(track(sizes, "measuring what each layer loses"))
     ]
-    parameters = table_parameters(ir.load(prepared.graph).graph) if recipe.tables else 0
-    if parameters:
-        loss = trials.loss(replace(nothing, tables=True))
-        costs = (float(parameters), COSTS[FLOAT] * parameters)  # room, if no time
+    tables = trials.table_size if recipe.tables else 0
+    if tables:
+        loss = trials.loss(Assignment(schemes=(FLOAT,) * len(sizes), tables=True))
+        costs = (float(tables), COSTS[FLOAT] * tables)  # room, if no time
         units.append(Unit(costs=costs, losses=(loss, 0.0)))
     return [
         Assignment(
-            schemes=tuple(ladder[index] for index in state[:layers]),
-            tables=bool(parameters) and state[-1] == 0,
+            schemes=tuple(ladder[index] for index in state[: len(sizes)]),
+            tables=bool(tables) and state[-1] == 0,
         )
         for state in chain(units)[:-1]
     ]
 
 
-def _put(schemes: tuple[Scheme, ...], number: int, scheme: Scheme) -> tuple[Scheme, ...]:
-    return (*schemes[:number], scheme, *schemes[number + 1 :])
+def _alone(number: int, scheme: Scheme, layers: int) -> Assignment:
+    """One layer quantized and nothing else."""
+    schemes = tuple(scheme if each == number else FLOAT for each in range(layers))
+    return Assignment(schemes=schemes, tables=False)
 
 
 def explore(
     states: Sequence[Assignment],
     trials: Trials,
     budget: Budget,
-    exact: Measured,
     progress: Progress,
     track: Track[Any],
 ) -> tuple[Point | None, list[Point]]:
@@ -86,7 +73,7 @@ def explore(
     def passes(number: int) -> bool:
         progress(f"measuring {in_words(states[number])}")
         points[number] = trials.point(states[number])
-        return budget.kept_by(points[number].measured, exact)
+        return budget.kept_by(points[number].measured, trials.exact)
 
     found = first_that_passes(len(states), passes)
     last = len(states) - 1

@@ -48,11 +48,13 @@ class Samples:
         calibration: activations are watched on these.
         quality: answers are compared on these; none is in `calibration`.
         source: what the texts are, in words.
+        judged: further texts that nothing may be calibrated on.
     """
 
     calibration: tuple[str, ...]
     quality: tuple[str, ...]
     source: str
+    judged: frozenset[str] = frozenset()
 
     @property
     def calibration_source(self) -> str:
@@ -99,7 +101,7 @@ def calibration_texts(samples: Samples, tokenizer: Tokenizer) -> list[str]:
     """Everything activations are watched on: texts, their beginnings, and random tokens."""
     random = vocabulary_texts(tokenizer, CALIBRATION_TOKENS)
     texts = [*samples.calibration, *beginnings(samples.calibration), *random]
-    measured = set(samples.quality)
+    measured = {*samples.quality, *samples.judged}
     return [text for text in texts if text not in measured]
 
 

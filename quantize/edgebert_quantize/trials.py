@@ -8,18 +8,24 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.budget import Measured
+from edgebert_quantize.calibration import Feeds
 from edgebert_quantize.labelled import Labelled
 from edgebert_quantize.ledger import Ledger
-from edgebert_quantize.nearness import Comparison
+from edgebert_quantize.nearness import Comparison, Outputs
 from edgebert_quantize.preparing import Prepared
-from edgebert_quantize.quality import graph_runner
+from edgebert_quantize.quality import Runner, graph_runner
 from edgebert_quantize.recipes import FLOAT, Scheme
 from edgebert_quantize.rewriting import write_graph
 from edgebert_quantize.samples import Feeder, Samples
 from edgebert_quantize.speed import Speed, measure_speed
+from edgebert_quantize.tables import table_parameters
+
+ANSWERS_BYTES: Final = 2**28
+"""Of fp32's answers, kept; those of a masked language model are vocabularies for each token."""
 
 SENSITIVITY_TEXTS: Final = 48
 """Of those calibrated on, for what each layer loses by itself; held-out texts are for the whole."""
@@ -86,8 +92,9 @@ class Evaluator:
         self._labelled = labelled
         every = max(1, len(samples.calibration) // SENSITIVITY_TEXTS)
         run = graph_runner(source, comparison.outputs)
-        self._few = [(feeds, run(feeds)) for feeds in feeder.alone(samples.calibration[::every])]
-        self._held_out = [(feeds, run(feeds)) for feeds in feeder.alone(samples.quality)]
+        self._reference = _Reference(run)
+        self._few = list(feeder.alone(samples.calibration[::every]))
+        self._held_out = list(feeder.alone(samples.quality))
         self._items = list(feeder.alone(labelled.items)) if labelled else []
         self.exact = Measured(
             mean=1.0,
@@ -112,13 +119,38 @@ class Evaluator:
             accuracy = self._labelled.accuracy(run, self._items)
         return Measured(mean=float(np.mean(near)), worst=min(near), accuracy=accuracy)
 
-    def _nearness(self, graph: Path, known: Sequence[tuple[Any, Any]]) -> list[float]:
+    def _nearness(self, graph: Path, texts: Sequence[Feeds]) -> list[float]:
         run = graph_runner(graph, self._comparison.outputs)
-        return [self._comparison.measure(run(feeds), expected) for feeds, expected in known]
+        return [self._comparison.measure(run(feeds), self._reference(feeds)) for feeds in texts]
+
+
+class _Reference:
+    """Runs fp32 on an input once; again only where its answers are too many to keep."""
+
+    def __init__(self, run: Runner) -> None:
+        self._run = run
+        self._kept: dict[int, Outputs] = {}
+        self._room = ANSWERS_BYTES
+
+    def __call__(self, feeds: Feeds) -> Outputs:
+        key = id(feeds)  # the evaluator keeps every input as long as this lives
+        if key in self._kept:
+            return self._kept[key]
+        outputs = self._run(feeds)
+        size = sum(output.nbytes for output in outputs)
+        if size <= self._room:
+            self._room -= size
+            self._kept[key] = outputs
+        return outputs
 
 
 class Trials:
     """Makes the graph of an assignment and measures it, each once.
+
+    Attributes:
+        exact: what fp32's answers are worth.
+        layer_sizes: weights of each linear layer.
+        table_size: numbers in the embedding tables that can be int8.
 
     Args:
         prepared: what graphs are made of.
@@ -144,6 +176,9 @@ class Trials:
         self._evaluator = evaluator
         self._ledger = ledger
         self._timed = timed
+        self.exact = evaluator.exact
+        self.layer_sizes = [layer.columns.size for layer in prepared.layers]
+        self.table_size = table_parameters(ir.load(prepared.graph).graph)
 
     def loss(self, assignment: Assignment) -> float:
         """1 - mean nearness on a few texts; for what one layer loses by itself."""
@@ -165,6 +200,10 @@ class Trials:
             self._ledger.put(name, _to_json(point))
             return point
         return _from_json(assignment, known)
+
+    def nearness(self, graph: Path) -> list[float]:
+        """Of a graph to fp32, on each text held out."""
+        return self._evaluator.nearness(graph)
 
     def write(self, assignment: Assignment, destination: Path) -> None:
         """Make the graph."""

@@ -34,9 +34,9 @@ from edgebert_quantize.trials import Evaluator, Point, Trials
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BudgetError, ConfigError
 from edgebert_runtime.integrity import default_cache_dir
-from edgebert_runtime.manifest import Variant
 from edgebert_runtime.session import import_engine
 from edgebert_runtime.staging import add_to_bundle, staging_area
+from edgebert_runtime.threads import usable_cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,16 @@ class Search:
     frontier: Sequence[Point]
     chosen: Point | None
     exact: Measured
+
+    def require(self) -> Point:
+        """What was chosen.
+
+        Raises:
+            BudgetError: nothing was; says what the best is.
+        """
+        if self.chosen is None:
+            raise BudgetError(_best_in_words(self), self)
+        return self.chosen
 
 
 def quantize_within(
@@ -106,56 +116,85 @@ def quantize_within(
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)
         chosen = _searchable(new_recipe(recipe, opened))
-        comparison = comparison_of(opened.manifest)
-        limits = parse_budget(budget, comparison.nearness)
+        limits = parse_budget(budget, comparison_of(opened.manifest).nearness)
         labelled = _labelled(limits, evaluation, opened)
         samples = without(samples, labelled)
-        source = source_of(opened, chosen)
-        path, feeder = opened.path_of(source.file), Feeder.of(opened)
-        progress(f"calibrating {source.file} by recipe {chosen.name}, for {cpu}")
-        prepared = prepare_graph(
-            path, staging, chosen, lambda: feeder.calibration(samples), LARGEST_WEIGHT[cpu]
+        ledger = Ledger(
+            default_cache_dir() if cache_dir is None else Path(cache_dir),
+            _about(opened, chosen, cpu, samples, labelled),
         )
-        evaluator = Evaluator(path, comparison, feeder, samples, labelled)
-        trials = Trials(
-            prepared,
-            path,
-            staging,
-            evaluator,
-            Ledger(
-                default_cache_dir() if cache_dir is None else Path(cache_dir),
-                _about(opened, source, chosen, cpu, samples, labelled),
-            ),
-            shortened(feeder.long(samples.quality)) if cpu == this_cpu() else None,
-        )
-        states = assignments(prepared, chosen, trials, track)
-        found, frontier = explore(states, trials, limits, evaluator.exact, progress, track)
-        search = Search(
-            bundle=opened, budget=limits, frontier=frontier, chosen=found, exact=evaluator.exact
-        )
-        if found is None:
-            raise BudgetError(_best_in_words(search), search)
+        progress(f"calibrating for {cpu} by recipe {chosen.name}")
+        trials = _trials(opened, staging, chosen, cpu, samples, labelled, ledger)
+        search = _search(opened, chosen, limits, trials, progress, track)
+        found = search.require()
         if found.speed is not None and chosen.fast and not force:
             found.speed.require(chosen.name)
-        graph = staging / Path(chosen.file).name
-        trials.write(found.assignment, graph)
-        quality = quality_of(
-            evaluator.nearness(graph),
-            comparison,
-            samples.quality,
-            floor=limits.floor(chosen.floors[comparison.nearness]),
-            data=samples.source,
-        )
-        quality.require()
         progress("adding the variant to the bundle")
-        manifest = extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
-        variant = manifest.variants[chosen.name]
-        kept = {**(variant.quality or {}), **_record(limits, found, evaluator.exact)}
-        variants = {**manifest.variants, chosen.name: replace(variant, quality=kept)}
-        manifest = replace(manifest, variants=variants)
-        card = extended_card(opened.folder, manifest)
-        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest, card)
+        _add(search, found, staging, chosen, cpu, samples, trials)
     return replace(search, bundle=Bundle.open(folder))
+
+
+def _trials(
+    bundle: Bundle,
+    staging: Path,
+    recipe: Recipe,
+    cpu: str,
+    samples: Samples,
+    labelled: Labelled | None,
+    ledger: Ledger,
+) -> Trials:
+    """Calibrate, and make ready to measure."""
+    source, feeder = bundle.path_of(source_of(bundle, recipe).file), Feeder.of(bundle)
+    prepared = prepare_graph(
+        source, staging, recipe, lambda: feeder.calibration(samples), LARGEST_WEIGHT[cpu]
+    )
+    evaluator = Evaluator(source, comparison_of(bundle.manifest), feeder, samples, labelled)
+    timed = shortened(feeder.long(samples.quality)) if cpu == this_cpu() else None
+    return Trials(prepared, source, staging, evaluator, ledger, timed)
+
+
+def _search(
+    bundle: Bundle,
+    recipe: Recipe,
+    budget: Budget,
+    trials: Trials,
+    progress: Progress,
+    track: Track[Any],
+) -> Search:
+    states = assignments(recipe, trials, track)
+    found, frontier = explore(states, trials, budget, progress, track)
+    return Search(bundle=bundle, budget=budget, frontier=frontier, chosen=found, exact=trials.exact)
+
+
+def _add(
+    search: Search,
+    found: Point,
+    staging: Path,
+    recipe: Recipe,
+    cpu: str,
+    samples: Samples,
+    trials: Trials,
+) -> None:
+    """Make what was found once more, hold it to its floor, and add it to the bundle."""
+    bundle, comparison = search.bundle, comparison_of(search.bundle.manifest)
+    graph = staging / Path(recipe.file).name
+    trials.write(found.assignment, graph)
+    quality = quality_of(
+        trials.nearness(graph),
+        comparison,
+        samples.quality,
+        floor=search.budget.floor(recipe.floors[comparison.nearness]),
+        data=samples.source,
+    )
+    quality.require()
+    source = source_of(bundle, recipe)
+    manifest = extended(bundle.manifest, recipe, source, graph, quality, samples, cpu)
+    variant = manifest.variants[recipe.name]
+    recorded = {**(variant.quality or {}), **_record(search.budget, found, search.exact)}
+    variants = {**manifest.variants, recipe.name: replace(variant, quality=recorded)}
+    manifest = replace(manifest, variants=variants)
+    card = extended_card(bundle.folder, manifest)
+    add_to_bundle(bundle.folder, staging, {recipe.file: graph.name}, manifest, card)
 
 
 def without(samples: Samples, labelled: Labelled | None) -> Samples:
@@ -170,7 +209,7 @@ def without(samples: Samples, labelled: Labelled | None) -> Samples:
             f"all texts to calibrate on are in {labelled.source}, which accuracy is measured on; "
             "give others with texts (--texts)"
         )
-    return replace(samples, calibration=kept)
+    return replace(samples, calibration=kept, judged=frozenset(judged))
 
 
 def _searchable(recipe: Recipe) -> Recipe:
@@ -192,13 +231,13 @@ def _labelled(
 
 def _about(
     bundle: Bundle,
-    source: Variant,
     recipe: Recipe,
     cpu: str,
     samples: Samples,
     labelled: Labelled | None,
 ) -> dict[str, Any]:
     """Everything that what is measured depends on."""
+    source = source_of(bundle, recipe)
     texts = [samples.calibration, samples.quality, labelled and asdict(labelled)]
     return {
         "files": [
@@ -206,7 +245,7 @@ def _about(
             for path in (*source.files, bundle.manifest.tokenizer.file)
         ],
         "recipe": repr(recipe),
-        "cpu": cpu,
+        "cpu": [cpu, usable_cores()],
         "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
         "versions": [__version__, str(import_engine().__version__)],
     }

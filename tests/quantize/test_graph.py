@@ -6,10 +6,10 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from edgebert_quantize.activations import Activations, asymmetric_scale
+from edgebert_quantize.activations import asymmetric_scale
 from edgebert_quantize.linear import find_linears
 from edgebert_quantize.products import quantize_linears
-from edgebert_quantize.recipes import LinearRecipe
+from edgebert_quantize.recipes import LinearRecipe, Scheme
 from edgebert_quantize.smoothing import (
     best_scales,
     expected_error,
@@ -100,9 +100,9 @@ def test_readers_of_one_activation_are_one_product(random: np.random.Generator) 
 
 
 @pytest.mark.parametrize("compensate", [False, True])
-@pytest.mark.parametrize("activations", ["static", "dynamic", "token"])
+@pytest.mark.parametrize("activations", ["static", "dynamic", "token", "standard"])
 def test_integers_stay_close_to_floats(
-    activations: Activations, compensate: bool, random: np.random.Generator
+    activations: Scheme, compensate: bool, random: np.random.Generator
 ) -> None:
     x = random.standard_normal((2, 5, 4))
     model = two_readers(random)
@@ -112,8 +112,8 @@ def test_integers_stay_close_to_floats(
         assert 0 < np.abs(found - wanted).max() < 0.06
 
 
-@pytest.mark.parametrize("activations", ["static", "dynamic", "token"])
-def test_integers_by_hand(activations: Activations) -> None:
+@pytest.mark.parametrize("activations", ["static", "dynamic", "token", "standard"])
+def test_integers_by_hand(activations: Scheme) -> None:
     """Weights and inputs that are whole steps come out exact, bias included."""
     model = model_of(TWO_READERS, w=127 * np.eye(4, 3), v=np.zeros((4, 3)), b=np.array([1, 2, 3]))
     x = np.array([[[255.0, 0.0, 100.0, 7.0]]])  # range 0…255: scale 1, zero point 0
