@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgebert_runtime.errors import ExportError
 from edgebert_runtime.session import Session
 
 Feeds = Mapping[str, NDArray[np.int64]]
@@ -112,7 +113,7 @@ def watch(model: Path, collectors: Mapping[str, Collector], batches: Sequence[Fe
 
     Args:
         model: an fp32 graph.
-        collectors: name of an activation of shape (batch, sequence, channels) → what takes it in.
+        collectors: name of an activation, one row a token or a text → what takes it in.
         batches: what to run; `attention_mask` tells tokens from padding.
     """
     names = list(collectors)
@@ -124,7 +125,31 @@ def watch(model: Path, collectors: Mapping[str, Collector], batches: Sequence[Fe
             kept = feeds["attention_mask"].astype(bool)
             activations = session.run(names, {name: feeds[name] for name in session.inputs})
             for name, activation in zip(names, activations, strict=True):
-                collectors[name].add(activation[kept], kept.sum(axis=1))
+                collectors[name].add(*kept_rows(name, activation, kept))
+
+
+def kept_rows(
+    name: str, activation: NDArray[np.float32], kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """An activation's rows without padding, one text after the other, and how many each text has.
+
+    Args:
+        name: for errors.
+        activation: (batch, sequence, channels), (batch x sequence, channels) or (batch, channels).
+        kept: (batch, sequence)
+
+    Raises:
+        ExportError: it has another shape.
+    """
+    *leading, channels = activation.shape
+    if leading == list(kept.shape) or leading == [kept.size]:
+        return activation.reshape(-1, channels)[kept.ravel()], kept.sum(axis=1)
+    if leading == [len(kept)]:
+        return activation, np.ones(len(kept), np.int64)
+    raise ExportError(
+        f"a linear layer reads {name} of shape {activation.shape}, expected a row for each of "
+        f"{len(kept)} texts or of their {kept.shape[1]} tokens"
+    )
 
 
 class _Running:

@@ -8,7 +8,8 @@ import onnx.parser
 import pytest
 
 from edgebert_quantize import calibration
-from edgebert_quantize.calibration import activation_statistics
+from edgebert_quantize.calibration import activation_statistics, kept_rows
+from edgebert_runtime.errors import ExportError
 
 GRAPH = """
 <ir_version: 10, opset_import: ["": 21]>
@@ -87,3 +88,27 @@ def test_a_long_text_counts_as_much_as_a_short_one(graph: Path) -> None:
     for batches in ([short, other], [long, other]):
         found = activation_statistics(graph, CHANNELS, batches)["narrow"]
         np.testing.assert_allclose(found.moment[0, 0], (4 + 16) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (6, 4)])
+def test_rows_of_tokens_by_hand(shape: tuple[int, ...]) -> None:
+    """Of two texts the second has one token; exporters may lay them out as rows of a matrix."""
+    activation = np.arange(24, dtype=np.float32).reshape(shape)
+    kept = np.array([[True, True, True], [True, False, False]])
+    rows, lengths = kept_rows("x", activation, kept)
+    np.testing.assert_array_equal(rows, np.arange(16).reshape(4, 4))
+    np.testing.assert_array_equal(lengths, [3, 1])
+
+
+def test_rows_of_texts_are_all_kept() -> None:
+    pooled = np.ones((2, 4), np.float32)
+    rows, lengths = kept_rows("x", pooled, np.array([[True, True, True], [True, False, False]]))
+    np.testing.assert_array_equal(rows, pooled)
+    np.testing.assert_array_equal(lengths, [1, 1])
+
+
+def test_rows_of_something_else_are_refused() -> None:
+    with pytest.raises(
+        ExportError, match=r"reads x of shape \(5, 4\), expected a row for each of 2"
+    ):
+        kept_rows("x", np.ones((5, 4), np.float32), np.ones((2, 3), bool))
