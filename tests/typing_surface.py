@@ -38,6 +38,12 @@ def search(question: str, texts: list[str]) -> str:
     return f"{texts[int(scores.argmax())]} ({info.variant}, {cut} cut)"
 
 
+async def search_asynchronously(question: str) -> int:
+    with load("out/", task="embed") as model:
+        vectors: NDArray[np.float32] = await model.aembed([question], normalize=True)
+        return int(vectors.argmax())
+
+
 def every_task(text: str, other: str) -> str:
     labels: list[Classification] = load("a/", task="classify").classify([text, (text, other)])
     entities: list[list[Entity]] = load("b/", task="tag").tag([text], aggregation="first")

@@ -11,7 +11,9 @@
     │   ├── BundleExistsError        …or written, because something is there already
     │   ├── BundleIntegrityError     …or trusted: its files are not what the manifest says
     │   └── UnsafePathError          …or trusted: it points outside its own folder
+    ├── EngineError              ONNX Runtime failed while it ran a graph
     ├── EngineMissingError       ONNX Runtime is not installed
+    ├── ModelClosedError         a model is used after it was closed
     ├── ProviderUnavailableError the provider asked for cannot be had here
     └── CheckFailedError         the work was done and the result is not good enough
         ├── FusionError              the graph lacks a fusion its target promises
@@ -68,6 +70,14 @@ class BundleIntegrityError(BundleError):
 
 class UnsafePathError(BundleError):
     """A bundle names a path outside its own folder."""
+
+
+class EngineError(EdgebertError):
+    """ONNX Runtime failed while it ran a graph."""
+
+
+class ModelClosedError(EdgebertError, ValueError):
+    """A model is used after it was closed."""
 
 
 class EngineMissingError(EdgebertError, ImportError):

@@ -195,6 +195,11 @@ def load(
     return model
 
 
+def reload(folder: str, variant: str, provider: str, threads: int | None, verify: Verify) -> Any:
+    """What unpickling a model calls."""
+    return load(folder, variant, provider, threads=threads, verify=verify)
+
+
 def _exact(bundle: Bundle, name: str, asked: str, provider: str) -> str:
     """The variant to run where integer products may overflow: fp32, if nobody insists."""
     if provider != "cpu" or not bundle.manifest.variants[name].needs_wide_sums:

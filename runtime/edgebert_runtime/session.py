@@ -1,6 +1,8 @@
 """The one ONNX Runtime session behind a model: provider, threads, run."""
 
+import os
 import sys
+from _thread import allocate_lock
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -8,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from edgebert_runtime.errors import (
     BundleError,
     ConfigError,
+    EngineError,
     EngineMissingError,
+    ModelClosedError,
     ProviderUnavailableError,
 )
 from edgebert_runtime.threads import usable_cores
@@ -27,6 +31,22 @@ INSTALL: Final = {
 
 ERRORS_ONLY: Final = 3
 """`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
+
+
+_reopening = allocate_lock()
+_abandoned: list[Any] = []
+"""Sessions that belong to the process this one was forked from. Their threads are not here, so they
+cannot even be destroyed."""
+
+
+def _renew_lock() -> None:
+    """In a forked child: another thread of the parent may have held it."""
+    global _reopening
+    _reopening = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def import_engine() -> Any:
@@ -77,11 +97,12 @@ def has_provider(name: str) -> bool:
 
 
 class Session:
-    """An open graph.
+    """An open graph; in a forked process it is opened anew when it is first run there.
 
     Attributes:
         provider: `cpu` or `cuda`, what really runs.
         threads: intra-operator threads.
+        asked_threads: what was asked for; None is as many as there are cores.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -103,16 +124,52 @@ class Session:
             raise ConfigError(f"threads must be at least 1, got {threads}")
         self.provider = provider
         self.threads = threads or usable_cores()
+        self.asked_threads = threads
+        self._graph = graph
         self._session = self._open(graph)
+        self._process = os.getpid()
         self.inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = [node.name for node in self._session.get_outputs()]
 
     def run(
         self, outputs: Sequence[str], feeds: Mapping[str, "NDArray[np.int64]"]
     ) -> list["NDArray[np.float32]"]:
-        """Run the graph and return the named outputs in that order."""
-        arrays: list[NDArray[np.float32]] = self._session.run(list(outputs), dict(feeds))
+        """Run the graph and return the named outputs in that order.
+
+        Raises:
+            EngineError: ONNX Runtime fails, for example for want of memory.
+            ModelClosedError: it was closed.
+        """
+        session = self._live()
+        try:
+            arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds))
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
+            raise EngineError(
+                f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}"
+            ) from error
         return arrays
+
+    def close(self) -> None:
+        """Give the memory back; a run that is under way ends first. Closing again does nothing."""
+        if self._process == os.getpid():
+            self._session = None
+        elif self._session is not None:
+            _abandoned.append(self._session)
+            self._session, self._process = None, os.getpid()
+
+    def _live(self) -> Any:
+        """The engine's session, of this very process."""
+        session = self._session
+        if session is None:
+            raise ModelClosedError("this model is closed; load it again")
+        if self._process == os.getpid():
+            return session
+        with _reopening:
+            if self._process != os.getpid():
+                _abandoned.append(self._session)
+                self._session, self._process = self._open(self._graph), os.getpid()
+        return self._session
 
     def _open(self, graph: Path) -> Any:
         engine = import_engine()

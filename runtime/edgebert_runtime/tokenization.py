@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edgebert_runtime import forking as forking  # what it registers is all it is for
 from edgebert_runtime.errors import InputError, TokenizerError
 from edgebert_runtime.manifest import TokenizerInfo
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel, require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
@@ -113,6 +114,8 @@ class Answerer(TaskModel):
         if allow_no_answer:
             answers.append(Answer(text="", score=min(nulls), start=0, end=0))
         return sorted(answers, key=lambda answer: answer.score, reverse=True)[:top_k]
+
+    aanswer = asynchronous(answer)
 
     def _windows(
         self, question: str, context: str, window: int, stride: int | None

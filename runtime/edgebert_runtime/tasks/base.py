@@ -1,14 +1,20 @@
 """What the models of all tasks share: an open bundle, micro-batches, reports."""
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
+from edgebert_runtime.errors import (
+    BundleError,
+    InputError,
+    ModelClosedError,
+    TruncationWarning,
+)
 from edgebert_runtime.manifest import HeadInfo
 from edgebert_runtime.reports import ModelInfo, RunReport, TruncatedText
 from edgebert_runtime.schedule import micro_batches
@@ -49,7 +55,7 @@ class TaskModel:
         self._bundle = bundle
         self._variant = variant
         self._session = session
-        self._tokenizer = tokenizer
+        self._opened_tokenizer: TextTokenizer | None = tokenizer
         self._verified = verified
         self.last_report: RunReport | None = None
         strange = [name for name in self._session.inputs if name not in INPUTS]
@@ -92,6 +98,31 @@ class TaskModel:
             sha256={path: manifest.files[path].sha256 for path in opened},
             verified=self._verified,
         )
+
+    def close(self) -> None:
+        """Give the memory back; using the model afterwards is a `ModelClosedError`."""
+        self._session.close()
+        self._opened_tokenizer = None
+
+    @property
+    def _tokenizer(self) -> TextTokenizer:
+        if self._opened_tokenizer is None:
+            raise ModelClosedError("this model is closed; load it again")
+        return self._opened_tokenizer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by path: whoever unpickles it loads the bundle anew."""
+        from edgebert_runtime.loading import reload
+
+        folder, session = os.path.abspath(self._bundle.folder), self._session
+        how = session.provider, session.asked_threads, self._verified
+        return reload, (folder, self._variant, *how)
 
     @property
     def session(self) -> Session:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel, require_list, require_top_k
 from edgebert_runtime.tasks.scores import ACTIVATIONS
 
@@ -69,6 +70,8 @@ class Classifier(TaskModel):
         found = [self._classification(logits, top_k, threshold) for (logits,) in rows]
         self._warn_if_truncated()
         return found
+
+    aclassify = asynchronous(classify)
 
     def _classification(
         self, logits: Floats, top_k: int | None, threshold: float | None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Feeds, TaskModel, require_list
 from edgebert_runtime.tokenization import EncodedText
 
@@ -55,6 +56,8 @@ class Embedder(TaskModel):
         vectors = self._embed(encoded, unit=wanted)
         self._warn_if_truncated()
         return _shorten(vectors, dimensions, unit=wanted)
+
+    aembed = asynchronous(embed)
 
     def _embed(self, encoded: list[EncodedText], *, unit: bool) -> NDArray[np.float32]:
         vectors = np.zeros((len(encoded), self._embedding.dimensions), dtype=np.float32)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert_runtime.errors import BundleError, InputError
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel, require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import EncodedText, check_text
@@ -81,6 +82,8 @@ class MaskFiller(TaskModel):
             self._fillings(encoded, mask, softmax(logits[mask]), allowed, top_k, len(masks))
             for mask in masks
         ]
+
+    afill = asynchronous(fill)
 
     def _masks(self, encoded: EncodedText) -> list[int]:
         masks = [index for index, id_ in enumerate(encoded.input_ids) if id_ == self._mask_id]

@@ -1,5 +1,6 @@
 """Whether one text follows another."""
 
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
@@ -25,3 +26,5 @@ class NextSentence(TaskModel):
         ((logits,),) = self._run_all(self._tokenizer.encode_items([(first, second)]))
         self._warn_if_truncated()
         return float(softmax(logits)[0])
+
+    ascore = asynchronous(score)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import TaskModel, require_list, require_top_k
 from edgebert_runtime.tasks.scores import ACTIVATIONS
 from edgebert_runtime.tokenization import check_text
@@ -63,3 +64,5 @@ class Ranker(TaskModel):
             RankedDocument(index=int(index), text=documents[index], score=scores[index])
             for index in order
         ]
+
+    arank = asynchronous(rank)

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel, require_list
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
@@ -109,6 +110,8 @@ class Tagger(TaskModel):
             self._entities(text, aligned, logits, aggregation, ignore)
             for text, aligned, (logits,) in zip(texts, encoded, rows, strict=True)
         ]
+
+    atag = asynchronous(tag)
 
     def _entities(
         self,
