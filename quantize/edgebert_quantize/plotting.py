@@ -72,7 +72,8 @@ def draw(panels: Sequence[Panel], title: str, destination: Path) -> None:
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _draw_panel(axes, panel)
     figure.suptitle(title)
-    with rc_context({"svg.hashsalt": title}):  # the same plot, the same bytes
+    # Text stays text, and the same plot has the same bytes.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
         undated = {"Date": None} if destination.suffix == ".svg" else None
         figure.savefig(destination, metadata=undated)
 
@@ -91,6 +92,9 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
                 mark.label, (mark.x, mark.y), (5, 5), textcoords="offset points", fontsize=8
             )
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label, xscale="log", yscale="log")
+    axes.margins(x=0.2)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     axes.grid(visible=True, which="both", alpha=0.25)
     if len(series) > 1:
         axes.legend(fontsize=8)
