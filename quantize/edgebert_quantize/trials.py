@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import onnx_ir as ir
@@ -40,8 +40,9 @@ class Assignment:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Scheme → how many layers have it."""
-        return Counter(self.schemes)
+        """Scheme → how many layers have it, always in the same order."""
+        counted = Counter(self.schemes)
+        return {scheme: counted[scheme] for scheme in get_args(Scheme) if counted[scheme]}
 
     def __str__(self) -> str:
         return f"{','.join(self.schemes)};{'int8' if self.tables else FLOAT}"

@@ -66,7 +66,7 @@ def test_what_the_cheapest_keeps_is_the_cheapest(fp32: Bundle, cache: Path) -> N
     search = edgebert.quantize_within(fp32, "cosine>=0.5", cpu=UNTIMED, cache_dir=cache)
     assert search.chosen == search.frontier[0]
     assert set(search.frontier[0].assignment.schemes) == {"static"}
-    assert search.frontier[-1].assignment.counts["float"] > 0
+    assert list(search.frontier[-1].assignment.counts)[-1] == "float"
     sizes = [point.size_bytes for point in search.frontier]
     assert max(sizes) == sizes[-1]
     means = [point.measured.mean for point in search.frontier]
