@@ -92,4 +92,5 @@ def minilm() -> Path:
 @pytest.fixture(scope="session")
 def minilm_bundle(tmp_path_factory: pytest.TempPathFactory, minilm: Path) -> Bundle:
     """MiniLM exported and quantized."""
-    return edgebert.quantize(edgebert.export(minilm, tmp_path_factory.mktemp("minilm") / "out"))
+    bundle = edgebert.export(minilm, tmp_path_factory.mktemp("minilm") / "out")
+    return edgebert.quantize(bundle, force=True)

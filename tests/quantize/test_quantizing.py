@@ -212,6 +212,7 @@ def test_real_weights_shrink_to_about_a_quarter(minilm_bundle: Bundle) -> None:
     assert int8 <= 0.27 * fp32
 
 
+@pytest.mark.slow
 def test_the_static_recipe_has_standard_operators_only(
     minilm_bundle: Bundle, tmp_path: Path
 ) -> None:
