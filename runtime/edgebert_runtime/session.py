@@ -6,6 +6,7 @@ from _thread import allocate_lock
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 from edgebert_runtime.errors import (
     BundleError,
@@ -34,27 +35,40 @@ ERRORS_ONLY: Final = 3
 
 
 _reopening = allocate_lock()
-_abandoned: list[Any] = []
-"""Sessions that belong to the process this one was forked from. Their threads are not here, so they
-cannot even be destroyed."""
+_sessions: "WeakSet[Session]" = WeakSet()
 
 
-def _renew_lock() -> None:
-    """In a forked child: another thread of the parent may have held it."""
+def _leave_to_the_parent() -> None:
+    """In a forked child: let go of what belongs to the parent, without destroying it.
+
+    An engine's session waits for its threads when it is destroyed, and they are not here: the child
+    would hang or crash, at the latest when it ends. So one reference is never given back. A lock
+    that another thread of the parent held is held for ever, so there is a new one.
+    """
     global _reopening
     _reopening = allocate_lock()
+    for session in _sessions:
+        session.leave_to_the_parent()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
+TELEMETRY_OFF: Final = "ORT_DISABLE_TELEMETRY"
+"""ONNX Runtime 1.29 and later report their use to Microsoft unless this says 1 when they start."""
 
 
 def import_engine() -> Any:
-    """Import `onnxruntime`.
+    """Import `onnxruntime`, its telemetry off unless the environment says otherwise.
+
+    Off for privacy, and because its uploader's thread makes every forked child hang when it ends
+    (https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md).
 
     Raises:
         EngineMissingError: neither of the two distributions that provide it is installed.
     """
+    os.environ.setdefault(TELEMETRY_OFF, "1")
     try:
         import onnxruntime
     except ImportError as error:
@@ -93,7 +107,7 @@ def has_provider(name: str) -> bool:
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
     """
-    return PROVIDERS[name] in import_engine().get_available_providers()
+    return PROVIDERS.get(name) in import_engine().get_available_providers()
 
 
 class Session:
@@ -126,8 +140,9 @@ class Session:
         self.threads = threads or usable_cores()
         self.asked_threads = threads
         self._graph = graph
+        self._closed = False
         self._session = self._open(graph)
-        self._process = os.getpid()
+        _sessions.add(self)
         self.inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = [node.name for node in self._session.get_outputs()]
 
@@ -152,24 +167,27 @@ class Session:
 
     def close(self) -> None:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
-        if self._process == os.getpid():
+        self._closed, self._session = True, None
+
+    def leave_to_the_parent(self) -> None:
+        """Forget the engine's session, which belongs to the process this one was forked from."""
+        if self._session is not None:
+            from ctypes import py_object, pythonapi
+
+            pythonapi.Py_IncRef(py_object(self._session))
             self._session = None
-        elif self._session is not None:
-            _abandoned.append(self._session)
-            self._session, self._process = None, os.getpid()
 
     def _live(self) -> Any:
         """The engine's session, of this very process."""
         session = self._session
         if session is None:
+            with _reopening:
+                session = self._session
+                if session is None and not self._closed:
+                    session = self._session = self._open(self._graph)
+        if self._closed or session is None:
             raise ModelClosedError("this model is closed; load it again")
-        if self._process == os.getpid():
-            return session
-        with _reopening:
-            if self._process != os.getpid():
-                _abandoned.append(self._session)
-                self._session, self._process = self._open(self._graph), os.getpid()
-        return self._session
+        return session
 
     def _open(self, graph: Path) -> Any:
         engine = import_engine()

@@ -20,11 +20,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from edgebert_runtime import Bundle, forking, load
 from edgebert_runtime.errors import EngineError, ModelClosedError
-from edgebert_runtime.session import Session
+from edgebert_runtime.session import TELEMETRY_OFF, Session
 from tests.conftest import TEXTS
 
 SECONDS = 60
 """Longer than any of this takes; a child without the engine's threads would hang for ever."""
+
+PROMPT_SECONDS = 10
+"""Enough to end on a busy machine, far less than a server waits before it kills."""
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +49,16 @@ for _ in range(2):
         if grandchild == 0:
             os._exit(0)
         os.waitpid(grandchild, 0)
-        os._exit(0 if same else 1)
+        if not same:
+            os._exit(1)
+        del model
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        del model
+        sys.exit()
     assert os.waitpid(child, 0)[1] == 0
 assert np.array_equal(model.embed(texts), expected)
 assert "TOKENIZERS_PARALLELISM" not in os.environ
@@ -67,6 +79,14 @@ model.embed(["a text"])
 found.append(resident())
 model.close()
 print(*found, resident())
+"""
+
+ASKING = """
+import os
+from edgebert_runtime import session
+
+session.import_engine()
+print(os.environ[session.TELEMETRY_OFF])
 """
 
 APP = """
@@ -105,6 +125,20 @@ def test_a_forked_child_works_and_nobody_says_a_word(tiny_bundle: Bundle, way: s
         timeout=SECONDS,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_the_engine_reports_to_nobody_unless_told_to(before: str | None, after: str) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != TELEMETRY_OFF}
+    done = subprocess.run(
+        [sys.executable, "-c", ASKING],
+        env=variables if before is None else {**variables, TELEMETRY_OFF: before},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=SECONDS,
+    )
+    assert done.stdout.strip() == after
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -147,7 +181,7 @@ def serving(folder: Path, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "served.py").write_text(APP.format(folder=str(folder)))
     port = 20000 + os.getpid() % 20000
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"]
-    command += ["--graceful-timeout", "1"]
+    command += ["--graceful-timeout", str(10 * PROMPT_SECONDS)]
     address = f"127.0.0.1:{port}"
     server = subprocess.Popen(
         [*command, "--bind", address, "--log-level", "error", "served:app"], cwd=tmp_path
@@ -156,7 +190,7 @@ def serving(folder: Path, tmp_path: Path) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         server.terminate()
-        server.wait(timeout=SECONDS)
+        server.wait(timeout=PROMPT_SECONDS)  # workers end by themselves, nobody has to kill them
 
 
 def test_a_server_that_forks_its_workers(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -195,7 +229,9 @@ def test_many_threads_share_one_model(tiny_bundle: Bundle, expected: np.ndarray)
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_the_loop_goes_on_while_a_model_works(tiny_bundle: Bundle, expected: np.ndarray) -> None:
+def test_the_loop_goes_on_while_a_model_works(
+    tiny_bundle: Bundle, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The loop keeps counting while the engine is held up in another thread."""
     model = load(tiny_bundle)
     held, ticks = threading.Event(), 0
@@ -215,7 +251,7 @@ def test_the_loop_goes_on_while_a_model_works(tiny_bundle: Bundle, expected: np.
         held.set()
         return await answer
 
-    model.session.run = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(model.session, "run", slow)
     np.testing.assert_allclose(asyncio.run(main()), expected, atol=1e-6)
     assert ticks == 5
     assert model.aembed.__doc__ == model.embed.__doc__
