@@ -7,7 +7,7 @@ from rich.table import Table
 from edgebert_quantize import Search
 from edgebert_quantize.budget import accuracy_drop
 from edgebert_quantize.plotting import Mark, Panel
-from edgebert_quantize.recipes import FLOAT
+from edgebert_quantize.recipes import FLOAT, counted
 from edgebert_quantize.trials import Point
 
 MEBIBYTE = 2**20
@@ -44,10 +44,9 @@ def panels(search: Search) -> list[Panel]:
 
 
 def _row(point: Point) -> Sequence[str]:
-    layers = ", ".join(f"{count} {scheme}" for scheme, count in point.assignment.counts.items())
     ratio = None if point.speed is None else sorted(point.speed.ratios)
     return (
-        layers,
+        counted(point.assignment.counts),
         "int8" if point.assignment.tables else FLOAT,
         f"{point.size_bytes / MEBIBYTE:.1f}",
         "" if point.milliseconds is None else f"{point.milliseconds:.2f}",

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 import onnx_ir as ir
 
-from edgebert_quantize.linear import initializer
+from edgebert_quantize.building import Adder
 from edgebert_quantize.ranges import LEVELS, Range
 
 Activations = Literal["static", "dynamic", "token"]
@@ -33,9 +33,7 @@ class QuantizedActivation:
     row_low: ir.Value | None = None
 
 
-def static(
-    graph: ir.Graph, x: ir.Value, before: ir.Node, known: Range | None
-) -> QuantizedActivation:
+def static(add: Adder, x: ir.Value, known: Range | None) -> QuantizedActivation:
     """One scale for ever, from the calibrated range; beyond it values saturate.
 
     A text's integers do not depend on the texts beside it.
@@ -43,57 +41,40 @@ def static(
     """
     if known is None:
         raise ValueError("a static scale needs a calibrated range")
-    scale, zero_point = asymmetric_scale(*known)
-    constants = [
-        initializer(graph, f"{x.name}_scale", scale),
-        initializer(graph, f"{x.name}_zero_point", zero_point),
-    ]
-    node = ir.node("QuantizeLinear", [x, *constants])
-    node.outputs[0].name = f"{x.name}_quantized"
-    graph.insert_before(before, node)
-    return QuantizedActivation(values=node.outputs[0], scale=constants[0], zero_point=constants[1])
+    step, level = asymmetric_scale(*known)
+    scale = add.constant("scale", step, np.float32)
+    zero_point = add.constant("zero_point", level, np.uint8)
+    values = add("QuantizeLinear", [x, scale, zero_point], "quantized")
+    return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def dynamic(graph: ir.Graph, x: ir.Value, before: ir.Node, _: Range | None) -> QuantizedActivation:
+def dynamic(add: Adder, x: ir.Value, _: Range | None) -> QuantizedActivation:
     """One scale a run, from the whole batch as it comes.
 
     https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
     """
-    node = ir.node("DynamicQuantizeLinear", [x], num_outputs=3)
-    for value, suffix in zip(node.outputs, ("quantized", "scale", "zero_point"), strict=True):
-        value.name = f"{x.name}_{suffix}"
-    graph.insert_before(before, node)
-    values, scale, zero_point = node.outputs
+    suffixes = ("quantized", "scale", "zero_point")
+    values, scale, zero_point = add.several("DynamicQuantizeLinear", [x], suffixes)
     return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def token(graph: ir.Graph, x: ir.Value, before: ir.Node, _: Range | None) -> QuantizedActivation:
+def token(add: Adder, x: ir.Value, _: Range | None) -> QuantizedActivation:
     """One range for each row, from its own lowest to its own highest.
 
     A text's integers do not depend on the texts beside it, and no value saturates. Needs opset 18.
     ZeroQuant (Yao et al. 2022, section 4.2), asymmetric.
     """
-    nodes: list[ir.Node] = []
-
-    def add(operator: str, inputs: list[ir.Value], suffix: str) -> ir.Value:
-        nodes.append(ir.node(operator, inputs))
-        nodes[-1].outputs[0].name = f"{x.name}_{suffix}"
-        return nodes[-1].outputs[0]
-
-    def constant(suffix: str, value: object, dtype: type) -> ir.Value:
-        return initializer(graph, f"{x.name}_{suffix}", np.array(value, dtype))
-
-    axis = constant("last_axis", [-1], np.int64)
+    axis = add.constant("last_axis", [-1], np.int64)
     low = add("ReduceMin", [x, axis], "row_low")
     high = add("ReduceMax", [x, axis], "row_high")
     span = add("Sub", [high, low], "row_span")
-    step = add("Mul", [span, constant("row_level", 1 / LEVELS, np.float32)], "row_share")
-    step = add("Max", [step, constant("row_least", SMALLEST_STEP, np.float32)], "row_step")
+    step = add("Mul", [span, add.constant("row_level", 1 / LEVELS, np.float32)], "row_share")
+    least = add.constant("row_least", SMALLEST_STEP, np.float32)
+    step = add("Max", [step, least], "row_step")
     steps = add("Div", [add("Sub", [x, low], "row_shifted"), step], "row_steps")
-    one = constant("row_scale", 1, np.float32)
-    zero = constant("row_zero_point", 0, np.uint8)
+    one = add.constant("row_scale", 1, np.float32)
+    zero = add.constant("row_zero_point", 0, np.uint8)
     values = add("QuantizeLinear", [steps, one, zero], "row_quantized")
-    graph.insert_before(before, nodes)
     return QuantizedActivation(
         values=values, scale=one, zero_point=zero, row_step=step, row_low=low
     )
@@ -113,5 +94,5 @@ def asymmetric_scale(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 QUANTIZERS: Final[
-    Mapping[Activations, Callable[[ir.Graph, ir.Value, ir.Node, Range | None], QuantizedActivation]]
+    Mapping[Activations, Callable[[Adder, ir.Value, Range | None], QuantizedActivation]]
 ] = {"static": static, "dynamic": dynamic, "token": token}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert_quantize.recipes import counted
 from edgebert_runtime.manifest import CARD_NAME, Manifest, Variant
 
 MARK: Final = "<!-- quantized variants, written by edgebert quantize -->"
@@ -41,7 +42,6 @@ def extended_card(folder: Path, manifest: Manifest) -> str | None:
 def _row(name: str, variant: Variant, manifest: Manifest) -> str:
     quality: Any = variant.quality
     size = sum(manifest.files[path].size_bytes for path in variant.files) / MEBIBYTE
-    layers = ", ".join(f"{count} {scheme}" for scheme, count in quality.get("layers", {}).items())
     cells = [
         name if variant.verified else f"{name} (never run: needs {variant.needs})",
         f"`{variant.file}`",
@@ -49,7 +49,7 @@ def _row(name: str, variant: Variant, manifest: Manifest) -> str:
         f"{quality['mean']:.5f}",
         f"{quality['worst']:.5f}",
         f"{quality['samples']} {quality['data']}",
-        layers or "all alike",
+        counted(quality.get("layers", {})) or "all alike",
         quality.get("calibration", "nothing"),
     ]
     return "| " + " | ".join(cells) + " |"

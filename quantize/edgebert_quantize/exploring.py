@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from edgebert_quantize.budget import Budget
-from edgebert_quantize.recipes import FLOAT, Recipe, Scheme
+from edgebert_quantize.recipes import FLOAT, Recipe, Scheme, counted
 from edgebert_quantize.searching import Unit, chain, first_that_passes
 from edgebert_quantize.trials import Assignment, Point, Trials
 
@@ -86,5 +86,4 @@ def explore(
 
 def in_words(assignment: Assignment) -> str:
     """How many layers have which scheme."""
-    layers = ", ".join(f"{count} {scheme}" for scheme, count in assignment.counts.items())
-    return f"{layers} layers, {'int8' if assignment.tables else FLOAT} tables"
+    return f"{counted(assignment.counts)} layers, {'int8' if assignment.tables else FLOAT} tables"

@@ -9,7 +9,7 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
+from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.inputs import find_inputs, try_lengths
 from edgebert_quantize.nearness import Comparison, Nearness
 from edgebert_quantize.quality import Quality, compare, graph_runner
@@ -17,7 +17,7 @@ from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewriting import rewrite_graph, runnable_twin
 from edgebert_quantize.samples import Feeder, read_samples
 from edgebert_quantize.simplifying import simplify
-from edgebert_quantize.speed import measure_speed, shortened
+from edgebert_quantize.speed import require_fast
 from edgebert_runtime.errors import ConfigError, TokenizerError
 from edgebert_runtime.manifest import TokenizerInfo
 
@@ -95,10 +95,9 @@ def quantize_file(
             data=samples.source,
         )
         quality.require()
-        if chosen.fast and not force and cpu == this_cpu():
-            progress("timing it beside fp32")
-            feeds = shortened(feeder.long(samples.quality))
-            measure_speed(made, plain, feeds).require(chosen.name)
+        if not force:
+            feeds = feeder.long(samples.quality)
+            require_fast(made, plain, chosen, cpu, feeds, progress)
         os.replace(made, out)
     return quality
 

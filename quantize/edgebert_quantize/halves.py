@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
-from edgebert_quantize.linear import drop_unused_initializers, initializer
+from edgebert_quantize.building import drop_unused_initializers, initializer
 
 Precision = Literal["fp16", "bf16"]
 

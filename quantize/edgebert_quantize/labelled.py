@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from edgebert_quantize.calibration import Feeds
 from edgebert_quantize.quality import Runner
-from edgebert_quantize.reading import read_column
+from edgebert_quantize.reading import has_column, read_column
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tokenization import Item
+
+PAIR: Final = "text_pair"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +71,8 @@ def read_labelled(path: str | PathLike[str], bundle: Bundle) -> Labelled:
                 f"{path}, row {number} has the label {label!r}, the bundle has "
                 f"{', '.join(head.labels)}"
             )
-    pairs = _pairs(path)
+    pairs = read_column(path, PAIR) if has_column(path, PAIR) else []
     items = list(zip(texts, pairs, strict=True)) if pairs else texts
     return Labelled(
         items=tuple(items), labels=tuple(known[str(label)] for label in labels), source=path.name
     )
-
-
-def _pairs(path: Path) -> list[str]:
-    try:
-        return read_column(path, "text_pair")
-    except InputError:  # the file was read twice already: what it lacks is the column
-        return []

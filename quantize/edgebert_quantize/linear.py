@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+
+from edgebert_quantize.building import initializer
 
 Item = TypeVar("Item")
 
@@ -124,21 +126,6 @@ def _copy_weights(graph: ir.Graph, sites: list[Site]) -> None:
 def side_by_side(linears: Sequence[Linear]) -> NDArray[np.float32]:
     """The columns of layers that read the same, (inputs, all their outputs), float32."""
     return np.concatenate([linear.weight for linear in linears], axis=1)
-
-
-def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
-    """Add a constant to a graph."""
-    tensor = ir.tensor(array, name=name)
-    value = ir.Value(name=name, const_value=tensor, shape=ir.Shape(array.shape))
-    value.dtype = tensor.dtype
-    graph.register_initializer(value)
-    return value
-
-
-def drop_unused_initializers(graph: ir.Graph) -> None:
-    """Remove constants that nothing reads any more."""
-    for name in [name for name, value in graph.initializers.items() if not value.uses()]:
-        del graph.initializers[name]
 
 
 def _present(item: Item | None) -> Item:

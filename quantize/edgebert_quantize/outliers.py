@@ -15,8 +15,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgebert_quantize.building import Adder, initializer
 from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import Linear, Site, find_linears, initializer, shared_linears
+from edgebert_quantize.linear import Linear, Site, find_linears, shared_linears
 
 BOUNDED_BELOW: Final = frozenset({"Gelu", "Relu"})
 """Operators on single elements whose results reach far to one side only."""
@@ -89,15 +90,11 @@ class ExcessProduct:
 
     def add_to(self, product: ir.Value, x: ir.Value, before: ir.Node) -> ir.Value:
         """The sum of an integer product and the excess of its activation."""
-        last = ir.node("Slice", [x, *self._slice])
-        raised = ir.node("Max", [last.outputs[0], self._limit])
-        excess = ir.node("MatMul", [raised.outputs[0], self._rows])
-        joined = ir.node("Add", [product, excess.outputs[0]])
-        for node, suffix in ((last, "outliers"), (raised, "raised"), (excess, "excess")):
-            node.outputs[0].name = f"{product.name}_{suffix}"
-        joined.outputs[0].name = f"{product.name}_joined"
-        self._graph.insert_before(before, [last, raised, excess, joined])
-        return joined.outputs[0]
+        add = Adder(self._graph, before, str(product.name))
+        last = add("Slice", [x, *self._slice], "outliers")
+        raised = add("Max", [last, self._limit], "raised")
+        excess = add("MatMul", [raised, self._rows], "excess")
+        return add("Add", [product, excess], "joined")
 
 
 def _makers(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:

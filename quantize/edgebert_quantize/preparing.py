@@ -21,7 +21,7 @@ class Prepared:
         graph: the file; it stays while this is used.
         recipe: how layers are rounded; None leaves them as they are.
         layers: their numbers, in the order of `shared_linears`.
-        ranges: what integers of static activations span, by layer, where it was chosen.
+        ranges: what integers of static activations span, by activation, where it was chosen.
         largest: integer among 8-bit weights.
     """
 
@@ -53,7 +53,7 @@ class Prepared:
         key = number, scheme
         if key not in self._rounded:
             layer = self.layers[number]
-            known = self._ranges.get(layer.name)
+            known = {name: self._ranges[name] for name in layer.seen_at if name in self._ranges}
             self._rounded[key] = round_layer(layer, self._recipe, scheme, known, self._largest)
         return self._rounded[key]
 
@@ -107,11 +107,10 @@ def _numbers(
     smoothed: Mapping[str, ActivationStatistics],
 ) -> LayerNumbers:
     names = [str(site.x.name) for site in sites]
-    seen = [statistics[name] for name in names if name in statistics]
     return LayerNumbers.of(
         name,
         sites[0].linears,
-        ActivationStatistics.together(seen) if seen else None,
+        {name: statistics[name] for name in names if name in statistics},
         outliers.get(names[0]),
         smoothed=names[0] in smoothed,
     )
@@ -125,15 +124,13 @@ def _chosen_ranges(
     batches: Sequence[Feeds],
     largest: int,
 ) -> dict[str, Range]:
-    """What integers of each layer's activations span, by the recipe's method."""
+    """What integers of each activation span, by the recipe's method."""
     histograms: dict[str, Histogram] = {}
-    watched: dict[str, Histogram] = {}
     for sites, layer in zip(groups, layers, strict=True):
         divisors = layer.divisors(recipe, recipe.schemes[0], largest)
         multiplier = None if divisors is None else 1 / divisors
         limit = float("inf") if layer.outliers is None else layer.outliers.limit
-        histograms[layer.name] = Histogram(multiplier, limit)
-        watched |= dict.fromkeys((str(site.x.name) for site in sites), histograms[layer.name])
-    watch(graph, watched, batches)
+        histograms |= {str(site.x.name): Histogram(multiplier, limit) for site in sites}
+    watch(graph, histograms, batches)
     choose = CHOOSERS[recipe.ranges]
     return {name: choose(histogram) for name, histogram in histograms.items()}

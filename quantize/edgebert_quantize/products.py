@@ -9,8 +9,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.activations import QUANTIZERS, QuantizedActivation
-from edgebert_quantize.linear import Linear, Site, initializer, shared_linears
+from edgebert_quantize.building import Adder, initializer
+from edgebert_quantize.linear import Linear, Site, shared_linears
 from edgebert_quantize.outliers import ExcessProduct
+from edgebert_quantize.ranges import Range
 from edgebert_quantize.recipes import Scheme
 from edgebert_quantize.rounding import RoundedLayer
 
@@ -102,6 +104,10 @@ class _Constants:
             self._graph, self.layer.outlier_rows, self.layer.outliers, inputs, self.layer.name
         )
 
+    def range_at(self, site: Site) -> Range | None:
+        """What integers of the activation that a site reads span."""
+        return self.layer.ranges.get(str(site.x.name))
+
     def add(self, name: str, array: NDArray[np.generic]) -> ir.Value:
         return initializer(self._graph, f"{self.layer.name}.{name}", array)
 
@@ -116,8 +122,9 @@ def _integer_product(
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
     """
-    add = _Adder(graph, site)
-    x = quantize(graph, _smoothed(add, site, constants), add.before, constants.layer.range)
+    add = _before(graph, site)
+    smoothed = _smoothed(add, site, constants)
+    x = quantize(add.named(str(smoothed.name)), smoothed, constants.range_at(site))
     operands = [x.values, constants.values, x.scale, constants.scales, x.zero_point]
     if x.row_step is None or x.row_low is None:
         return add(
@@ -130,7 +137,13 @@ def _integer_product(
     return add("Add", [product, constants.bias], "product")
 
 
-def _smoothed(add: "_Adder", site: Site, constants: _Constants) -> ir.Value:
+def _before(graph: ir.Graph, site: Site) -> Adder:
+    """Adds before the first layer of a site, named after its product."""
+    matmul = site.linears[0].matmul
+    return Adder(graph, matmul, str(matmul.outputs[0].name))
+
+
+def _smoothed(add: Adder, site: Site, constants: _Constants) -> ir.Value:
     """What a site reads, its outliers moved into the weights."""
     if constants.layer.divisors is None:
         return site.x
@@ -142,9 +155,9 @@ def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.
 
     https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
     """
-    add = _Adder(graph, site)
+    add = _before(graph, site)
     smoothed = _smoothed(add, site, constants)
-    x = QUANTIZERS["static"](graph, smoothed, add.before, constants.layer.range)
+    x = QUANTIZERS["static"](add.named(str(smoothed.name)), smoothed, constants.range_at(site))
     activation = add("DequantizeLinear", [x.values, x.scale, x.zero_point], "activation")
     weight = add("DequantizeLinear", [constants.values, constants.scales], "weight", axis=1)
     product = add("MatMul", [activation, weight], "matmul")
@@ -152,13 +165,13 @@ def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.
 
 
 def _block_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.Value:
-    """Weights in blocks of four bits, activations as they are.
+    """Weights in blocks of four bits; activations come as float and are rounded block by block.
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
     """
     grid = constants.layer.weight.grid
     inputs, outputs = constants.layer.weight.values.shape
-    add = _Adder(graph, site)
+    add = _before(graph, site)
     product = add(
         "MatMulNBits",
         [site.x, *constants.blocks],
@@ -204,27 +217,6 @@ def pack_blocks(layer: RoundedLayer) -> dict[str, NDArray[np.generic]]:
 def _pairs(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Two of the last axis in one byte."""
     return (values[..., 0::2] | (values[..., 1::2] << 4)).astype(np.uint8)
-
-
-class _Adder:
-    """Adds nodes before the first layer of a site, their outputs named after its product."""
-
-    def __init__(self, graph: ir.Graph, site: Site) -> None:
-        self._graph = graph
-        self.before = site.linears[0].matmul
-
-    def __call__(
-        self,
-        operator: str,
-        inputs: Sequence[ir.Value | None],
-        suffix: str,
-        domain: str = "",
-        **attributes: int,
-    ) -> ir.Value:
-        node = ir.node(operator, inputs, attributes, domain=domain)
-        node.outputs[0].name = f"{self.before.outputs[0].name}_{suffix}"
-        self._graph.insert_before(self.before, node)
-        return node.outputs[0]
 
 
 def _split(graph: ir.Graph, linears: Sequence[Linear], product: ir.Value) -> Sequence[ir.Value]:

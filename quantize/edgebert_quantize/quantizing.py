@@ -1,24 +1,21 @@
 """Quantize a bundle's fp32 graph, measure the result, and add it as a variant."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from edgebert_quantize.card import extended_card
-from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
+from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.nearness import comparison_of
 from edgebert_quantize.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewriting import rewrite_graph, runnable_twin
 from edgebert_quantize.samples import Feeder, Samples, read_samples
-from edgebert_quantize.speed import measure_speed, shortened
+from edgebert_quantize.speed import Progress, require_fast
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 from edgebert_runtime.manifest import Manifest, Variant
 from edgebert_runtime.staging import add_to_bundle, hash_file, staging_area
-
-Progress = Callable[[str], None]
 
 
 def quantize_bundle(
@@ -77,10 +74,9 @@ def quantize_bundle(
         progress("measuring its answers against fp32")
         quality = _measure(opened, source, runnable, chosen, samples)
         quality.require()
-        if chosen.fast and not force and cpu == this_cpu():
-            progress("timing it beside fp32")
-            feeds = shortened(Feeder.of(opened).long(samples.quality))
-            measure_speed(graph, opened.path_of(source.file), feeds).require(chosen.name)
+        if not force:
+            feeds = Feeder.of(opened).long(samples.quality)
+            require_fast(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
         progress("adding the variant to the bundle")
         manifest = extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
         if runnable != graph:

@@ -44,6 +44,19 @@ def read_column(path: Path, column: str | None) -> list[Any]:
         raise InputError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
+def has_column(path: Path, column: str) -> bool:
+    """Whether a file that can be read has a column; in JSON lines, whether the first row has it."""
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        from pyarrow import parquet
+
+        return column in parquet.read_schema(path).names
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        if kind == ".csv":
+            return column in (csv.DictReader(file).fieldnames or ())
+        return column in json.loads(next(line for line in file if line.strip()))
+
+
 def _read_lines(path: Path, column: str | None) -> list[Any]:
     if column is not None:
         raise InputError(f"{path} is plain text and has no column {column!r}")

@@ -202,6 +202,11 @@ RECIPES: Final[Mapping[str, Recipe]] = {
 and `bf16` are for GPUs."""
 
 
+def counted(counts: Mapping[str, int]) -> str:
+    """How many layers have which scheme, in words."""
+    return ", ".join(f"{count} {scheme}" for scheme, count in counts.items())
+
+
 def find_recipe(name: str) -> Recipe:
     """The recipe of a name.
 

@@ -8,9 +8,10 @@ from typing import Final
 import onnx
 import onnx_ir as ir
 
+from edgebert_quantize.building import drop_unused_initializers
 from edgebert_quantize.calibration import Feeds
 from edgebert_quantize.halves import HalfRecipe, to_half
-from edgebert_quantize.linear import drop_unused_initializers, find_linears
+from edgebert_quantize.linear import find_linears
 from edgebert_quantize.preparing import Prepared, prepare
 from edgebert_quantize.products import quantize_linears
 from edgebert_quantize.quality import can_open

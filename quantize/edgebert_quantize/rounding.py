@@ -1,7 +1,8 @@
 """All numbers of a quantized linear layer, before any graph has them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -35,7 +36,7 @@ class LayerNumbers:
         name: its number in graph order.
         columns: their weights, (inputs, outputs), float32
         bias: (outputs,), float32
-        seen: of all activations it is used on; None if nothing was watched
+        seen_at: by name of an activation it is used on; none if nothing was watched
         outliers: what of these may go around the integers
         smoothed: whether their outliers have been moved into the weights already
     """
@@ -43,15 +44,20 @@ class LayerNumbers:
     name: str
     columns: NDArray[np.float32]
     bias: NDArray[np.float32]
-    seen: ActivationStatistics | None = None
+    seen_at: Mapping[str, ActivationStatistics] = field(default_factory=dict)
     outliers: Outliers | None = None
     smoothed: bool = False
+
+    @cached_property
+    def seen(self) -> ActivationStatistics | None:
+        """Of all activations it is used on, for they meet one weight."""
+        return ActivationStatistics.together(list(self.seen_at.values())) if self.seen_at else None
 
     @staticmethod
     def of(
         name: str,
         linears: Sequence[Linear],
-        seen: ActivationStatistics | None = None,
+        seen_at: Mapping[str, ActivationStatistics],
         outliers: Outliers | None = None,
         *,
         smoothed: bool = False,
@@ -61,7 +67,7 @@ class LayerNumbers:
             name=name,
             columns=side_by_side(linears),
             bias=np.concatenate([_bias(linear) for linear in linears]),
-            seen=seen,
+            seen_at=seen_at,
             outliers=outliers,
             smoothed=smoothed,
         )
@@ -86,7 +92,7 @@ class RoundedLayer:
         scheme: what becomes of it.
         weight: (inputs, outputs)
         bias: (outputs,), float32
-        range: what integers of its activations span, where that is known before
+        ranges: what integers span, by name of an activation, where that is known before
         divisors: what its activations are divided by first, (inputs,), float32
         outliers: what of them goes around the integers
         outlier_rows: their weights, (outliers, outputs), float32
@@ -96,7 +102,7 @@ class RoundedLayer:
     scheme: Scheme
     weight: QuantizedWeight
     bias: NDArray[np.float32]
-    range: Range | None
+    ranges: Mapping[str, Range]
     divisors: NDArray[np.float32] | None
     outliers: Outliers | None
     outlier_rows: NDArray[np.float32]
@@ -106,7 +112,7 @@ def round_layer(
     layer: LayerNumbers,
     recipe: LinearRecipe,
     scheme: Scheme,
-    known: Range | None = None,
+    known: Mapping[str, Range] | None = None,
     largest: int = LARGEST,
 ) -> RoundedLayer:
     """Round a layer for a scheme.
@@ -115,7 +121,7 @@ def round_layer(
         layer: as the graph has it.
         recipe: how.
         scheme: one of the recipe's.
-        known: what integers of its activations span; None takes all that was seen.
+        known: what integers of its activations span, by their names; without one all that was seen.
         largest: integer among 8-bit weights.
     """
     divisors = layer.divisors(recipe, scheme, largest)
@@ -132,7 +138,7 @@ def round_layer(
         scheme=scheme,
         weight=weight,
         bias=bias,
-        range=known or (None if seen is None else _whole_range(seen, around)),
+        ranges=_whole_ranges(layer, divisors, around) | dict(known or {}),
         divisors=divisors,
         outliers=around,
         outlier_rows=columns[len(columns) - (around.count if around else 0) :],
@@ -169,8 +175,15 @@ def _round(
     return round_compensated(columns, seen.moment, grid)
 
 
-def _whole_range(seen: ActivationStatistics, outliers: Outliers | None) -> Range:
-    return seen.range if outliers is None else seen.up_to(outliers.limit).range
+def _whole_ranges(
+    layer: LayerNumbers, divisors: NDArray[np.float32] | None, outliers: Outliers | None
+) -> dict[str, Range]:
+    """All that was seen of each activation, divided and without what goes around."""
+    limit = np.inf if outliers is None else outliers.limit
+    seen_at = layer.seen_at
+    if divisors is not None:
+        seen_at = {name: seen.divided(divisors) for name, seen in seen_at.items()}
+    return {name: seen.up_to(limit).range for name, seen in seen_at.items()}
 
 
 def _grid(columns: NDArray[np.float32], recipe: LinearRecipe, largest: int) -> Grid:

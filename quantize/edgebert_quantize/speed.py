@@ -6,7 +6,7 @@ other's timings, because an idle thread pool spins.
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,9 +15,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_quantize.cpus import this_cpu
+from edgebert_quantize.recipes import Recipe
 from edgebert_runtime.bench import output_of, time_runs
 from edgebert_runtime.errors import SpeedError
 from edgebert_runtime.session import Session
+
+Progress = Callable[[str], None]
 
 ROUNDS: Final = 3
 SECONDS: Final = 0.5
@@ -53,6 +57,24 @@ class Speed:
                 f"{what} is slower than fp32 on this machine: {made} ms against {source} ms a "
                 f"text in {ROUNDS} rounds; keep fp32, or force it (--force)"
             )
+
+
+def require_fast(
+    made: Path,
+    source: Path,
+    recipe: Recipe,
+    cpu: str,
+    feeds: Mapping[str, NDArray[np.int64]],
+    progress: Progress,
+) -> None:
+    """Refuse what is slower than its source; nothing is timed for another class of CPU than this.
+
+    Raises:
+        SpeedError: a recipe made for speed was slower in every round.
+    """
+    if recipe.fast and cpu == this_cpu():
+        progress("timing it beside fp32")
+        measure_speed(made, source, shortened(feeds)).require(recipe.name)
 
 
 def measure_speed(made: Path, source: Path, feeds: Mapping[str, NDArray[np.int64]]) -> Speed:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from edgebert_quantize.linear import initializer
+from edgebert_quantize.building import Adder
 from edgebert_quantize.weights import quantize_columns
 
 SMALLEST_BYTES: Final = 2**20
@@ -55,13 +55,12 @@ def _replace(graph: ir.Graph, lookup: ir.Node, name: str) -> None:
         raise ValueError(f"{lookup.name} lost its table")
     rows = quantize_columns(table.const_value.numpy().T)
     values = np.ascontiguousarray(rows.values.T)
-    gathered = ir.node("Gather", [initializer(graph, f"{name}.rows", values), ids])
-    as_float = ir.node("Cast", [gathered.outputs[0]], {"to": ir.DataType.FLOAT})
+    add = Adder(graph, lookup, name)
+    gathered = add("Gather", [add.constant("rows", values, np.int8), ids], "gathered")
+    as_float = add("Cast", [gathered], "float", to=ir.DataType.FLOAT)
     column = rows.scales[:, np.newaxis]
-    scale = ir.node("Gather", [initializer(graph, f"{name}.scales", column), ids])
-    product = ir.node("Mul", [as_float.outputs[0], scale.outputs[0]])
-    graph.insert_before(lookup, [gathered, as_float, scale, product])
-    old, new = lookup.outputs[0], product.outputs[0]
+    scale = add("Gather", [add.constant("scales", column, np.float32), ids], "scale")
+    old, new = lookup.outputs[0], add("Mul", [as_float, scale], "product")
     new.name, new.type, new.shape = old.name, old.type, old.shape
     ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
     graph.remove(lookup, safe=True)

@@ -220,6 +220,7 @@ def test_committed_records_were_taken_from_committed_code() -> None:
         ("encoder_latency", {"model": "minilm"}),
         ("encoder_latency", {"model": "bert-base"}),
         ("cold_start", {}),
+        ("quantization", {}),
     ):
         record = report.latest(name, **wanted)
         assert record is not None

@@ -53,11 +53,10 @@ def rounded(
     layers = []
     for number, sites in enumerate(shared_linears(model.graph)):
         names = [str(site.x.name) for site in sites]
-        seen = [statistics[name] for name in names if name in statistics]
         numbers = LayerNumbers.of(
             f"linear_{number}",
             sites[0].linears,
-            ActivationStatistics.together(seen) if seen else None,
+            {name: statistics[name] for name in names if name in statistics},
             outliers.get(names[0]),
         )
         layers.append(round_layer(numbers, recipe, recipe.schemes[0], largest=largest))

@@ -5,8 +5,10 @@ import onnx.parser
 import onnx_ir as ir
 import pytest
 
+from edgebert_quantize.activations import asymmetric_scale
+from edgebert_quantize.building import initializer
 from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import initializer, shared_linears
+from edgebert_quantize.linear import shared_linears
 from tests.export.test_fusions import run_unoptimized
 from tests.quantize.graphs import quantize, seen
 
@@ -74,6 +76,17 @@ def test_a_weight_used_twice_is_rounded_once(x: np.ndarray) -> None:
     assert len(list(integers[0].uses())) == 2
     found = run_unoptimized(model, {"x": x})
     assert 0 < np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_a_weight_used_twice_has_a_range_for_each_of_its_activations(x: np.ndarray) -> None:
+    model = graph(TWICE, "w")
+    constants = model.graph.initializers
+    wide = statistics(x, constants["w_value"].const_value.numpy())
+    wide["kept"] = wide["kept"].divided(np.full(4, 0.001, "f4"))
+    quantize(model, wide)
+    for name in ("x", "kept"):
+        expected, _ = asymmetric_scale(*wide[name].range)
+        assert constants[f"{name}_scale"].const_value.numpy() == expected
 
 
 def test_groups_that_overlap_get_weights_of_their_own(x: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from edgebert_quantize import tables
-from edgebert_quantize.linear import drop_unused_initializers
+from edgebert_quantize.building import drop_unused_initializers
 from edgebert_quantize.tables import quantize_tables
 
 GRAPH = """
@@ -53,7 +53,7 @@ def test_no_float_table_is_left() -> None:
     quantize_tables(model.graph)
     drop_unused_initializers(model.graph)
     kept = {name: value.dtype for name, value in model.graph.initializers.items()}
-    assert kept == {"table_0.rows": ir.DataType.INT8, "table_0.scales": ir.DataType.FLOAT}
+    assert kept == {"table_0_rows": ir.DataType.INT8, "table_0_scales": ir.DataType.FLOAT}
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,15 @@ def test_pairs_are_read_where_the_file_has_them(classifier: Bundle, tmp_path: Pa
     assert (found.items, found.labels) == ((("a cat", "a dog"),), (1,))
 
 
+def test_a_row_without_its_second_text_is_an_error(classifier: Bundle, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    label = classifier.manifest.head.labels[1] if classifier.manifest.head else ""
+    rows = [f'{{"text": "a", "text_pair": "b", "label": "{label}"}}']
+    file.write_text("\n".join([*rows, f'{{"text": "a", "label": "{label}"}}']))
+    with pytest.raises(InputError, match="line 2 has no column 'text_pair'"):
+        read_labelled(file, classifier)
+
+
 def test_labelled_texts_are_not_calibrated_on() -> None:
     samples = default_samples()
     texts = samples.calibration[:3]

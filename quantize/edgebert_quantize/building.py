@@ -1,0 +1,73 @@
+"""Add nodes and constants to a graph."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+
+class Adder:
+    """Adds nodes before a node, their outputs and constants named after what they serve.
+
+    Args:
+        graph: where to.
+        before: what they come before.
+        name: of what they serve.
+    """
+
+    def __init__(self, graph: ir.Graph, before: ir.Node, name: str) -> None:
+        self._graph = graph
+        self._before = before
+        self._name = name
+
+    def __call__(
+        self,
+        operator: str,
+        inputs: Sequence[ir.Value | None],
+        suffix: str,
+        domain: str = "",
+        **attributes: int,
+    ) -> ir.Value:
+        """A node of one output; returns that."""
+        (output,) = self.several(operator, inputs, [suffix], domain, **attributes)
+        return output
+
+    def several(
+        self,
+        operator: str,
+        inputs: Sequence[ir.Value | None],
+        suffixes: Sequence[str],
+        domain: str = "",
+        **attributes: int,
+    ) -> Sequence[ir.Value]:
+        """A node with an output for each suffix; returns them."""
+        node = ir.node(operator, inputs, attributes, domain=domain, num_outputs=len(suffixes))
+        for value, suffix in zip(node.outputs, suffixes, strict=True):
+            value.name = f"{self._name}_{suffix}"
+        self._graph.insert_before(self._before, node)
+        return node.outputs
+
+    def constant(self, suffix: str, value: ArrayLike, dtype: DTypeLike) -> ir.Value:
+        """A constant of the name's own."""
+        return initializer(self._graph, f"{self._name}_{suffix}", np.asarray(value, dtype))
+
+    def named(self, name: str) -> "Adder":
+        """One that adds at the same place for something else."""
+        return Adder(self._graph, self._before, name)
+
+
+def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
+    """Add a constant to a graph."""
+    tensor = ir.tensor(array, name=name)
+    value = ir.Value(name=name, const_value=tensor, shape=ir.Shape(array.shape))
+    value.dtype = tensor.dtype
+    graph.register_initializer(value)
+    return value
+
+
+def drop_unused_initializers(graph: ir.Graph) -> None:
+    """Remove constants that nothing reads any more."""
+    for name in [name for name, value in graph.initializers.items() if not value.uses()]:
+        del graph.initializers[name]
