@@ -1,6 +1,8 @@
 """Calls the public surface as a user would; type-checked strictly, never run."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,16 @@ async def search_asynchronously(question: str) -> int:
     with load("out/", task="embed") as model:
         vectors: NDArray[np.float32] = await model.aembed([question], normalize=True)
         return int(vectors.argmax())
+
+
+def stream(texts: list[str]) -> int:
+    model = load("out/", task="embed")
+    rows: Iterator[NDArray[Any]] = model.embed(iter(texts), long="window", stride=32)
+    codes: NDArray[Any] = model.embed(texts, precision="binary", long="error")
+    tokens: list[int] = model.count_tokens(texts)
+    labels: Iterator[Classification] = load("a/", task="classify").classify(iter(texts))
+    entities: Iterator[list[Entity]] = load("b/", task="tag").tag(iter(texts), long="window")
+    return sum(1 for _ in zip(rows, labels, entities, strict=True)) + len(codes) + sum(tokens)
 
 
 def every_task(text: str, other: str) -> str:

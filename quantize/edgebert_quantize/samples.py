@@ -129,7 +129,7 @@ class Feeder:
 
     def alone(self, items: Sequence[Item]) -> Iterator[Feeds]:
         """Each text, or pair of texts, alone."""
-        for encoded in self._tokenizer.encode_items(items):
+        for encoded in self._tokenizer.encode(items):
             yield self._complete(self._tokenizer.pad([encoded]))
 
     def long(self, texts: Sequence[str]) -> Feeds:

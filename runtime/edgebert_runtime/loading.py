@@ -252,8 +252,7 @@ def _check_task(bundle: Bundle, asked: str | None) -> None:
 
 def _open_tokenizer(bundle: Bundle) -> TextTokenizer:
     info = bundle.manifest.tokenizer
-    # Long contexts are not cut: `answer` slides a window over them.
-    return TextTokenizer(bundle.path_of(info.file), info, whole=bundle.manifest.task == "answer")
+    return TextTokenizer(bundle.path_of(info.file), info)
 
 
 def _model_class(task: str) -> Any:

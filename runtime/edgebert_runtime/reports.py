@@ -49,7 +49,8 @@ class RunReport:
     """What the last call did.
 
     Attributes:
-        texts: how many texts were given; for `answer`, how many windows the context was cut into.
+        texts: how many texts were given.
+        windows: what they were run as; as many as texts, unless long ones were cut into windows.
         tokens: tokens run, special tokens included, padding not.
         padded_tokens: tokens run, padding included.
         micro_batches: how many times the graph ran.
@@ -57,6 +58,7 @@ class RunReport:
     """
 
     texts: int
+    windows: int
     tokens: int
     padded_tokens: int
     micro_batches: int

@@ -4,7 +4,7 @@ Equal to transformers' question-answering pipeline with its defaults (4.57, its 
 one: pipelines/question_answering.py), but that spans of probability 0 never fill up a list.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tasks.asynchronous import asynchronous
-from edgebert_runtime.tasks.base import Floats, TaskModel, require_positive
+from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.calls import require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""
-
-STRIDE_TOKENS: Final = 128
-"""Most that neighbouring windows share where the caller says nothing."""
 
 CONTEXT: Final = 1
 """Which text of the pair the context is, counted from 0."""
@@ -101,10 +99,11 @@ class Answerer(TaskModel):
         require_positive("max_answer_length", max_answer_length)
         require_positive("top_k", top_k)
         windows = self._windows(question, context, self._window_tokens(window), stride)
+        call = self._call(windows=False)
         candidates = 2 * top_k + 10  # several may widen to the same words
         found: list[Answer] = []
         nulls: list[float] = []
-        for text, (starts, ends) in zip(windows, self._run_all(windows), strict=True):
+        for text, (starts, ends) in zip(windows, self._run_one(windows, call), strict=True):
             start_scores, end_scores = score_tokens(starts, ends, text.sources)
             nulls.append(float(start_scores[NULL] * end_scores[NULL]))
             inside = context_positions(text.sources)
@@ -125,44 +124,14 @@ class Answerer(TaskModel):
             if not text:
                 raise InputError(f"{name} is empty, expected a text")
         (whole,) = self._tokenizer.align([(question, context)])
-        length = len(context_positions(whole.sources))
-        if length == 0:
+        if CONTEXT not in whole.sources:
             raise InputError("context has no token for this model, expected a text to search")
-        room = _room(window, len(whole.input_ids) - length)
-        shared = _stride(window, room, stride) if length > room else 0
-        return [take_window(whole, part) for part in slide(length, room, shared)]
+        return list(whole.windows(whole.parts(window, stride)))
 
     def _window_tokens(self, asked: int | None) -> int:
         if asked is not None and not 1 <= asked <= self._limit:
             raise ConfigError(f"window must be between 1 and {self._limit} tokens, got {asked}")
         return min(self._limit, WINDOW_TOKENS) if asked is None else asked
-
-
-def slide(length: int, room: int, stride: int) -> Iterator[range]:
-    """Yield the tokens of each window over `length` of them, `stride` shared by neighbours.
-
-    Every token is in a window, every window but the last is full.
-    """
-    for start in range(0, length, room - stride):
-        yield range(start, min(start + room, length))
-        if start + room >= length:
-            return
-
-
-def take_window(whole: AlignedText, part: range) -> AlignedText:
-    """The pair with only the given tokens of its context."""
-    context = context_positions(whole.sources)
-    before, after = range(context[0]), range(context[-1] + 1, len(whole.input_ids))
-    kept = [*before, *context[part.start : part.stop], *after]
-    return AlignedText(
-        input_ids=[whole.input_ids[index] for index in kept],
-        token_type_ids=[whole.token_type_ids[index] for index in kept],
-        tokens=len(kept),
-        pieces=[whole.pieces[index] for index in kept],
-        offsets=[whole.offsets[index] for index in kept],
-        words=[whole.words[index] for index in kept],
-        sources=[whole.sources[index] for index in kept],
-    )
 
 
 def context_positions(sources: Sequence[int | None]) -> NDArray[np.int64]:
@@ -240,25 +209,3 @@ def merge_alike(answers: Sequence[Answer]) -> list[Answer]:
                 end=first.end,
             )
     return list(merged.values())
-
-
-def _room(window: int, others: int) -> int:
-    """Tokens of the context a window holds beside question and special tokens."""
-    if others >= window:
-        raise InputError(
-            f"question and special tokens are {others} tokens and fill a window of {window}; "
-            "shorten the question"
-        )
-    return window - others
-
-
-def _stride(window: int, room: int, asked: int | None) -> int:
-    if asked is None:
-        usual = min(window // 2, STRIDE_TOKENS)
-        return usual if usual < room else room // 2
-    if not 0 <= asked < room:
-        raise ConfigError(
-            f"stride must be between 0 and {room - 1}, what the question leaves of a window of "
-            f"{window} tokens; got {asked}"
-        )
-    return asked

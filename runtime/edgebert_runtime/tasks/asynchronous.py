@@ -1,12 +1,34 @@
 """The same methods for programs with an event loop."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from threading import Event
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from edgebert_runtime.errors import InputError
 
 Model = TypeVar("Model")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+_gone: Final[ContextVar[Event | None]] = ContextVar("edgebert_caller_gone", default=None)
+"""Set once the caller of the work in this context has gone away."""
+
+
+class CallerGoneError(Exception):
+    """Ends work that nobody waits for; nobody sees it."""
+
+
+def stop_if_nobody_waits() -> None:
+    """Called between micro-batches.
+
+    Raises:
+        CallerGoneError: the task that waited for the answer was cancelled.
+    """
+    gone = _gone.get()
+    if gone is not None and gone.is_set():
+        raise CallerGoneError
 
 
 def asynchronous(
@@ -14,7 +36,7 @@ def asynchronous(
 ) -> Callable[Concatenate[Model, Parameters], Coroutine[Any, Any, Result]]:
     """The method in a thread of its own, so that the loop goes on; the engine lets go of the GIL.
 
-    Who is cancelled gets no answer; the run that is under way ends by itself.
+    Who is cancelled gets no answer; the work ends after the micro-batch that is under way.
     https://docs.python.org/3/library/asyncio-task.html#asyncio.to_thread
     """
 
@@ -22,8 +44,21 @@ def asynchronous(
     async def run(
         model: Model, /, *arguments: Parameters.args, **options: Parameters.kwargs
     ) -> Result:
-        from asyncio import to_thread  # most programs have no loop and start without it
+        from asyncio import CancelledError, to_thread  # most programs have no loop
 
-        return await to_thread(method, model, *arguments, **options)
+        if any(isinstance(argument, Iterator) for argument in arguments):
+            raise InputError(
+                f"a{method.__name__} takes a list, got an iterator; await it chunk by chunk, or "
+                f"run {method.__name__} in a thread"
+            )
+        gone = Event()
+        token = _gone.set(gone)  # the thread runs in a copy of this context
+        try:
+            return await to_thread(method, model, *arguments, **options)
+        except CancelledError:
+            gone.set()
+            raise
+        finally:
+            _gone.reset(token)
 
     return run

@@ -2,8 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Final, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,21 @@ from numpy.typing import NDArray
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import (
     BundleError,
-    InputError,
     ModelClosedError,
     TruncationWarning,
 )
 from edgebert_runtime.manifest import HeadInfo
-from edgebert_runtime.reports import ModelInfo, RunReport, TruncatedText
+from edgebert_runtime.reports import ModelInfo, RunReport
 from edgebert_runtime.schedule import micro_batches
 from edgebert_runtime.session import Session
-from edgebert_runtime.tokenization import EncodedText, TextTokenizer
+from edgebert_runtime.tasks.asynchronous import stop_if_nobody_waits
+from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, chunks, listed
+from edgebert_runtime.tokenization import EncodedText, Item, TextTokenizer, check_item
+from edgebert_runtime.windows import Long
+
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
+Answers = TypeVar("Answers")
 
 Floats = NDArray[np.float32]
 Feeds = dict[str, NDArray[np.int64]]
@@ -151,46 +157,127 @@ class TaskModel:
                 "again"
             )
 
-    def _micro_batches(self, encoded: Sequence[EncodedText]) -> Iterator[tuple[list[int], Feeds]]:
-        """Yield the indices and the padded arrays of each micro-batch; at the end, report."""
+    def count_tokens(self, texts: Sequence[Item]) -> list[int]:
+        """How many tokens each text has for this model, before anything is cut.
+
+        Args:
+            texts: strings or pairs of them, prompts not included.
+
+        Returns:
+            Tokens of each, special tokens included; what exceeds `info().max_length` would be cut.
+
+        Raises:
+            InputError: `texts` is one string, or an item is not text.
+        """
+        return self._tokenizer.count(listed("count_tokens", texts))
+
+    def _chunked(
+        self, items: Iterable[Given], answer: "Callable[[list[Given], Call], Answers]", call: Call
+    ) -> "Iterator[Answers]":
+        """Answers of each chunk of the items, in order; `last_report` says how far it is."""
+        for chunk in chunks(items):
+            found = answer(chunk, call)
+            call.texts += len(chunk)
+            self.last_report = call.report()
+            yield found
+
+    def _each(
+        self,
+        method: str,
+        items: Any,
+        answer: "Callable[[list[Any], Call], Sequence[Answer]]",
+        call: Call,
+    ) -> "list[Answer] | Iterator[Answer]":
+        """One answer an item: a list for a list, and for an iterator an iterator."""
+        if isinstance(items, Iterator):
+            return self._stream(items, answer, call)
+        chunk_answers = self._chunked(self._checked(method, items), answer, call)
+        found = [each for answers in chunk_answers for each in answers]
+        self._finish(call, stacklevel=4)
+        return found
+
+    def _stream(
+        self,
+        items: Iterator[Any],
+        answer: "Callable[[list[Any], Call], Iterable[Answer]]",
+        call: Call,
+    ) -> "Iterator[Answer]":
+        warned = False
+        for answers in self._chunked(items, answer, call):
+            warned = warned or self._warn_if_truncated(stacklevel=3)
+            yield from answers
+
+    def _checked(self, method: str, items: Any) -> list[Any]:
+        """The items of a list; of a long one all are looked at before the first is run."""
+        found = listed(method, items)
+        if len(found) > CHUNK_TEXTS:
+            for index, item in enumerate(found):
+                check_item(f"item {index}", item)
+        return found
+
+    def _rows(
+        self, items: Sequence[Item], call: Call, prefix: str = ""
+    ) -> tuple[list[EncodedText], list[int]]:
+        """What the graph is to be given, and for each row the number of its item."""
+        encoded = self._tokenizer.encode(items, call.texts, prefix)
+        if call.long != "window":
+            call.check_lengths(encoded)
+            return encoded, list(range(len(encoded)))
+        rows: list[EncodedText] = []
+        owners: list[int] = []
+        for owner, (item, text) in enumerate(zip(items, encoded, strict=True)):
+            whole = prefix + item if isinstance(item, str) else item
+            fits = text.tokens <= call.limit
+            parts = [text] if fits else list(self._tokenizer.windows(whole, call.stride))
+            rows += parts
+            owners += [owner] * len(parts)
+        return rows, owners
+
+    def _micro_batches(
+        self, rows: Sequence[EncodedText], call: Call
+    ) -> Iterator[tuple[list[int], Feeds]]:
+        """Yield the indices and the padded arrays of each micro-batch."""
         padded = batches = 0
-        lengths = [len(text.input_ids) for text in encoded]
+        lengths = [len(row.input_ids) for row in rows]
         for indices in micro_batches(lengths, MICRO_BATCH_TOKENS):
-            feeds = self._tokenizer.pad([encoded[index] for index in indices])
+            stop_if_nobody_waits()
+            feeds = self._tokenizer.pad([rows[index] for index in indices])
             yield indices, feeds
             padded += feeds["input_ids"].size
             batches += 1
-        self.last_report = RunReport(
-            texts=len(encoded),
-            tokens=sum(lengths),
-            padded_tokens=padded,
-            micro_batches=batches,
-            truncated=self._truncated(encoded),
-        )
+        call.ran(rows, padded, batches)
 
     def _run(self, outputs: Sequence[str], feeds: Feeds) -> list[Floats]:
         """One micro-batch, with the inputs the graph has."""
         return self._session.run(outputs, {name: feeds[name] for name in self._session.inputs})
 
-    def _run_all(self, encoded: Sequence[EncodedText]) -> list[tuple[Floats, ...]]:
-        """Run every text; for each its row of every output, padding included."""
-        rows: list[tuple[Floats, ...]] = [()] * len(encoded)
-        for indices, feeds in self._micro_batches(encoded):
+    def _run_all(self, rows: Sequence[EncodedText], call: Call) -> list[tuple[Floats, ...]]:
+        """Run every row; for each its part of every output, padding included."""
+        found: list[tuple[Floats, ...]] = [()] * len(rows)
+        for indices, feeds in self._micro_batches(rows, call):
             outputs = self._run(self.OUTPUTS, feeds)
             for row, index in enumerate(indices):
-                rows[index] = tuple(output[row] for output in outputs)
-        return rows
+                found[index] = tuple(output[row] for output in outputs)
+        return found
 
-    def _truncated(self, encoded: Sequence[EncodedText]) -> tuple[TruncatedText, ...]:
-        limit = self._bundle.manifest.tokenizer.max_length
-        return tuple(
-            TruncatedText(index=index, tokens=text.tokens, limit=limit)
-            for index, text in enumerate(encoded)
-            if text.tokens > len(text.input_ids)
-        )
+    def _run_one(self, encoded: Sequence[EncodedText], call: Call) -> list[tuple[Floats, ...]]:
+        """Run what is one item to the caller, and say what was done."""
+        found = self._run_all(encoded, call)
+        call.texts += 1
+        self._finish(call, stacklevel=4)
+        return found
 
-    def _warn_if_truncated(self) -> None:
-        """Called by the public method itself, so that the warning names its caller's line."""
+    def _call(
+        self, long: Long = "truncate", stride: int | None = None, *, windows: bool = True
+    ) -> Call:
+        return Call(self._tokenizer.limit, long, stride, windows=windows)
+
+    def _finish(self, call: Call, stacklevel: int) -> None:
+        """Keep the report; the level is that of the public method's caller, seen from here."""
+        self.last_report = call.report()
+        self._warn_if_truncated(stacklevel + 1)
+
+    def _warn_if_truncated(self, stacklevel: int) -> bool:
         cut = self.last_report.truncated if self.last_report else ()
         if cut:
             longest = max(cut, key=lambda text: text.tokens)
@@ -199,37 +286,6 @@ class TaskModel:
                 f"to {longest.limit} tokens (the longest, number {longest.index}, has "
                 f"{longest.tokens}); see last_report.truncated",
                 TruncationWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
-
-
-def require_list(method: str, texts: object) -> None:
-    """Refuse one string where a list of them is meant.
-
-    Raises:
-        InputError: `texts` is a string.
-    """
-    if isinstance(texts, str):
-        raise InputError(
-            f"{method} takes a list of strings, got one string; write {method}([text])"
-        )
-
-
-def require_positive(name: str, value: object) -> None:
-    """Refuse a count below 1.
-
-    Raises:
-        InputError: `value` is no positive integer.
-    """
-    if not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be at least 1, got {value!r}")
-
-
-def require_top_k(top_k: int | None) -> None:
-    """Refuse to give fewer than one answer; None is all of them.
-
-    Raises:
-        InputError: `top_k` is neither None nor a positive integer.
-    """
-    if top_k is not None:
-        require_positive("top_k", top_k)
+        return bool(cut)

@@ -1,13 +1,18 @@
 """Labels for texts and pairs of texts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 
 from edgebert_runtime.tasks.asynchronous import asynchronous
-from edgebert_runtime.tasks.base import Floats, TaskModel, require_list, require_top_k
+from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.calls import Call, require_top_k
+from edgebert_runtime.tasks.joining import weighted_means
 from edgebert_runtime.tasks.scores import ACTIVATIONS
+from edgebert_runtime.tokenization import Item
+from edgebert_runtime.windows import Long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,35 +46,69 @@ class Classifier(TaskModel):
         self._head = self._require_head("softmax", "sigmoid", "none")
         self._require_labels()
 
+    @overload
     def classify(
         self,
-        texts: Sequence[str | tuple[str, str]],
+        texts: Iterator[Item],
         *,
         top_k: int | None = None,
         threshold: float | None = None,
-    ) -> list[Classification]:
+        long: Long = "truncate",
+        stride: int | None = None,
+    ) -> Iterator[Classification]: ...
+
+    @overload
+    def classify(
+        self,
+        texts: Sequence[Item],
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        long: Long = "truncate",
+        stride: int | None = None,
+    ) -> list[Classification]: ...
+
+    def classify(
+        self,
+        texts: Any,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        long: Long = "truncate",
+        stride: int | None = None,
+    ) -> Any:
         """Classify texts, in the order given.
 
         Args:
-            texts: strings, or pairs of them for a model of pairs. Longer ones than the bundle's
-                limit are cut, of a pair the longer first, with one `TruncationWarning` a call.
+            texts: strings, or pairs of them for a model of pairs: a list, a column (numpy, pandas,
+                Polars, Arrow), or an iterator, which is read as far as answers are taken.
             top_k: how many labels at most; None keeps all.
             threshold: keep labels that score at least this; None keeps all.
+            long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
+                `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
+                and takes the mean of their logits, each as often as
+                it has tokens; windows of a pair slide over its second text.
+            stride: tokens that neighbouring windows share; None is half a window, at most 128.
 
         Returns:
             One classification a text; scores equal those of transformers' text-classification
-            pipeline with `top_k=None` (5.23, pipelines/text_classification.py).
+            pipeline with `top_k=None` (5.23, pipelines/text_classification.py). For an iterator an
+            iterator.
 
         Raises:
-            InputError: `texts` is one string, an item is neither a string nor two of them or is
-                not text, or `top_k` is below 1.
+            InputError: `texts` is one string, an item is neither a string nor two of them, is not
+                text, or is too long and `long` is `error`; or `top_k` is below 1.
+            ConfigError: unknown `long`, or a stride that a window has no room for.
         """
-        require_list("classify", texts)
         require_top_k(top_k)
-        rows = self._run_all(self._tokenizer.encode_items(texts))
-        found = [self._classification(logits, top_k, threshold) for (logits,) in rows]
-        self._warn_if_truncated()
-        return found
+
+        def answer(chunk: list[Item], call: Call) -> list[Classification]:
+            rows, owners = self._rows(chunk, call)
+            logits = np.array([logits for (logits,) in self._run_all(rows, call)])
+            means = weighted_means(logits, owners, [len(row.input_ids) for row in rows])
+            return [self._classification(each, top_k, threshold) for each in means]
+
+        return self._each("classify", texts, answer, self._call(long, stride))
 
     aclassify = asynchronous(classify)
 

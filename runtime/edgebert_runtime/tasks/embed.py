@@ -1,7 +1,7 @@
 """Sentence embeddings from a bundle."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo
 from edgebert_runtime.tasks.asynchronous import asynchronous
-from edgebert_runtime.tasks.base import Feeds, TaskModel, require_list
-from edgebert_runtime.tokenization import EncodedText
+from edgebert_runtime.tasks.base import Feeds, TaskModel
+from edgebert_runtime.tasks.calls import Call
+from edgebert_runtime.tasks.codes import Precision, find_precision
+from edgebert_runtime.tasks.joining import gather, weighted_means
+from edgebert_runtime.windows import Long
 
 
 class Embedder(TaskModel):
@@ -23,6 +26,20 @@ class Embedder(TaskModel):
             raise BundleError(f"{self._bundle.folder} is no embedding bundle: it names no pooling")
         self._embedding: EmbeddingInfo = self._bundle.manifest.embedding
 
+    @overload
+    def embed(
+        self,
+        texts: Iterator[str],
+        *,
+        normalize: bool | None = None,
+        dimensions: int | None = None,
+        prompt: str | None = None,
+        long: Long = "truncate",
+        stride: int | None = None,
+        precision: Precision = "float32",
+    ) -> Iterator[NDArray[Any]]: ...
+
+    @overload
     def embed(
         self,
         texts: Sequence[str],
@@ -30,40 +47,94 @@ class Embedder(TaskModel):
         normalize: bool | None = None,
         dimensions: int | None = None,
         prompt: str | None = None,
-    ) -> NDArray[np.float32]:
+        long: Long = "truncate",
+        stride: int | None = None,
+        precision: Literal["float32"] = "float32",
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        normalize: bool | None = None,
+        dimensions: int | None = None,
+        prompt: str | None = None,
+        long: Long = "truncate",
+        stride: int | None = None,
+        precision: Precision,
+    ) -> NDArray[Any]: ...
+
+    def embed(
+        self,
+        texts: Any,
+        *,
+        normalize: bool | None = None,
+        dimensions: int | None = None,
+        prompt: str | None = None,
+        long: Long = "truncate",
+        stride: int | None = None,
+        precision: Precision = "float32",
+    ) -> Any:
         """Embed texts, in the order given.
 
         Args:
-            texts: a list of strings; an empty string has a vector too. Longer texts than the
-                bundle's limit are cut, with one `TruncationWarning` a call.
+            texts: a list of strings, a column of them (numpy, pandas, Polars, Arrow), or an
+                iterator, which is read as far as vectors are taken. An empty string has a vector.
             normalize: whether vectors have length 1; None does as the bundle says.
             dimensions: keep the first so many dimensions (Matryoshka embeddings, Kusupati et
                 al. 2022); vectors that had length 1 are normalised again.
             prompt: name of one of the bundle's prompts to put before each text; None takes the
                 bundle's default.
+            long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
+                `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
+                and takes the mean of their vectors, each as often as it has tokens.
+            stride: tokens that neighbouring windows share; None is half a window, at most 128.
+            precision: `float32`; `int8`, each vector stretched until its largest number is 127,
+                to be compared by cosine; `binary`, one bit a dimension, to be compared by Hamming
+                distance.
 
         Returns:
-            float32, (number of texts, dimensions)
+            (number of texts, dimensions), float32 or int8; `binary`: uint8, (number of texts,
+            dimensions / 8, rounded up), the first dimension in the highest bit. For an iterator
+            an iterator of such rows.
 
         Raises:
-            InputError: `texts` is one string, or an item is not a string or not text.
-            ConfigError: unknown prompt, or more dimensions than the model has.
+            InputError: `texts` is one string, an item is not a string or not text, or it is too
+                long and `long` is `error`.
+            ConfigError: unknown prompt, `long` or precision, more dimensions than the model has,
+                or a stride that a window has no room for.
         """
-        require_list("embed", texts)
         self._check_dimensions(dimensions)
-        encoded = self._tokenizer.encode(texts, self._prefix(prompt))
-        wanted = self._embedding.normalized if normalize is None else normalize
-        vectors = self._embed(encoded, unit=wanted)
-        self._warn_if_truncated()
-        return _shorten(vectors, dimensions, unit=wanted)
+        encode = find_precision(precision)
+        prefix = self._prefix(prompt)
+        unit = self._embedding.normalized if normalize is None else normalize
+
+        def answer(chunk: list[str], call: Call) -> NDArray[Any]:
+            vectors = self._embed(chunk, call, prefix, unit=unit)
+            return encode(_shorten(vectors, dimensions, unit=unit))
+
+        call = self._call(long, stride)
+        if isinstance(texts, Iterator):
+            return self._stream(texts, answer, call)
+        items = self._checked("embed", texts)
+        vectors = gather(self._chunked(items, answer, call), len(items))
+        self._finish(call, stacklevel=3)
+        return answer([], call) if vectors is None else vectors
 
     aembed = asynchronous(embed)
 
-    def _embed(self, encoded: list[EncodedText], *, unit: bool) -> NDArray[np.float32]:
-        vectors = np.zeros((len(encoded), self._embedding.dimensions), dtype=np.float32)
-        for indices, feeds in self._micro_batches(encoded):
+    def _embed(
+        self, texts: Sequence[str], call: Call, prefix: str, *, unit: bool
+    ) -> NDArray[np.float32]:
+        rows, owners = self._rows(texts, call, prefix)
+        vectors = np.empty((len(rows), self._embedding.dimensions), dtype=np.float32)
+        for indices, feeds in self._micro_batches(rows, call):
             vectors[indices] = self._vectors(feeds, unit=unit)
-        return vectors
+        if len(rows) == len(texts):
+            return vectors
+        means = weighted_means(vectors, owners, [len(row.input_ids) for row in rows])
+        return _unit(means) if unit else means
 
     def _vectors(self, feeds: Feeds, *, unit: bool) -> NDArray[np.float32]:
         """One micro-batch, from the output that needs least work and least copying."""

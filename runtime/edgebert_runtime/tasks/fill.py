@@ -11,9 +11,11 @@ import numpy as np
 
 from edgebert_runtime.errors import BundleError, InputError
 from edgebert_runtime.tasks.asynchronous import asynchronous
-from edgebert_runtime.tasks.base import Floats, TaskModel, require_positive
+from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.calls import require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import EncodedText, check_text
+from edgebert_runtime.windows import Long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,32 +54,39 @@ class MaskFiller(TaskModel):
         self._pad_id = self._bundle.manifest.tokenizer.pad_id
 
     def fill(
-        self, text: str, *, top_k: int = 5, targets: Sequence[str] | None = None
+        self,
+        text: str,
+        *,
+        top_k: int = 5,
+        targets: Sequence[str] | None = None,
+        long: Long = "truncate",
     ) -> list[list[Filling]]:
         """Say what each mask of a text may have been.
 
         Args:
-            text: a string with the bundle's mask token in it, once or more often. A longer one
-                than the bundle's limit is cut, with a `TruncationWarning`.
+            text: a string with the bundle's mask token in it, once or more often.
             top_k: how many tokens for each mask.
             targets: only these tokens, spelt as the vocabulary does or as text that is one token
                 (`" cat"` for the token of byte-level BPE that follows a space); scores stay those
                 among the whole vocabulary.
+            long: a text beyond the bundle's limit is cut by `truncate`, with a
+                `TruncationWarning`, and refused by `error`.
 
         Returns:
             For each mask, in the order of the text, its tokens by falling score.
 
         Raises:
             InputError: `text` is not a string, not text, or has no mask token within the limit; a
-                target is not one token; `top_k` is below 1.
+                target is not one token; `top_k` is below 1; it is too long and `long` is `error`.
+            ConfigError: another `long`.
         """
         check_text("text", text)
         require_positive("top_k", top_k)
         allowed = None if targets is None else self._target_ids(targets)
-        encoded = self._tokenizer.encode([text])[0]
+        call = self._call(long, windows=False)
+        ((encoded,), _) = self._rows([text], call)
         masks = self._masks(encoded)
-        ((logits,),) = self._run_all([encoded])
-        self._warn_if_truncated()
+        ((logits,),) = self._run_one([encoded], call)
         return [
             self._fillings(encoded, mask, softmax(logits[mask]), allowed, top_k, len(masks))
             for mask in masks

@@ -4,6 +4,7 @@ from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
+from edgebert_runtime.windows import Long
 
 
 class NextSentence(TaskModel):
@@ -12,19 +13,27 @@ class NextSentence(TaskModel):
     def _prepare(self) -> None:
         self._require_head("softmax")
 
-    def score(self, first: str, second: str) -> float:
+    def score(self, first: str, second: str, *, long: Long = "truncate") -> float:
         """The probability that `second` follows `first`, from 0 to 1.
 
-        As BERT was trained to tell (Devlin et al. 2019, section 3.1, task 2). Where both together
-        exceed the bundle's limit, the longer is cut first, with a `TruncationWarning`.
+        As BERT was trained to tell (Devlin et al. 2019, section 3.1, task 2).
+
+        Args:
+            first: a string.
+            second: what may follow it.
+            long: where both together exceed the bundle's limit, `truncate` cuts the longer first,
+                with a `TruncationWarning`, and `error` refuses them.
 
         Raises:
-            InputError: one of them is not a string or not text.
+            InputError: one of them is not a string or not text, or both are too long and `long` is
+                `error`.
+            ConfigError: another `long`.
         """
         check_text("first", first)
         check_text("second", second)
-        ((logits,),) = self._run_all(self._tokenizer.encode_items([(first, second)]))
-        self._warn_if_truncated()
+        call = self._call(long, windows=False)
+        rows, _ = self._rows([(first, second)], call)
+        ((logits,),) = self._run_one(rows, call)
         return float(softmax(logits)[0])
 
     ascore = asynchronous(score)

@@ -7,16 +7,19 @@ caller's string.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, overload
 
 import numpy as np
 
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tasks.asynchronous import asynchronous
-from edgebert_runtime.tasks.base import Floats, TaskModel, require_list
+from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.calls import Call
+from edgebert_runtime.tasks.joining import joined
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
+from edgebert_runtime.windows import Long
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 
@@ -72,46 +75,90 @@ class Tagger(TaskModel):
         self._require_labels()
         self._unknown_id = self._tokenizer.special_id("unk_token")
 
+    @overload
+    def tag(
+        self,
+        texts: Iterator[str],
+        *,
+        aggregation: Aggregation = "simple",
+        ignore: Sequence[str] = ("O",),
+        long: Long = "truncate",
+        stride: int | None = None,
+    ) -> Iterator[list[Entity]]: ...
+
+    @overload
     def tag(
         self,
         texts: Sequence[str],
         *,
         aggregation: Aggregation = "simple",
         ignore: Sequence[str] = ("O",),
-    ) -> list[list[Entity]]:
+        long: Long = "truncate",
+        stride: int | None = None,
+    ) -> list[list[Entity]]: ...
+
+    def tag(
+        self,
+        texts: Any,
+        *,
+        aggregation: Aggregation = "simple",
+        ignore: Sequence[str] = ("O",),
+        long: Long = "truncate",
+        stride: int | None = None,
+    ) -> Any:
         """Tag texts, in the order given.
 
         Args:
-            texts: a list of strings. Longer ones than the bundle's limit are cut, with one
-                `TruncationWarning` a call.
+            texts: a list of strings, a column of them (numpy, pandas, Polars, Arrow), or an
+                iterator, which is read as far as answers are taken.
             aggregation: `none` gives every token with its own label; `simple` joins neighbours of
                 one label, of which a `B-` starts anew. The others give a word one label first:
                 `first` that of its first token, `average` the best of its tokens' mean, `max` that
                 of its surest token. Where the vocabulary does not mark what continues a word, as
                 byte-level BPE, words are what is between spaces.
             ignore: labels to leave out, spelt as in the answer.
+            long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
+                `TruncationWarning` a call; `error` refuses them; `window` runs them in windows,
+                where a token that several have is labelled by the one it lies deepest in.
+            stride: tokens that neighbouring windows share; None is half a window, at most 128.
 
         Returns:
             For each text its entities, in the order of the text. Tokens of a byte-level vocabulary
-            may share a character, so their entities may, too.
+            may share a character, so their entities may, too. For an iterator an iterator.
 
         Raises:
-            InputError: `texts` is one string, or an item is not a string or not text.
-            ConfigError: unknown aggregation.
+            InputError: `texts` is one string, an item is not a string or not text, or it is too
+                long and `long` is `error`.
+            ConfigError: unknown aggregation or `long`, or a stride that a window has no room for.
         """
-        require_list("tag", texts)
         _check_aggregation(aggregation)
-        for index, text in enumerate(texts):
-            check_text(f"item {index}", text)
-        encoded = self._tokenizer.align(texts)
-        rows = self._run_all(encoded)
-        self._warn_if_truncated()
-        return [
-            self._entities(text, aligned, logits, aggregation, ignore)
-            for text, aligned, (logits,) in zip(texts, encoded, rows, strict=True)
-        ]
+
+        def answer(chunk: list[str], call: Call) -> list[list[Entity]]:
+            return [
+                self._entities(text, aligned, logits, aggregation, ignore)
+                for text, (aligned, logits) in zip(chunk, self._labelled(chunk, call), strict=True)
+            ]
+
+        return self._each("tag", texts, answer, self._call(long, stride))
 
     atag = asynchronous(tag)
+
+    def _labelled(self, texts: list[str], call: Call) -> Iterator[tuple[AlignedText, Floats]]:
+        """Each text, as far as it was run, and the logits of its own tokens, (tokens, labels)."""
+        for index, text in enumerate(texts):
+            check_text(f"item {call.texts + index}", text)
+        windowed = call.long == "window"
+        whole = self._tokenizer.align(texts, call.texts, head=not windowed)
+        if not windowed:
+            call.check_lengths(whole)
+            whole = [aligned.cut(call.limit) for aligned in whole]
+        parts = [aligned.parts(call.limit, call.stride) for aligned in whole]
+        rows = [row for text, each in zip(whole, parts, strict=True) for row in text.windows(each)]
+        logits = iter(self._run_all(rows, call))
+        windows = iter(rows)
+        for aligned, each in zip(whole, parts, strict=True):
+            found = [_of_text(next(windows), next(logits)[0]) for _ in each]
+            yield aligned.inside(), joined(each, found)
 
     def _entities(
         self,
@@ -121,14 +168,11 @@ class Tagger(TaskModel):
         aggregation: Aggregation,
         ignore: Sequence[str],
     ) -> list[Entity]:
-        kept = [index for index, source in enumerate(aligned.sources) if source is not None]
-        continues = continues_word(
-            text, aligned, self._unknown_id, marked=self._tokenizer.marks_subwords
-        )
+        marked = self._tokenizer.marks_subwords
         tags = TokenTags(
-            offsets=[aligned.offsets[index] for index in kept],
-            scores=softmax(logits[kept]),
-            continues=[continues[index] for index in kept],
+            offsets=aligned.offsets,
+            scores=softmax(logits),
+            continues=continues_word(text, aligned, self._unknown_id, marked=marked),
         )
         return [
             Entity(
@@ -141,6 +185,11 @@ class Tagger(TaskModel):
             for span in find_spans(tags, self._head.labels, aggregation)
             if span.label not in ignore
         ]
+
+
+def _of_text(window: AlignedText, logits: Floats) -> Floats:
+    """The rows of a window's own tokens, without what was added and what is padding."""
+    return logits[[at for at, source in enumerate(window.sources) if source is not None]]
 
 
 def continues_word(

@@ -62,6 +62,6 @@ def opened(
         Bundle(folder=folder, manifest=manifest),
         "portable",
         cast("Session", cast("Any", FakeSession(outputs, compute))),
-        TextTokenizer(folder / "tokenizer.json", info, whole=task == "answer"),
+        TextTokenizer(folder / "tokenizer.json", info),
         "never",
     )

@@ -22,8 +22,8 @@ from edgebert_runtime.tasks.answer import (
     merge_alike,
     read_span,
     score_tokens,
-    slide,
 )
+from edgebert_runtime.windows import slide
 from tests.runtime.tasks.bundles import BERT, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -255,7 +255,7 @@ def test_a_long_context_is_no_cut_text(by_formula: GetAnswerer) -> None:
     model.answer("who?", CONTEXT * 30, window=60)
     assert model.last_report is not None
     assert model.last_report.truncated == ()
-    assert model.last_report.texts > 10
+    assert model.last_report.windows > 10
 
 
 def test_where_the_usual_stride_has_no_room_it_is_half_of_it(by_formula: GetAnswerer) -> None:
@@ -354,7 +354,7 @@ def test_no_answer_is_as_good_as_in_its_worst_window(tmp_path: Path) -> None:
     nine = "the small cat sat on a mat and ran"
     found = model.answer("?", nine, top_k=50, window=8, stride=0, allow_no_answer=True)
     assert model.last_report is not None
-    assert model.last_report.texts == 3  # of 4, 4 and 1 tokens
+    assert model.last_report.windows == 3  # of 4, 4 and 1 tokens
     (null,) = [answer for answer in found if not answer.text]
     assert (null.start, null.end) == (0, 0)
     assert null.score == pytest.approx(1 / 25)

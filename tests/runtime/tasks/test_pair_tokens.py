@@ -65,23 +65,25 @@ def test_a_pair_is_encoded_and_cut_as_by_transformers(
     first: str,
     second: str,
 ) -> None:
+    (cut,) = tokenizer.encode([(first, second)])
+    expected = theirs([[first, second]], truncation=True, return_token_type_ids=True)
+    assert cut.input_ids == expected["input_ids"][0]
+    assert cut.token_type_ids == expected["token_type_ids"][0]
     (ours,) = tokenizer.align([(first, second)])
-    expected = theirs(
+    whole = theirs(
         [[first, second]],
-        truncation=True,
-        return_token_type_ids=True,
+        truncation=False,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
     )
-    assert ours.input_ids == expected["input_ids"][0]
-    assert ours.token_type_ids == expected["token_type_ids"][0]
-    assert ours.offsets == expected["offset_mapping"][0]
-    assert ours.words == expected.word_ids(0)
+    assert ours.input_ids == whole["input_ids"][0]
+    assert ours.offsets == whole["offset_mapping"][0]
+    assert ours.words == whole.word_ids(0)
     assert [source is None for source in ours.sources] == [
-        bool(special) for special in expected["special_tokens_mask"][0]
+        bool(special) for special in whole["special_tokens_mask"][0]
     ]
-    assert ours.sources == expected.sequence_ids(0)
-    assert ours.tokens == len(theirs([[first, second]], truncation=False)["input_ids"][0])
+    assert ours.sources == whole.sequence_ids(0)
+    assert ours.tokens == cut.tokens == len(ours.input_ids)
 
 
 @settings(deadline=None, max_examples=80)
@@ -89,7 +91,7 @@ def test_a_pair_is_encoded_and_cut_as_by_transformers(
 def test_offsets_are_characters_of_the_text_given(tokenizer: TextTokenizer, text: str) -> None:
     (aligned,) = tokenizer.align([text])
     (encoded,) = tokenizer.encode([text])
-    assert aligned.input_ids == encoded.input_ids
+    assert aligned.cut(LIMIT).input_ids == encoded.input_ids
     assert aligned.tokens == encoded.tokens
     kept = [at for at, source in enumerate(aligned.sources) if source is not None]
     for at in kept:
@@ -122,29 +124,28 @@ def test_offsets_by_hand(tmp_path: Path, text: str, piece: str, expected: tuple[
 
 def test_segments_are_the_post_processors(folder: Path, tokenizer: TextTokenizer) -> None:
     """BERT counts two, RoBERTa one."""
-    (encoded,) = tokenizer.encode_items([("red", "red")])
+    (encoded,) = tokenizer.encode([("red", "red")])
     ones = sum(encoded.token_type_ids)
     assert ones == (2 if "wordpiece" in folder.name else 0)
 
 
-def test_whole_is_never_cut(folder: Path) -> None:
-    whole = TextTokenizer(folder / "tokenizer.json", settings_of(folder), whole=True)
-    (encoded,) = whole.encode_items([("a " * 9, "a " * 30)])
-    assert len(encoded.input_ids) == encoded.tokens > LIMIT
+def test_what_is_aligned_is_never_cut(tokenizer: TextTokenizer) -> None:
+    (aligned,) = tokenizer.align([("a " * 9, "a " * 30)])
+    assert len(aligned.input_ids) == aligned.tokens > LIMIT
 
 
 @settings(deadline=None, max_examples=20)
 @given(items=st.lists(st.one_of(TEXT, st.tuples(TEXT, TEXT)), max_size=5))
 def test_texts_and_pairs_mix(tokenizer: TextTokenizer, items: list[Item]) -> None:
-    assert tokenizer.encode_items(items) == [tokenizer.encode_items([item])[0] for item in items]
+    assert tokenizer.encode(items) == [tokenizer.encode([item])[0] for item in items]
 
 
 def test_an_aligned_text_pads_like_an_encoded_one(tokenizer: TextTokenizer) -> None:
     items: list[Item] = ["red", ("a", "red red")]
-    plain, aligned = (tokenizer.pad(f(items)) for f in (tokenizer.encode_items, tokenizer.align))
+    plain, aligned = (tokenizer.pad(f(items)) for f in (tokenizer.encode, tokenizer.align))
     assert plain.keys() == aligned.keys()
     assert all((plain[name] == aligned[name]).all() for name in plain)
-    assert {each.name for each in dataclasses.fields(tokenizer.encode_items(items)[0])} == {
+    assert {each.name for each in dataclasses.fields(tokenizer.encode(items)[0])} == {
         "input_ids",
         "token_type_ids",
         "tokens",

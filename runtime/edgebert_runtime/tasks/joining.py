@@ -1,0 +1,70 @@
+"""Put together what chunks and windows gave."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+def gather(parts: Iterable[NDArray[Any]], count: int) -> NDArray[Any] | None:
+    """Rows of all parts in one array of `count` rows; None if there is no part.
+
+    Filled as the parts come, so that they are never held twice.
+    """
+    whole: NDArray[Any] | None = None
+    done = 0
+    for part in parts:
+        if len(part) == count:
+            return part
+        if whole is None:
+            whole = np.empty((count, *part.shape[1:]), part.dtype)
+        whole[done : done + len(part)] = part
+        done += len(part)
+    return whole
+
+
+def weighted_means(rows: Floats, owners: Sequence[int], weights: Sequence[int]) -> Floats:
+    """For each owner the mean of its rows, each as often as its weight.
+
+    Args:
+        rows: (rows, …)
+        owners: of each row, rising, none left out.
+        weights: of each row.
+
+    Returns:
+        (owners, …), float32
+    """
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    if len(starts) == len(rows):
+        return rows
+    weight = np.asarray(weights, np.float32)
+    scaled = rows * weight.reshape(-1, *[1] * (rows.ndim - 1))
+    totals = np.add.reduceat(weight, starts).reshape(-1, *[1] * (rows.ndim - 1))
+    means = np.add.reduceat(scaled, starts, axis=0) / totals
+    return means.astype(np.float32, copy=False)
+
+
+def joined(parts: Sequence[range], rows: Sequence[Floats]) -> Floats:
+    """Rows of overlapping windows as rows of the whole; each half of an overlap from the window
+    that has more around it.
+
+    Args:
+        parts: places of each window in the whole.
+        rows: of each window, (places, …)
+    """
+    kept: list[Floats] = []
+    for number, (part, each) in enumerate(zip(parts, rows, strict=True)):
+        before = parts[number - 1].stop - part.start if number else 0
+        behind = part.stop - parts[number + 1].start if number + 1 < len(parts) else 0
+        kept.append(each[before - before // 2 : len(part) - behind // 2])
+    whole: Floats = np.concatenate(kept)
+    return whole
+
+
+def highest(rows: Floats, owners: Sequence[int]) -> Floats:
+    """For each owner the largest of its rows. Shapes: (rows, …) to (owners, …)."""
+    largest: Floats = np.maximum.reduceat(rows, np.flatnonzero(np.diff(owners, prepend=-1)), axis=0)
+    return largest

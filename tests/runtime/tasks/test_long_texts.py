@@ -1,0 +1,245 @@
+"""Texts beyond the limit: cut, refused, or run in windows; and huge ones."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from edgebert_runtime import Bundle, Classifier, Embedder, Ranker, Tagger, load
+from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
+from edgebert_runtime.slicing import SLICE_CHARACTERS, slices
+from edgebert_runtime.tasks.joining import joined, weighted_means
+from edgebert_runtime.windows import slide
+from tests.checkpoints.tokenizers import BUILDERS, save_tokenizer
+from tests.runtime.tasks.bundles import BERT, ROBERTA
+from tests.runtime.tasks.conftest import GetSample
+
+LIMIT = 40
+WORDS = [
+    "the",
+    "small",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "dog",
+    "ran",
+    "far",
+    "over",
+    "red",
+    "blue",
+]  # a token each
+LONG = " ".join(WORDS[number * 7 % len(WORDS)] for number in range(400))
+
+
+@pytest.fixture(scope="module")
+def model(tiny_bundle: Bundle) -> Embedder:
+    return load(tiny_bundle)
+
+
+def test_tokens_are_counted_before_anything_is_cut(model: Embedder) -> None:
+    assert model.count_tokens(["cat", "", LONG]) == [3, 2, 402]
+    assert model.count_tokens([("cat", "cat")])[0] == 5
+
+
+def test_a_long_text_is_refused_where_that_is_asked_for(model: Embedder) -> None:
+    with pytest.raises(InputError, match="item 1 has 402 tokens, the limit is 40; shorten it"):
+        model.embed(["cat", LONG], long="error")
+    model.embed(["cat"], long="error")
+
+
+def test_an_unknown_way_lists_the_known(model: Embedder) -> None:
+    with pytest.raises(ConfigError, match="one of truncate, error, window; got 'cut'"):
+        model.embed(["cat"], long="cut")  # type: ignore[call-overload]
+
+
+def test_a_long_text_is_the_mean_of_its_windows(model: Embedder) -> None:
+    """By hand: windows without overlap, weighted by their tokens, of length 1 again."""
+    words = LONG.split()
+    room = LIMIT - 2
+    pieces = [" ".join(words[start : start + room]) for start in range(0, len(words), room)]
+    vectors = model.embed(pieces, normalize=True)
+    weights = np.array([[len(piece.split()) + 2] for piece in pieces])
+    mean = (vectors * weights).sum(axis=0)
+    found = model.embed([LONG, "cat"], normalize=True, long="window", stride=0)
+    np.testing.assert_allclose(found[0], mean / np.linalg.norm(mean), atol=2e-6)
+    np.testing.assert_allclose(found[1], model.embed(["cat"], normalize=True)[0], atol=2e-6)
+    found = model.embed([LONG], normalize=False, long="window", stride=0)
+    vectors = model.embed(pieces, normalize=False)
+    np.testing.assert_allclose(found[0], (vectors * weights).sum(axis=0) / weights.sum(), atol=2e-5)
+    assert model.last_report is not None
+    assert model.last_report.truncated == ()
+
+
+def test_the_report_counts_windows(model: Embedder) -> None:
+    model.embed(["cat", LONG], long="window", stride=8)  # 30 words further each time
+    assert model.last_report is not None
+    assert (model.last_report.texts, model.last_report.windows) == (2, 15)
+
+
+@pytest.mark.parametrize("stride", [-1, LIMIT - 2])
+def test_a_stride_without_room_is_refused(model: Embedder, stride: int) -> None:
+    with pytest.raises(ConfigError, match="stride must be between 0 and 37"):
+        model.embed([LONG], long="window", stride=stride)
+
+
+def test_a_classifier_takes_the_mean_of_its_windows(sample: GetSample) -> None:
+    model = load(sample(BERT["classify"]).folder, task="classify")
+    assert isinstance(model, Classifier)
+    limit = model.info().max_length
+    text = " ".join(LONG.split()[: 2 * (limit - 2)])
+    halves = " ".join(text.split()[: limit - 2]), " ".join(text.split()[limit - 2 :])
+    assert model.count_tokens(halves) == [limit, limit]
+    (found,) = model.classify([text], long="window", stride=0)
+    logits = [np.log([score.score for score in by_label(each)]) for each in model.classify(halves)]
+    mean = np.exp(np.mean(logits, axis=0))  # softmax of the mean of logits, up to a factor
+    np.testing.assert_allclose(
+        [score.score for score in by_label(found)], mean / mean.sum(), atol=1e-5
+    )
+
+
+def by_label(found: Any) -> list[Any]:
+    return sorted(found.scores, key=lambda score: score.label)
+
+
+def test_a_document_scores_as_its_best_window(sample: GetSample) -> None:
+    model = load(sample(BERT["rank"]).folder, task="rank")
+    assert isinstance(model, Ranker)
+    room = model.info().max_length - 3 - 1
+    words = LONG.split()[: 2 * room]
+    parts = [" ".join(words[:room]), " ".join(words[room:])]
+    best = model.rank("cat", parts)[0]
+    (found,) = model.rank("cat", [" ".join(words)], long="window", stride=0)
+    assert found.score == pytest.approx(best.score, abs=1e-6)
+    with pytest.raises(InputError, match="item 0 has"):
+        model.rank("cat", [" ".join(words)], long="error")
+
+
+@pytest.mark.parametrize("recipe", [BERT["tag"], ROBERTA["tag"]])
+def test_entities_are_found_to_the_end_of_a_long_text(sample: GetSample, recipe: Any) -> None:
+    model = load(sample(recipe).folder, task="tag")
+    assert isinstance(model, Tagger)
+    (found,) = model.tag([LONG], aggregation="none", ignore=(), long="window")
+    with pytest.warns(TruncationWarning):
+        (cut,) = model.tag([LONG], aggregation="none", ignore=())
+    (tokens,) = model.count_tokens([LONG])
+    assert len(found) == tokens - 2
+    assert len(cut) == model.info().max_length - 2
+    spans = [(entity.start, entity.end) for entity in found]
+    assert spans == sorted(spans)
+    assert found[-1].end == len(LONG)
+
+
+def test_a_short_text_is_tagged_alike_in_a_window(sample: GetSample) -> None:
+    model = load(sample(BERT["tag"]).folder, task="tag")
+    texts = ["the cat sat", "", " "]
+    assert model.tag(texts, long="window") == model.tag(texts)
+
+
+@given(length=st.integers(1, 60), room=st.integers(1, 20), data=st.data())
+def test_joined_windows_have_every_place_once(length: int, room: int, data: Any) -> None:
+    parts = list(slide(length, room, data.draw(st.integers(0, room - 1))))
+    rows = [np.array([[place, number] for place in part]) for number, part in enumerate(parts)]
+    whole = joined(parts, rows)
+    assert whole[:, 0].tolist() == list(range(length))
+    for place, number in whole:
+        depth = depth_in(parts[number], place, length)
+        assert depth >= max(depth_in(part, place, length) for part in parts if place in part) - 1
+
+
+def depth_in(part: range, place: int, length: int) -> int:
+    """Tokens to the nearer end of a window; the text's own ends do not count."""
+    before = place - part.start if part.start else length
+    behind = part.stop - 1 - place if part.stop < length else length
+    return min(before, behind)
+
+
+def test_weighted_means_by_hand() -> None:
+    rows = np.array([[1, 1], [4, 0], [5, 5]], np.float32)
+    np.testing.assert_allclose(weighted_means(rows, [0, 0, 1], [2, 1, 9]), [[2, 2 / 3], [5, 5]])
+
+
+PASSAGE = "The small cat sat, on the mat.  A dog\tran far;\n\n Über-café naïve 中国 unable 😀 "
+
+
+@pytest.fixture(scope="module", params=sorted(BUILDERS))
+def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    save_tokenizer(request.param, folder)
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def test_slices_have_the_tokens_of_the_whole(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgebert_runtime.slicing.SLICE_CHARACTERS", 500)
+
+    def ids_of(text: str) -> list[int]:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    text = "".join(PASSAGE * (1 + number % 3) + " " * (number % 4) for number in range(60))
+    parts = list(slices(text, ids_of))
+    assert "".join(parts) == text
+    assert len(parts) > 10
+    assert [id_ for part in parts for id_ in ids_of(part)] == ids_of(text)
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=st.text(alphabet="ab .\n中。é\u0301", max_size=400))
+def test_any_text_is_sliced_into_itself(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgebert_runtime.slicing.SLICE_CHARACTERS", 30)
+        assert "".join(slices(text, lambda part: [ord(letter) for letter in part])) == text
+
+
+def test_a_text_without_a_place_to_cut_comes_whole() -> None:
+    word = "a" * (2 * SLICE_CHARACTERS)
+    assert list(slices(word, lambda part: [len(part)])) == [word]
+
+
+HUGE = """
+import sys, warnings
+from edgebert_runtime import load
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+warnings.simplefilter("ignore")
+model = load(sys.argv[1])
+model.embed(["cat"], long=sys.argv[2])
+text = "the small cat sat on a mat and dog ran far over red blue mat " * 170_000
+before = peak()
+model.embed([text], long=sys.argv[2])
+print(len(text), peak() - before, model.last_report.truncated and
+      model.last_report.truncated[0].tokens)
+"""
+
+
+def test_ten_megabytes_take_little_memory(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HUGE, str(tiny_bundle.folder), "truncate"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    characters, kibibytes, tokens = map(int, done.stdout.split())
+    assert characters > 10_000_000
+    assert kibibytes * 1024 < 100_000_000
+    assert tokens == 170_000 * 15 + 2
+
+
+def test_what_surrounds_a_huge_text_is_unharmed(model: Embedder) -> None:
+    huge = "the small cat " * 10_000
+    with pytest.warns(TruncationWarning):
+        found = model.embed(["cat", huge, "dog"])
+    with pytest.warns(TruncationWarning):
+        cut = model.embed(["the small cat " * 200])
+    np.testing.assert_allclose(found[1], cut[0], atol=2e-6)
+    np.testing.assert_allclose(found[[0, 2]], model.embed(["cat", "dog"]), atol=2e-6)
+    assert model.count_tokens([huge]) == [30_002]
