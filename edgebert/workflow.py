@@ -233,7 +233,8 @@ def verify(
     from edgebert_quantize.samples import read_samples
     from edgebert_runtime.external_data import check_external_data
     from edgebert_runtime.integrity import IntegrityCheck
-    from edgebert_runtime.session import has_provider
+    from edgebert_runtime.providers import has_provider
+    from edgebert_runtime.session import import_engine
     from edgebert_runtime.staging import mark_verified
 
     samples = read_samples(texts, column)
@@ -254,7 +255,7 @@ def verify(
     results: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     for name, variant in manifest.variants.items():
-        if variant.needs is not None and not has_provider(variant.needs):
+        if variant.needs is not None and not has_provider(variant.needs, import_engine()):
             left_out[name] = variant.needs
             continue
         progress(f"verifying {name} against torch")

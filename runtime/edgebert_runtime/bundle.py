@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Final
 
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import Manifest, Variant, read_manifest
 from edgebert_runtime.paths import resolve_inside
-
-PREFERRED_TARGETS: Final = {"cpu": ("cpu", "portable"), "cuda": ("cuda", "portable")}
-"""For each provider, the targets it runs, best first."""
+from edgebert_runtime.providers import PROVIDERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,24 +44,29 @@ class Bundle:
         Args:
             variant: a variant's name, a precision (`"fp32"`: the best graph of that precision
                 for the provider), or `"auto"` for the manifest's default.
-            provider: `"cpu"` or `"cuda"`.
+            provider: a name of `PROVIDERS`.
             engine: version of ONNX Runtime; a precision then stands only for graphs it can run.
 
         Raises:
             ConfigError: no variant has that name or precision, or none runs on the provider.
         """
         wanted = self.manifest.default_variant if variant == "auto" else variant
-        if wanted in self.manifest.variants:
+        taken = {
+            name: candidate
+            for name, candidate in self.manifest.variants.items()
+            if PROVIDERS[provider].takes(candidate)
+        }
+        if wanted in taken:
             return wanted
-        for target in PREFERRED_TARGETS[provider]:
-            for name, candidate in self.manifest.variants.items():
+        for target in PROVIDERS[provider].targets:
+            for name, candidate in taken.items():
                 runs = engine is None or candidate.runs_on(engine)
                 if runs and (candidate.precision, candidate.target) == (wanted, target):
                     return name
-        offered = sorted({*self.manifest.variants, *self._precisions()})
+        offered = sorted({*taken, *(variant.precision for variant in taken.values())})
         raise ConfigError(
-            f"{self.folder} has no variant {wanted!r} for provider {provider!r}; "
-            f"it has {', '.join(offered)}"
+            f"{self.folder} has no variant {wanted!r} for provider {provider!r}; it has "
+            f"{', '.join(offered) or 'none: export again with target portable'}"
         )
 
     def path_of(self, relative: str) -> Path:
@@ -74,6 +76,3 @@ class Bundle:
     def size_bytes(self, variant: Variant) -> int:
         """Size on disk of everything one variant's graph needs, tokenizer excluded."""
         return sum(self.manifest.files[path].size_bytes for path in variant.files)
-
-    def _precisions(self) -> set[str]:
-        return {variant.precision for variant in self.manifest.variants.values()}

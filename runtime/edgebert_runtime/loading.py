@@ -17,7 +17,8 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import NARROW, Manifest, Variant
-from edgebert_runtime.session import Session, choose_provider, import_engine
+from edgebert_runtime.providers import ProviderOptions, choose_provider, read_options
+from edgebert_runtime.session import Session, import_engine
 from edgebert_runtime.tokenization import TextTokenizer
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["embed"] | None = None,
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "Embedder": ...
@@ -62,6 +64,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["classify"],
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "Classifier": ...
@@ -74,6 +77,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["tag"],
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "Tagger": ...
@@ -86,6 +90,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["answer"],
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "Answerer": ...
@@ -98,6 +103,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["rank"],
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "Ranker": ...
@@ -110,6 +116,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["fill"],
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "MaskFiller": ...
@@ -122,6 +129,7 @@ def load(
     provider: str = "auto",
     *,
     task: Literal["next_sentence"],
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> "NextSentence": ...
@@ -133,6 +141,7 @@ def load(
     provider: str = "auto",
     *,
     task: str | None = None,
+    provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
 ) -> Any:
@@ -145,9 +154,11 @@ def load(
         bundle: the folder.
         variant: a variant's name, a precision such as `"fp32"` or `"int8"`, or `"auto"` for the
             bundle's default.
-        provider: `"cpu"`, `"cuda"` or `"auto"`; what is asked for is what runs.
+        provider: `"cpu"`, `"cuda"`, `"openvino"`, `"tensorrt"`, `"qnn"`, `"coreml"` or `"auto"`;
+            what is asked for is what runs.
         task: what the bundle must be for (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
             `next_sentence`); None takes it as it is.
+        provider_options: the provider's own options, such as `{"device_type": "CPU"}`.
         threads: intra-operator threads; None takes every core the process may use.
         verify: when files are hashed: `"always"`, `"once"` per path, size, time and inode, or
             `"never"`; None hashes always up to 256 MiB and once above.
@@ -155,8 +166,8 @@ def load(
     Raises:
         BundleError: the bundle cannot be read, is not what its manifest says, or is not safe, or
             the variant asked for answers wrong on this CPU.
-        ConfigError: unknown variant or provider, a thread count below 1, or the bundle is for
-            another task than asked.
+        ConfigError: unknown variant, provider or provider option, a variant the provider has no
+            operators for, a thread count below 1, or the bundle is for another task than asked.
         EngineMissingError: ONNX Runtime is not installed.
         ProviderUnavailableError: the provider cannot be had here, or the variant needs another.
         TokenizerError: the tokenizer cannot be read.
@@ -166,6 +177,7 @@ def load(
     _check_task(opened, task)
     model_class = _model_class(manifest.task)
     chosen_provider = choose_provider(provider)
+    options = read_options(provider, provider_options)
     name = opened.select(variant, chosen_provider)
     check = _begin_check(opened, name, verify)  # hashes while the engine is imported
     engine = str(import_engine().__version__)
@@ -185,19 +197,35 @@ def load(
     try:
         check_external_data(opened.folder, chosen.files, chosen.file)
         graph = opened.path_of(chosen.file)
-        session = Session(graph, provider=chosen_provider, threads=threads)
+        session = Session(
+            graph, provider=chosen_provider, provider_options=options, threads=threads
+        )
         tokenizer = _open_tokenizer(opened)
         model = model_class(opened, name, session, tokenizer, check.mode)
-    except (BundleError, TokenizerError):
+    except (BundleError, ProviderUnavailableError, TokenizerError):
         check.wait()  # a damaged file is the better explanation
         raise
     check.wait()
     return model
 
 
-def reload(folder: str, variant: str, provider: str, threads: int | None, verify: Verify) -> Any:
+def reload(
+    folder: str,
+    variant: str,
+    provider: str,
+    provider_options: ProviderOptions,
+    threads: int | None,
+    verify: Verify,
+) -> Any:
     """What unpickling a model calls."""
-    return load(folder, variant, provider, threads=threads, verify=verify)
+    return load(
+        folder,
+        variant,
+        provider,
+        provider_options=provider_options,
+        threads=threads,
+        verify=verify,
+    )
 
 
 def _exact(bundle: Bundle, name: str, asked: str, provider: str) -> str:

@@ -12,7 +12,8 @@ class ModelInfo:
         bundle: folder of the bundle.
         task: what the model does.
         variant, precision, target: which graph.
-        provider: `cpu` or `cuda`, what really runs.
+        provider: `cpu`, `cuda` or another, what really runs.
+        provider_options: what it was given.
         threads: intra-operator threads.
         max_length: where texts are cut, in tokens, special tokens included.
         dimensions: length of a vector; None for tasks that give none.
@@ -27,6 +28,7 @@ class ModelInfo:
     precision: str
     target: str
     provider: str
+    provider_options: Mapping[str, str]
     threads: int
     max_length: int
     dimensions: int | None

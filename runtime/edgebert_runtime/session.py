@@ -1,9 +1,9 @@
 """The one ONNX Runtime session behind a model: provider, threads, run."""
 
 import os
-import sys
 from _thread import allocate_lock
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -11,27 +11,27 @@ from weakref import WeakSet
 from edgebert_runtime.errors import (
     BundleError,
     ConfigError,
+    EdgebertError,
     EngineError,
     EngineMissingError,
     ModelClosedError,
-    ProviderUnavailableError,
 )
+from edgebert_runtime.listening import engine_log, pass_on
+from edgebert_runtime.providers import PROVIDERS, refusal, require_offered, require_running
 from edgebert_runtime.threads import usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-"""Our name of a provider → ONNX Runtime's."""
-
-INSTALL: Final = {
-    "cpu": "pip install 'edgebert-runtime[cpu]'",
-    "cuda": "pip install 'edgebert-runtime[gpu]' in an environment without onnxruntime",
-}
-
 ERRORS_ONLY: Final = 3
 """`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
+
+RECORD_ASSIGNMENT: Final = "session.record_ep_graph_assignment_info"
+"""The entry of a session's configuration that makes it remember which provider runs what."""
+
+GRAPH_ERRORS: Final = {"InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile", "NotImplemented"}
+"""ONNX Runtime's exceptions that speak of the graph, whatever provider it is for."""
 
 
 _reopening = allocate_lock()
@@ -73,70 +73,50 @@ def import_engine() -> Any:
         import onnxruntime
     except ImportError as error:
         raise EngineMissingError(
-            f"onnxruntime is not installed; {INSTALL['cpu']} (CPU) or {INSTALL['cuda']} (GPU)"
+            f"onnxruntime is not installed; {PROVIDERS['cpu'].install} (CPU) or "
+            f"{PROVIDERS['cuda'].install} (GPU)"
         ) from error
     return onnxruntime
-
-
-def _log(message: str) -> None:
-    """Log, if anyone listens: a program that has not imported `logging` need not pay for it."""
-    logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.getLogger(__name__).info(message)
-
-
-def choose_provider(wanted: str) -> str:
-    """Turn `auto`, `cpu` or `cuda` into the provider that will run, never into another one.
-
-    `auto` takes CPU: a bundle has no CUDA variant unless one was asked for.
-
-    Raises:
-        ConfigError: an unknown name.
-    """
-    if wanted == "auto":
-        _log("provider auto: chose cpu")
-        return "cpu"
-    if wanted not in PROVIDERS:
-        raise ConfigError(f"provider must be one of auto, {', '.join(PROVIDERS)}; got {wanted!r}")
-    return wanted
-
-
-def has_provider(name: str) -> bool:
-    """Whether this ONNX Runtime was built with a provider; starting it may still fail.
-
-    Raises:
-        EngineMissingError: ONNX Runtime is not installed.
-    """
-    return PROVIDERS.get(name) in import_engine().get_available_providers()
 
 
 class Session:
     """An open graph; in a forked process it is opened anew when it is first run there.
 
     Attributes:
-        provider: `cpu` or `cuda`, what really runs.
+        provider: a name of `PROVIDERS`, what really runs.
+        provider_options: what it was given.
         threads: intra-operator threads.
         asked_threads: what was asked for; None is as many as there are cores.
         inputs, outputs: names, in the graph's order.
     """
 
-    def __init__(self, graph: Path, *, provider: str, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: Path,
+        *,
+        provider: str,
+        provider_options: Mapping[str, str] | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Open `graph`.
 
         Args:
             graph: an ONNX file, external data beside it.
-            provider: `cpu` or `cuda`.
+            provider: a name of `PROVIDERS`.
+            provider_options: by `read_options`.
             threads: intra-operator threads; None takes every core the process may use.
 
         Raises:
-            ConfigError: `threads` is not positive.
+            ConfigError: `threads` is not positive, or the provider does not know an option.
             BundleError: ONNX Runtime cannot open the graph.
             EngineMissingError: ONNX Runtime is not installed.
-            ProviderUnavailableError: this ONNX Runtime lacks the provider, or cannot start it.
+            ProviderUnavailableError: this ONNX Runtime lacks the provider, cannot start it, or
+                runs the graph elsewhere.
         """
         if threads is not None and threads < 1:
             raise ConfigError(f"threads must be at least 1, got {threads}")
         self.provider = provider
+        self.provider_options = dict(provider_options or {})
         self.threads = threads or usable_cores()
         self.asked_threads = threads
         self._graph = graph
@@ -191,24 +171,39 @@ class Session:
 
     def _open(self, graph: Path) -> Any:
         engine = import_engine()
-        wanted = PROVIDERS[self.provider]
-        self._require(wanted, engine.get_available_providers())
+        require_offered(self.provider, engine)
+        heard: list[str] = []
+        falls_back = PROVIDERS[self.provider].falls_back
+        try:
+            with engine_log() if falls_back else nullcontext(heard) as heard:
+                session = self._create(engine, graph)
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            raise self._why_not(engine, graph, error, heard) from error
+        require_running(self.provider, self.provider_options, session, "".join(heard))
+        pass_on(heard)
+        return session
+
+    def _create(self, engine: Any, graph: Path) -> Any:
+        provider = PROVIDERS[self.provider]
         options = engine.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        try:
-            session = engine.InferenceSession(str(graph), options, providers=[wanted])
-        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-            raise BundleError(
-                f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}"
-            ) from error
-        self._require(wanted, session.get_providers()[:1])
-        return session
+        if provider.falls_back:
+            options.add_session_config_entry(RECORD_ASSIGNMENT, "1")
+        return engine.InferenceSession(
+            str(graph),
+            options,
+            providers=[provider.engine_name],
+            provider_options=[self.provider_options],
+            enable_fallback=0,
+        )
 
-    def _require(self, wanted: str, found: Sequence[str]) -> None:
-        if wanted not in found:
-            raise ProviderUnavailableError(
-                f"provider {self.provider!r} needs {wanted}, this onnxruntime offers "
-                f"{', '.join(found)}; {INSTALL[self.provider]}"
-            )
+    def _why_not(
+        self, engine: Any, graph: Path, error: Exception, heard: Sequence[str]
+    ) -> EdgebertError:
+        """The graph's fault, or the provider's."""
+        spoilt = type(error).__name__ in GRAPH_ERRORS
+        if PROVIDERS[self.provider].falls_back and not spoilt:
+            return refusal(self.provider, self.provider_options, "\n".join([str(error), *heard]))
+        return BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}")

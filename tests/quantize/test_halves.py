@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from edgebert_quantize.quality import graph_runner
 from edgebert_quantize.recipes import FLOAT_OPERATORS
 from edgebert_quantize.samples import Feeder
 from edgebert_runtime import Bundle, load
-from edgebert_runtime import session as sessions
 from edgebert_runtime.errors import ProviderUnavailableError, QualityError, UnverifiedWarning
+from edgebert_runtime.providers import PROVIDERS
 from tests.conftest import TEXTS
 from tests.quantize.graphs import model_of, operators, run
 
@@ -145,7 +146,8 @@ def test_verifying_where_it_runs_takes_the_warning_away(
 ) -> None:
     """The CPU stands for a GPU: what is tested is who may say `verified`."""
     bundle = edgebert.quantize(fp32, "fp16")
-    monkeypatch.setitem(sessions.PROVIDERS, "cuda", "CPUExecutionProvider")
+    stand_in = replace(PROVIDERS["cuda"], engine_name="CPUExecutionProvider")
+    monkeypatch.setitem(PROVIDERS, "cuda", stand_in)
     with pytest.warns(UnverifiedWarning, match="run edgebert verify here once"):
         load(bundle, "fp16", provider="cuda")
     assert edgebert.verify(bundle, against=tiny_folder).passed

@@ -97,6 +97,7 @@ class TaskModel:
             precision=variant.precision,
             target=variant.target,
             provider=self._session.provider,
+            provider_options=dict(self._session.provider_options),
             threads=self._session.threads,
             max_length=manifest.tokenizer.max_length,
             dimensions=manifest.embedding.dimensions if manifest.embedding else None,
@@ -127,8 +128,9 @@ class TaskModel:
         from edgebert_runtime.loading import reload
 
         folder, session = os.path.abspath(self._bundle.folder), self._session
-        how = session.provider, session.asked_threads, self._verified
-        return reload, (folder, self._variant, *how)
+        where = session.provider, session.provider_options
+        how = session.asked_threads, self._verified
+        return reload, (folder, self._variant, *where, *how)
 
     @property
     def session(self) -> Session:

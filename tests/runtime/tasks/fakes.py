@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class FakeSession:
     """
 
     provider, threads = "cpu", 1
+    provider_options: ClassVar[dict[str, str]] = {}
 
     def __init__(self, outputs: Sequence[str], compute: Callable[[NDArray[np.int64]], Arrays]):
         self.inputs = ["input_ids", "attention_mask"]

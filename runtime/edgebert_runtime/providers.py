@@ -1,0 +1,312 @@
+"""Where a graph runs: the providers by name, their options, and why one cannot be had."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from edgebert_runtime.errors import ConfigError, EdgebertError, ProviderUnavailableError
+
+if TYPE_CHECKING:
+    from edgebert_runtime.manifest import Variant
+
+ProviderOptions = Mapping[str, str | int | float | bool]
+"""What `load` takes as `provider_options`; ONNX Runtime gets every value as a string."""
+
+ALONE: Final = "in an environment without another onnxruntime"
+"""The distributions of ONNX Runtime overwrite each other's files."""
+
+PAGES: Final = "https://onnxruntime.ai/docs/execution-providers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """One execution provider of ONNX Runtime.
+
+    Attributes:
+        engine_name: what ONNX Runtime calls it.
+        install: the line that installs it.
+        needs: what the machine must have beside that.
+        targets: the targets whose graphs it runs, best first.
+        standard_only: whether it refuses graphs for all other targets; those have operators of
+            ONNX Runtime's own, which would all run on the CPU.
+        lacks: recipes whose graphs it cannot run although their operators are standard.
+        options: the provider options there are; None where ONNX Runtime checks them.
+        falls_back: whether ONNX Runtime runs the graph on the CPU where this does not start.
+        page: where ONNX Runtime says what it needs and which options it has.
+    """
+
+    engine_name: str
+    install: str
+    needs: str
+    targets: tuple[str, ...] = ("portable",)
+    standard_only: bool = True
+    lacks: tuple[str, ...] = ()
+    options: frozenset[str] | None = None
+    falls_back: bool = True
+    page: str = ""
+
+    def takes(self, variant: "Variant") -> bool:
+        """Whether it has the operators of a variant's graph."""
+        known = variant.target in self.targets or not self.standard_only
+        return known and variant.recipe not in self.lacks
+
+
+PROVIDERS: Final = {
+    "cpu": Provider(
+        engine_name="CPUExecutionProvider",
+        install="pip install 'edgebert-runtime[cpu]'",
+        needs="nothing else",
+        targets=("cpu", "portable"),
+        standard_only=False,
+        options=frozenset(),
+        falls_back=False,
+    ),
+    "cuda": Provider(
+        engine_name="CUDAExecutionProvider",
+        install="pip install 'edgebert-runtime[gpu]' in an environment without onnxruntime",
+        needs="an NVIDIA GPU with its driver, CUDA and cuDNN",
+        targets=("cuda", "portable"),
+        standard_only=False,
+        page=f"{PAGES}/CUDA-ExecutionProvider.html",
+    ),
+    "openvino": Provider(
+        engine_name="OpenVINOExecutionProvider",
+        install=f"pip install onnxruntime-openvino {ALONE}",
+        needs="an x86-64 CPU, or an Intel GPU or NPU with its driver",
+        page=f"{PAGES}/OpenVINO-ExecutionProvider.html",
+    ),
+    "tensorrt": Provider(
+        engine_name="TensorrtExecutionProvider",
+        install=f"pip install onnxruntime-gpu tensorrt {ALONE}",
+        needs="an NVIDIA GPU with its driver, CUDA, cuDNN and TensorRT",
+        lacks=("int8-static",),
+        page=f"{PAGES}/TensorRT-ExecutionProvider.html",
+    ),
+    "qnn": Provider(
+        engine_name="QNNExecutionProvider",
+        install=f"pip install onnxruntime-qnn {ALONE}",
+        needs="a Qualcomm Snapdragon with its NPU",
+        page=f"{PAGES}/QNN-ExecutionProvider.html",
+    ),
+    "coreml": Provider(
+        engine_name="CoreMLExecutionProvider",
+        install="pip install 'edgebert-runtime[cpu]' on macOS",
+        needs="an Apple machine",
+        page=f"{PAGES}/CoreML-ExecutionProvider.html",
+    ),
+}
+"""Our name of a provider → what it is."""
+
+LIBRARIES: Final = (
+    (r"(lib)?(cuda\.so|nvcuda)", "it comes with NVIDIA's driver: install the driver"),
+    (r"(lib)?nv(infer|onnxparser)", "pip install tensorrt, and put its folder on {path}"),
+    (
+        r"(lib)?(cu|nvrtc)",
+        "pip install 'onnxruntime-gpu[cuda,cudnn]' and call onnxruntime.preload_dlls() before "
+        "load, or put the folders of CUDA and cuDNN on {path}; their major versions are those "
+        "ONNX Runtime was built for",
+    ),
+    (r"", "install it, and put its folder on {path}"),
+)
+"""What a missing library's name begins with → how to get it; the first that fits."""
+
+MISSING_LIBRARY: Final = re.compile(
+    r"""([\w.+-]+): cannot open shared object file
+    | which\ depends\ on\ "([^"]+)"\ which\ is\ missing""",
+    re.VERBOSE,
+)
+"""What Linux says, and what ONNX Runtime says on Windows."""
+
+UNKNOWN_OPTION: Final = re.compile(
+    r"""(?: Invalid\ \w+\ EP\ option: | [Uu]nknown\ provider\ option: ) \s* "?([\w.]+)""",
+    re.VERBOSE,
+)
+LOG_PREFIX: Final = re.compile(
+    r"""^(\x1b\[[\d;]*m)? \S+\ \S+\ \[[A-Z]:onnxruntime:.*?\]\  | \x1b\[[\d;]*m""",
+    re.MULTILINE | re.VERBOSE,
+)
+"""What ONNX Runtime begins a line of its log with, and colours."""
+
+
+def choose_provider(wanted: str) -> str:
+    """Turn `auto` or a provider's name into the provider that will run, never into another one.
+
+    `auto` takes CPU: a bundle has no variant for another provider unless one was asked for.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if wanted == "auto":
+        _log("provider auto: chose cpu")
+        return "cpu"
+    if wanted not in PROVIDERS:
+        raise ConfigError(f"provider must be one of auto, {', '.join(PROVIDERS)}; got {wanted!r}")
+    return wanted
+
+
+def read_options(wanted: str, options: ProviderOptions | None) -> dict[str, str]:
+    """Turn `provider_options` into the strings that ONNX Runtime takes.
+
+    Args:
+        wanted: a provider's name, or `auto`.
+        options: the provider's own options.
+
+    Raises:
+        ConfigError: a key or value of a wrong type, an option that the provider does not have, or
+            options for `auto`.
+    """
+    read = {_key(key): _value(key, value) for key, value in (options or {}).items()}
+    if read and wanted == "auto":
+        raise ConfigError(
+            f"provider_options {', '.join(read)} are for one provider, got provider 'auto'; name "
+            f"one of {', '.join(PROVIDERS)}"
+        )
+    known = PROVIDERS[wanted].options if read else None
+    unknown = [] if known is None else sorted(read.keys() - known)
+    if unknown:
+        raise ConfigError(
+            f"provider {wanted!r} has no option {', '.join(unknown)}: it has "
+            f"{', '.join(sorted(known or ())) or 'none'}; leave provider_options out, or name the "
+            "provider they are for"
+        )
+    return read
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, str]:
+    """Turn what a command line says, `NAME=VALUE` each, into `provider_options`.
+
+    Raises:
+        ConfigError: one has no `=` or no name, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals) or name in found:
+            raise ConfigError(
+                f"--provider-option takes NAME=VALUE, each name once, got {pair!r}; for example "
+                "--provider-option device_type=CPU"
+            )
+        found[name] = value
+    return found
+
+
+def has_provider(name: str, engine: Any) -> bool:
+    """Whether an ONNX Runtime was built with a provider; starting it may still fail.
+
+    Args:
+        name: our name of it; an unknown one is nowhere.
+        engine: the module, of `import_engine`.
+    """
+    known = PROVIDERS.get(name)
+    return known is not None and known.engine_name in engine.get_available_providers()
+
+
+def require_offered(name: str, engine: Any) -> None:
+    """Refuse a provider that this ONNX Runtime was built without.
+
+    Raises:
+        ProviderUnavailableError: it was; the install line is in the text.
+    """
+    if not has_provider(name, engine):
+        raise ProviderUnavailableError(
+            f"provider {name!r} needs {PROVIDERS[name].engine_name}, this onnxruntime offers "
+            f"{', '.join(engine.get_available_providers())}; {PROVIDERS[name].install}"
+        )
+
+
+def require_running(name: str, options: Mapping[str, str], session: Any, said: str) -> None:
+    """Refuse a session that runs somewhere else than it was asked to.
+
+    ONNX Runtime leaves out a provider that does not start, and gives the CPU whatever operators a
+    provider does not take. Some is how such providers work; all means that it does not run.
+
+    Args:
+        name: the provider.
+        options: its options.
+        session: the engine's, open.
+        said: what the engine wrote to its log meanwhile.
+
+    Raises:
+        ConfigError: the provider does not know one of its options.
+        ProviderUnavailableError: another provider runs the graph.
+    """
+    wanted = PROVIDERS[name]
+    if wanted.engine_name not in session.get_providers()[:1]:
+        raise refusal(name, options, said)
+    if not wanted.falls_back or not hasattr(session, "get_provider_graph_assignment_info"):
+        return
+    parts = session.get_provider_graph_assignment_info()
+    if wanted.engine_name not in {part.ep_name for part in parts}:
+        raise ProviderUnavailableError(
+            f"provider {name!r} takes none of the graph's operators with {_given(options)}: all "
+            f"would run on the CPU; {_quoted(said)}correct the options ({wanted.page}), or load "
+            "with provider='cpu'"
+        )
+
+
+def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
+    """What to raise where a provider did not start.
+
+    Args:
+        name: the provider.
+        options: its options.
+        said: the engine's own words, from its exception and its log.
+    """
+    wanted = PROVIDERS[name]
+    option = UNKNOWN_OPTION.search(said)
+    if option is not None:
+        return ConfigError(
+            f"provider {name!r} has no option {option[1]!r}, got {_given(options)}; its options: "
+            f"{wanted.page}"
+        )
+    library = MISSING_LIBRARY.search(said)
+    if library is not None:
+        missing = library[1] or library[2]
+        return ProviderUnavailableError(
+            f"provider {name!r} needs the library {missing}, which was not found here; "
+            f"{how_to_get(missing)} ({wanted.page})"
+        )
+    return ProviderUnavailableError(
+        f"provider {name!r} did not start with {_given(options)}; {_quoted(said)}it needs "
+        f"{wanted.needs} ({wanted.page}); to install it: {wanted.install}"
+    )
+
+
+def how_to_get(library: str) -> str:
+    """What to do about a shared library that is missing, by its file's name."""
+    path = "PATH" if library.endswith(".dll") else "LD_LIBRARY_PATH"
+    fitting = (advice for begins, advice in LIBRARIES if re.match(begins, library))
+    return next(fitting).format(path=path)
+
+
+def _log(message: str) -> None:
+    """Log, if anyone listens: a program that has not imported `logging` need not pay for it."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger(__name__).info(message)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise ConfigError(f"provider_options has key {key!r}, expected a string")
+    return key
+
+
+def _value(key: str, value: object) -> str:
+    if not isinstance(value, str | int | float):
+        raise ConfigError(
+            f"provider_options has {key!r} = {value!r}, expected a string, a number or a bool"
+        )
+    return str(value)
+
+
+def _given(options: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"{key}={value}" for key, value in options.items())
+    return f"options {pairs}" if pairs else "no options"
+
+
+def _quoted(said: str) -> str:
+    words = " ".join(LOG_PREFIX.sub("", said).split())
+    return f"ONNX Runtime says: {words}; " if words else ""
