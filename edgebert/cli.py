@@ -19,7 +19,7 @@ from rich.table import Table
 
 from edgebert._version import __version__
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.cli import answer_lines, exit_code
+from edgebert_runtime.cli import PROVIDER_HELP, PROVIDER_OPTION_HELP, answer_lines, exit_code
 from edgebert_runtime.errors import BudgetError, ConfigError, EdgebertError
 from edgebert_runtime.manifest import Variant
 
@@ -330,10 +330,20 @@ def run(
         ),
     ] = None,
     variant: Annotated[str, typer.Option(help="a variant or a precision")] = "auto",
-    provider: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    provider: Annotated[str, typer.Option(help=PROVIDER_HELP)] = "auto",
+    provider_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help=PROVIDER_OPTION_HELP)
+    ] = None,
 ) -> None:
     """Answer as the bundle's task does; prints JSON lines."""
-    for line in answer_lines(str(bundle), texts or [], variant=variant, provider=provider):
+    lines = answer_lines(
+        str(bundle),
+        texts or [],
+        variant=variant,
+        provider=provider,
+        provider_options=provider_option or (),
+    )
+    for line in lines:
         typer.echo(line)
 
 

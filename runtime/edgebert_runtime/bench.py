@@ -19,6 +19,7 @@ import numpy as np
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.manifest import Manifest
+from edgebert_runtime.providers import ProviderOptions, choose_provider
 
 SHAPES: Final = ((1, 32), (1, 128))
 """Batch x sequence, in tokens."""
@@ -27,7 +28,7 @@ COLD_START: Final = """
 import json
 import sys
 from edgebert_runtime import load
-model = load(sys.argv[1], variant=sys.argv[2])
+model = load(sys.argv[1], **json.loads(sys.argv[2]))
 getattr(model, sys.argv[3])(*json.loads(sys.argv[4]))
 """
 QUESTION: Final = "How fast does this start?"
@@ -58,23 +59,38 @@ class Measurement:
 
 
 def measure(
-    bundle: Bundle, variant: str, shapes: Sequence[tuple[int, int]] = SHAPES
+    bundle: Bundle,
+    variant: str,
+    shapes: Sequence[tuple[int, int]] = SHAPES,
+    *,
+    provider: str = "auto",
+    provider_options: ProviderOptions | None = None,
 ) -> Measurement:
     """Measure one variant in processes of its own, sequences cut to what the model takes.
 
+    Args:
+        bundle: which holds it.
+        variant: as `load` takes it.
+        shapes: batch x sequence each.
+        provider: where it runs, as `load` takes it.
+        provider_options: the provider's own options.
+
     Raises:
+        ConfigError: an unknown provider, or a variant it has no operators for.
         EdgebertError: a measuring process failed; its last line is in the text.
     """
-    name = bundle.select(variant)
+    name = bundle.select(variant, choose_provider(provider))
+    where = {"provider": provider, "provider_options": dict(provider_options or {})}
+    how = json.dumps({"variant": name, **where})
     folder = str(bundle.folder)
     method, arguments = first_call(bundle.manifest)
-    start = [sys.executable, "-c", COLD_START, folder, name, method, json.dumps(arguments)]
+    start = [sys.executable, "-c", COLD_START, folder, how, method, json.dumps(arguments)]
     starts = [_seconds(start) for _ in range(COLD_STARTS)]
     longest = bundle.manifest.tokenizer.max_positions
     fitting = dict.fromkeys((batch, min(sequence, longest)) for batch, sequence in shapes)
     shape_list = ",".join(f"{batch}x{sequence}" for batch, sequence in fitting)
     found: dict[str, Any] = json.loads(
-        output_of([sys.executable, "-m", "edgebert_runtime.bench", folder, name, shape_list])
+        output_of([sys.executable, "-m", "edgebert_runtime.bench", folder, how, shape_list])
     )
     return Measurement(
         variant=name,
@@ -101,11 +117,19 @@ def first_call(manifest: Manifest) -> tuple[str, list[Any]]:
     return calls[manifest.task]
 
 
-def time_shapes(folder: str, variant: str, shapes: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """Time each shape in this process; token ids are random, which dense speed does not see."""
+def time_shapes(
+    folder: str, how: dict[str, Any], shapes: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """Time each shape in this process; token ids are random, which dense speed does not see.
+
+    Args:
+        folder: the bundle.
+        how: arguments of `load`.
+        shapes: batch x sequence each.
+    """
     from edgebert_runtime.loading import load
 
-    model = load(folder, variant=variant)
+    model = load(folder, **how)
     manifest = Bundle.open(folder).manifest
     method, arguments = first_call(manifest)
     getattr(model, method)(*arguments)
@@ -171,4 +195,5 @@ def output_of(command: Sequence[str]) -> str:
 
 if __name__ == "__main__":
     _shapes = [tuple(int(part) for part in item.split("x")) for item in sys.argv[3].split(",")]
-    sys.stdout.write(json.dumps(time_shapes(sys.argv[1], sys.argv[2], _shapes)))  # type: ignore[arg-type]
+    _how = json.loads(sys.argv[2])
+    sys.stdout.write(json.dumps(time_shapes(sys.argv[1], _how, _shapes)))  # type: ignore[arg-type]

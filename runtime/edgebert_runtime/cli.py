@@ -5,13 +5,17 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from edgebert_runtime._version import __version__
 from edgebert_runtime.errors import CheckFailedError, EdgebertError
+from edgebert_runtime.providers import PROVIDERS, parse_options
 
 CHECK_FAILED: Final = 1
 CALLERS_MISTAKE: Final = 2
+
+PROVIDER_HELP: Final = f"auto, {', '.join(PROVIDERS)}"
+PROVIDER_OPTION_HELP: Final = "the provider's own, as NAME=VALUE; may be repeated"
 
 
 def exit_code(error: EdgebertError) -> int:
@@ -26,19 +30,28 @@ def read_texts(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
-def answer_lines(bundle: str, texts: Sequence[str], *, variant: str, provider: str) -> list[str]:
+def answer_lines(
+    bundle: str,
+    texts: Sequence[str],
+    *,
+    variant: str,
+    provider: str,
+    provider_options: Sequence[str] = (),
+) -> list[str]:
     """What the command of the bundle's own task prints for these texts, line by line.
 
     Args:
         bundle: the folder.
         texts: as that command takes them: for `answer` and `rank` the question or query first.
         variant: a variant, a precision or `auto`.
-        provider: `auto`, `cpu` or `cuda`.
+        provider: `auto` or a provider's name.
+        provider_options: `NAME=VALUE` each.
     """
     from edgebert_runtime.bundle import Bundle
 
     command = Bundle.open(bundle).manifest.task.replace("_", "-")
     chosen = ["--variant", variant, "--provider", provider]
+    chosen += [f"--provider-option={pair}" for pair in provider_options]
     options = _parser().parse_args([command, *chosen, bundle, "--", *texts])
     lines: list[str] = options.run(options)
     return lines
@@ -108,16 +121,30 @@ def _command(
     command = commands.add_parser(name, help=summary, description=summary)
     command.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
     command.add_argument("--variant", default="auto", help="a variant or a precision")
-    command.add_argument("--provider", default="auto", help="auto, cpu or cuda")
+    command.add_argument("--provider", default="auto", help=PROVIDER_HELP)
+    command.add_argument(
+        "--provider-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=PROVIDER_OPTION_HELP,
+    )
     command.set_defaults(run=run)
     return command
 
 
-def _embed(options: argparse.Namespace) -> list[str]:
+def _load(options: argparse.Namespace, task: str | None = None) -> Any:
+    """The model that the shared options name."""
     from edgebert_runtime.loading import load
 
+    own = parse_options(options.provider_option)
+    how: dict[str, Any] = {"task": task, "provider_options": own}
+    return load(options.bundle, options.variant, options.provider, **how)
+
+
+def _embed(options: argparse.Namespace) -> list[str]:
     texts = read_texts(options.texts)
-    vectors = load(options.bundle, options.variant, options.provider, task="embed").embed(texts)
+    vectors = _load(options, "embed").embed(texts)
     return [
         _line(text=text, embedding=[round(float(x), 8) for x in vector])
         for text, vector in zip(texts, vectors, strict=True)
@@ -125,19 +152,15 @@ def _embed(options: argparse.Namespace) -> list[str]:
 
 
 def _classify(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
     texts = read_texts(options.texts)
-    model = load(options.bundle, options.variant, options.provider, task="classify")
+    model = _load(options, "classify")
     found = model.classify(texts, top_k=options.top_k, threshold=options.threshold)
     return [_line(text=text, **asdict(each)) for text, each in zip(texts, found, strict=True)]
 
 
 def _tag(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
     texts = read_texts(options.texts)
-    model = load(options.bundle, options.variant, options.provider, task="tag")
+    model = _load(options, "tag")
     found = model.tag(texts, aggregation=options.aggregation)
     return [
         _line(text=text, entities=[asdict(entity) for entity in entities])
@@ -146,9 +169,7 @@ def _tag(options: argparse.Namespace) -> list[str]:
 
 
 def _answer(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
-    model = load(options.bundle, options.variant, options.provider, task="answer")
+    model = _load(options, "answer")
     found = [
         model.answer(
             options.question, text, top_k=options.top_k, allow_no_answer=options.allow_no_answer
@@ -159,18 +180,14 @@ def _answer(options: argparse.Namespace) -> list[str]:
 
 
 def _rank(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
-    model = load(options.bundle, options.variant, options.provider, task="rank")
+    model = _load(options, "rank")
     ranked = model.rank(options.query, read_texts(options.texts), top_k=options.top_k)
     return [_line(**asdict(document)) for document in ranked]
 
 
 def _fill(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
     texts = read_texts(options.texts)
-    model = load(options.bundle, options.variant, options.provider, task="fill")
+    model = _load(options, "fill")
     found = [model.fill(text, top_k=options.top_k) for text in texts]
     return [
         _line(text=text, masks=[[asdict(filling) for filling in mask] for mask in masks])
@@ -179,9 +196,7 @@ def _fill(options: argparse.Namespace) -> list[str]:
 
 
 def _next_sentence(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
-    model = load(options.bundle, options.variant, options.provider, task="next_sentence")
+    model = _load(options, "next_sentence")
     return [_line(probability=model.score(options.first, options.second))]
 
 
@@ -190,9 +205,7 @@ def _line(**fields: object) -> str:
 
 
 def _info(options: argparse.Namespace) -> list[str]:
-    from edgebert_runtime.loading import load
-
-    model = load(options.bundle, variant=options.variant, provider=options.provider)
+    model = _load(options)
     return [json.dumps(asdict(model.info()), indent=2)]
 
 
@@ -200,7 +213,13 @@ def _bench(options: argparse.Namespace) -> list[str]:
     from edgebert_runtime.bench import measure
     from edgebert_runtime.bundle import Bundle
 
-    return [json.dumps(asdict(measure(Bundle.open(options.bundle), options.variant)), indent=2)]
+    found = measure(
+        Bundle.open(options.bundle),
+        options.variant,
+        provider=options.provider,
+        provider_options=parse_options(options.provider_option),
+    )
+    return [json.dumps(asdict(found), indent=2)]
 
 
 if __name__ == "__main__":
