@@ -105,27 +105,24 @@ LIBRARIES: Final = (
     (
         r"(lib)?(cu|nvrtc)",
         "pip install 'onnxruntime-gpu[cuda,cudnn]' and call onnxruntime.preload_dlls() before "
-        "load, or put the folders of CUDA and cuDNN on {path}; their major versions are those "
-        "ONNX Runtime was built for",
+        "load, or put the folders of CUDA and cuDNN on {path}",
     ),
     (r"", "install it, and put its folder on {path}"),
 )
 """What a missing library's name begins with → how to get it; the first that fits."""
 
 MISSING_LIBRARY: Final = re.compile(
-    r"""([\w.+-]+): cannot open shared object file
-    | which\ depends\ on\ "([^"]+)"\ which\ is\ missing""",
-    re.VERBOSE,
+    r"([\w.+-]+): cannot open shared object file"
+    r'|which depends on "([^"]+)" which is missing'
 )
 """What Linux says, and what ONNX Runtime says on Windows."""
 
+REQUIRED: Final = re.compile(r"Require (cuDNN \S+ and CUDA [\w*]+\.?[\d*]*)")
 UNKNOWN_OPTION: Final = re.compile(
-    r"""(?: Invalid\ \w+\ EP\ option: | [Uu]nknown\ provider\ option: ) \s* "?([\w.]+)""",
-    re.VERBOSE,
+    r'(?:Invalid \w+ EP option:|Unknown provider option:)\s*"?([\w.]+)'
 )
 LOG_PREFIX: Final = re.compile(
-    r"""^(\x1b\[[\d;]*m)? \S+\ \S+\ \[[A-Z]:onnxruntime:.*?\]\  | \x1b\[[\d;]*m""",
-    re.MULTILINE | re.VERBOSE,
+    r"^(\x1b\[[\d;]*m)?\S+ \S+ \[[A-Z]:onnxruntime:.*?\] |\x1b\[[\d;]*m", re.MULTILINE
 )
 """What ONNX Runtime begins a line of its log with, and colours."""
 
@@ -263,10 +260,11 @@ def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
         )
     library = MISSING_LIBRARY.search(said)
     if library is not None:
-        missing = library[1] or library[2]
+        missing, required = library[1] or library[2], REQUIRED.search(said)
+        versions = f" (this ONNX Runtime requires {required[1]})" if required else ""
         return ProviderUnavailableError(
-            f"provider {name!r} needs the library {missing}, which was not found here; "
-            f"{how_to_get(missing)} ({wanted.page})"
+            f"provider {name!r} needs the library {missing}, which was not found here{versions}; "
+            f"{how_to_get(missing)}: {wanted.page}"
         )
     return ProviderUnavailableError(
         f"provider {name!r} did not start with {_given(options)}; {_quoted(said)}it needs "

@@ -1,0 +1,443 @@
+"""Providers: what is asked for is what runs, or the error says why not.
+
+ONNX Runtime itself opens graphs here wherever it can. The texts of engines that cannot be had are
+those of its own releases and of public reports, each named.
+"""
+
+import json
+import logging
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import edgebert
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.cli import main
+from edgebert_runtime.errors import BundleError, ConfigError, ProviderUnavailableError
+from edgebert_runtime.listening import engine_log, pass_on
+from edgebert_runtime.providers import (
+    PROVIDERS,
+    choose_provider,
+    has_provider,
+    how_to_get,
+    parse_options,
+    read_options,
+    refusal,
+    require_running,
+)
+from edgebert_runtime.session import Session
+from tests.conftest import TEXTS
+
+PLUG_INS = [name for name, provider in PROVIDERS.items() if provider.standard_only]
+OFFERED = {name for name in PROVIDERS if has_provider(name, onnxruntime)}
+needs_openvino = pytest.mark.skipif(
+    "openvino" not in OFFERED, reason="this onnxruntime has no OpenVINO: onnxruntime-openvino has"
+)
+
+CUDA_LIBRARY = (
+    # onnxruntime-gpu 1.31.1 where there is no CUDA
+    "\x1b[1;31m2026-11-21 21:19:03.845638000 [E:onnxruntime:Default, provider_bridge_ort.cc:2458 "
+    "operator()] /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2043 "
+    "onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : "
+    "Failed to load library /lib/onnxruntime/capi/libonnxruntime_providers_cuda.so with error: "
+    "libcublasLt.so.13: cannot open shared object file: No such file or directory\n\x1b[m\n"
+    "\x1b[0;93m2026-11-21 21:19:03.845665040 [W:onnxruntime:Default, onnxruntime_pybind_state.cc:"
+    "1295 CreateExecutionProviderFactoryInstance] Failed to create CUDAExecutionProvider. Require "
+    "cuDNN 9.* and CUDA 13.*. Please install all dependencies as mentioned in the GPU requirements "
+    "page (https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
+    "#requirements), make sure they're in the PATH, and that your GPU is supported.\x1b[m\n"
+)
+OLDER_CUDA_LIBRARY = (
+    # https://github.com/PaddlePaddle/PaddleNLP/issues/8195
+    "2024-03-27 06:33:23.219728338 [E:onnxruntime:Default, provider_bridge_ort.cc:1548 "
+    "TryGetProviderInfo_CUDA] /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1209"
+    " onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : "
+    "Failed to load library libonnxruntime_providers_cuda.so with error: libcublasLt.so.11: cannot "
+    "open shared object file: No such file or directory"
+)
+WINDOWS_CUDA_LIBRARY = (
+    # https://github.com/deepbeepmeep/Wan2GP/issues/1513
+    "2026-02-10 00:58:04.5745265 [E:onnxruntime:Default, provider_bridge_ort.cc:2195 "
+    "onnxruntime::TryGetProviderInfo_CUDA] D:\\a\\_work\\1\\s\\onnxruntime\\core\\session\\"
+    "provider_bridge_ort.cc:1778 onnxruntime::ProviderLibrary::Get [ONNXRuntimeError] : 1 : FAIL : "
+    'Error loading "C:\\envs\\onnxruntime\\capi\\onnxruntime_providers_cuda.dll" which depends on '
+    '"cublasLt64_12.dll" which is missing. (Error 126: "The specified module could not be found.")'
+)
+WINDOWS_CUDA_UNNAMED = (
+    # https://github.com/hacksider/Deep-Live-Cam/issues/137
+    "D:\\a\\_work\\1\\s\\onnxruntime\\python\\onnxruntime_pybind_state.cc:743 "
+    "onnxruntime::python::CreateExecutionProviderInstance CUDA_PATH is set but CUDA wasn't able to "
+    "be loaded. Please install the correct version of CUDA and cuDNN as mentioned in the GPU "
+    "requirements page"
+)
+TENSORRT_LIBRARY = (
+    # https://github.com/microsoft/onnxruntime/issues/18597
+    "EP Error /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1193 "
+    "onnxruntime::Provider& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : "
+    "Failed to load library libonnxruntime_providers_tensorrt.so with error: libnvinfer.so.8: "
+    "cannot open shared object file: No such file or directory"
+)
+QNN_BACKEND = (
+    # https://github.com/microsoft/onnxruntime/issues/20206
+    "2024-04-04 21:24:37.4152414 [E:onnxruntime:, qnn_execution_provider.cc:499 "
+    "onnxruntime::QNNExecutionProvider::GetCapability] QNN SetupBackend failed "
+    "qnn_backend_manager.cc:56 onnxruntime::qnn::QnnBackendManager::GetQnnInterfaceProvider Unable "
+    "to load backend, error: load library failed"
+)
+OPENVINO_DEVICE = (
+    # onnxruntime-openvino 1.24.1 where there is no GPU
+    "\x1b[1;31m2026-11-21 21:10:18.195020325 [E:onnxruntime:Default, provider_bridge_ort.cc:2310 "
+    "Create] /onnxruntime/onnxruntime/core/providers/openvino/openvino_provider_factory.cc:141 "
+    "std::string onnxruntime::openvino_ep::ParseDeviceType(std::shared_ptr<OVCore>, const "
+    "onnxruntime::ProviderOptions&) [ERROR] [OpenVINO] Device GPU is not available\n\x1b[m\n"
+)
+OPENVINO_OPTION = (
+    # onnxruntime-openvino 1.24.1
+    "/onnxruntime/onnxruntime/python/onnxruntime_pybind_state.cc:1053 std::shared_ptr<onnxruntime::"
+    "IExecutionProviderFactory> onnxruntime::python::CreateExecutionProviderFactoryInstance(const "
+    "onnxruntime::SessionOptions&, const std::string&, const onnxruntime::ProviderOptionsMap&) "
+    "Invalid OpenVINO EP option: foo\n"
+)
+CUDA_OPTION = 'Unknown provider option: "use_fp16".'
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "message"),
+    [
+        ("cuda", CUDA_LIBRARY, r"libcublasLt\.so\.13, .*cuDNN 9\.\* and CUDA 13\.\*\).*preload"),
+        ("cuda", OLDER_CUDA_LIBRARY, r"libcublasLt\.so\.11, .* LD_LIBRARY_PATH"),
+        ("cuda", WINDOWS_CUDA_LIBRARY, r"cublasLt64_12\.dll, .* on PATH"),
+        ("cuda", WINDOWS_CUDA_UNNAMED, r"no options; .*wasn't able to be loaded.*\[gpu\]"),
+        ("tensorrt", TENSORRT_LIBRARY, r"libnvinfer\.so\.8, .*pip install tensorrt"),
+        ("qnn", QNN_BACKEND, "says: QNN SetupBackend failed .*Snapdragon.*onnxruntime-qnn"),
+        ("openvino", OPENVINO_DEVICE, r"says: /onn.*GPU is not available; it needs an x86-64 CPU"),
+        ("coreml", "", "did not start with no options; it needs an Apple machine"),
+    ],
+)
+def test_what_the_engine_says_becomes_a_reason(name: str, said: str, message: str) -> None:
+    error = refusal(name, {}, said)
+    assert isinstance(error, ProviderUnavailableError)
+    assert str(error).startswith(f"provider {name!r} ")
+    assert PROVIDERS[name].page in str(error)
+    assert "\x1b" not in str(error)
+    with pytest.raises(ProviderUnavailableError, match=message):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "option"),
+    [("openvino", OPENVINO_OPTION, "foo"), ("cuda", CUDA_OPTION, "use_fp16")],
+)
+def test_an_option_the_provider_does_not_know_is_the_callers_mistake(
+    name: str, said: str, option: str
+) -> None:
+    error = refusal(name, {option: "1"}, said)
+    assert isinstance(error, ConfigError)
+    assert f"provider {name!r} has no option {option!r}, got options {option}=1" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("library", "advice"),
+    [
+        ("libcuda.so.1", "driver"),
+        ("nvcuda.dll", "driver"),
+        ("libcudart.so.12", "cuda,cudnn"),
+        ("libcudnn.so.9", "cuda,cudnn"),
+        ("cudnn64_9.dll", "cuda,cudnn"),
+        ("libnvrtc.so.12", "cuda,cudnn"),
+        ("libnvonnxparser.so.10", "tensorrt"),
+        ("libtbb.so.12", "install it"),
+    ],
+)
+def test_each_library_has_its_advice(library: str, advice: str) -> None:
+    assert advice in how_to_get(library)
+
+
+def test_auto_logs_its_choice(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "edgebert_runtime"):
+        assert choose_provider("auto") == "cpu"
+    assert caplog.messages == ["provider auto: chose cpu"]
+
+
+def test_options_become_strings() -> None:
+    given: dict[str, str | int | float | bool] = {
+        "device_type": "CPU",
+        "num_of_threads": 2,
+        "ratio": 0.5,
+        "flag": True,
+    }
+    expected = {"device_type": "CPU", "num_of_threads": "2", "ratio": "0.5", "flag": "True"}
+    assert read_options("openvino", given) == expected
+    assert read_options("auto", None) == read_options("cpu", {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "options", "message"),
+    [
+        ("openvino", {"device_type": ["CPU"]}, r"'device_type' = \['CPU'\], expected a string"),
+        ("openvino", {"load_config": None}, "'load_config' = None, expected a string"),
+        ("openvino", {1: "CPU"}, "key 1, expected a string"),
+        ("cpu", {"device_id": 0}, "provider 'cpu' has no option device_id: it has none"),
+        ("auto", {"device_id": 0}, "device_id are for one provider, got provider 'auto'"),
+    ],
+)
+def test_options_that_make_no_sense(
+    tiny_bundle: Bundle, wanted: str, options: dict[Any, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(tiny_bundle, provider=wanted, provider_options=options)
+
+
+@pytest.mark.parametrize("pairs", [["device_type"], ["=CPU"], ["a=1", "a=2"], [""]])
+def test_pairs_of_the_command_line_that_make_no_sense(pairs: list[str]) -> None:
+    with pytest.raises(ConfigError, match="--provider-option takes NAME=VALUE, each name once"):
+        parse_options(pairs)
+
+
+def test_pairs_of_the_command_line() -> None:
+    assert parse_options(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+
+
+@pytest.mark.parametrize("name", [name for name in PROVIDERS if name not in OFFERED])
+def test_a_provider_that_is_not_built_in_comes_with_its_install_line(
+    tiny_bundle: Bundle, name: str
+) -> None:
+    with pytest.raises(ProviderUnavailableError) as caught:
+        load(tiny_bundle, "portable", provider=name)
+    assert PROVIDERS[name].engine_name in str(caught.value)
+    assert str(caught.value).endswith(PROVIDERS[name].install)
+
+
+@pytest.mark.parametrize("name", PLUG_INS)
+def test_plug_ins_take_standard_operators_only(tiny_bundle: Bundle, name: str) -> None:
+    """What ONNX Runtime fuses for itself would run on the CPU."""
+    assert tiny_bundle.select("auto", name) == tiny_bundle.select("fp32", name) == "portable"
+    for variant in ("cpu", "int8"):
+        with pytest.raises(
+            ConfigError, match=f"{variant!r} for provider {name!r}.* fp32, portable"
+        ):
+            tiny_bundle.select(variant, name)
+
+
+def test_which_of_them_take_static_integers(tiny_bundle: Bundle) -> None:
+    """TensorRT wants symmetric activations."""
+    variants = tiny_bundle.manifest.variants
+    static = replace(variants["portable"], precision="int8", recipe="int8-static")
+    manifest = replace(tiny_bundle.manifest, variants={**variants, "int8-static": static})
+    bundle = replace(tiny_bundle, manifest=manifest)
+    taking = [name for name in PLUG_INS if PROVIDERS[name].takes(static)]
+    assert taking == ["openvino", "qnn", "coreml"]
+    assert {bundle.select("int8", name) for name in taking} == {"int8-static"}
+    assert bundle.select("int8", "cpu") == "int8"
+    with pytest.raises(ConfigError, match="no variant 'int8-static' for provider 'tensorrt'"):
+        bundle.select("int8-static", "tensorrt")
+
+
+def test_a_bundle_without_a_graph_for_it(tiny_bundle: Bundle) -> None:
+    fused = {"cpu": tiny_bundle.manifest.variants["cpu"]}
+    manifest = replace(tiny_bundle.manifest, variants=fused)
+    with pytest.raises(ConfigError, match="it has none: export again with target portable"):
+        replace(tiny_bundle, manifest=manifest).select("auto", "openvino")
+
+
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that says it has OpenVINO."""
+    if "openvino" in OFFERED:
+        pytest.skip("it really has")
+    offered = [PROVIDERS["openvino"].engine_name, "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+
+
+@pytest.mark.usefixtures("claimed")
+def test_an_engine_that_falls_back_is_found_out(tiny_bundle: Bundle) -> None:
+    """The engine opens the graph on the CPU."""
+    with (
+        pytest.warns(UserWarning, match="not in available provider names"),
+        pytest.raises(ProviderUnavailableError, match="'openvino' did not start with no options"),
+    ):
+        load(tiny_bundle, provider="openvino")
+
+
+@pytest.mark.usefixtures("claimed")
+def test_the_reason_is_in_the_log_and_nothing_is_printed(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    really = onnxruntime.InferenceSession
+
+    def falling_back(path: str, options: Any, **_: Any) -> Any:
+        os.write(2, OPENVINO_DEVICE.encode())
+        return really(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", falling_back)
+    options = {"device_type": "GPU"}
+    with pytest.raises(ProviderUnavailableError, match=r"=GPU; ONNX .*Device GPU is not available"):
+        load(tiny_bundle, provider="openvino", provider_options=options)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("said", ["", QNN_BACKEND])
+def test_a_provider_that_takes_no_operator_does_not_run(said: str) -> None:
+    """It is listed first all the same."""
+    listed = [PROVIDERS["qnn"].engine_name, "CPUExecutionProvider"]
+    parts = [types.SimpleNamespace(ep_name="CPUExecutionProvider")] * 3
+    session = types.SimpleNamespace(
+        get_providers=lambda: listed, get_provider_graph_assignment_info=lambda: parts
+    )
+    with pytest.raises(ProviderUnavailableError, match="takes none of the graph's operators") as e:
+        require_running("qnn", {"backend_type": "htp"}, session, said)
+    assert "with options backend_type=htp" in str(e.value)
+    assert ("Unable to load backend" in str(e.value)) is bool(said)
+    parts.append(types.SimpleNamespace(ep_name=listed[0]))
+    require_running("qnn", {}, session, said)
+
+
+def test_what_was_heard_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    with engine_log() as heard:
+        os.write(2, b"something\n")
+        assert capfd.readouterr().err == ""
+    assert heard == ["something\n"]
+    pass_on(heard)
+    pass_on([])
+    assert capfd.readouterr().err == "something\n"
+
+
+def test_a_daemon_without_standard_error_hears_nothing() -> None:
+    code = """
+import os
+from edgebert_runtime.listening import engine_log
+os.close(2)
+with engine_log() as heard:
+    pass
+assert heard == []
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU stands for a GPU: the real engine, which takes any option for it."""
+    provider = replace(PROVIDERS["cuda"], engine_name="CPUExecutionProvider")
+    monkeypatch.setitem(PROVIDERS, "cuda", provider)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_options_are_kept(tiny_bundle: Bundle) -> None:
+    model = load(tiny_bundle, provider="cuda", provider_options={"device_id": 0})
+    assert model.info().provider_options == {"device_id": "0"}
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301 - our own bytes
+    assert (again.info().provider, again.info().provider_options) == ("cuda", {"device_id": "0"})
+    assert load(tiny_bundle).info().provider_options == {}
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_graph_opened_anew_has_them_too(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a forked child."""
+    asked: list[Any] = []
+    really = onnxruntime.InferenceSession
+
+    def noting(*arguments: Any, **how: Any) -> Any:
+        asked.append(how["provider_options"])
+        return really(*arguments, **how)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", noting)
+    model = load(tiny_bundle, provider="cuda", provider_options={"device_id": 0})
+    expected = model.embed(TEXTS)
+    model.session.leave_to_the_parent()
+    np.testing.assert_array_equal(model.embed(TEXTS), expected)
+    assert asked == [[{"device_id": "0"}]] * 2
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_damaged_graph_is_no_fault_of_the_provider(tmp_path: Path) -> None:
+    graph = tmp_path / "model.onnx"
+    graph.write_bytes(b"no graph")
+    with pytest.raises(BundleError, match=r"cannot open .*model\.onnx"):
+        Session(graph, provider="cuda")
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_command_line(tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, option = str(tiny_bundle.folder), "--provider-option"
+    chosen = ["--provider", "cuda", option, "device_id=0", option, "arena=x=y"]
+    assert main(["info", folder, *chosen]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["provider_options"] == {"device_id": "0", "arena": "x=y"}
+    assert main(["embed", folder, "a cat", *chosen]) == 0
+    assert len(json.loads(capsys.readouterr().out)["embedding"]) == 48
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--provider", "openvino", "--provider-option", "CPU"], "takes NAME=VALUE.* got 'CPU'"),
+        (["--provider-option", "a=1"], "got provider 'auto'; name one of"),
+        (["--provider", "cpu", "--provider-option", "a=1"], "'cpu' has no option a"),
+        (["--provider", "tpu"], "provider must be one of auto, cpu, cuda, openvino"),
+    ],
+)
+@pytest.mark.parametrize("command", ["info", "bench"])
+def test_mistakes_on_the_command_line(
+    tiny_bundle: Bundle,
+    command: str,
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([command, str(tiny_bundle.folder), *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(message, err)
+
+
+@pytest.fixture(scope="module")
+def static_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Bundle:
+    """The tiny bundle with a graph of standard integer operators beside the portable one."""
+    folder = shutil.copytree(tiny_bundle.folder, tmp_path_factory.mktemp("static") / "tiny")
+    return edgebert.quantize(folder, "int8-static", force=True)
+
+
+@needs_openvino
+@pytest.mark.parametrize("options", [None, {"device_type": "CPU", "num_of_threads": 1}])
+@pytest.mark.parametrize(("variant", "tolerance"), [("fp32", 2e-5), ("int8", 2e-2)])
+def test_openvino_answers_as_the_cpu_does(
+    static_bundle: Bundle, variant: str, tolerance: float, options: dict[str, Any] | None
+) -> None:
+    model = load(static_bundle, variant, "openvino", provider_options=options)
+    assert model.info().provider == "openvino"
+    expected = load(static_bundle, model.info().variant).embed(TEXTS)
+    np.testing.assert_allclose(model.embed(TEXTS), expected, atol=tolerance)
+
+
+@needs_openvino
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"foo": 1}, ConfigError, "'openvino' has no option 'foo'"),
+        ({"device_type": "NPU"}, ProviderUnavailableError, "Device NPU is not available"),
+        ({"device_type": "mkl"}, ProviderUnavailableError, "takes none of the graph's operators"),
+    ],
+)
+def test_openvino_says_why_not(
+    tiny_bundle: Bundle,
+    options: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(error, match=message):
+        load(tiny_bundle, provider="openvino", provider_options=options)
+    assert capfd.readouterr() == ("", "")
