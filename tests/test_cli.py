@@ -80,6 +80,7 @@ def test_verify_against_another_model_fails_with_1(
         (["inspect", "{source}"], "edgebert.json not found"),
         (["run", "{bundle}", "x", "--variant", "int1"], "has no variant 'int1'"),
         (["run", "{bundle}", "x", "--provider", "cuda"], "needs CUDAExecutionProvider"),
+        (["run", "{bundle}", "x", "--provider-option", "CPU"], "takes NAME=VALUE"),
         (["bench", "{nothing}"], "edgebert.json not found"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -32,6 +32,7 @@ def export_and_check(source: str) -> bool:
 
 def search(question: str, texts: list[str]) -> str:
     model: Embedder = load("out/", variant="auto", provider="auto", threads=2, verify="once")
+    model = load("out/", provider="openvino", provider_options={"device_type": "CPU", "threads": 2})
     vectors: NDArray[np.float32] = model.embed(texts, normalize=True, dimensions=128)
     scores = vectors @ model.embed([question], normalize=True, dimensions=128)[0]
     info: ModelInfo = model.info()

@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -311,6 +313,21 @@ def test_what_was_heard_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
     pass_on(heard)
     pass_on([])
     assert capfd.readouterr().err == "something\n"
+
+
+def test_threads_listen_one_after_the_other(capfd: pytest.CaptureFixture[str]) -> None:
+    def listen(number: int) -> list[str]:
+        with engine_log() as heard:
+            os.write(2, f"{number}\n".encode())
+            time.sleep(0.01)
+            os.write(2, f"{number}\n".encode())
+        return heard
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(listen, range(8)))
+    assert found == [[f"{number}\n" * 2] for number in range(8)]
+    os.write(2, b"still there\n")
+    assert capfd.readouterr().err == "still there\n"
 
 
 def test_a_daemon_without_standard_error_hears_nothing() -> None:
