@@ -11,6 +11,8 @@ from edgebert_runtime._version import __version__
 from edgebert_runtime.errors import CheckFailedError, EdgebertError
 from edgebert_runtime.providers import PROVIDERS, parse_options
 
+WARM_HELP: Final = "keep a graph as this machine runs it, so that load is faster; says where"
+
 CHECK_FAILED: Final = 1
 CALLERS_MISTAKE: Final = 2
 
@@ -76,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     _texts(_command(commands, "embed", "texts to vectors, one JSON line each", _embed), "TEXT")
     _add_tasks(commands)
     _command(commands, "info", "what would run, as JSON", _info)
+    warm = commands.add_parser("warm", help=WARM_HELP, description=WARM_HELP)
+    warm.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
+    warm.add_argument("--variant", default="auto", help="a variant or a precision")
+    warm.add_argument("--cache-dir", help="where (the user's cache, or EDGEBERT_CACHE)")
+    warm.set_defaults(run=_warm)
     _command(commands, "bench", "latency, cold start and memory here, as JSON", _bench)
     return parser
 
@@ -207,6 +214,13 @@ def _line(**fields: object) -> str:
 def _info(options: argparse.Namespace) -> list[str]:
     model = _load(options)
     return [json.dumps(asdict(model.info()), indent=2)]
+
+
+def _warm(options: argparse.Namespace) -> list[str]:
+    from edgebert_runtime.warming import warm
+
+    kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir)
+    return [_line(folder=str(kept.folder), size_bytes=kept.size_bytes)]
 
 
 def _bench(options: argparse.Namespace) -> list[str]:

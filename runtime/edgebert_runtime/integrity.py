@@ -4,12 +4,12 @@ import hashlib
 import json
 import os
 import stat
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from edgebert_runtime.caches import default_cache_dir
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
 from edgebert_runtime.manifest import FileInfo
 from edgebert_runtime.paths import resolve_inside
@@ -150,32 +150,6 @@ class IntegrityCheck:
         return BundleIntegrityError(
             f"{self._folder / relative} {what}; copy or export the bundle again"
         )
-
-
-def default_cache_dir() -> Path | None:
-    """Where this user's caches of edgebert lie; None where there are to be none.
-
-    `EDGEBERT_CACHE`, else `XDG_CACHE_HOME/edgebert`, else what the system has for caches:
-    `~/.cache/edgebert`, `LOCALAPPDATA/edgebert`, `~/Library/Caches/edgebert`. An empty
-    `EDGEBERT_CACHE` switches caches off, and a user without a home has none.
-    """
-    chosen = os.environ.get("EDGEBERT_CACHE")
-    if chosen is not None:
-        return Path(chosen) if chosen else None
-    base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else _system_caches()) / "edgebert"
-    except RuntimeError:
-        return None
-
-
-def _system_caches() -> Path:
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return Path(local) if local else Path.home() / "AppData" / "Local"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path.home() / ".cache"
 
 
 def _default_mode(files: Mapping[str, FileInfo]) -> Mode:

@@ -1,11 +1,14 @@
 """From a folder to a model that answers."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.errors import (
     BundleError,
     ConfigError,
@@ -16,12 +19,13 @@ from edgebert_runtime.errors import (
 )
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
-from edgebert_runtime.manifest import NARROW, Manifest, Variant
-from edgebert_runtime.providers import ProviderOptions, choose_provider, read_options
+from edgebert_runtime.manifest import NARROW, FileInfo, Manifest
+from edgebert_runtime.providers import ProviderOptions, choose_provider, log, read_options
 from edgebert_runtime.session import Session, import_engine
 from edgebert_runtime.tokenization import TextTokenizer
 
 if TYPE_CHECKING:
+    from edgebert_runtime.keeping import WarmGraph
     from edgebert_runtime.tasks.answer import Answerer
     from edgebert_runtime.tasks.classify import Classifier
     from edgebert_runtime.tasks.embed import Embedder
@@ -54,6 +58,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "Embedder": ...
 
 
@@ -67,6 +72,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "Classifier": ...
 
 
@@ -80,6 +86,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "Tagger": ...
 
 
@@ -93,6 +100,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "Answerer": ...
 
 
@@ -106,6 +114,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "Ranker": ...
 
 
@@ -119,6 +128,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "MaskFiller": ...
 
 
@@ -132,6 +142,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> "NextSentence": ...
 
 
@@ -144,6 +155,7 @@ def load(
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
     verify: Verify = None,
+    cache_dir: CacheDir = None,
 ) -> Any:
     """Open a bundle for inference.
 
@@ -162,6 +174,8 @@ def load(
         threads: intra-operator threads; None takes every core the process may use.
         verify: when files are hashed: `"always"`, `"once"` per path, size, time and inode, or
             `"never"`; None hashes always up to 256 MiB and once above.
+        cache_dir: where graphs that `warm` kept are looked for, and hashes that matched are
+            remembered; None takes the user's cache, False none.
 
     Raises:
         BundleError: the bundle cannot be read, is not what its manifest says, or is not safe, or
@@ -178,15 +192,12 @@ def load(
     model_class = _model_class(manifest.task)
     chosen_provider = choose_provider(provider)
     options = read_options(provider, provider_options)
+    opening = _Opening(opened, model_class, chosen_provider, options, threads, verify, cache_dir)
     name = opened.select(variant, chosen_provider)
-    check = _begin_check(opened, name, verify)  # hashes while the engine is imported
+    opening.begin(name)  # hashes while the engine is imported
     engine = str(import_engine().__version__)
-    runnable = opened.select(variant, chosen_provider, engine)
-    if runnable != name:  # an old engine, for which a precision stands for another graph
-        name, check = runnable, _begin_check(opened, runnable, verify)
-    exact = _exact(opened, name, variant, chosen_provider)
-    if exact != name:
-        name, check = exact, _begin_check(opened, exact, verify)
+    runnable = opened.select(variant, chosen_provider, engine)  # an old engine may need another
+    name = _exact(opened, runnable, variant, chosen_provider)
     chosen = manifest.variants[name]
     if not chosen.runs_on(engine):
         raise BundleError(
@@ -194,19 +205,91 @@ def load(
             "upgrade it, or load variant='portable'"
         )
     _check_needs(opened, name, chosen_provider)
-    try:
-        check_external_data(opened.folder, chosen.files, chosen.file)
-        graph = opened.path_of(chosen.file)
-        session = Session(
-            graph, provider=chosen_provider, provider_options=options, threads=threads
-        )
-        tokenizer = _open_tokenizer(opened)
-        model = model_class(opened, name, session, tokenizer, check.mode)
-    except (BundleError, ProviderUnavailableError, TokenizerError):
-        check.wait()  # a damaged file is the better explanation
-        raise
-    check.wait()
-    return model
+    return opening.finish(name, engine)
+
+
+class _Opening:
+    """A variant on its way to a model: hashed, opened, or taken from what `warm` kept."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        model_class: Any,
+        provider: str,
+        options: ProviderOptions,
+        threads: int | None,
+        verify: Verify,
+        cache_dir: CacheDir,
+    ) -> None:
+        self._bundle, self._model_class = bundle, model_class
+        self._how: dict[str, Any] = {"provider_options": options, "threads": threads}
+        self._provider, self._verify, self._cache_dir = provider, verify, cache_dir
+        self._cache = find_cache(cache_dir)
+        self._begun: dict[str, IntegrityCheck] = {}
+
+    def begin(self, name: str) -> None:
+        """Hash what a variant needs in the background, if nothing kept may take its place."""
+        if self._kept_somewhere(name) is None:
+            self._check(name)
+
+    def finish(self, name: str, engine: str) -> Any:
+        """The model."""
+        kept = self._kept(name, engine)
+        if kept is not None:
+            try:
+                return self._open(name, self._kept_checks(kept), kept.path, optimized=True)
+            except BundleError as error:  # whatever becomes of a cache, the bundle is there
+                log(f"{kept.folder} cannot be used, the bundle's own graph is: {error}")
+        chosen = self._bundle.manifest.variants[name]
+        check_external_data(self._bundle.folder, chosen.files, chosen.file)
+        return self._open(name, [self._check(name)], self._bundle.path_of(chosen.file))
+
+    def _open(
+        self, name: str, checks: Sequence[IntegrityCheck], graph: Path, *, optimized: bool = False
+    ) -> Any:
+        try:
+            session = Session(graph, provider=self._provider, optimized=optimized, **self._how)
+            tokenizer = _open_tokenizer(self._bundle)
+            opened = self._bundle, name, session, tokenizer, checks[0].mode
+            model = self._model_class(*opened, cache_dir=self._cache_dir)
+        except (BundleError, ProviderUnavailableError, TokenizerError):
+            _wait(checks)  # a damaged file is the better explanation
+            raise
+        _wait(checks)
+        return model
+
+    def _check(self, name: str) -> IntegrityCheck:
+        if name not in self._begun:
+            variant = self._bundle.manifest.variants[name]
+            needed = {*variant.files, *_beside_graph(self._bundle.manifest)}
+            self._begun[name] = self._begin(self._bundle.folder, needed)
+        return self._begun[name]
+
+    def _kept_checks(self, kept: "WarmGraph") -> list[IntegrityCheck]:
+        beside = self._begin(self._bundle.folder, _beside_graph(self._bundle.manifest))
+        return [_started(kept.folder, kept.files, self._verify, self._cache), beside]
+
+    def _begin(self, folder: Path, needed: set[str]) -> IntegrityCheck:
+        files = {path: self._bundle.manifest.files[path] for path in needed}
+        return _started(folder, files, self._verify, self._cache)
+
+    def _kept_somewhere(self, name: str) -> Path | None:
+        """Where the variant's kept graphs lie, whatever engine they are for; None without any."""
+        if self._provider != "cpu" or self._cache is None:
+            return None
+        from edgebert_runtime.keeping import variant_folder
+
+        manifest = self._bundle.manifest
+        folder = variant_folder(self._cache, manifest, manifest.variants[name])
+        return folder if folder.is_dir() else None
+
+    def _kept(self, name: str, engine: str) -> "WarmGraph | None":
+        if self._kept_somewhere(name) is None or self._cache is None:
+            return None
+        from edgebert_runtime.keeping import find_warm
+
+        manifest = self._bundle.manifest
+        return find_warm(self._cache, manifest, manifest.variants[name], engine)
 
 
 def reload(
@@ -216,6 +299,7 @@ def reload(
     provider_options: ProviderOptions,
     threads: int | None,
     verify: Verify,
+    cache_dir: CacheDir,
 ) -> Any:
     """What unpickling a model calls."""
     return load(
@@ -225,6 +309,7 @@ def reload(
         provider_options=provider_options,
         threads=threads,
         verify=verify,
+        cache_dir=cache_dir,
     )
 
 
@@ -287,16 +372,21 @@ def _model_class(task: str) -> Any:
     return getattr(import_module(f"edgebert_runtime.tasks.{task}"), MODELS[task])
 
 
-def _begin_check(bundle: Bundle, name: str, verify: Verify) -> IntegrityCheck:
-    """Hash in the background what a variant needs."""
-    needed = _needed(bundle.manifest, bundle.manifest.variants[name])
-    files = {path: bundle.manifest.files[path] for path in needed}
-    check = IntegrityCheck(bundle.folder, files, mode=verify)
+def _started(
+    folder: Path, files: Mapping[str, FileInfo], verify: Verify, cache: Path | None
+) -> IntegrityCheck:
+    check = IntegrityCheck(folder, files, mode=verify, cache_dir=cache)
     check.start()
     return check
 
 
-def _needed(manifest: Manifest, variant: Variant) -> set[str]:
+def _wait(checks: Sequence[IntegrityCheck]) -> None:
+    for check in checks:
+        check.wait()
+
+
+def _beside_graph(manifest: Manifest) -> set[str]:
+    """What every variant reads beside its graph."""
     steps = manifest.embedding.steps if manifest.embedding else ()
     dense = {step.file for step in steps if step.file is not None}
-    return {*variant.files, manifest.tokenizer.file, *dense}
+    return {manifest.tokenizer.file, *dense}

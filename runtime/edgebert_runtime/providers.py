@@ -136,7 +136,7 @@ def choose_provider(wanted: str) -> str:
         ConfigError: an unknown name.
     """
     if wanted == "auto":
-        _log("provider auto: chose cpu")
+        log("provider auto: chose cpu")
         return "cpu"
     if wanted not in PROVIDERS:
         raise ConfigError(f"provider must be one of auto, {', '.join(PROVIDERS)}; got {wanted!r}")
@@ -279,7 +279,7 @@ def how_to_get(library: str) -> str:
     return next(fitting).format(path=path)
 
 
-def _log(message: str) -> None:
+def log(message: str) -> None:
     """Log, if anyone listens: a program that has not imported `logging` need not pay for it."""
     logging = sys.modules.get("logging")
     if logging is not None:

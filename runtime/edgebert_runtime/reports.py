@@ -15,6 +15,7 @@ class ModelInfo:
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads.
+        warm: whether a graph runs that `warm` kept.
         max_length: where texts are cut, in tokens, special tokens included.
         dimensions: length of a vector; None for tasks that give none.
         batch_invariant: whether a text's answer is independent of the texts beside it.
@@ -30,6 +31,7 @@ class ModelInfo:
     provider: str
     provider_options: Mapping[str, str]
     threads: int
+    warm: bool
     max_length: int
     dimensions: int | None
     batch_invariant: bool

@@ -87,6 +87,7 @@ class Session:
         provider_options: what it was given.
         threads: intra-operator threads.
         asked_threads: what was asked for; None is as many as there are cores.
+        optimized: whether ONNX Runtime had optimised the graph before.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -97,6 +98,7 @@ class Session:
         provider: str,
         provider_options: Mapping[str, str] | None = None,
         threads: int | None = None,
+        optimized: bool = False,
     ) -> None:
         """Open `graph`.
 
@@ -105,6 +107,7 @@ class Session:
             provider: a name of `PROVIDERS`.
             provider_options: by `read_options`.
             threads: intra-operator threads; None takes every core the process may use.
+            optimized: whether ONNX Runtime has optimised it already and is to leave it as it is.
 
         Raises:
             ConfigError: `threads` is not positive, or the provider does not know an option.
@@ -120,6 +123,7 @@ class Session:
         self.threads = threads or usable_cores()
         self.asked_threads = threads
         self._graph = graph
+        self.optimized = optimized
         self._closed = False
         self._session = self._open(graph)
         _sessions.add(self)
@@ -189,6 +193,8 @@ class Session:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
+        if self.optimized:
+            options.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
         if provider.falls_back:
             options.add_session_config_entry(RECORD_ASSIGNMENT, "1")
         return engine.InferenceSession(

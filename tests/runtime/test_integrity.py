@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from edgebert_runtime.caches import default_cache_dir
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError, UnsafePathError
 from edgebert_runtime.integrity import (
     ALWAYS_UP_TO_BYTES,
     MAX_REMEMBERED,
     IntegrityCheck,
     Mode,
-    default_cache_dir,
 )
 from edgebert_runtime.manifest import FileInfo
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.caches import CacheDir
 from edgebert_runtime.errors import (
     BundleError,
     ModelClosedError,
@@ -57,12 +58,15 @@ class TaskModel:
         session: Session,
         tokenizer: TextTokenizer,
         verified: str,
+        *,
+        cache_dir: CacheDir = None,
     ) -> None:
         self._bundle = bundle
         self._variant = variant
         self._session = session
         self._opened_tokenizer: TextTokenizer | None = tokenizer
         self._verified = verified
+        self._cache_dir = cache_dir
         self.last_report: RunReport | None = None
         strange = [name for name in self._session.inputs if name not in INPUTS]
         if strange:
@@ -99,6 +103,7 @@ class TaskModel:
             provider=self._session.provider,
             provider_options=dict(self._session.provider_options),
             threads=self._session.threads,
+            warm=self._session.optimized,
             max_length=manifest.tokenizer.max_length,
             dimensions=manifest.embedding.dimensions if manifest.embedding else None,
             batch_invariant=variant.batch_invariant,
@@ -129,7 +134,7 @@ class TaskModel:
 
         folder, session = os.path.abspath(self._bundle.folder), self._session
         where = session.provider, session.provider_options
-        how = session.asked_threads, self._verified
+        how = session.asked_threads, self._verified, self._cache_dir
         return reload, (folder, self._variant, *where, *how)
 
     @property

@@ -1,0 +1,154 @@
+"""Kept graphs: found again, never trusted blindly, never in the way."""
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.cli import main
+from edgebert_runtime.errors import BundleIntegrityError, ConfigError
+from edgebert_runtime.keeping import ENTRY, GRAPH, find_warm
+from edgebert_runtime.warming import DATA, warm
+from tests.conftest import TEXTS
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("variant", ["fp32", "int8", "portable"])
+def test_a_kept_graph_runs_and_answers_alike(
+    tiny_bundle: Bundle, cache: Path, variant: str
+) -> None:
+    expected = load(tiny_bundle, variant, cache_dir=False).embed(TEXTS)
+    cold = load(tiny_bundle, variant, cache_dir=cache)
+    assert not cold.info().warm
+    kept = warm(tiny_bundle, variant, cache_dir=cache)
+    assert kept.folder.is_relative_to(cache)
+    model = load(tiny_bundle, variant, cache_dir=cache)
+    assert model.info().warm
+    np.testing.assert_array_equal(model.embed(TEXTS), expected)
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301  it is our own
+    assert again.info().warm
+
+
+def test_warming_again_does_nothing(tiny_bundle: Bundle, cache: Path) -> None:
+    first = warm(tiny_bundle, cache_dir=cache)
+    times = {path: path.stat().st_mtime_ns for path in first.folder.iterdir()}
+    assert warm(tiny_bundle, cache_dir=cache) == first
+    assert {path: path.stat().st_mtime_ns for path in first.folder.iterdir()} == times
+    assert [path.name for path in first.folder.parent.iterdir()] == [first.folder.name]
+
+
+def test_another_engine_or_another_graph_finds_nothing(tiny_bundle: Bundle, cache: Path) -> None:
+    warm(tiny_bundle, "fp32", cache_dir=cache)
+    manifest = tiny_bundle.manifest
+    name = tiny_bundle.select("fp32")
+    assert find_warm(cache, manifest, manifest.variants[name], "9.9.9") is None
+    assert not load(tiny_bundle, "int8", cache_dir=cache).info().warm
+
+
+def test_another_cpu_finds_nothing(
+    tiny_bundle: Bundle, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm(tiny_bundle, cache_dir=cache)
+    monkeypatch.setattr("edgebert_runtime.keeping._cpu", lambda: b"another")
+    assert not load(tiny_bundle, cache_dir=cache).info().warm
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def garble(path: Path) -> None:
+    path.write_text("[1, 2")
+
+
+@pytest.mark.parametrize("name", [GRAPH, DATA, ENTRY])
+@pytest.mark.parametrize("harm", [damage, cut, lose, garble])
+def test_a_harmed_entry_is_passed_over(
+    tiny_bundle: Bundle, cache: Path, name: str, harm: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = load(tiny_bundle, cache_dir=False).embed(TEXTS)
+    kept = warm(tiny_bundle, cache_dir=cache)
+    harm(kept.folder / name)
+    with caplog.at_level("INFO"):
+        model = load(tiny_bundle, cache_dir=cache, verify="always")
+    np.testing.assert_array_equal(model.embed(TEXTS), expected)
+    if name != ENTRY:
+        assert not model.info().warm
+        assert "cannot be used, the bundle's own graph is" in caplog.text
+
+
+def test_a_damaged_bundle_is_not_warmed(tiny_bundle: Bundle, cache: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_bundle.folder, tmp_path / "copy"))
+    damage(folder / "tokenizer.json")
+    with pytest.raises(BundleIntegrityError, match=r"tokenizer\.json"):
+        warm(folder, cache_dir=cache)
+    assert not cache.exists()
+
+
+def test_a_damaged_tokenizer_is_found_where_the_graph_is_kept(
+    tiny_bundle: Bundle, cache: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_bundle.folder, tmp_path / "copy"))
+    warm(folder, cache_dir=cache)
+    damage(folder / "tokenizer.json")
+    with pytest.raises(BundleIntegrityError, match=r"tokenizer\.json"):
+        load(folder, cache_dir=cache)
+
+
+def test_no_cache_and_no_place_are_said(
+    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match="caches are switched off"):
+        warm(tiny_bundle, cache_dir=False)
+    monkeypatch.setenv("EDGEBERT_CACHE", "")
+    with pytest.raises(ConfigError, match="caches are switched off"):
+        warm(tiny_bundle)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="choose another cache_dir"):
+        warm(tiny_bundle, cache_dir=tmp_path / "file")
+
+
+def test_several_processes_warm_at_once(tiny_bundle: Bundle, cache: Path) -> None:
+    command = [sys.executable, "-m", "edgebert_runtime.cli", "warm", str(tiny_bundle.folder)]
+    command += ["--cache-dir", str(cache)]
+    together = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
+        for _ in range(3)
+    ]
+    said = [json.loads(process.communicate(timeout=60)[0]) for process in together]
+    assert [process.returncode for process in together] == [0, 0, 0]
+    assert said[0] == said[1] == said[2]
+    folder = Path(said[0]["folder"])
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert load(tiny_bundle, cache_dir=cache).info().warm
+
+
+def test_the_command_says_what_is_wrong(
+    tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["warm", str(tiny_bundle.folder), "--variant", "int3"]) == 2
+    assert "has no variant 'int3'" in capsys.readouterr().err
+    assert main(["warm", str(tmp_path)]) == 2
+    assert "edgebert-run: " in capsys.readouterr().err
