@@ -67,7 +67,7 @@ BERT_BASE: Final = EncoderConfig(
 def main() -> None:
     options = _options()
     machine = describe()
-    source = minilm_folder() if options.model == "minilm" else _bert_base()
+    source = minilm_folder() if options.model == "minilm" else bert_base()
     ours, theirs = our_bundle(source, options.model), optimum_graphs(source, options.model)
     files = {
         ("fp32", "edgebert"): ours / "onnx" / "model_cpu.onnx",
@@ -134,16 +134,16 @@ def _report(
         file.write(json.dumps(record) + "\n")
 
 
-def our_bundle(source: Path, model: str) -> Path:
-    """An int8 bundle made by the code as it is now; the one in the cache if that made it."""
+def our_bundle(source: Path, model: str, *, int8: bool = True) -> Path:
+    """A bundle made by the code as it is now; the one in the cache if that made it."""
     folder = CACHE / "benchmarks" / f"{model}-{_code_hash()}"
     try:
-        if "int8" in Bundle.open(folder).manifest.variants:
-            return folder
+        bundle = Bundle.open(folder)
     except BundleError:
-        pass
-    bundle = edgebert.export(source, folder, overwrite=True)
-    return edgebert.quantize(bundle).folder
+        bundle = edgebert.export(source, folder, overwrite=True)
+    if int8 and "int8" not in bundle.manifest.variants:
+        bundle = edgebert.quantize(bundle)
+    return bundle.folder
 
 
 def _code_hash() -> str:
@@ -175,7 +175,7 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _bert_base() -> Path:
+def bert_base() -> Path:
     """A BERT-base folder with random weights and MiniLM's tokenizer."""
     folder = CACHE / "benchmarks" / "bert-base-source"
     if not (folder / "model.safetensors").exists():

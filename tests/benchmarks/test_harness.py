@@ -192,23 +192,31 @@ def test_a_page_has_only_the_sections_that_were_measured(
 ) -> None:
     record = {
         "benchmark": "cold_start",
-        "ours_ms": [310.4, 300.4, 500],
-        "bare_ms": [150, 200.6, 400],
-        "ratio": [1.0, 1.25, 2.125],
-        "ours_peak_bytes": 3 * 2**20,
-        "bare_peak_bytes": 2**20,
+        "model": "minilm",
+        "variant": "int8",
+        "file_bytes": 22 * 2**20,
+        "kept_bytes": 33 * 2**20,
+        "rows": {
+            "bundle": {"ms": [310.4, 300.4, 500], "ratio": [1.0, 1.25, 2.125]} | memory(3, 2),
+            "kept": {"ms": [160, 200, 210], "ratio": [0.9, 0.95, 1.0]} | memory(2, 1),
+            "bare": {"ms": [150, 200.6, 400], "ratio": [1.0, 1.0, 1.0]} | memory(1, 0),
+        },
     }
     write_records(monkeypatch, tmp_path, record)
     report.main()
     lines = report.PAGE.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("## ")] == [
-        "## Process start to first vector, MiniLM int8"
+        "## Process start to first vector, minilm int8"
     ]
     assert lines[-3:] == [
-        "| `load` and `embed` | 310 | 3 |",
-        "| numpy, onnxruntime, tokenizers | 201 | 1 |",
-        "| ratio | 1.25 (1.00…2.12) | |",
+        "| `load` and `embed` | 310 | 1.25 (1.00…2.12) | 3 | 2 |",
+        "| the same after `edgebert-run warm` | 200 | 0.95 (0.90…1.00) | 2 | 1 |",
+        "| numpy, onnxruntime, tokenizers | 201 | 1.00 (1.00…1.00) | 1 | 0 |",
     ]
+
+
+def memory(peak: int, growth: int) -> dict[str, int]:
+    return {"peak_bytes": peak * 2**20, "growth_bytes": growth * 2**20}
 
 
 def test_the_committed_page_is_what_the_records_say() -> None:
@@ -219,7 +227,8 @@ def test_committed_records_were_taken_from_committed_code() -> None:
     for name, wanted in (
         ("encoder_latency", {"model": "minilm"}),
         ("encoder_latency", {"model": "bert-base"}),
-        ("cold_start", {}),
+        ("cold_start", {"model": "minilm"}),
+        ("cold_start", {"model": "bert-base"}),
         ("quantization", {}),
     ):
         record = report.latest(name, **wanted)

@@ -45,7 +45,36 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_threads_follow_the_cgroups_quota(
     files: dict[str, str], expected: int, tmp_path: Path
 ) -> None:
+    write(tmp_path, files)
+    assert threads.usable_cores(tmp_path, tmp_path / "missing") == expected
+
+
+@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.parametrize(
+    ("own", "files", "expected"),
+    [
+        ("0::/a.slice/b.service", {"a.slice/b.service/cpu.max": "200000 100000"}, 2),
+        ("0::/a.slice/b.service", {"a.slice/cpu.max": "300000 100000"}, 3),
+        ("0::/a", {"a/cpu.max": "500000 100000", "cpu.max": "400000 100000"}, 4),
+        ("0::/a", {"b/cpu.max": "100000 100000"}, 8),
+        ("0::/", {}, 8),
+        (
+            "4:memory:/m\n2:cpu,cpuacct:/a\n1:name=systemd:/s",
+            {"cpu/a/cpu.cfs_quota_us": "200000", "cpu/a/cpu.cfs_period_us": "100000"},
+            2,
+        ),
+        ("4:memory:/a", {"cpu/a/cpu.cfs_quota_us": "1", "cpu/a/cpu.cfs_period_us": "1"}, 8),
+        ("garbage", {"cpu.max": "100000 100000"}, 1),
+    ],
+)
+def test_threads_follow_the_quota_of_the_group_of_a_process(
+    own: str, files: dict[str, str], expected: int, tmp_path: Path
+) -> None:
+    write(tmp_path, {**files, "own": own})
+    assert threads.usable_cores(tmp_path, tmp_path / "own") == expected
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content, encoding="ascii")
-    assert threads.usable_cores(tmp_path) == expected
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="ascii")
