@@ -46,6 +46,7 @@ dist: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.encoder_latency --model minilm
 	$(BIN)/python -m benchmarks.encoder_latency --model bert-base
+	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.cold_start --model minilm
 	$(BIN)/python -m benchmarks.cold_start --model bert-base
 	$(BIN)/python -m benchmarks.quantization

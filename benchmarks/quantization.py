@@ -184,16 +184,7 @@ def _session_hidden(graph: Path, every: Sequence[Feeds]) -> list[Floats]:
 
 def _openvinos(bundle: Bundle) -> list[Contender]:
     """NNCF's int8 of optimum's export, in the precision OpenVINO chooses and in float32."""
-    python = interpreter("openvino")
-    command = [str(python), str(HERE / "peers" / "openvino_graph.py")]
-    source = optimum_graphs(minilm_folder(), "minilm") / "model.onnx"
-    made = CACHE / "benchmarks" / f"minilm-nncf-{python.parents[1].name}" / "model.xml"
-    if not made.exists():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            feeds = Path(folder) / "feeds.npz"
-            _write_feeds(feeds, encoded(bundle, default_texts(NNCF_TEXTS)))
-            output_of([*command, "quantize", str(source), str(feeds), str(made)])
+    made, command = nncf_graph(bundle), _openvino_command()
     files = [made, made.with_suffix(".bin")]
     return [
         Contender(
@@ -205,6 +196,24 @@ def _openvinos(bundle: Bundle) -> list[Contender]:
         )
         for name, precision in (("int8", "default"), ("int8, f32 hint", "f32"))
     ]
+
+
+def nncf_graph(bundle: Bundle) -> Path:
+    """NNCF's int8 of optimum's export of MiniLM, calibrated on texts as our tokenizer has them."""
+    source = optimum_graphs(minilm_folder(), "minilm") / "model.onnx"
+    environment = interpreter("openvino").parents[1].name
+    made = CACHE / "benchmarks" / f"minilm-nncf-{environment}" / "model.xml"
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            feeds = Path(folder) / "feeds.npz"
+            _write_feeds(feeds, encoded(bundle, default_texts(NNCF_TEXTS)))
+            output_of([*_openvino_command(), "quantize", str(source), str(feeds), str(made)])
+    return made
+
+
+def _openvino_command() -> list[str]:
+    return [str(interpreter("openvino")), str(HERE / "peers" / "openvino_graph.py")]
 
 
 def _openvino_hidden(command: Sequence[str], every: Sequence[Feeds]) -> list[Floats]:

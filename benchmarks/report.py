@@ -90,6 +90,43 @@ def cold_start_section(model: str) -> list[str]:
     return [*lines, ""]
 
 
+ENGINES: Final = {
+    "edgebert_int8": "edgebert, int8",
+    "edgebert_fp32": "edgebert, fp32",
+    "sentence_transformers": "sentence-transformers, torch, its default",
+    "sentence_transformers_onnx": "sentence-transformers, ONNX, optimum's avx512_vnni int8",
+    "optimum": "optimum, the same file, batches of 32",
+    "fastembed": "fastembed, the same file",
+    "openvino": "OpenVINO, NNCF int8, asynchronous queue, sorted and cut as ours",
+}
+"""Contender → what it is called on the page."""
+
+
+def throughput_section() -> list[str]:
+    """Texts in, vectors out as a table."""
+    record = latest("throughput")
+    if record is None:
+        return []
+    lines = [
+        "## Texts in, vectors out, MiniLM",
+        "",
+        machine_line(record["machine"]),
+        f"{record['texts']} real texts as they come, three short ones for every two long ones; the "
+        "vectors are checked. How many times as fast ours is: median (quartiles).",
+        "`python -m benchmarks.throughput`",
+        "",
+        "| | texts/s | our int8 over it | our fp32 over it |",
+        "|---|---|---|---|",
+    ]
+    for name, seconds in record["seconds"].items():
+        ratios = (record["ratios"][ours][name] for ours in ("edgebert_int8", "edgebert_fp32"))
+        cells = [f"{middle:.2f} ({low:.2f}…{high:.2f})" for low, middle, high in ratios]
+        lines.append(
+            f"| {ENGINES[name]} | {record['texts'] / median(seconds):.0f} | {' | '.join(cells)} |"
+        )
+    return [*lines, ""]
+
+
 def quantization_section() -> list[str]:
     """Quality, size and speed of every way to quantize as a table, with a plot."""
     record = latest("quantization")
@@ -155,6 +192,7 @@ def page() -> str:
     sections = [
         *latency_section("minilm"),
         *latency_section("bert-base"),
+        *throughput_section(),
         *cold_start_section("minilm"),
         *cold_start_section("bert-base"),
         *quantization_section(),

@@ -37,6 +37,13 @@ def package_descriptions(count: int) -> list[str]:
     return random.Random(SEED).sample(sorted({long for _, long in _described_packages()}), count)
 
 
+def mixed_texts(count: int) -> list[str]:
+    """Three short texts for every two long ones, shuffled as they would come."""
+    texts = rated_sentences(count * 3 // 5) + package_descriptions(count - count * 3 // 5)
+    random.Random(SEED).shuffle(texts)
+    return texts
+
+
 def package_pairs(count: int) -> list[tuple[str, str]]:
     """Short and long descriptions of packages, no text twice, from the lists of the day.
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from benchmarks import machine, report
+from benchmarks import machine, report, throughput
 from benchmarks.pairing import in_turn, output_of, ratio, rounds_of
 from benchmarks.worker import check
 
@@ -215,6 +215,41 @@ def test_a_page_has_only_the_sections_that_were_measured(
     ]
 
 
+def test_throughput_is_told_in_texts_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {
+        "benchmark": "throughput",
+        "texts": 100,
+        "seconds": {"edgebert_int8": [1.0, 0.5, 2.0], "openvino": [2.0, 4.0, 4.0]},
+        "ratios": {
+            "edgebert_int8": {"edgebert_int8": [1, 1, 1], "openvino": [2, 3, 8]},
+            "edgebert_fp32": {"edgebert_int8": [0.25, 0.5, 1], "openvino": [1, 1.5, 2]},
+        },
+    }
+    write_records(monkeypatch, tmp_path, record)
+    assert report.throughput_section()[-3:-1] == [
+        "| edgebert, int8 | 100 | 1.00 (1.00…1.00) | 0.50 (0.25…1.00) |",
+        f"| {report.ENGINES['openvino']} | 25 | 3.00 (2.00…8.00) | 1.50 (1.00…2.00) |",
+    ]
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        np.array([[1.0, 0.0]]),
+        np.array([[1.0, 0.0], [0.0, 1.0]]),
+        np.array([[1.0, 0.0], [np.nan, 1.0]]),
+    ],
+)
+def test_wrong_vectors_have_no_throughput(vectors: np.ndarray) -> None:
+    reference = np.array([[1.0, 0.0], [1.0, 0.0]])
+    contender = throughput.Contender(engine="x", environment=None, model=Path(), floor=0.9)
+    throughput.check(contender, reference, reference)
+    with pytest.raises(SystemExit, match="x"):
+        throughput.check(contender, vectors, reference)
+
+
 def memory(peak: int, growth: int) -> dict[str, int]:
     return {"peak_bytes": peak * 2**20, "growth_bytes": growth * 2**20}
 
@@ -230,6 +265,7 @@ def test_committed_records_were_taken_from_committed_code() -> None:
         ("cold_start", {"model": "minilm"}),
         ("cold_start", {"model": "bert-base"}),
         ("quantization", {}),
+        ("throughput", {}),
     ):
         record = report.latest(name, **wanted)
         assert record is not None
