@@ -57,6 +57,7 @@ def load(
     task: Literal["embed"] | None = None,
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "Embedder": ...
@@ -71,6 +72,7 @@ def load(
     task: Literal["classify"],
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "Classifier": ...
@@ -85,6 +87,7 @@ def load(
     task: Literal["tag"],
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "Tagger": ...
@@ -99,6 +102,7 @@ def load(
     task: Literal["answer"],
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "Answerer": ...
@@ -113,6 +117,7 @@ def load(
     task: Literal["rank"],
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "Ranker": ...
@@ -127,6 +132,7 @@ def load(
     task: Literal["fill"],
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "MaskFiller": ...
@@ -141,6 +147,7 @@ def load(
     task: Literal["next_sentence"],
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> "NextSentence": ...
@@ -154,6 +161,7 @@ def load(
     task: str | None = None,
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
+    share_threads: bool = False,
     verify: Verify = None,
     cache_dir: CacheDir = None,
 ) -> Any:
@@ -172,6 +180,8 @@ def load(
             `next_sentence`); None takes it as it is.
         provider_options: the provider's own options, such as `{"device_type": "CPU"}`.
         threads: intra-operator threads; None takes every core the process may use.
+        share_threads: take turns with all other models of the process that say so, so that they
+            never have more threads running than one of them.
         verify: when files are hashed: `"always"`, `"once"` per path, size, time and inode, or
             `"never"`; None hashes always up to 256 MiB and once above.
         cache_dir: where graphs that `warm` kept are looked for, and hashes that matched are
@@ -192,7 +202,8 @@ def load(
     model_class = _model_class(manifest.task)
     chosen_provider = choose_provider(provider)
     options = read_options(provider, provider_options)
-    opening = _Opening(opened, model_class, chosen_provider, options, threads, verify, cache_dir)
+    how = {"provider_options": options, "threads": threads, "shared": share_threads}
+    opening = _Opening(opened, model_class, chosen_provider, how, verify, cache_dir)
     name = opened.select(variant, chosen_provider)
     opening.begin(name)  # hashes while the engine is imported
     engine = str(import_engine().__version__)
@@ -216,13 +227,11 @@ class _Opening:
         bundle: Bundle,
         model_class: Any,
         provider: str,
-        options: ProviderOptions,
-        threads: int | None,
+        how: Mapping[str, Any],
         verify: Verify,
         cache_dir: CacheDir,
     ) -> None:
-        self._bundle, self._model_class = bundle, model_class
-        self._how: dict[str, Any] = {"provider_options": options, "threads": threads}
+        self._bundle, self._model_class, self._how = bundle, model_class, how
         self._provider, self._verify, self._cache_dir = provider, verify, cache_dir
         self._cache = find_cache(cache_dir)
         self._begun: dict[str, IntegrityCheck] = {}
@@ -292,25 +301,9 @@ class _Opening:
         return find_warm(self._cache, manifest, manifest.variants[name], engine)
 
 
-def reload(
-    folder: str,
-    variant: str,
-    provider: str,
-    provider_options: ProviderOptions,
-    threads: int | None,
-    verify: Verify,
-    cache_dir: CacheDir,
-) -> Any:
+def reload(folder: str, variant: str, provider: str, how: Mapping[str, Any]) -> Any:
     """What unpickling a model calls."""
-    return load(
-        folder,
-        variant,
-        provider,
-        provider_options=provider_options,
-        threads=threads,
-        verify=verify,
-        cache_dir=cache_dir,
-    )
+    return load(folder, variant, provider, **how)
 
 
 def _exact(bundle: Bundle, name: str, asked: str, provider: str) -> str:

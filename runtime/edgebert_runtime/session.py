@@ -34,7 +34,12 @@ GRAPH_ERRORS: Final = {"InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile
 """ONNX Runtime's exceptions that speak of the graph, whatever provider it is for."""
 
 
+STOP_SPINNING: Final = "session.force_spinning_stop"
+"""Lets threads sleep at the end of a run, and leave the cores to another session's."""
+
+
 _reopening = allocate_lock()
+_turns = allocate_lock()
 _sessions: "WeakSet[Session]" = WeakSet()
 
 
@@ -45,8 +50,8 @@ def _leave_to_the_parent() -> None:
     would hang or crash, at the latest when it ends. So one reference is never given back. A lock
     that another thread of the parent held is held for ever, so there is a new one.
     """
-    global _reopening
-    _reopening = allocate_lock()
+    global _reopening, _turns
+    _reopening, _turns = allocate_lock(), allocate_lock()
     for session in _sessions:
         session.leave_to_the_parent()
 
@@ -88,6 +93,7 @@ class Session:
         threads: intra-operator threads.
         asked_threads: what was asked for; None is as many as there are cores.
         optimized: whether ONNX Runtime had optimised the graph before.
+        shared: whether it takes turns with all sessions that share.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -99,6 +105,7 @@ class Session:
         provider_options: Mapping[str, str] | None = None,
         threads: int | None = None,
         optimized: bool = False,
+        shared: bool = False,
     ) -> None:
         """Open `graph`.
 
@@ -108,6 +115,8 @@ class Session:
             provider_options: by `read_options`.
             threads: intra-operator threads; None takes every core the process may use.
             optimized: whether ONNX Runtime has optimised it already and is to leave it as it is.
+            shared: whether it takes turns with all such sessions of the process, so that together
+                they have no more threads running than one of them.
 
         Raises:
             ConfigError: `threads` is not positive, or the provider does not know an option.
@@ -122,6 +131,7 @@ class Session:
         self.provider_options = dict(provider_options or {})
         self.threads = threads or usable_cores()
         self.asked_threads = threads
+        self.shared = shared
         self._graph = graph
         self.optimized = optimized
         self._closed = False
@@ -141,7 +151,8 @@ class Session:
         """
         session = self._live()
         try:
-            arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds))
+            with _turns if self.shared else nullcontext():
+                arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds))
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
             raise EngineError(
@@ -191,6 +202,8 @@ class Session:
         provider = PROVIDERS[self.provider]
         options = engine.SessionOptions()
         options.intra_op_num_threads = self.threads
+        if self.shared:
+            options.add_session_config_entry(STOP_SPINNING, "1")
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
         if self.optimized:

@@ -127,6 +127,33 @@ def test_a_forked_child_works_and_nobody_says_a_word(tiny_bundle: Bundle, way: s
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_models_that_share_threads_take_turns(
+    tiny_bundle: Bundle, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Two runs at once meet at the barrier; where they take turns, the first waits in vain."""
+    models = [load(tiny_bundle, share_threads=shared) for _ in range(2)]
+    embed(models[0])
+    both = threading.Barrier(2)
+
+    class Engine:
+        def __init__(self, session: Any) -> None:
+            self._session = session
+
+        def run(self, *arguments: Any) -> Any:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+            return self._session.run(*arguments)
+
+    for model in models:
+        monkeypatch.setattr(model.session, "_session", Engine(model.session._session))
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(embed, models, timeout=SECONDS):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert both.broken == shared
+    assert pickle.loads(pickle.dumps(models[0])).session.shared == shared  # noqa: S301  our own
+
+
 @pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
 def test_the_engine_reports_to_nobody_unless_told_to(before: str | None, after: str) -> None:
     variables = {name: value for name, value in os.environ.items() if name != TELEMETRY_OFF}

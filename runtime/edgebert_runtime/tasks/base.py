@@ -132,10 +132,16 @@ class TaskModel:
         """Pickled by path: whoever unpickles it loads the bundle anew."""
         from edgebert_runtime.loading import reload
 
-        folder, session = os.path.abspath(self._bundle.folder), self._session
-        where = session.provider, session.provider_options
-        how = session.asked_threads, self._verified, self._cache_dir
-        return reload, (folder, self._variant, *where, *how)
+        session = self._session
+        how = {
+            "provider_options": session.provider_options,
+            "threads": session.asked_threads,
+            "share_threads": session.shared,
+            "verify": self._verified,
+            "cache_dir": self._cache_dir,
+        }
+        folder = os.path.abspath(self._bundle.folder)
+        return reload, (folder, self._variant, session.provider, how)
 
     @property
     def session(self) -> Session:
