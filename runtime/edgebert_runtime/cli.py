@@ -1,35 +1,132 @@
 """`edgebert-run`: a bundle from a shell, on a device without torch."""
 
 import argparse
+import io
 import json
+import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any, Final
+import warnings
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime._version import __version__
-from edgebert_runtime.errors import CheckFailedError, EdgebertError
+from edgebert_runtime.errors import CheckFailedError, ConfigError, EdgebertError, OutputError
+from edgebert_runtime.progress import counted, say
 from edgebert_runtime.providers import PROVIDERS, parse_options
+
+if TYPE_CHECKING:
+    from edgebert_runtime.reading import Source
 
 WARM_HELP: Final = "keep a graph as this machine runs it, so that load is faster; says where"
 
 CHECK_FAILED: Final = 1
 CALLERS_MISTAKE: Final = 2
+INTERRUPTED: Final = 130
+READER_GONE: Final = 141
+"""128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13."""
 
 PROVIDER_HELP: Final = f"auto, {', '.join(PROVIDERS)}"
 PROVIDER_OPTION_HELP: Final = "the provider's own, as NAME=VALUE; may be repeated"
+
+FLAGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "normalize": {
+            "action": argparse.BooleanOptionalAction,
+            "help": "vectors of length 1 (as the bundle says)",
+        },
+        "dimensions": {"type": int, "help": "keep the first so many (all)"},
+        "prompt": {"help": "name of the bundle's prompt to put before each text"},
+        "precision": {"default": "float32", "help": "float32, int8 or binary"},
+        "top_k": {"type": int, "help": "answers at most (all; of answer 1, of fill 5)"},
+        "threshold": {"type": float, "help": "lowest score to print (any)"},
+        "aggregation": {"default": "simple", "help": "none, simple, first, average or max"},
+        "allow_no_answer": {"action": "store_true", "help": "count an empty answer"},
+        "long": {
+            "default": "truncate",
+            "help": "texts beyond the limit: truncate, error or (not of fill) window",
+        },
+        "stride": {"type": int, "help": "tokens that neighbouring windows share"},
+    }
+)
+"""Arguments of the models' methods as options, which are spelt with hyphens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCommand:
+    """The command of a task.
+
+    Attributes:
+        summary: what it does.
+        text: what usage calls a text.
+        flags: those of `FLAGS` it has.
+        question: an argument of its own that comes first.
+        pairs: whether a row may have two texts.
+        defaults: of flags, where they are not those of `FLAGS`.
+    """
+
+    summary: str
+    text: str
+    flags: tuple[str, ...]
+    question: str | None = None
+    pairs: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+TASK_COMMANDS: Final[Mapping[str, TaskCommand]] = MappingProxyType(
+    {
+        "embed": TaskCommand(
+            summary="texts to vectors, one JSON line each",
+            text="TEXT",
+            flags=("normalize", "dimensions", "prompt", "precision", "long", "stride"),
+        ),
+        "classify": TaskCommand(
+            summary="texts to labels, one JSON line each",
+            text="TEXT",
+            flags=("top_k", "threshold", "long", "stride"),
+            pairs=True,
+        ),
+        "tag": TaskCommand(
+            summary="texts to entities, one JSON line a text",
+            text="TEXT",
+            flags=("aggregation", "long", "stride"),
+        ),
+        "answer": TaskCommand(
+            summary="a question to spans, one JSON line a context",
+            text="CONTEXT",
+            flags=("top_k", "allow_no_answer", "stride"),
+            question="question",
+            defaults={"top_k": 1},
+        ),
+        "rank": TaskCommand(
+            summary="documents by score, one JSON line each",
+            text="DOCUMENT",
+            flags=("top_k", "long", "stride"),
+            question="query",
+        ),
+        "fill": TaskCommand(
+            summary="masks to tokens, one JSON line a text",
+            text="TEXT",
+            flags=("top_k", "long"),
+            defaults={"top_k": 5},
+        ),
+        "next-sentence": TaskCommand(
+            summary="the probability that the second of two texts follows the first",
+            text="TEXT",
+            flags=("long",),
+            pairs=True,
+        ),
+    }
+)
+"""Name → the command; a task is called like its command, with `_` for `-`."""
 
 
 def exit_code(error: EdgebertError) -> int:
     """1 where a check failed, 2 where the caller can put it right."""
     return CHECK_FAILED if isinstance(error, CheckFailedError) else CALLERS_MISTAKE
-
-
-def read_texts(arguments: Sequence[str]) -> list[str]:
-    """The texts given; a single `-` or none reads standard input, one text a line."""
-    if list(arguments) in ([], ["-"]):
-        return [line.rstrip("\n") for line in sys.stdin]
-    return list(arguments)
 
 
 def answer_lines(
@@ -39,7 +136,7 @@ def answer_lines(
     variant: str,
     provider: str,
     provider_options: Sequence[str] = (),
-) -> list[str]:
+) -> Iterator[str]:
     """What the command of the bundle's own task prints for these texts, line by line.
 
     Args:
@@ -54,30 +151,74 @@ def answer_lines(
     command = Bundle.open(bundle).manifest.task.replace("_", "-")
     chosen = ["--variant", variant, "--provider", provider]
     chosen += [f"--provider-option={pair}" for pair in provider_options]
-    options = _parser().parse_args([command, *chosen, bundle, "--", *texts])
-    lines: list[str] = options.run(options)
-    return lines
+    return _lines(_parser().parse_args([command, *chosen, bundle, "--", *texts]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        lines = options.run(options)
-    except EdgebertError as error:
-        sys.stderr.write(f"edgebert-run: {error}\n")
-        return exit_code(error)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            with closing(_lines(options)) as lines:
+                _print(lines)
+        except EdgebertError as error:
+            say(f"edgebert-run: {error}")
+            return exit_code(error)
+        except KeyboardInterrupt:
+            say("edgebert-run: interrupted")
+            return INTERRUPTED
+        except BrokenPipeError:
+            return READER_GONE
     return 0
+
+
+def _lines(options: argparse.Namespace) -> Generator[str, None, None]:
+    yield from options.run(options)
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Write lines to standard output, each at once.
+
+    Raises:
+        BrokenPipeError: nobody reads on.
+        OutputError: they cannot be written.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    for line in lines:
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _let_go_of_output()
+            raise
+        except OSError as error:
+            _let_go_of_output()
+            raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def _let_go_of_output() -> None:
+    """What is still to be flushed goes nowhere; Python would complain of it when it ends.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    say(f"edgebert-run: warning: {message}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edgebert-run", description=__doc__)
     parser.add_argument("--version", action="version", version=f"edgebert-run {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _texts(_command(commands, "embed", "texts to vectors, one JSON line each", _embed), "TEXT")
-    _add_tasks(commands)
-    _command(commands, "info", "what would run, as JSON", _info)
+    for name, command in TASK_COMMANDS.items():
+        _add_task(commands, name, command)
+    _threads(_command(commands, "info", "what would run, as JSON", _info))
     warm = commands.add_parser("warm", help=WARM_HELP, description=WARM_HELP)
     warm.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
     warm.add_argument("--variant", default="auto", help="a variant or a precision")
@@ -87,36 +228,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_tasks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The other tasks; what each prints is the dataclass its model answers with."""
-    classify = _command(commands, "classify", "texts to labels, one JSON line each", _classify)
-    classify.add_argument("--top-k", type=int, help="labels at most (all)")
-    classify.add_argument("--threshold", type=float, help="lowest score to print (any)")
-    _texts(classify, "TEXT")
-    tag = _command(commands, "tag", "texts to entities, one JSON line a text", _tag)
-    tag.add_argument("--aggregation", default="simple", help="none, simple, first, average or max")
-    _texts(tag, "TEXT")
-    answer = _command(commands, "answer", "a question to spans, one JSON line a context", _answer)
-    answer.add_argument("--top-k", type=int, default=1, help="answers a context at most (1)")
-    answer.add_argument("--allow-no-answer", action="store_true", help="count an empty answer")
-    answer.add_argument("question", metavar="QUESTION")
-    _texts(answer, "CONTEXT")
-    rank = _command(commands, "rank", "documents by score, one JSON line each", _rank)
-    rank.add_argument("--top-k", type=int, help="documents at most (all)")
-    rank.add_argument("query", metavar="QUERY")
-    _texts(rank, "DOCUMENT")
-    fill = _command(commands, "fill", "masks to tokens, one JSON line a text", _fill)
-    fill.add_argument("--top-k", type=int, default=5, help="tokens a mask (5)")
-    _texts(fill, "TEXT")
-    follows = _command(
-        commands, "next-sentence", "the probability that SECOND follows FIRST", _next_sentence
+def _add_task(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, task: TaskCommand
+) -> None:
+    command = _command(commands, name, task.summary, _answers)
+    for flag in task.flags:
+        command.add_argument(f"--{flag.replace('_', '-')}", **FLAGS[flag])
+    _threads(command)
+    _files(command, pairs=task.pairs)
+    if task.question:
+        command.add_argument(task.question, metavar=task.question.upper())
+    command.add_argument(
+        "texts", nargs="*", metavar=task.text, help="- or none: standard input, one a line"
     )
-    follows.add_argument("first", metavar="FIRST")
-    follows.add_argument("second", metavar="SECOND")
+    command.set_defaults(command=name, column_pair=None, **task.defaults)
 
 
-def _texts(command: argparse.ArgumentParser, name: str) -> None:
-    command.add_argument("texts", nargs="*", metavar=name, help="- or none: standard input")
+def _files(command: argparse.ArgumentParser, *, pairs: bool) -> None:
+    """Where texts come from and where answers go."""
+    command.add_argument("--input", type=Path, metavar="FILE", help=".txt, .csv, .jsonl, .parquet")
+    command.add_argument("--column", help="of that file, with the texts (text)")
+    if pairs:
+        command.add_argument("--column-pair", help="likewise, with the second of two texts")
+    command.add_argument(
+        "--output", type=Path, metavar="FILE", help=".jsonl, .csv, .parquet; of embed .npy, too"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    command.add_argument("--quiet", action="store_true", help="no progress on the terminal")
+
+
+def _threads(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--threads", type=int, help="at most (every core)")
 
 
 def _command(
@@ -136,7 +278,7 @@ def _command(
         metavar="NAME=VALUE",
         help=PROVIDER_OPTION_HELP,
     )
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, threads=None)
     return command
 
 
@@ -145,85 +287,82 @@ def _load(options: argparse.Namespace, task: str | None = None) -> Any:
     from edgebert_runtime.loading import load
 
     own = parse_options(options.provider_option)
-    how: dict[str, Any] = {"task": task, "provider_options": own}
+    how: dict[str, Any] = {"task": task, "provider_options": own, "threads": options.threads}
     return load(options.bundle, options.variant, options.provider, **how)
 
 
-def _embed(options: argparse.Namespace) -> list[str]:
-    texts = read_texts(options.texts)
-    vectors = _load(options, "embed").embed(texts)
-    return [
-        _line(text=text, embedding=[round(float(x), 8) for x in vector])
-        for text, vector in zip(texts, vectors, strict=True)
-    ]
+def _answers(options: argparse.Namespace) -> Iterator[str]:
+    """Lines for standard output; none where the answers go to a file."""
+    from edgebert_runtime import answering, writing
+
+    if options.output is not None:
+        writing.check_output(options.output, overwrite=options.overwrite)
+    source, task = _source(options), options.command.replace("-", "_")
+    with _load(options, task) as model:
+        columns, records = answering.answer_rows(task, model, source, _arguments(options))
+        if _has_bar(options):
+            records = counted(records, source.count() if source.count else None, sys.stderr)
+        with closing(records):
+            if options.output is None:
+                yield from map(writing.json_line, records)
+            else:
+                writing.write_records(options.output, columns, records)
 
 
-def _classify(options: argparse.Namespace) -> list[str]:
-    texts = read_texts(options.texts)
-    model = _load(options, "classify")
-    found = model.classify(texts, top_k=options.top_k, threshold=options.threshold)
-    return [_line(text=text, **asdict(each)) for text, each in zip(texts, found, strict=True)]
+def _arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What the model's method is called with."""
+    task = TASK_COMMANDS[options.command]
+    names = task.flags if task.question is None else (task.question, *task.flags)
+    return {name: getattr(options, name) for name in names}
 
 
-def _tag(options: argparse.Namespace) -> list[str]:
-    texts = read_texts(options.texts)
-    model = _load(options, "tag")
-    found = model.tag(texts, aggregation=options.aggregation)
-    return [
-        _line(text=text, entities=[asdict(entity) for entity in entities])
-        for text, entities in zip(texts, found, strict=True)
-    ]
+def _has_bar(options: argparse.Namespace) -> bool:
+    """On a terminal that the answers do not go to themselves; ranks are known all at once."""
+    to_terminal = options.output is None and sys.stdout.isatty()
+    wanted = not options.quiet and options.command != "rank"
+    return wanted and sys.stderr.isatty() and not to_terminal
 
 
-def _answer(options: argparse.Namespace) -> list[str]:
-    model = _load(options, "answer")
-    found = [
-        model.answer(
-            options.question, text, top_k=options.top_k, allow_no_answer=options.allow_no_answer
-        )
-        for text in read_texts(options.texts)
-    ]
-    return [_line(answers=[asdict(answer) for answer in answers]) for answers in found]
+def _source(options: argparse.Namespace) -> "Source":
+    """The texts of a file, of arguments, or of standard input."""
+    from edgebert_runtime.reading import PAIR, TEXT, Source, standard_input
+
+    texts = options.texts
+    if options.input is not None:
+        return _file(options)
+    if options.column is not None or options.column_pair is not None:
+        raise ConfigError("--column and --column-pair go with --input; name a file")
+    if options.command == "next-sentence":
+        if len(texts) != len(PAIR):
+            raise ConfigError("next-sentence takes two texts, or --input with --column-pair")
+        return Source(PAIR, iter([tuple(texts)]), lambda: 1)
+    if texts in ([], ["-"]):
+        return standard_input()
+    return Source(TEXT, ((text,) for text in texts), lambda: len(texts))
 
 
-def _rank(options: argparse.Namespace) -> list[str]:
-    model = _load(options, "rank")
-    ranked = model.rank(options.query, read_texts(options.texts), top_k=options.top_k)
-    return [_line(**asdict(document)) for document in ranked]
+def _file(options: argparse.Namespace) -> "Source":
+    from edgebert_runtime.reading import open_file
+
+    if options.texts:
+        raise ConfigError("texts come from arguments or from --input, not from both")
+    if options.command == "next-sentence" and options.column_pair is None:
+        raise ConfigError("next-sentence takes pairs; name the second texts with --column-pair")
+    return open_file(options.input, options.column, options.column_pair)
 
 
-def _fill(options: argparse.Namespace) -> list[str]:
-    texts = read_texts(options.texts)
-    model = _load(options, "fill")
-    found = [model.fill(text, top_k=options.top_k) for text in texts]
-    return [
-        _line(text=text, masks=[[asdict(filling) for filling in mask] for mask in masks])
-        for text, masks in zip(texts, found, strict=True)
-    ]
+def _info(options: argparse.Namespace) -> Iterator[str]:
+    yield json.dumps(asdict(_load(options).info()), indent=2)
 
 
-def _next_sentence(options: argparse.Namespace) -> list[str]:
-    model = _load(options, "next_sentence")
-    return [_line(probability=model.score(options.first, options.second))]
-
-
-def _line(**fields: object) -> str:
-    return json.dumps(fields, ensure_ascii=False)
-
-
-def _info(options: argparse.Namespace) -> list[str]:
-    model = _load(options)
-    return [json.dumps(asdict(model.info()), indent=2)]
-
-
-def _warm(options: argparse.Namespace) -> list[str]:
+def _warm(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.warming import warm
 
     kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir)
-    return [_line(folder=str(kept.folder), size_bytes=kept.size_bytes)]
+    yield json.dumps({"folder": str(kept.folder), "size_bytes": kept.size_bytes})
 
 
-def _bench(options: argparse.Namespace) -> list[str]:
+def _bench(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.bench import measure
     from edgebert_runtime.bundle import Bundle
 
@@ -233,7 +372,7 @@ def _bench(options: argparse.Namespace) -> list[str]:
         provider=options.provider,
         provider_options=parse_options(options.provider_option),
     )
-    return [json.dumps(asdict(found), indent=2)]
+    yield json.dumps(asdict(found), indent=2)
 
 
 if __name__ == "__main__":

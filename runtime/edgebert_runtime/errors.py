@@ -11,6 +11,7 @@
     │   ├── BundleExistsError        …or written, because something is there already
     │   ├── BundleIntegrityError     …or trusted: its files are not what the manifest says
     │   └── UnsafePathError          …or trusted: it points outside its own folder
+    ├── OutputError              answers cannot be written where they should go
     ├── EngineError              ONNX Runtime failed while it ran a graph
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
@@ -70,6 +71,10 @@ class BundleIntegrityError(BundleError):
 
 class UnsafePathError(BundleError):
     """A bundle names a path outside its own folder."""
+
+
+class OutputError(EdgebertError):
+    """Answers cannot be written where they should go."""
 
 
 class EngineError(EdgebertError):

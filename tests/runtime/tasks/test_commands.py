@@ -30,7 +30,7 @@ def test_tag(
     sample: GetSample, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = sample(BERT["tag"]).folder
-    monkeypatch.setattr("sys.stdin", io.StringIO("Ada lives in Paris\n\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Ada lives in Paris\r\n\n")))
     found = lines(capsys, "tag", folder, "--aggregation", "first")
     (expected, _) = load(folder, task="tag").tag(["Ada lives in Paris", ""], aggregation="first")
     assert found == [
@@ -67,7 +67,7 @@ def test_next_sentence(sample: GetSample, capsys: pytest.CaptureFixture[str]) ->
     folder = sample(BERT["next_sentence"]).folder
     (found,) = lines(capsys, "next-sentence", folder, "the cat", "sat")
     expected = load(folder, task="next_sentence").score("the cat", "sat")
-    assert found == {"probability": expected}
+    assert found == {"text": "the cat", "text_pair": "sat", "probability": expected}
 
 
 def test_embed_as_ever(tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
