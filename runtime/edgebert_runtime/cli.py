@@ -156,7 +156,7 @@ def answer_lines(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parse(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -171,6 +171,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return READER_GONE
     return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; texts may stand behind them, too, where argparse has counted none already."""
+    parser = _parser()
+    options, more = parser.parse_known_args(arguments)
+    unknown = [word for word in more if word.startswith("-") and word != "-" and " " not in word]
+    if unknown or (more and "texts" not in options):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        options.texts = [*options.texts, *more]
+    return options
 
 
 def _lines(options: argparse.Namespace) -> Generator[str, None, None]:

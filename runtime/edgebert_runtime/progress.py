@@ -25,6 +25,7 @@ def counted(
     """
     begun = drawn = time.monotonic()
     done = 0
+    _draw(progress_line(done, total, 0), stream)
     try:
         for item in items:
             yield item

@@ -1,9 +1,12 @@
 """`edgebert-run` for every task: JSON lines of what the model answers."""
 
+import csv
 import io
 import json
+import os
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -84,3 +87,83 @@ def test_a_bundle_of_another_task_ends_with_2_and_one_line(
     assert printed.out == ""
     assert f"has task 'tag', not '{command}'" in printed.err
     assert printed.err.count("\n") == 1
+
+
+EVERY_TASK: Final[dict[str, list[str]]] = {
+    "classify": ["the cat", "café 🙂"],
+    "tag": ["Ada lives in Paris", ""],
+    "answer": ["who?", "the cat", "red"],
+    "rank": ["who?", "the cat", "red", "ada"],
+    "fill": ["the [MASK] [MASK]", "a [MASK]"],
+    "next_sentence": ["the cat", "sat"],
+}
+
+
+@pytest.mark.parametrize("task", EVERY_TASK)
+def test_every_task_writes_files_of_what_it_prints(
+    task: str, sample: GetSample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyarrow import parquet
+
+    command = [task.replace("_", "-"), sample(BERT[task]).folder, *EVERY_TASK[task]]
+    printed = lines(capsys, *command)
+    for kind in ("jsonl", "parquet", "csv"):
+        assert lines(capsys, *command, "--output", tmp_path / f"out.{kind}") == []
+    rows = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row) for row in rows] == printed
+    assert parquet.read_table(tmp_path / "out.parquet").to_pylist() == printed
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert [flat(row) for row in printed] == cells
+    assert main([str(word) for word in [*command, "--output", tmp_path / "out.npy"]]) == 2
+    assert "npy holds vectors, these answers have" in capsys.readouterr().err
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def flat(row: dict[str, Any]) -> dict[str, str]:
+    """A record as CSV has it: `best.label` for what is in an object, JSON for a list."""
+    found: dict[str, str] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": str(inner) for key, inner in value.items()}
+        else:
+            is_list = isinstance(value, list)
+            found[name] = json.dumps(value, ensure_ascii=False) if is_list else str(value)
+    return found
+
+
+@pytest.mark.parametrize("task", ["classify", "next_sentence"])
+def test_pairs_of_a_file(
+    task: str, sample: GetSample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "pairs.csv", sample(BERT[task]).folder
+    path.write_text("one,other\nthe cat,sat\nred,\n", encoding="utf-8")
+    command = [task.replace("_", "-"), folder, "--input", path, "--column", "one"]
+    found = lines(capsys, *command, "--column-pair", "other")
+    pairs = [("the cat", "sat"), ("red", "")]
+    assert [(line["text"], line["text_pair"]) for line in found] == pairs
+    model: Any = load(folder)
+    if task == "classify":
+        expected = [asdict(each) for each in model.classify(pairs)]
+        assert [line["best"] for line in found] == [each["best"] for each in expected]
+    else:
+        assert found[0]["probability"] == model.score("the cat", "sat")
+
+
+def test_next_sentence_wants_two_texts(
+    sample: GetSample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(sample(BERT["next_sentence"]).folder)
+    for wrong in (["a"], ["--input", str(tmp_path / "a.csv")]):
+        assert main(["next-sentence", folder, *wrong]) == 2
+        assert "--column-pair" in capsys.readouterr().err
+
+
+def test_documents_of_a_file(
+    sample: GetSample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folder = tmp_path / "documents.txt", sample(BERT["rank"]).folder
+    path.write_text("the cat\nred\nada\n", encoding="utf-8")
+    found = lines(capsys, "rank", folder, "who?", "--input", path, "--top-k", 2)
+    expected = load(folder, task="rank").rank("who?", ["the cat", "red", "ada"], top_k=2)
+    assert found == [asdict(document) for document in expected]
