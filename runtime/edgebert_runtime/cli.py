@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options; texts may stand behind them, too, where argparse has counted none already."""
+    """The options; texts may stand behind them, too, which Python 3.11's argparse refuses."""
     parser = _parser()
     options, more = parser.parse_known_args(arguments)
     unknown = [word for word in more if word.startswith("-") and word != "-" and " " not in word]
