@@ -53,7 +53,7 @@ def main() -> None:
             "model_cpu.onnx",
         )
     cache = CACHE / "benchmarks" / "kept"
-    kept = warm(bundle, variant, cache_dir=cache)
+    kept = warm(bundle, variant, cache_dir=cache, tune=False)
     contenders = {
         "bundle": partial(_start, OURS, bundle, variant, ""),
         "kept": partial(_start, OURS, bundle, variant, str(cache)),

@@ -235,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     warm.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
     warm.add_argument("--variant", default="auto", help="a variant or a precision")
     warm.add_argument("--cache-dir", help="where (the user's cache, or EDGEBERT_CACHE)")
+    warm.add_argument("--no-tune", action="store_true", help="measure no size of micro-batches")
     warm.set_defaults(run=_warm)
     _command(commands, "bench", "latency, cold start and memory here, as JSON", _bench)
     return parser
@@ -370,8 +371,10 @@ def _info(options: argparse.Namespace) -> Iterator[str]:
 def _warm(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.warming import warm
 
-    kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir)
-    yield json.dumps({"folder": str(kept.folder), "size_bytes": kept.size_bytes})
+    how = {"cache_dir": options.cache_dir, "tune": not options.no_tune}
+    kept = warm(options.bundle, options.variant, **how)
+    found = {"folder": str(kept.folder), "size_bytes": kept.size_bytes}
+    yield json.dumps({**found, "micro_batch_tokens": dict(kept.budgets)})
 
 
 def _bench(options: argparse.Namespace) -> Iterator[str]:

@@ -25,10 +25,12 @@ class WarmGraph:
     Attributes:
         folder: where it lies.
         files: what it consists of.
+        budgets: number of threads → padded tokens a micro-batch should hold, as measured.
     """
 
     folder: Path
     files: Mapping[str, FileInfo]
+    budgets: Mapping[int, int]
 
     @property
     def path(self) -> Path:
@@ -51,11 +53,12 @@ def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) ->
     """The kept graph of a variant for an engine's version and this CPU; None if there is none."""
     folder = place_of(cache, manifest, variant, engine)
     try:
-        files: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
-        read = {name: FileInfo(**info) for name, info in files.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        entry: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+        files = {name: FileInfo(**info) for name, info in entry["files"].items()}
+        budgets = {int(threads): int(budget) for threads, budget in entry["budgets"].items()}
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
-    return WarmGraph(folder=folder, files=read) if GRAPH in read else None
+    return WarmGraph(folder=folder, files=files, budgets=budgets) if GRAPH in files else None
 
 
 def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> Path:

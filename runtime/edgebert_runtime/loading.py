@@ -246,7 +246,7 @@ class _Opening:
         kept = self._kept(name, engine)
         if kept is not None:
             try:
-                return self._open(name, self._kept_checks(kept), kept.path, optimized=True)
+                return self._open(name, self._kept_checks(kept), kept.path, kept)
             except BundleError as error:  # whatever becomes of a cache, the bundle is there
                 log(f"{kept.folder} cannot be used, the bundle's own graph is: {error}")
         chosen = self._bundle.manifest.variants[name]
@@ -254,13 +254,20 @@ class _Opening:
         return self._open(name, [self._check(name)], self._bundle.path_of(chosen.file))
 
     def _open(
-        self, name: str, checks: Sequence[IntegrityCheck], graph: Path, *, optimized: bool = False
+        self,
+        name: str,
+        checks: Sequence[IntegrityCheck],
+        graph: Path,
+        kept: "WarmGraph | None" = None,
     ) -> Any:
+        optimized = kept is not None
         try:
             session = Session(graph, provider=self._provider, optimized=optimized, **self._how)
+            budget = kept.budgets.get(session.threads) if kept else None
             tokenizer = _open_tokenizer(self._bundle)
             opened = self._bundle, name, session, tokenizer, checks[0].mode
-            model = self._model_class(*opened, cache_dir=self._cache_dir)
+            own = {"cache_dir": self._cache_dir, "micro_batch_tokens": budget}
+            model = self._model_class(*opened, **own)
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
             raise

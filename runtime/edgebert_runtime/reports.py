@@ -16,6 +16,7 @@ class ModelInfo:
         provider_options: what it was given.
         threads: intra-operator threads.
         warm: whether a graph runs that `warm` kept.
+        micro_batch_tokens: padded tokens that run at once at most.
         max_length: where texts are cut, in tokens, special tokens included.
         dimensions: length of a vector; None for tasks that give none.
         batch_invariant: whether a text's answer is independent of the texts beside it.
@@ -32,6 +33,7 @@ class ModelInfo:
     provider_options: Mapping[str, str]
     threads: int
     warm: bool
+    micro_batch_tokens: int
     max_length: int
     dimensions: int | None
     batch_invariant: bool

@@ -7,6 +7,7 @@ https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +15,13 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.errors import ConfigError, EngineError, ExportError
 from edgebert_runtime.keeping import ENTRY, GRAPH, WarmGraph, find_warm, place_of
-from edgebert_runtime.leftovers import remove_stale, work_folder
+from edgebert_runtime.leftovers import discard, remove_stale, work_folder
 from edgebert_runtime.loading import load
 from edgebert_runtime.providers import PROVIDERS
 from edgebert_runtime.session import ERRORS_ONLY, Session, import_engine
 from edgebert_runtime.staging import hash_file
 from edgebert_runtime.syncing import sync_tree
+from edgebert_runtime.tuning import best_budget
 
 DATA: Final = "graph.onnx_data"
 
@@ -38,13 +40,16 @@ def warm(
     variant: str = "auto",
     *,
     cache_dir: CacheDir = None,
+    tune: bool = True,
 ) -> WarmGraph:
     """Keep a variant's graph as ONNX Runtime's CPU provider runs it here; `load` then finds it.
+
 
     Args:
         bundle: the bundle or its folder; every file that is read is hashed first.
         variant: as `load` takes it.
         cache_dir: where; None takes the user's cache, `EDGEBERT_CACHE` if that is set.
+        tune: whether to measure, for some ten seconds, how large micro-batches should be.
 
     Returns:
         What is kept, perhaps since before.
@@ -64,13 +69,18 @@ def warm(
     opened = Bundle.open(bundle)
     chosen, engine = opened.manifest.variants[name], import_engine()
     kept = find_warm(cache, opened.manifest, chosen, engine.__version__)
-    if kept is not None:
+    if kept is not None and (kept.budgets or not tune):
         return kept
+    if kept is not None:
+        discard(kept.folder, kept.folder)
     place = place_of(cache, opened.manifest, chosen, engine.__version__)
     remove_stale(place.parent, place)
     try:
         with work_folder(place.parent, place) as staging:
-            _write(engine, opened.path_of(chosen.file), staging)
+            limit = opened.manifest.tokenizer.max_length
+            files = _write(engine, opened.path_of(chosen.file), staging)
+            budgets = _budgets(staging, limit) if tune else {}
+            _describe(staging, files, budgets)
             _give_name(staging, place)
     except (OSError, ExportError) as error:
         raise ConfigError(
@@ -82,8 +92,8 @@ def warm(
     return found
 
 
-def _write(engine: Any, source: Path, staging: Path) -> None:
-    """Optimise, pack, compare and describe."""
+def _write(engine: Any, source: Path, staging: Path) -> list[str]:
+    """Optimise, pack and compare; the names of what was written."""
     options = engine.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.optimized_model_filepath = str(staging / GRAPH)
@@ -96,9 +106,18 @@ def _write(engine: Any, source: Path, staging: Path) -> None:
             f"ONNX Runtime {engine.__version__} cannot keep {source}: {error}"
         ) from error
     _require_same(source, staging / GRAPH)
-    names = [name for name in (GRAPH, DATA) if (staging / name).is_file()]
-    described = {name: vars(hash_file(staging / name)) for name in names}
-    (staging / ENTRY).write_text(json.dumps(described, indent=1), encoding="utf-8")
+    return [name for name in (GRAPH, DATA) if (staging / name).is_file()]
+
+
+def _budgets(staging: Path, limit: int) -> dict[int, int]:
+    session = Session(staging / GRAPH, provider="cpu", optimized=True)
+    return {session.threads: best_budget(session, limit)}
+
+
+def _describe(staging: Path, files: Sequence[str], budgets: Mapping[int, int]) -> None:
+    described = {name: vars(hash_file(staging / name)) for name in files}
+    entry = {"files": described, "budgets": budgets}
+    (staging / ENTRY).write_text(json.dumps(entry, indent=1), encoding="utf-8")
     sync_tree(staging)
 
 

@@ -25,6 +25,12 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tuning that is over at once."""
+    monkeypatch.setattr("edgebert_runtime.tuning.SECONDS", 0.001)
+
+
 @pytest.mark.parametrize("variant", ["fp32", "int8", "portable"])
 def test_a_kept_graph_runs_and_answers_alike(
     tiny_bundle: Bundle, cache: Path, variant: str
@@ -47,6 +53,13 @@ def test_warming_again_does_nothing(tiny_bundle: Bundle, cache: Path) -> None:
     assert warm(tiny_bundle, cache_dir=cache) == first
     assert {path: path.stat().st_mtime_ns for path in first.folder.iterdir()} == times
     assert [path.name for path in first.folder.parent.iterdir()] == [first.folder.name]
+
+
+def test_what_was_kept_untuned_is_tuned_when_asked_for(tiny_bundle: Bundle, cache: Path) -> None:
+    assert warm(tiny_bundle, cache_dir=cache, tune=False).budgets == {}
+    tuned = warm(tiny_bundle, cache_dir=cache)
+    assert list(tuned.budgets) == [load(tiny_bundle).info().threads]
+    assert warm(tiny_bundle, cache_dir=cache, tune=False) == tuned
 
 
 def test_another_engine_or_another_graph_finds_nothing(tiny_bundle: Bundle, cache: Path) -> None:
@@ -132,7 +145,7 @@ def test_no_cache_and_no_place_are_said(
 
 def test_several_processes_warm_at_once(tiny_bundle: Bundle, cache: Path) -> None:
     command = [sys.executable, "-m", "edgebert_runtime.cli", "warm", str(tiny_bundle.folder)]
-    command += ["--cache-dir", str(cache)]
+    command += ["--cache-dir", str(cache), "--no-tune"]
     together = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
         for _ in range(3)

@@ -35,7 +35,7 @@ INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
 """What a text becomes; a graph takes those of them that it names."""
 
 MICRO_BATCH_TOKENS: Final = 512
-"""Padded tokens a micro-batch may hold: what stays in cache, docs/decisions/0005."""
+"""Padded tokens a micro-batch may hold where nothing was measured, docs/decisions/0005."""
 
 
 class TaskModel:
@@ -60,6 +60,7 @@ class TaskModel:
         verified: str,
         *,
         cache_dir: CacheDir = None,
+        micro_batch_tokens: int | None = None,
     ) -> None:
         self._bundle = bundle
         self._variant = variant
@@ -67,6 +68,7 @@ class TaskModel:
         self._opened_tokenizer: TextTokenizer | None = tokenizer
         self._verified = verified
         self._cache_dir = cache_dir
+        self._micro_batch_tokens = micro_batch_tokens
         self.last_report: RunReport | None = None
         strange = [name for name in self._session.inputs if name not in INPUTS]
         if strange:
@@ -104,6 +106,7 @@ class TaskModel:
             provider_options=dict(self._session.provider_options),
             threads=self._session.threads,
             warm=self._session.optimized,
+            micro_batch_tokens=self._budget,
             max_length=manifest.tokenizer.max_length,
             dimensions=manifest.embedding.dimensions if manifest.embedding else None,
             batch_invariant=variant.batch_invariant,
@@ -115,6 +118,10 @@ class TaskModel:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""
         self._session.close()
         self._opened_tokenizer = None
+
+    @property
+    def _budget(self) -> int:
+        return self._micro_batch_tokens or MICRO_BATCH_TOKENS
 
     @property
     def _tokenizer(self) -> TextTokenizer:
@@ -252,7 +259,7 @@ class TaskModel:
         """Yield the indices and the padded arrays of each micro-batch."""
         padded = batches = 0
         lengths = [len(row.input_ids) for row in rows]
-        for indices in micro_batches(lengths, MICRO_BATCH_TOKENS):
+        for indices in micro_batches(lengths, self._budget):
             stop_if_nobody_waits()
             feeds = self._tokenizer.pad([rows[index] for index in indices])
             yield indices, feeds
