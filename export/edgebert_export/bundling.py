@@ -29,6 +29,8 @@ from edgebert_runtime.manifest import (
     TokenizerInfo,
     Variant,
 )
+from edgebert_runtime.recording import record
+from edgebert_runtime.samples import samples_path
 from edgebert_runtime.session import import_engine
 from edgebert_runtime.staging import hash_folder, new_bundle
 
@@ -100,7 +102,7 @@ def export_bundle(
             progress(f"verifying {built.target.name} against torch")
             reports[built.target.name] = check_parity(staging / built.target.file, module, spec)
             reports[built.target.name].require()
-        progress("writing the bundle")
+        progress("recording samples and writing the bundle")
         variants = {built.target.name: _variant(built, needed, reports) for built in graphs}
         _write_parts(staging, spec, parts, variants)
     return Bundle.open(destination)
@@ -141,8 +143,17 @@ def _write_parts(
     (staging / "config.json").write_text(config, encoding="utf-8")
     manifest = _manifest(spec, parts, variants, files={})
     (staging / CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
+    _record_samples(Bundle(folder=staging, manifest=manifest))
     manifest = _manifest(spec, parts, variants, hash_folder(staging))
     (staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def _record_samples(bundle: Bundle) -> None:
+    for name, variant in bundle.manifest.variants.items():
+        path = bundle.folder / samples_path(name)
+        path.parent.mkdir(exist_ok=True)
+        recorded = record(bundle, name, bundle.folder / variant.file)
+        path.write_text(recorded.to_json(), encoding="utf-8")
 
 
 def _config_json(config: Mapping[str, Any], variants: Mapping[str, Variant]) -> str:

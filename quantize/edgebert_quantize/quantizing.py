@@ -3,6 +3,7 @@
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from edgebert_quantize.card import extended_card
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
@@ -15,7 +16,12 @@ from edgebert_quantize.speed import Progress, require_fast
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 from edgebert_runtime.manifest import Manifest, Variant
+from edgebert_runtime.recording import record
+from edgebert_runtime.samples import samples_path
 from edgebert_runtime.staging import add_to_bundle, hash_file, staging_area
+
+DRAFT_NAME: Final = "samples.json"
+"""The samples, in the staging area."""
 
 
 def quantize_bundle(
@@ -81,8 +87,7 @@ def quantize_bundle(
         manifest = extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
         if runnable != graph:
             manifest = _unverified(manifest, chosen.name)
-        card = extended_card(opened.folder, manifest)
-        add_to_bundle(opened.folder, staging, {chosen.file: graph.name}, manifest, card)
+        commit(Bundle(folder=opened.folder, manifest=manifest), chosen, graph)
     return Bundle.open(folder)
 
 
@@ -127,6 +132,24 @@ def _measure(
         floor=recipe.floors[comparison.nearness],
         data=samples.source,
     )
+
+
+def commit(bundle: Bundle, recipe: Recipe, graph: Path) -> None:
+    """Add a recipe's variant to a bundle, with samples of what it answers if it runs here.
+
+    Args:
+        bundle: its folder, and the manifest that it is to have.
+        recipe: whose variant is new in it.
+        graph: the variant's graph, in the staging area.
+    """
+    staging, manifest, files = graph.parent, bundle.manifest, {recipe.file: graph.name}
+    if manifest.variants[recipe.name].verified:
+        draft, path = staging / DRAFT_NAME, samples_path(recipe.name)
+        draft.write_text(record(bundle, recipe.name, graph).to_json(), encoding="utf-8")
+        files[path] = draft.name
+        manifest = replace(manifest, files={**manifest.files, path: hash_file(draft)})
+    card = extended_card(bundle.folder, manifest)
+    add_to_bundle(bundle.folder, staging, files, manifest, card)
 
 
 def extended(

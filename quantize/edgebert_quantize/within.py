@@ -10,7 +10,6 @@ from typing import Any
 
 from edgebert_quantize._version import __version__
 from edgebert_quantize.budget import ACCURACY_DROP, Budget, Measured, accuracy_drop, parse_budget
-from edgebert_quantize.card import extended_card
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu, this_cpu
 from edgebert_quantize.exploring import (
     COSTS,
@@ -25,7 +24,7 @@ from edgebert_quantize.labelled import Labelled, read_labelled
 from edgebert_quantize.ledger import Ledger
 from edgebert_quantize.nearness import comparison_of
 from edgebert_quantize.quality import quality_of
-from edgebert_quantize.quantizing import extended, new_recipe, source_of
+from edgebert_quantize.quantizing import commit, extended, new_recipe, source_of
 from edgebert_quantize.recipes import FLOAT, Recipe
 from edgebert_quantize.rewriting import prepare_graph
 from edgebert_quantize.samples import Feeder, Samples, read_samples
@@ -35,7 +34,7 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import default_cache_dir
 from edgebert_runtime.errors import BudgetError, ConfigError
 from edgebert_runtime.session import import_engine
-from edgebert_runtime.staging import add_to_bundle, staging_area
+from edgebert_runtime.staging import staging_area
 from edgebert_runtime.threads import usable_cores
 
 
@@ -193,8 +192,7 @@ def _add(
     recorded = {**(variant.quality or {}), **_record(search.budget, found, search.exact)}
     variants = {**manifest.variants, recipe.name: replace(variant, quality=recorded)}
     manifest = replace(manifest, variants=variants)
-    card = extended_card(bundle.folder, manifest)
-    add_to_bundle(bundle.folder, staging, {recipe.file: graph.name}, manifest, card)
+    commit(Bundle(folder=bundle.folder, manifest=manifest), recipe, graph)
 
 
 def without(samples: Samples, labelled: Labelled | None) -> Samples:

@@ -19,6 +19,7 @@ from edgebert_runtime.loading import load
 from edgebert_runtime.reports import ModelInfo, RunReport, TruncatedText
 
 if TYPE_CHECKING:
+    from edgebert_runtime.checking import CheckReport, check
     from edgebert_runtime.tasks.answer import Answer, Answerer
     from edgebert_runtime.tasks.classify import Classification, Classifier, LabelScore
     from edgebert_runtime.tasks.embed import Embedder
@@ -31,6 +32,7 @@ __all__ = [
     "Answer",
     "Answerer",
     "Bundle",
+    "CheckReport",
     "Classification",
     "Classifier",
     "Embedder",
@@ -46,29 +48,32 @@ __all__ = [
     "Tagger",
     "TruncatedText",
     "__version__",
+    "check",
     "errors",
     "load",
 ]
 
 HOMES: Final = {
-    "Answer": "answer",
-    "Answerer": "answer",
-    "Classification": "classify",
-    "Classifier": "classify",
-    "Embedder": "embed",
-    "Entity": "tag",
-    "Filling": "fill",
-    "LabelScore": "classify",
-    "MaskFiller": "fill",
-    "NextSentence": "next_sentence",
-    "RankedDocument": "rank",
-    "Ranker": "rank",
-    "Tagger": "tag",
+    "Answer": "tasks.answer",
+    "Answerer": "tasks.answer",
+    "CheckReport": "checking",
+    "Classification": "tasks.classify",
+    "Classifier": "tasks.classify",
+    "Embedder": "tasks.embed",
+    "Entity": "tasks.tag",
+    "Filling": "tasks.fill",
+    "LabelScore": "tasks.classify",
+    "MaskFiller": "tasks.fill",
+    "NextSentence": "tasks.next_sentence",
+    "RankedDocument": "tasks.rank",
+    "Ranker": "tasks.rank",
+    "Tagger": "tasks.tag",
+    "check": "checking",
 }
-"""Name → the module of `tasks/` it is imported from on first use; a cold start needs one task."""
+"""Name → the module it is imported from on first use; a cold start needs one task."""
 
 
 def __getattr__(name: str) -> object:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"edgebert_runtime.tasks.{HOMES[name]}"), name)
+    return getattr(import_module(f"edgebert_runtime.{HOMES[name]}"), name)

@@ -14,7 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime._version import __version__
-from edgebert_runtime.errors import CheckFailedError, ConfigError, EdgebertError, OutputError
+from edgebert_runtime.errors import (
+    BundleIntegrityError,
+    CheckFailedError,
+    ConfigError,
+    EdgebertError,
+    OutputError,
+)
 from edgebert_runtime.progress import counted, say
 from edgebert_runtime.providers import PROVIDERS, parse_options
 
@@ -230,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in TASK_COMMANDS.items():
         _add_task(commands, name, command)
+    _add_check(commands)
     _threads(_command(commands, "info", "what would run, as JSON", _info))
     warm = commands.add_parser("warm", help=WARM_HELP, description=WARM_HELP)
     warm.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
@@ -255,6 +262,12 @@ def _add_task(
         "texts", nargs="*", metavar=task.text, help="- or none: standard input, one a line"
     )
     command.set_defaults(command=name, column_pair=None, **task.defaults)
+
+
+def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "hash every file and compare stored samples with what this machine answers"
+    check = _command(commands, "check", summary, _check)
+    check.add_argument("--hashes-only", action="store_true", help="run no samples")
 
 
 def _files(command: argparse.ArgumentParser, *, pairs: bool) -> None:
@@ -375,6 +388,34 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
     kept = warm(options.bundle, options.variant, **how)
     found = {"folder": str(kept.folder), "size_bytes": kept.size_bytes}
     yield json.dumps({**found, "micro_batch_tokens": dict(kept.budgets)})
+
+
+def _check(options: argparse.Namespace) -> Iterator[str]:
+    """A line for each variant, then what failed; `--variant all` checks each that runs here."""
+    from edgebert_runtime.bundle import Bundle
+    from edgebert_runtime.checking import check, check_all, check_files
+
+    how: dict[str, Any] = {"provider_options": parse_options(options.provider_option)}
+    try:
+        if options.hashes_only:
+            yield _json(files=check_files(Bundle.open(options.bundle)))
+            return
+        every = options.variant == "all"
+        reports = (
+            list(check_all(options.bundle, options.provider, **how))
+            if every
+            else [check(options.bundle, options.variant, options.provider, **how)]
+        )
+    except BundleIntegrityError as error:
+        raise CheckFailedError(str(error)) from error  # here, that is what was to be found out
+    for report in reports:
+        yield _json(**asdict(report), passed=report.passed)
+    for report in reports:
+        report.require()
+
+
+def _json(**fields: object) -> str:
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def _bench(options: argparse.Namespace) -> Iterator[str]:

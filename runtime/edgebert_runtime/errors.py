@@ -21,6 +21,7 @@
         ├── ParityError              the graph does not compute what torch computes
         ├── QualityError             quantization lost more than its floor allows
         │   └── BudgetError              …or there is no way to keep a budget
+        ├── SampleError              this machine does not answer what the exporter's answered
         └── SpeedError               the quantized graph is slower than the one it was made from
 
 `CheckFailedError` ends the command line with 1, every other one with 2.
@@ -119,6 +120,10 @@ class BudgetError(QualityError):
     def __init__(self, message: str, search: Any) -> None:
         super().__init__(message)
         self.search = search
+
+
+class SampleError(CheckFailedError):
+    """This machine does not answer to stored samples what the exporting one answered."""
 
 
 class SpeedError(CheckFailedError):

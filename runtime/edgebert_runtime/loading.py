@@ -199,11 +199,11 @@ def load(
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     _check_task(opened, task)
-    model_class = _model_class(manifest.task)
+    make = model_class(manifest.task)
     chosen_provider = choose_provider(provider)
     options = read_options(provider, provider_options)
     how = {"provider_options": options, "threads": threads, "shared": share_threads}
-    opening = _Opening(opened, model_class, chosen_provider, how, verify, cache_dir)
+    opening = _Opening(opened, make, chosen_provider, how, verify, cache_dir)
     name = opened.select(variant, chosen_provider)
     opening.begin(name)  # hashes while the engine is imported
     engine = str(import_engine().__version__)
@@ -225,13 +225,13 @@ class _Opening:
     def __init__(
         self,
         bundle: Bundle,
-        model_class: Any,
+        make: Any,
         provider: str,
         how: Mapping[str, Any],
         verify: Verify,
         cache_dir: CacheDir,
     ) -> None:
-        self._bundle, self._model_class, self._how = bundle, model_class, how
+        self._bundle, self._make, self._how = bundle, make, how
         self._provider, self._verify, self._cache_dir = provider, verify, cache_dir
         self._cache = find_cache(cache_dir)
         self._begun: dict[str, IntegrityCheck] = {}
@@ -264,10 +264,10 @@ class _Opening:
         try:
             session = Session(graph, provider=self._provider, optimized=optimized, **self._how)
             budget = kept.budgets.get(session.threads) if kept else None
-            tokenizer = _open_tokenizer(self._bundle)
+            tokenizer = open_tokenizer(self._bundle)
             opened = self._bundle, name, session, tokenizer, checks[0].mode
             own = {"cache_dir": self._cache_dir, "micro_batch_tokens": budget}
-            model = self._model_class(*opened, **own)
+            model = self._make(*opened, **own)
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
             raise
@@ -363,12 +363,18 @@ def _check_task(bundle: Bundle, asked: str | None) -> None:
         )
 
 
-def _open_tokenizer(bundle: Bundle) -> TextTokenizer:
+def open_tokenizer(bundle: Bundle) -> TextTokenizer:
+    """A bundle's tokenizer.
+
+    Raises:
+        TokenizerError: it cannot be read.
+    """
     info = bundle.manifest.tokenizer
     return TextTokenizer(bundle.path_of(info.file), info)
 
 
-def _model_class(task: str) -> Any:
+def model_class(task: str) -> Any:
+    """The model of a task; only its module is imported."""
     return getattr(import_module(f"edgebert_runtime.tasks.{task}"), MODELS[task])
 
 

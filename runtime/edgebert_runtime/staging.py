@@ -29,8 +29,8 @@ from edgebert_runtime.syncing import sync_file, sync_folder, sync_tree
 
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
-DEBRIS: Final = ("model_*.onnx", "*_data")
-"""Names in `onnx/` that only a writer of bundles gives."""
+DEBRIS: Final = ("onnx/model_*.onnx", "onnx/*_data", "samples/*.json")
+"""Names that only a writer of bundles gives."""
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def add_to_bundle(
     """Add files to a bundle and commit them by replacing its manifest last.
 
     A reader sees the old manifest with the old files or the new one with all of them. What no
-    manifest names afterwards is removed from `onnx/`: debris of a crash, or a file replaced.
+    manifest names afterwards is removed from `onnx/` and `samples/`: debris of a crash.
 
     Args:
         bundle: its folder.
@@ -195,7 +195,7 @@ def _replace(destination: Path, text: str, area: Path) -> None:
 def _remove_debris(bundle: Path) -> None:
     named = read_manifest(bundle).files  # the one in force, whether or not the new one came to be
     for pattern in DEBRIS:
-        for path in list((bundle / "onnx").glob(pattern)):
+        for path in list(bundle.glob(pattern)):
             regular = path.is_file() and not path.is_symlink()
             if regular and path.relative_to(bundle).as_posix() not in named:
                 path.unlink(missing_ok=True)
