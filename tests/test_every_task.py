@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 import edgebert
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.checking import check_all
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tasks.tag import Aggregation
 from tests.checkpoints.families import SAMPLES, build_with_head
@@ -30,7 +31,10 @@ def export(
     def run(task: str, **changes: Any) -> Exported:
         folder = tmp_path_factory.mktemp("task")
         source = save(build_with_head(SAMPLES[request.param], task, **changes), folder / "source")
-        return source, edgebert.export(source, folder / "bundle")
+        bundle = edgebert.export(source, folder / "bundle")
+        for report in check_all(bundle):
+            report.require()
+        return source, bundle
 
     return run
 

@@ -11,6 +11,7 @@ import edgebert
 from edgebert_runtime import (
     Answer,
     Bundle,
+    CheckReport,
     Classification,
     Embedder,
     Entity,
@@ -18,6 +19,7 @@ from edgebert_runtime import (
     ModelInfo,
     RankedDocument,
     RunReport,
+    check,
     load,
 )
 
@@ -28,6 +30,12 @@ def export_and_check(source: str) -> bool:
     report = edgebert.verify(Path("out"), against=source)
     worst: dict[str, float] = report.worst
     return report.passed and max(worst.values()) < 1
+
+
+def prove(bundle: str) -> float | None:
+    report: CheckReport = check(bundle, variant="int8", provider="cpu", threads=1)
+    report.require()
+    return report.worst
 
 
 def search(question: str, texts: list[str]) -> str:

@@ -18,6 +18,10 @@ from edgebert_runtime.session import import_engine
 SHOWN_CHARACTERS: Final = 40
 SHOWN_TOKENS: Final = 8
 NEVER_RUN: Final = "it was made where there was no {!r}: run edgebert verify here instead"
+NO_ROOM: Final = (
+    "its file of samples holds none, because the model has no room for any, and nothing was "
+    "compared; export the model again with a larger max_length"
+)
 AGAIN: Final = "export the model again, and quantize it again, with this version of edgebert"
 
 
@@ -164,7 +168,7 @@ def _compare(
     """What a report says of tokens and answers; other tokens make every answer another."""
     found: dict[str, Any] = {"samples": len(stored.samples), "tolerance": stored.tolerance}
     if not stored.samples:
-        return {**found, "problem": f"its file of samples holds none; {AGAIN}"}
+        return {**found, "problem": NO_ROOM}
     problem = _other_tokens(bundle, stored, where)
     if problem is not None:
         return {**found, "problem": problem}

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from edgebert_runtime import Bundle, errors, load
+from edgebert_runtime.checking import check_all
 
 BUNDLE, VECTORS = (
     os.environ.get("EDGEBERT_DEVICE_BUNDLE"),
@@ -45,6 +46,14 @@ def test_int8_holds_its_floor(reference: tuple[list[str], np.ndarray]) -> None:
     texts, vectors = reference
     found = load(BUNDLE or "", "int8").embed(texts)
     assert (found * vectors).sum(axis=1).min() > 0.98
+
+
+def test_every_variant_that_runs_here_answers_what_it_did_where_it_was_made() -> None:
+    reports = {report.variant: report for report in check_all(BUNDLE or "")}
+    for report in reports.values():
+        report.require()
+    assert reports["portable"].passed
+    assert all(report.passed for report in reports.values()) == (OLD_ENGINE is None)
 
 
 @pytest.mark.skipif(OLD_ENGINE is None, reason="needs an engine too old for the fused graphs")

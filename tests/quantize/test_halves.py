@@ -17,6 +17,7 @@ from edgebert_quantize.quality import graph_runner
 from edgebert_quantize.recipes import FLOAT_OPERATORS
 from edgebert_quantize.samples import Feeder
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.checking import check_all
 from edgebert_runtime.errors import ProviderUnavailableError, QualityError, UnverifiedWarning
 from edgebert_runtime.providers import PROVIDERS
 from tests.conftest import TEXTS
@@ -134,6 +135,10 @@ def test_a_graph_for_gpus_says_what_it_needs(
     assert quality is not None
     assert nearness < quality["mean"] < 1
     assert not list(bundle.folder.glob("**/twin*"))
+    assert f"samples/{recipe}.json" not in bundle.manifest.files
+    reports = {report.variant: report for report in check_all(bundle)}
+    assert reports[recipe].left_out == "needs provider 'cuda'"
+    assert [report.passed for report in reports.values()] == [True, True, False]
     with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
         load(bundle, recipe)
     report = edgebert.verify(bundle, against=tiny_folder)
@@ -150,6 +155,8 @@ def test_verifying_where_it_runs_takes_the_warning_away(
     monkeypatch.setitem(PROVIDERS, "cuda", stand_in)
     with pytest.warns(UnverifiedWarning, match="run edgebert verify here once"):
         load(bundle, "fp16", provider="cuda")
+    (report,) = [each for each in check_all(bundle, "cuda") if each.variant == "fp16"]
+    assert "run edgebert verify here instead" in str(report.left_out)
     assert edgebert.verify(bundle, against=tiny_folder).passed
     again = Bundle.open(bundle)
     assert again.manifest.variants["fp16"].verified

@@ -26,6 +26,7 @@ from tests.runtime.tiny_manifest import write_bundle
 NAME: Final = "bundle"
 OLD: Final = b"old graph"
 NEW: Final = b"new graph"
+SAMPLES: Final = b"what it answers"
 BIG: Final = 2**20
 
 
@@ -33,15 +34,17 @@ def add(folder: Path, name: str = "added", pause: Callable[[Path], None] = lambd
     with staging_area(folder) as area:
         manifest = read_manifest(folder)
         (area / "graph").write_bytes(NEW)
+        (area / "samples").write_bytes(SAMPLES)
         pause(area)
         path = f"onnx/model_{name}.onnx"
+        names = {path: "graph", f"samples/{name}.json": "samples"}
         variant = replace(manifest.variants["portable"], file=path, files=(path,))
         extended = replace(
             manifest,
-            files={**manifest.files, path: hash_file(area / "graph")},
+            files={**manifest.files, **{at: hash_file(area / names[at]) for at in names}},
             variants={**manifest.variants, name: variant},
         )
-        add_to_bundle(folder, area, {path: "graph"}, extended)
+        add_to_bundle(folder, area, names, extended)
 
 
 def write(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:

@@ -29,6 +29,7 @@ ON_HASWELL = """
 import sys, warnings
 import numpy as np
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.checking import check_all
 from edgebert_runtime.cpu import sums_saturate
 from edgebert_runtime.errors import BundleError
 
@@ -40,6 +41,12 @@ except BundleError as error:
     assert "16 bits" in str(error)
 else:
     raise AssertionError("opened")
+for folder, runs in ((wide, False), (narrow, True)):
+    reports = {report.variant: report for report in check_all(folder)}
+    for report in reports.values():
+        report.require()
+    assert reports["cpu"].passed and reports["int8"].passed == runs
+    assert runs or "16 bits" in reports["int8"].left_out
 np.save(sys.stdout.buffer, load(narrow, "int8").embed(texts))
 """
 

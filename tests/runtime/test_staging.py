@@ -29,7 +29,7 @@ from edgebert_runtime.staging import (
     recover,
     staging_area,
 )
-from tests.runtime.crashing import NAME, NEW, OLD, OPERATIONS, add
+from tests.runtime.crashing import NAME, NEW, OLD, OPERATIONS, SAMPLES, add
 from tests.runtime.tiny_manifest import write_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -380,7 +380,8 @@ def test_an_addition_keeps_every_file_that_is_there(old: Path) -> None:
     assert state(old) == "extended"
     after = entries(old)
     assert after.pop("onnx/model_added.onnx") == NEW
-    assert after.keys() == before.keys()
+    assert after.pop("samples/added.json") == SAMPLES
+    assert after.keys() == {*before, "samples"}
     assert {name for name in before if before[name] != after[name]} == {"edgebert.json"}
 
 
@@ -429,8 +430,9 @@ def test_a_remade_variant_takes_the_place_of_its_old_file(old: Path) -> None:
 
 
 def test_only_debris_that_writers_make_is_removed(old: Path) -> None:
-    debris = ["onnx/model_crashed.onnx", "onnx/model_crashed.onnx_data"]
-    kept = ["onnx/notes.txt", "model_mine.onnx", "onnx/other.onnx"]
+    (old / "samples").mkdir()
+    debris = ["onnx/model_crashed.onnx", "onnx/model_crashed.onnx_data", "samples/crashed.json"]
+    kept = ["onnx/notes.txt", "model_mine.onnx", "onnx/other.onnx", "samples/notes.txt"]
     for name in [*debris, *kept]:
         (old / name).write_bytes(b"x")
     (old / "onnx/model_link.onnx").symlink_to(old / "onnx/model.onnx")
