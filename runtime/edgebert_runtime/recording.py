@@ -4,6 +4,7 @@ Only `edgebert_export` and `edgebert_quantize` use this module; `checking` is th
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,21 +46,38 @@ LONGEST_TOKENS: Final = 512
 DIGITS: Final = 7
 """Significant ones that are stored; float32 has as many."""
 
-EXACT: Final = (
-    1e-4,
-    "float32: machines add in another order and differ by some 1e-6, deep models by more",
-)
-ROUNDED: Final = {
-    "embed": (
-        0.045,
-        "rounded weights or activations: another CPU may round one step elsewhere; a cosine of "
-        "0.999 between vectors of one length",
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far answers may be off: vectors (of `embed`) and scores (of other tasks), and why."""
+
+    vectors: float
+    scores: float
+    reason: str
+
+
+TOLERANCES: Final = {
+    "fp32": Tolerance(
+        vectors=1e-4,
+        scores=1e-4,
+        reason="float32: machines add in another order and differ by some 1e-6, deep models more",
+    ),
+    "int4": Tolerance(
+        vectors=0.1,
+        scores=0.05,
+        reason="weights of 4 bits: kernels for one CPU round activations otherwise than for "
+        "another; a cosine of 0.995 between vectors of one length",
     ),
 }
-ROUNDED_SCORES: Final = (
-    0.02,
-    "rounded weights or activations: another CPU may round one step elsewhere",
+"""Precision → its own tolerance; docs/bundle-format.md has what was measured."""
+
+ROUNDED: Final = Tolerance(
+    vectors=0.045,
+    scores=0.02,
+    reason="rounded weights or activations: another CPU may round one step elsewhere; a cosine "
+    "of 0.999 between vectors of one length",
 )
+"""That of other precisions."""
 
 
 def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
@@ -82,12 +100,12 @@ def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
         items = [item for item in _items(manifest, tokenizer) if _takes(manifest.task, model, item)]
         found = answers(manifest.task, model, items)
         encoded = tokenizer.encode(items)
-    tolerance, reason = _tolerance(manifest.task, manifest.variants[variant].precision)
+    tolerance = TOLERANCES.get(manifest.variants[variant].precision, ROUNDED)
     return Samples(
         made_by=machine(PROVIDER),
         measure=exercise.measure,
-        tolerance=tolerance,
-        reason=reason,
+        tolerance=tolerance.vectors if manifest.task == "embed" else tolerance.scores,
+        reason=tolerance.reason,
         samples=tuple(
             Sample(text=item, input_ids=list(ids.input_ids), expected=_short(answer, exercise.kept))
             for item, ids, answer in zip(items, encoded, found, strict=True)
@@ -114,10 +132,6 @@ def _takes(task: str, model: Any, item: Item) -> bool:
     except InputError:
         return False
     return True
-
-
-def _tolerance(task: str, precision: str) -> tuple[float, str]:
-    return EXACT if precision == "fp32" else ROUNDED.get(task, ROUNDED_SCORES)
 
 
 def _short(answer: Sequence[Any], kept: int | None) -> list[Any]:
