@@ -412,6 +412,8 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
         yield _json(**asdict(report), passed=report.passed)
     for report in reports:
         report.require()
+    if not any(report.passed for report in reports):
+        raise CheckFailedError("no variant runs here, so nothing was compared; see left_out")
 
 
 def _json(**fields: object) -> str:

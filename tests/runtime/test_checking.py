@@ -271,6 +271,20 @@ def test_hashes_alone_are_no_proof_unless_asked_for(bundle: Bundle) -> None:
     assert (hashed.returncode, json.loads(hashed.stdout)) == (0, {"files": files})
 
 
+def test_the_command_ends_with_1_where_no_variant_runs(bundle: Bundle) -> None:
+    def age(manifest: Manifest) -> Manifest:
+        newer = {
+            name: replace(variant, min_onnxruntime="99.0.0")
+            for name, variant in manifest.variants.items()
+        }
+        return replace(manifest, variants=newer)
+
+    done = run(rehash(bundle.folder, age).folder, "--variant", "all")
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == len(VARIANTS)
+    assert "no variant runs here, so nothing was compared" in done.stderr
+
+
 @pytest.mark.parametrize("option", ["--hashes-only", "--variant=all"])
 def test_the_command_ends_with_1_where_a_file_is_damaged(option: str, bundle: Bundle) -> None:
     (bundle.folder / "config.json").write_text("{}", encoding="utf-8")
