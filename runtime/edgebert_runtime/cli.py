@@ -242,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     warm.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
     warm.add_argument("--variant", default="auto", help="a variant or a precision")
     warm.add_argument("--cache-dir", help="where (the user's cache, or EDGEBERT_CACHE)")
-    warm.add_argument("--no-tune", action="store_true", help="measure no size of micro-batches")
+    warm.add_argument("--no-tune", action="store_true", help="measure nothing")
     warm.set_defaults(run=_warm)
     _command(commands, "bench", "latency, cold start and memory here, as JSON", _bench)
     return parser
@@ -387,7 +387,8 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
     how = {"cache_dir": options.cache_dir, "tune": not options.no_tune}
     kept = warm(options.bundle, options.variant, **how)
     found = {"folder": str(kept.folder), "size_bytes": kept.size_bytes}
-    yield json.dumps({**found, "micro_batch_tokens": dict(kept.budgets)})
+    tunings = {threads: tuning._asdict() for threads, tuning in kept.tunings.items()}
+    yield json.dumps({**found, "threads": tunings})
 
 
 def _check(options: argparse.Namespace) -> Iterator[str]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from edgebert_runtime.manifest import FileInfo, Manifest, Variant
 
@@ -18,6 +18,18 @@ FIRST_PROCESSOR_BYTES: Final = 16384
 """Of /proc/cpuinfo; what it says of the first core is there."""
 
 
+class Tuning(NamedTuple):
+    """How many texts are run fastest, as measured.
+
+    Attributes:
+        micro_batch_tokens: padded tokens a micro-batch should hold.
+        workers: whether micro-batches go side by side, each on one thread.
+    """
+
+    micro_batch_tokens: int
+    workers: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class WarmGraph:
     """A kept graph.
@@ -25,12 +37,12 @@ class WarmGraph:
     Attributes:
         folder: where it lies.
         files: what it consists of.
-        budgets: number of threads → padded tokens a micro-batch should hold, as measured.
+        tunings: number of threads → what is fastest with so many.
     """
 
     folder: Path
     files: Mapping[str, FileInfo]
-    budgets: Mapping[int, int]
+    tunings: Mapping[int, "Tuning"]
 
     @property
     def path(self) -> Path:
@@ -55,10 +67,10 @@ def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) ->
     try:
         entry: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
         files = {name: FileInfo(**info) for name, info in entry["files"].items()}
-        budgets = {int(threads): int(budget) for threads, budget in entry["budgets"].items()}
+        tunings = {int(threads): Tuning(**found) for threads, found in entry["tunings"].items()}
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
-    return WarmGraph(folder=folder, files=files, budgets=budgets) if GRAPH in files else None
+    return WarmGraph(folder=folder, files=files, tunings=tunings) if GRAPH in files else None
 
 
 def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> Path:

@@ -27,6 +27,7 @@ from edgebert_runtime.tokenization import TextTokenizer
 if TYPE_CHECKING:
     from edgebert_runtime.keeping import WarmGraph
     from edgebert_runtime.tasks.answer import Answerer
+    from edgebert_runtime.tasks.base import Plan
     from edgebert_runtime.tasks.classify import Classifier
     from edgebert_runtime.tasks.embed import Embedder
     from edgebert_runtime.tasks.fill import MaskFiller
@@ -263,16 +264,26 @@ class _Opening:
         optimized = kept is not None
         try:
             session = Session(graph, provider=self._provider, optimized=optimized, **self._how)
-            budget = kept.budgets.get(session.threads) if kept else None
             tokenizer = open_tokenizer(self._bundle)
             opened = self._bundle, name, session, tokenizer, checks[0].mode
-            own = {"cache_dir": self._cache_dir, "micro_batch_tokens": budget}
-            model = self._make(*opened, **own)
+            plan = self._plan(session, kept) if kept else None
+            model = self._make(*opened, cache_dir=self._cache_dir, plan=plan)
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
             raise
         _wait(checks)
         return model
+
+    def _plan(self, session: Session, kept: "WarmGraph") -> "Plan | None":
+        """What was measured for as many threads; workers' session maps the same file again."""
+        tuning = kept.tunings.get(session.threads)
+        if tuning is None:
+            return None
+        from edgebert_runtime.tasks.base import Plan
+
+        wanted = tuning.workers and session.threads > 1 and not session.shared
+        alone = session.alone() if wanted else None
+        return Plan(micro_batch_tokens=tuning.micro_batch_tokens, session=alone)
 
     def _check(self, name: str) -> IntegrityCheck:
         if name not in self._begun:

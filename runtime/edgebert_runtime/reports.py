@@ -17,6 +17,7 @@ class ModelInfo:
         threads: intra-operator threads.
         warm: whether a graph runs that `warm` kept.
         micro_batch_tokens: padded tokens that run at once at most.
+        workers: how many micro-batches of many run side by side, each on one thread.
         max_length: where texts are cut, in tokens, special tokens included.
         dimensions: length of a vector; None for tasks that give none.
         batch_invariant: whether a text's answer is independent of the texts beside it.
@@ -34,6 +35,7 @@ class ModelInfo:
     threads: int
     warm: bool
     micro_batch_tokens: int
+    workers: int
     max_length: int
     dimensions: int | None
     batch_invariant: bool

@@ -160,6 +160,15 @@ class Session:
             ) from error
         return arrays
 
+    def alone(self) -> "Session":
+        """The same graph on one thread, opened when it is first run."""
+        twin = object.__new__(Session)
+        twin.__dict__ |= self.__dict__
+        twin.threads = twin.asked_threads = 1
+        twin._session = None
+        _sessions.add(twin)
+        return twin
+
     def close(self) -> None:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
         self._closed, self._session = True, None

@@ -1,4 +1,4 @@
-"""How many padded tokens a micro-batch should hold, found by trying on this machine."""
+"""How large micro-batches should be and whether they go side by side, found by trying."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_runtime.keeping import Tuning
 from edgebert_runtime.schedule import micro_batches
 from edgebert_runtime.session import Session
 from edgebert_runtime.tasks.base import MICRO_BATCH_TOKENS
+from edgebert_runtime.workers import run_side_by_side
 
 BUDGETS: Final = (256, MICRO_BATCH_TOKENS, 1024, 2048, 4096)
 
@@ -25,39 +27,43 @@ SPREAD: Final = 0.8
 Feeds = Mapping[str, NDArray[np.int64]]
 
 
-def best_budget(session: Session, limit: int) -> int:
-    """The budget with the highest throughput on texts of mixed length.
+def best_tuning(session: Session, limit: int) -> Tuning:
+    """What has the highest throughput on texts of mixed length.
 
     Another than the usual is taken only if it was faster in every round: then it is not the noise.
 
     Args:
-        session: an open graph.
+        session: an open graph, with all threads.
         limit: the longest text in tokens.
     """
-    lengths = _lengths(session, limit)
+    lengths, alone = _lengths(session, limit), session.alone()
     batches = {budget: list(_feeds(session, lengths, budget)) for budget in BUDGETS}
-    times: dict[int, list[float]] = {budget: [] for budget in BUDGETS}
+    ways = (False, True) if session.threads > 1 else (False,)
+    tried = [Tuning(budget, workers) for budget in BUDGETS for workers in ways]
+    times: dict[Tuning, list[float]] = {tuning: [] for tuning in tried}
     for number in range(ROUNDS + 1):
-        for budget in BUDGETS if number % 2 == 0 else BUDGETS[::-1]:
-            seconds = _seconds(session, batches[budget])
+        for tuning in tried if number % 2 == 0 else tried[::-1]:
+            workers = session.threads if tuning.workers else 1
+            used = alone if tuning.workers else session
+            seconds = _seconds(used, batches[tuning.micro_batch_tokens], workers)
             if number:  # the first round warms up
-                times[budget].append(seconds)
-    return choose(times, MICRO_BATCH_TOKENS)
+                times[tuning].append(seconds)
+    return choose(times, Tuning(MICRO_BATCH_TOKENS, workers=False))
 
 
-def choose(times: Mapping[int, Sequence[float]], usual: int) -> int:
+def choose(times: Mapping[Tuning, Sequence[float]], usual: Tuning) -> Tuning:
     """The fastest of those that beat the usual in every round, or the usual.
 
     Args:
-        times: budget → its seconds, round by round.
+        times: what was tried → its seconds, round by round.
         usual: one of them.
     """
     faster = [
-        budget
-        for budget, seconds in times.items()
+        tuning
+        for tuning, seconds in times.items()
         if all(one < other for one, other in zip(seconds, times[usual], strict=True))
     ]
-    return min(faster, key=lambda budget: median(times[budget]), default=usual)
+    return min(faster, key=lambda tuning: median(times[tuning]), default=usual)
 
 
 def _lengths(session: Session, limit: int) -> list[int]:
@@ -79,8 +85,11 @@ def _feeds(session: Session, lengths: Sequence[int], budget: int) -> Iterator[Fe
         yield {name: mask if name == "attention_mask" else mask * 0 for name in session.inputs}
 
 
-def _seconds(session: Session, batches: Sequence[Feeds]) -> float:
+def _seconds(session: Session, batches: Sequence[Feeds], workers: int = 1) -> float:
     start = time.perf_counter()
-    for feeds in batches:
+
+    def run(feeds: Feeds) -> None:
         session.run(session.outputs[-1:], feeds)
+
+    run_side_by_side(batches, run, workers)
     return time.perf_counter() - start

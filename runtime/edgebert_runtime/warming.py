@@ -14,14 +14,14 @@ from typing import Any, Final
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.errors import ConfigError, EngineError, ExportError
-from edgebert_runtime.keeping import ENTRY, GRAPH, WarmGraph, find_warm, place_of
+from edgebert_runtime.keeping import ENTRY, GRAPH, Tuning, WarmGraph, find_warm, place_of
 from edgebert_runtime.leftovers import discard, remove_stale, work_folder
 from edgebert_runtime.loading import load
 from edgebert_runtime.providers import PROVIDERS
 from edgebert_runtime.session import ERRORS_ONLY, Session, import_engine
 from edgebert_runtime.staging import hash_file
 from edgebert_runtime.syncing import sync_tree
-from edgebert_runtime.tuning import best_budget
+from edgebert_runtime.tuning import best_tuning
 
 DATA: Final = "graph.onnx_data"
 
@@ -49,7 +49,8 @@ def warm(
         bundle: the bundle or its folder; every file that is read is hashed first.
         variant: as `load` takes it.
         cache_dir: where; None takes the user's cache, `EDGEBERT_CACHE` if that is set.
-        tune: whether to measure, for some ten seconds, how large micro-batches should be.
+        tune: whether to measure, for some ten seconds, how large micro-batches should be and
+            whether they go side by side.
 
     Returns:
         What is kept, perhaps since before.
@@ -69,7 +70,7 @@ def warm(
     opened = Bundle.open(bundle)
     chosen, engine = opened.manifest.variants[name], import_engine()
     kept = find_warm(cache, opened.manifest, chosen, engine.__version__)
-    if kept is not None and (kept.budgets or not tune):
+    if kept is not None and (kept.tunings or not tune):
         return kept
     if kept is not None:
         discard(kept.folder, kept.folder)
@@ -79,8 +80,8 @@ def warm(
         with work_folder(place.parent, place) as staging:
             limit = opened.manifest.tokenizer.max_length
             files = _write(engine, opened.path_of(chosen.file), staging)
-            budgets = _budgets(staging, limit) if tune else {}
-            _describe(staging, files, budgets)
+            tunings = _tunings(staging, limit) if tune else {}
+            _describe(staging, files, tunings)
             _give_name(staging, place)
     except (OSError, ExportError) as error:
         raise ConfigError(
@@ -109,14 +110,15 @@ def _write(engine: Any, source: Path, staging: Path) -> list[str]:
     return [name for name in (GRAPH, DATA) if (staging / name).is_file()]
 
 
-def _budgets(staging: Path, limit: int) -> dict[int, int]:
+def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:
     session = Session(staging / GRAPH, provider="cpu", optimized=True)
-    return {session.threads: best_budget(session, limit)}
+    return {session.threads: best_tuning(session, limit)}
 
 
-def _describe(staging: Path, files: Sequence[str], budgets: Mapping[int, int]) -> None:
+def _describe(staging: Path, files: Sequence[str], tunings: Mapping[int, Tuning]) -> None:
     described = {name: vars(hash_file(staging / name)) for name in files}
-    entry = {"files": described, "budgets": budgets}
+    measured = {threads: tuning._asdict() for threads, tuning in tunings.items()}
+    entry = {"files": described, "tunings": measured}
     (staging / ENTRY).write_text(json.dumps(entry, indent=1), encoding="utf-8")
     sync_tree(staging)
 

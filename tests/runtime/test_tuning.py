@@ -1,15 +1,20 @@
-"""The size of micro-batches that was measured, and when it is believed."""
+"""What was measured of micro-batches, when it is believed, and workers."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgebert_runtime import Bundle, load
-from edgebert_runtime.keeping import ENTRY
+from edgebert_runtime import Bundle, Embedder, load
+from edgebert_runtime.errors import ModelClosedError
+from edgebert_runtime.keeping import ENTRY, Tuning, WarmGraph
 from edgebert_runtime.session import Session
-from edgebert_runtime.tuning import BUDGETS, best_budget, choose
+from edgebert_runtime.tuning import BUDGETS, best_tuning, choose
 from edgebert_runtime.warming import warm
+from edgebert_runtime.workers import run_side_by_side
 from tests.conftest import TEXTS
 
 
@@ -19,36 +24,105 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgebert_runtime.tuning.SECONDS", 0.001)
 
 
+USUAL = Tuning(512, workers=False)
+SMALL, SPLIT = Tuning(256, workers=False), Tuning(512, workers=True)
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
-        ({256: [1, 1, 1], 512: [2, 2, 2], 1024: [3, 3, 3]}, 256),
-        ({256: [1, 1, 3], 512: [2, 2, 2], 1024: [3, 3, 3]}, 512),  # once slower: noise
-        ({256: [1.5, 1, 1.5], 512: [2, 2, 2], 1024: [1, 1, 1]}, 1024),
-        ({512: [2, 2, 2]}, 512),
+        ({SMALL: [1, 1, 1], USUAL: [2, 2, 2], SPLIT: [3, 3, 3]}, SMALL),
+        ({SMALL: [1, 1, 3], USUAL: [2, 2, 2], SPLIT: [3, 3, 3]}, USUAL),  # once slower: noise
+        ({SMALL: [1.5, 1, 1.5], USUAL: [2, 2, 2], SPLIT: [1, 1, 1]}, SPLIT),
+        ({USUAL: [2, 2, 2]}, USUAL),
     ],
 )
-def test_another_budget_must_win_every_round(times: dict[int, list[float]], expected: int) -> None:
-    assert choose(times, 512) == expected
-
-
-def test_one_of_the_budgets_is_found(tiny_bundle: Bundle) -> None:
-    session = Session(tiny_bundle.path_of("onnx/model_cpu.onnx"), provider="cpu")
-    assert best_budget(session, 40) in BUDGETS
-
-
-def test_a_model_runs_with_the_budget_that_was_measured(
-    tiny_bundle: Bundle, tmp_path: Path
+def test_another_way_must_win_every_round(
+    times: dict[Tuning, list[float]], expected: Tuning
 ) -> None:
+    assert choose(times, USUAL) == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_of_the_ways_is_found(tiny_bundle: Bundle, threads: int) -> None:
+    session = Session(tiny_bundle.path_of("onnx/model_cpu.onnx"), provider="cpu", threads=threads)
+    found = best_tuning(session, 40)
+    assert found.micro_batch_tokens in BUDGETS
+    assert threads > 1 or not found.workers
+
+
+def test_a_model_runs_as_was_measured(tiny_bundle: Bundle, tmp_path: Path) -> None:
     kept = warm(tiny_bundle, cache_dir=tmp_path)
-    model = load(tiny_bundle, cache_dir=tmp_path)
-    assert kept.budgets == {model.info().threads: model.info().micro_batch_tokens}
-    entry = json.loads((kept.folder / ENTRY).read_text())
-    entry["budgets"] = {"1": 1}
-    (kept.folder / ENTRY).write_text(json.dumps(entry))
+    ((threads, tuning),) = kept.tunings.items()
+    info = load(tiny_bundle, cache_dir=tmp_path).info()
+    assert (info.threads, info.micro_batch_tokens) == (threads, tuning.micro_batch_tokens)
+    assert info.workers == (threads if tuning.workers else 1)
+    write(kept, {1: Tuning(1, workers=False)})
     few = load(tiny_bundle, threads=1, cache_dir=tmp_path)
     assert few.info().micro_batch_tokens == 1
     few.embed(TEXTS)
     assert few.last_report is not None
     assert few.last_report.micro_batches == len(TEXTS)
     assert load(tiny_bundle, threads=2, cache_dir=tmp_path).info().micro_batch_tokens == 512
+
+
+def write(kept: WarmGraph, tunings: dict[int, Tuning]) -> None:
+    entry = json.loads((kept.folder / ENTRY).read_text())
+    entry["tunings"] = {threads: tuning._asdict() for threads, tuning in tunings.items()}
+    (kept.folder / ENTRY).write_text(json.dumps(entry))
+
+
+@pytest.fixture
+def split(tiny_bundle: Bundle, tmp_path: Path) -> Embedder:
+    """A model of three workers and tiny micro-batches."""
+    kept = warm(tiny_bundle, cache_dir=tmp_path, tune=False)
+    write(kept, {3: Tuning(20, workers=True)})
+    return load(tiny_bundle, threads=3, cache_dir=tmp_path)
+
+
+def test_workers_answer_as_one_does(tiny_bundle: Bundle, split: Embedder) -> None:
+    texts = [f"the cat {'sat ' * (number % 9)}" for number in range(60)]
+    assert split.info().workers == 3
+    expected = load(tiny_bundle, threads=1, cache_dir=False).embed(texts)
+    np.testing.assert_allclose(split.embed(texts), expected, atol=2e-6)
+    assert split.last_report is not None
+    assert split.last_report.texts == 60
+    np.testing.assert_allclose(split.embed(texts[:2]), expected[:2], atol=2e-6)
+
+
+def test_workers_work_in_a_forked_child_and_close(split: Embedder) -> None:
+    texts = ["the cat sat"] * 60
+    expected = split.embed(texts)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.allclose(split.embed(texts), expected) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    split.close()
+    with pytest.raises(ModelClosedError):
+        split.embed(texts)
+
+
+def test_jobs_run_side_by_side_and_each_once() -> None:
+    meeting, done = threading.Barrier(3), []
+
+    def work(job: int) -> None:
+        if job < 3:
+            meeting.wait(60)
+        done.append(job)
+
+    run_side_by_side(range(50), work, 3)
+    assert sorted(done) == list(range(50))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_first_error_ends_the_others(error: type[BaseException]) -> None:
+    done: list[int] = []
+
+    def work(job: int) -> None:
+        if job == 5:
+            raise error
+        done.append(job)
+
+    with pytest.raises(error):
+        run_side_by_side(range(10_000), work, 3)
+    assert len(done) < 10_000

@@ -56,9 +56,9 @@ def test_warming_again_does_nothing(tiny_bundle: Bundle, cache: Path) -> None:
 
 
 def test_what_was_kept_untuned_is_tuned_when_asked_for(tiny_bundle: Bundle, cache: Path) -> None:
-    assert warm(tiny_bundle, cache_dir=cache, tune=False).budgets == {}
+    assert warm(tiny_bundle, cache_dir=cache, tune=False).tunings == {}
     tuned = warm(tiny_bundle, cache_dir=cache)
-    assert list(tuned.budgets) == [load(tiny_bundle).info().threads]
+    assert list(tuned.tunings) == [load(tiny_bundle).info().threads]
     assert warm(tiny_bundle, cache_dir=cache, tune=False) == tuned
 
 

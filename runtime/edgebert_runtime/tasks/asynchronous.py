@@ -20,13 +20,17 @@ class CallerGoneError(Exception):
     """Ends work that nobody waits for; nobody sees it."""
 
 
-def stop_if_nobody_waits() -> None:
-    """Called between micro-batches.
+def caller_gone() -> Event | None:
+    """What is set once nobody waits for the work of this context; None if that cannot be known."""
+    return _gone.get()
+
+
+def stop_if_set(gone: Event | None) -> None:
+    """Called between micro-batches, by whatever thread.
 
     Raises:
         CallerGoneError: the task that waited for the answer was cancelled.
     """
-    gone = _gone.get()
     if gone is not None and gone.is_set():
         raise CallerGoneError
 

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
@@ -19,10 +20,11 @@ from edgebert_runtime.manifest import HeadInfo
 from edgebert_runtime.reports import ModelInfo, RunReport
 from edgebert_runtime.schedule import micro_batches
 from edgebert_runtime.session import Session
-from edgebert_runtime.tasks.asynchronous import stop_if_nobody_waits
+from edgebert_runtime.tasks.asynchronous import caller_gone, stop_if_set
 from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, chunks, listed
 from edgebert_runtime.tokenization import EncodedText, Item, TextTokenizer, check_item
 from edgebert_runtime.windows import Long
+from edgebert_runtime.workers import run_side_by_side
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -36,6 +38,22 @@ INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
 
 MICRO_BATCH_TOKENS: Final = 512
 """Padded tokens a micro-batch may hold where nothing was measured, docs/decisions/0005."""
+
+SPLIT_FROM: Final = 2
+"""Micro-batches a thread at which they go side by side: fewer would leave threads idle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a model runs many texts.
+
+    Attributes:
+        micro_batch_tokens: padded tokens that run at once at most; None is `MICRO_BATCH_TOKENS`.
+        session: of one thread, for workers side by side; None runs one after the other.
+    """
+
+    micro_batch_tokens: int | None = None
+    session: Session | None = None
 
 
 class TaskModel:
@@ -60,7 +78,7 @@ class TaskModel:
         verified: str,
         *,
         cache_dir: CacheDir = None,
-        micro_batch_tokens: int | None = None,
+        plan: "Plan | None" = None,
     ) -> None:
         self._bundle = bundle
         self._variant = variant
@@ -68,7 +86,7 @@ class TaskModel:
         self._opened_tokenizer: TextTokenizer | None = tokenizer
         self._verified = verified
         self._cache_dir = cache_dir
-        self._micro_batch_tokens = micro_batch_tokens
+        self._plan = plan or Plan()
         self.last_report: RunReport | None = None
         strange = [name for name in self._session.inputs if name not in INPUTS]
         if strange:
@@ -107,6 +125,7 @@ class TaskModel:
             threads=self._session.threads,
             warm=self._session.optimized,
             micro_batch_tokens=self._budget,
+            workers=self._session.threads if self._plan.session else 1,
             max_length=manifest.tokenizer.max_length,
             dimensions=manifest.embedding.dimensions if manifest.embedding else None,
             batch_invariant=variant.batch_invariant,
@@ -117,11 +136,13 @@ class TaskModel:
     def close(self) -> None:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""
         self._session.close()
+        if self._plan.session:
+            self._plan.session.close()
         self._opened_tokenizer = None
 
     @property
     def _budget(self) -> int:
-        return self._micro_batch_tokens or MICRO_BATCH_TOKENS
+        return self._plan.micro_batch_tokens or MICRO_BATCH_TOKENS
 
     @property
     def _tokenizer(self) -> TextTokenizer:
@@ -253,31 +274,44 @@ class TaskModel:
             owners += [owner] * len(parts)
         return rows, owners
 
-    def _micro_batches(
-        self, rows: Sequence[EncodedText], call: Call
-    ) -> Iterator[tuple[list[int], Feeds]]:
-        """Yield the indices and the padded arrays of each micro-batch."""
-        padded = batches = 0
-        lengths = [len(row.input_ids) for row in rows]
-        for indices in micro_batches(lengths, self._budget):
-            stop_if_nobody_waits()
-            feeds = self._tokenizer.pad([rows[index] for index in indices])
-            yield indices, feeds
-            padded += feeds["input_ids"].size
-            batches += 1
-        call.ran(rows, padded, batches)
+    def _each_batch(
+        self,
+        rows: Sequence[EncodedText],
+        call: Call,
+        work: Callable[[Session, list[int], Feeds], None],
+    ) -> None:
+        """Give `work` every micro-batch, its indices and padded arrays, and a session to run it.
 
-    def _run(self, outputs: Sequence[str], feeds: Feeds) -> list[Floats]:
+        Many go side by side where that was measured to be faster, few take all threads each.
+        """
+        lengths = [len(row.input_ids) for row in rows]
+        batches = list(micro_batches(lengths, self._budget))
+        workers = self._session.threads if len(batches) >= SPLIT_FROM * self._session.threads else 1
+        session = self._plan.session if workers > 1 and self._plan.session else self._session
+        gone = caller_gone()
+
+        def one(indices: list[int]) -> None:
+            stop_if_set(gone)
+            work(session, indices, self._tokenizer.pad([rows[index] for index in indices]))
+
+        run_side_by_side(batches, one, 1 if session is self._session else workers)
+        padded = sum(len(batch) * lengths[batch[0]] for batch in batches)
+        call.ran(rows, padded, len(batches))
+
+    def _run(self, outputs: Sequence[str], feeds: Feeds, session: Session) -> list[Floats]:
         """One micro-batch, with the inputs the graph has."""
-        return self._session.run(outputs, {name: feeds[name] for name in self._session.inputs})
+        return session.run(outputs, {name: feeds[name] for name in session.inputs})
 
     def _run_all(self, rows: Sequence[EncodedText], call: Call) -> list[tuple[Floats, ...]]:
         """Run every row; for each its part of every output, padding included."""
         found: list[tuple[Floats, ...]] = [()] * len(rows)
-        for indices, feeds in self._micro_batches(rows, call):
-            outputs = self._run(self.OUTPUTS, feeds)
+
+        def work(session: Session, indices: list[int], feeds: Feeds) -> None:
+            outputs = self._run(self.OUTPUTS, feeds, session)
             for row, index in enumerate(indices):
                 found[index] = tuple(output[row] for output in outputs)
+
+        self._each_batch(rows, call, work)
         return found
 
     def _run_one(self, encoded: Sequence[EncodedText], call: Call) -> list[tuple[Floats, ...]]:

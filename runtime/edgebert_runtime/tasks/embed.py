@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.manifest import EmbeddingInfo
+from edgebert_runtime.session import Session
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Feeds, TaskModel
 from edgebert_runtime.tasks.calls import Call
@@ -129,21 +130,24 @@ class Embedder(TaskModel):
     ) -> NDArray[np.float32]:
         rows, owners = self._rows(texts, call, prefix)
         vectors = np.empty((len(rows), self._embedding.dimensions), dtype=np.float32)
-        for indices, feeds in self._micro_batches(rows, call):
-            vectors[indices] = self._vectors(feeds, unit=unit)
+
+        def work(session: Session, indices: list[int], feeds: Feeds) -> None:
+            vectors[indices] = self._vectors(session, feeds, unit=unit)
+
+        self._each_batch(rows, call, work)
         if len(rows) == len(texts):
             return vectors
         means = weighted_means(vectors, owners, [len(row.input_ids) for row in rows])
         return _unit(means) if unit else means
 
-    def _vectors(self, feeds: Feeds, *, unit: bool) -> NDArray[np.float32]:
+    def _vectors(self, session: Session, feeds: Feeds, *, unit: bool) -> NDArray[np.float32]:
         """One micro-batch, from the output that needs least work and least copying."""
         if unit or not self._embedding.normalized:
-            (vectors,) = self._run(["sentence_embedding"], feeds)
+            (vectors,) = self._run(["sentence_embedding"], feeds, session)
             return _unit(vectors) if unit and not self._embedding.normalized else vectors
         from edgebert_runtime.pooling import apply_steps
 
-        (hidden,) = self._run(["last_hidden_state"], feeds)
+        (hidden,) = self._run(["last_hidden_state"], feeds, session)
         steps = self._embedding.steps[:-1]
         return apply_steps(steps, hidden, feeds["attention_mask"], self._bundle.folder)
 

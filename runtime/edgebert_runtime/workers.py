@@ -1,0 +1,64 @@
+"""Micro-batches side by side, each on one thread: no thread waits for another at a barrier."""
+
+from _thread import allocate_lock
+from collections.abc import Callable, Iterable, Iterator
+from threading import Thread
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+def run_side_by_side(jobs: Iterable[Job], work: Callable[[Job], None], workers: int) -> None:
+    """Do every job, `workers` of them at a time; the engine lets go of the GIL meanwhile.
+
+    The first error ends the others after the job they are at, and is raised here.
+
+    Args:
+        jobs: taken one by one, as a worker is free.
+        work: what to do with one.
+        workers: how many threads, the caller's among them.
+    """
+    shared = _Jobs(iter(jobs))
+    helpers = [Thread(target=shared.work, args=(work,)) for _ in range(workers - 1)]
+    for helper in helpers:
+        helper.start()
+    try:
+        shared.work(work)
+    except BaseException as error:  # ctrl-C, too, must stop the others
+        shared.stop(error)
+    for helper in helpers:
+        helper.join()
+    if shared.error is not None:
+        raise shared.error
+
+
+class _Jobs(Generic[Job]):
+    """What is left to do, until the first error."""
+
+    def __init__(self, jobs: Iterator[Job]) -> None:
+        self._jobs = jobs
+        self._taking = allocate_lock()
+        self.error: BaseException | None = None
+
+    def work(self, work: Callable[[Job], None]) -> None:
+        """Take jobs as long as there are some; errors are kept for the caller."""
+        for job in self:
+            try:
+                work(job)
+            except BaseException as error:
+                self.stop(error)
+
+    def stop(self, error: BaseException) -> None:
+        """Let nobody take another job."""
+        self.error = self.error or error
+
+    def __iter__(self) -> Iterator[Job]:
+        while True:
+            with self._taking:
+                if self.error is not None:
+                    return
+                try:
+                    job = next(self._jobs)
+                except StopIteration:
+                    return
+            yield job
