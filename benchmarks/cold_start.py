@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.encoder_latency import bert_base, our_bundle
 from benchmarks.machine import describe
 from benchmarks.pairing import in_turn, output_of, ratio
+from benchmarks.peers.texts_to_vectors import KEPT
 from edgebert_runtime.warming import warm
 from examples.minilm import CACHE, minilm_folder
 
@@ -52,7 +53,7 @@ def main() -> None:
             "fp32",
             "model_cpu.onnx",
         )
-    cache = CACHE / "benchmarks" / "kept"
+    cache = CACHE / "benchmarks" / KEPT
     kept = warm(bundle, variant, cache_dir=cache, tune=False)
     contenders = {
         "bundle": partial(_start, OURS, bundle, variant, ""),

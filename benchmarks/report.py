@@ -92,6 +92,7 @@ def cold_start_section(model: str) -> list[str]:
 
 ENGINES: Final = {
     "edgebert_int8": "edgebert, int8",
+    "edgebert_int8_kept": "edgebert, int8, after `edgebert-run warm`",
     "edgebert_fp32": "edgebert, fp32",
     "sentence_transformers": "sentence-transformers, torch, its default",
     "sentence_transformers_onnx": "sentence-transformers, ONNX, optimum's avx512_vnni int8",
