@@ -111,19 +111,15 @@ LIBRARIES: Final = (
 )
 """What a missing library's name begins with → how to get it; the first that fits."""
 
-MISSING_LIBRARY: Final = re.compile(
+MISSING_LIBRARY: Final = (
     r"([\w.+-]+): cannot open shared object file"
     r'|which depends on "([^"]+)" which is missing'
 )
 """What Linux says, and what ONNX Runtime says on Windows."""
 
-REQUIRED: Final = re.compile(r"Require (cuDNN \S+ and CUDA [\w*]+\.?[\d*]*)")
-UNKNOWN_OPTION: Final = re.compile(
-    r'(?:Invalid \w+ EP option:|Unknown provider option:)\s*"?([\w.]+)'
-)
-LOG_PREFIX: Final = re.compile(
-    r"^(\x1b\[[\d;]*m)?\S+ \S+ \[[A-Z]:onnxruntime:.*?\] |\x1b\[[\d;]*m", re.MULTILINE
-)
+REQUIRED: Final = r"Require (cuDNN \S+ and CUDA [\w*]+\.?[\d*]*)"
+UNKNOWN_OPTION: Final = r'(?:Invalid \w+ EP option:|Unknown provider option:)\s*"?([\w.]+)'
+LOG_PREFIX: Final = r"(?m)^(\x1b\[[\d;]*m)?\S+ \S+ \[[A-Z]:onnxruntime:.*?\] |\x1b\[[\d;]*m"
 """What ONNX Runtime begins a line of its log with, and colours."""
 
 
@@ -252,15 +248,15 @@ def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
         said: the engine's own words, from its exception and its log.
     """
     wanted = PROVIDERS[name]
-    option = UNKNOWN_OPTION.search(said)
+    option = re.search(UNKNOWN_OPTION, said)
     if option is not None:
         return ConfigError(
             f"provider {name!r} has no option {option[1]!r}, got {_given(options)}; its options: "
             f"{wanted.page}"
         )
-    library = MISSING_LIBRARY.search(said)
+    library = re.search(MISSING_LIBRARY, said)
     if library is not None:
-        missing, required = library[1] or library[2], REQUIRED.search(said)
+        missing, required = library[1] or library[2], re.search(REQUIRED, said)
         versions = f" (this ONNX Runtime requires {required[1]})" if required else ""
         return ProviderUnavailableError(
             f"provider {name!r} needs the library {missing}, which was not found here{versions}; "
@@ -306,5 +302,5 @@ def _given(options: Mapping[str, str]) -> str:
 
 
 def _quoted(said: str) -> str:
-    words = " ".join(LOG_PREFIX.sub("", said).split())
+    words = " ".join(re.sub(LOG_PREFIX, "", said).split())
     return f"ONNX Runtime says: {words}; " if words else ""

@@ -70,11 +70,11 @@ def warm(
     opened = Bundle.open(bundle)
     chosen, engine = opened.manifest.variants[name], import_engine()
     kept = find_warm(cache, opened.manifest, chosen, engine.__version__)
-    if kept is not None and (kept.tunings or not tune):
+    if kept is not None and (kept.tunings or not tune) and _is_whole(kept):
         return kept
-    if kept is not None:
-        discard(kept.folder, kept.folder)
     place = place_of(cache, opened.manifest, chosen, engine.__version__)
+    if place.exists():  # without what is asked for now, or harmed
+        discard(place, place)
     remove_stale(place.parent, place)
     try:
         with work_folder(place.parent, place) as staging:
@@ -91,6 +91,13 @@ def warm(
     if found is None:
         raise EngineError(f"{place} cannot be read back; remove it and try again")
     return found
+
+
+def _is_whole(kept: WarmGraph) -> bool:
+    try:
+        return all(hash_file(kept.folder / name) == info for name, info in kept.files.items())
+    except OSError:
+        return False
 
 
 def _write(engine: Any, source: Path, staging: Path) -> list[str]:

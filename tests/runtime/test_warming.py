@@ -110,6 +110,8 @@ def test_a_harmed_entry_is_passed_over(
     if name != ENTRY:
         assert not model.info().warm
         assert "cannot be used, the bundle's own graph is" in caplog.text
+    warm(tiny_bundle, cache_dir=cache, tune=False)
+    assert load(tiny_bundle, cache_dir=cache, verify="always").info().warm
 
 
 def test_a_damaged_bundle_is_not_warmed(tiny_bundle: Bundle, cache: Path, tmp_path: Path) -> None:
