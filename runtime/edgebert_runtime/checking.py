@@ -150,7 +150,8 @@ def _check_variant(
     threads: int | None,
 ) -> CheckReport:
     how: dict[str, Any] = {"provider_options": provider_options, "threads": threads}
-    with load(bundle, variant, provider, verify="never", **how) as model:  # hashed just now
+    # Hashed just now; and the bundle's own graph, not one that `warm` kept.
+    with load(bundle, variant, provider, verify="never", cache_dir=False, **how) as model:
         info = model.info()
         where = machine(info.provider)
         path = samples_path(info.variant)
