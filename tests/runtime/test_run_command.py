@@ -252,8 +252,8 @@ def test_a_reader_that_has_enough_ends_it_quietly(tiny_bundle: Bundle, tmp_path:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        errors = process.stderr.read()
         process.wait(PATIENCE)
+        errors = process.stderr.read()
     assert (process.returncode, errors) == (141, b"")
 
 
@@ -268,6 +268,15 @@ def test_an_output_that_is_full_is_one_line(tiny_bundle: Bundle) -> None:
     ]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Where the tests themselves run in the background, interrupts are ignored by all children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("kind", READ_BACK)
 def test_ctrl_c_leaves_no_file(kind: str, tiny_bundle: Bundle, tmp_path: Path) -> None:
     out = tmp_path / f"out{kind}"
@@ -278,8 +287,8 @@ def test_ctrl_c_leaves_no_file(kind: str, tiny_bundle: Bundle, tmp_path: Path) -
         process.stdin.flush()
         until(lambda: os.listdir(tmp_path))
         process.send_signal(signal.SIGINT)
-        errors = process.stderr.read()
         process.wait(PATIENCE)
+        errors = process.stderr.read()
     assert (process.returncode, errors) == (130, b"edgebert-run: interrupted\n")
     assert not os.listdir(tmp_path)
 
