@@ -75,13 +75,15 @@ def explore(
         points[number] = trials.point(states[number])
         return budget.kept_by(points[number].measured, trials.exact)
 
-    found = first_that_passes(len(states), passes)
+    first_that_passes(len(states), passes)
     last = len(states) - 1
     quarters = {last * quarter // QUARTERS for quarter in range(QUARTERS + 1)} - points.keys()
     for number in track(sorted(quarters), "measuring the frontier"):
         points[number] = trials.point(states[number])
     frontier = [points[number] for number in sorted(points)]
-    return None if found is None else points[found], frontier
+    # Accuracy need not rise with exactness: halving may miss what a point of the frontier shows.
+    kept = (point for point in frontier if budget.kept_by(point.measured, trials.exact))
+    return next(kept, None), frontier
 
 
 def in_words(assignment: Assignment) -> str:

@@ -1,12 +1,17 @@
 """The order in which layers are made more exact, and the search along it."""
 
 from itertools import product
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebert_quantize.budget import Budget, Measured
+from edgebert_quantize.exploring import explore, no_track
 from edgebert_quantize.searching import Unit, chain, first_that_passes
+from edgebert_quantize.trials import Assignment, Point
 
 
 def test_most_loss_for_its_cost_goes_first_by_hand() -> None:
@@ -74,3 +79,30 @@ def test_if_none_passes_two_tries_say_so(count: int) -> None:
     tried: list[int] = []
     assert first_that_passes(count, lambda number: bool(tried.append(number))) is None
     assert tried == list(dict.fromkeys([0, count - 1]))
+
+
+@pytest.mark.parametrize(
+    ("right", "chosen"),
+    [
+        ([0.8, 0.8, 0.8, 0.8, 0.9, 0.9, 0.9, 1.0, 1.0], 7),
+        ([0.8, 0.8, 1.0, 0.8, 0.8, 0.8, 0.9, 0.9, 0.9], 2),  # halving meets the two ends only
+        ([0.8, 0.8, 1.0, 0.8, 0.8, 0.8, 0.8, 0.8, 1.0], 2),  # and here passes it by
+        ([0.8, 0.8, 0.8, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9], None),
+    ],
+)
+def test_accuracy_that_falls_and_rises_is_searched_in_the_frontier_too(
+    right: list[float], chosen: int | None
+) -> None:
+    states = [Assignment(schemes=("static",) * (number + 1), tables=False) for number in range(9)]
+
+    def point(state: Assignment) -> Point:
+        measured = Measured(mean=1, worst=1, accuracy=right[len(state.schemes) - 1])
+        return Point(assignment=state, measured=measured, size_bytes=1, speed=None)
+
+    trials: Any = SimpleNamespace(point=point, exact=Measured(mean=1, worst=1, accuracy=1))
+    budget = Budget(text="accuracy_drop<=0%", accuracy_drop=0)
+    found, frontier = explore(states, trials, budget, lambda _: None, no_track)
+    assert (found and found.assignment) == (None if chosen is None else states[chosen])
+    assert [len(each.assignment.schemes) for each in frontier] == sorted(
+        {len(each.assignment.schemes) for each in frontier}
+    )
