@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from edgebert_runtime.caches import default_cache_dir
+from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
 from edgebert_runtime.manifest import FileInfo
 from edgebert_runtime.paths import resolve_inside
@@ -36,8 +36,8 @@ class IntegrityCheck:
         files: paths relative to it, and what each must be.
         mode: `"always"` hashes, `"once"` remembers, `"never"` does not look at the files at all;
             None is `"always"` up to `ALWAYS_UP_TO_BYTES` together and `"once"` above.
-        cache_dir: where `"once"` remembers; None takes `default_cache_dir()`. A folder that
-            cannot be used, or lies inside the bundle, means hashing every time.
+        cache_dir: where `"once"` remembers; None takes `default_cache_dir()`. False, and a folder
+            that cannot be used or lies inside the bundle, mean hashing every time.
 
     Attributes:
         mode: the mode in force.
@@ -52,7 +52,7 @@ class IntegrityCheck:
         files: Mapping[str, FileInfo],
         *,
         mode: Mode | None,
-        cache_dir: Path | None = None,
+        cache_dir: CacheDir = None,
     ) -> None:
         if mode not in (None, *get_args(Mode)):
             raise ConfigError(f"verify is {mode!r}; choose of {', '.join(get_args(Mode))}, or None")
@@ -140,7 +140,7 @@ class IntegrityCheck:
             raise self._refusal(relative, f"cannot be read ({error.strerror})") from error
 
     def _memory_folder(self) -> Path | None:
-        folder = default_cache_dir() if self._cache_dir is None else self._cache_dir
+        folder = find_cache(self._cache_dir)
         if folder is None:
             return None
         real = Path(os.path.realpath(folder))  # `Path.resolve` raises where links go in a circle

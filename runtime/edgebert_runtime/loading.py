@@ -294,11 +294,11 @@ class _Opening:
 
     def _kept_checks(self, kept: "WarmGraph") -> list[IntegrityCheck]:
         beside = self._begin(self._bundle.folder, _beside_graph(self._bundle.manifest))
-        return [_started(kept.folder, kept.files, self._verify, self._cache), beside]
+        return [_started(kept.folder, kept.files, self._verify, self._cache_dir), beside]
 
     def _begin(self, folder: Path, needed: set[str]) -> IntegrityCheck:
         files = {path: self._bundle.manifest.files[path] for path in needed}
-        return _started(folder, files, self._verify, self._cache)
+        return _started(folder, files, self._verify, self._cache_dir)
 
     def _kept_somewhere(self, name: str) -> Path | None:
         """Where the variant's kept graphs lie, whatever engine they are for; None without any."""
@@ -390,9 +390,9 @@ def model_class(task: str) -> Any:
 
 
 def _started(
-    folder: Path, files: Mapping[str, FileInfo], verify: Verify, cache: Path | None
+    folder: Path, files: Mapping[str, FileInfo], verify: Verify, cache_dir: CacheDir
 ) -> IntegrityCheck:
-    check = IntegrityCheck(folder, files, mode=verify, cache_dir=cache)
+    check = IntegrityCheck(folder, files, mode=verify, cache_dir=cache_dir)
     check.start()
     return check
 

@@ -1,6 +1,17 @@
-"""Cut a list of texts into micro-batches of similar length."""
+"""Cut texts into chunks as they come, and chunks into micro-batches of similar length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Items in lists of at most `size`, taken as they are needed."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
 def micro_batches(lengths: Sequence[int], budget_tokens: int) -> Iterator[list[int]]:

@@ -19,17 +19,24 @@ def run_side_by_side(jobs: Iterable[Job], work: Callable[[Job], None], workers: 
         workers: how many threads, the caller's among them.
     """
     shared = _Jobs(iter(jobs))
-    helpers = [Thread(target=shared.work, args=(work,)) for _ in range(workers - 1)]
-    for helper in helpers:
-        helper.start()
+    started: list[Thread] = []
     try:
+        for _ in range(workers - 1):
+            helper = Thread(target=shared.work, args=(work,))
+            helper.start()
+            started.append(helper)
         shared.work(work)
-    except BaseException as error:  # ctrl-C, too, must stop the others
+        _join(started)
+    except BaseException as error:  # ctrl-C, too, must stop the others, also while they are awaited
         shared.stop(error)
-    for helper in helpers:
-        helper.join()
+        _join(started)
     if shared.error is not None:
         raise shared.error
+
+
+def _join(threads: Iterable[Thread]) -> None:
+    for thread in threads:
+        thread.join()
 
 
 class _Jobs(Generic[Job]):

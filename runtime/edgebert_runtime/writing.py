@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, get_args
 
 from edgebert_runtime.errors import ConfigError, OutputError
+from edgebert_runtime.schedule import chunks
 from edgebert_runtime.syncing import sync_file
 
 BATCH_ROWS: Final = 8192
@@ -158,9 +158,8 @@ def _write_parquet(draft: Path, columns: Columns, records: Iterable[Record]) -> 
             "Parquet needs pyarrow: pip install 'edgebert-runtime[parquet]'"
         ) from error
     schema = pyarrow.schema([(name, _arrow_type(type_)) for name, type_ in columns.items()])
-    remaining = iter(records)
     with draft.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
-        while batch := list(islice(remaining, BATCH_ROWS)):
+        for batch in chunks(records, BATCH_ROWS):
             writer.write_batch(pyarrow.RecordBatch.from_pylist(batch, schema=schema))
 
 

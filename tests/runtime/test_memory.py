@@ -26,6 +26,22 @@ for number in range(500):
 print(*found)
 """
 
+STREAM = """
+import itertools, sys
+from edgebert_runtime import load
+
+def resident_kib():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+rows = load(sys.argv[1], threads=2).embed(f"the cat {number % 9}" for number in itertools.count())
+found = []
+for number, row in zip(range(40_960), rows):
+    if number in (10_239, 40_959):
+        found.append(resident_kib())
+print(*found)
+"""
+
 SLACK_KIB = 2048
 """The engine's arena grows by a MiB at a time; 250 runs that each kept 8 KiB would exceed this."""
 
@@ -37,3 +53,10 @@ def test_five_hundred_shapes_end_on_a_plateau(tiny_bundle: Bundle) -> None:
         early, middle, late = map(int, done.stdout.split())
         assert late - middle < SLACK_KIB, variant
         assert late - early < 2 * SLACK_KIB, variant
+
+
+def test_a_stream_takes_no_more_memory_the_longer_it_is(tiny_bundle: Bundle) -> None:
+    command = [sys.executable, "-c", STREAM, str(tiny_bundle.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    early, late = map(int, done.stdout.split())
+    assert late - early < SLACK_KIB  # 30,720 rows of 48 numbers alone would be three times that

@@ -1,7 +1,6 @@
 """Lists, columns and iterators of texts, and callers that go away."""
 
 import asyncio
-import itertools
 import threading
 import warnings
 from collections.abc import Iterator
@@ -27,15 +26,7 @@ def model(tiny_bundle: Bundle) -> Embedder:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of three texts, so that a few texts are many chunks."""
-    size = 3
-
-    def chunks(items: Any) -> Iterator[list[Any]]:
-        iterator = iter(items)
-        while chunk := list(itertools.islice(iterator, size)):
-            yield chunk
-
-    monkeypatch.setattr("edgebert_runtime.tasks.base.chunks", chunks)
-    monkeypatch.setattr("edgebert_runtime.tasks.base.CHUNK_TEXTS", size)
+    monkeypatch.setattr("edgebert_runtime.tasks.base.CHUNK_TEXTS", 3)
 
 
 def test_an_iterator_gives_the_rows_of_the_list(model: Embedder, small_chunks: None) -> None:
@@ -187,3 +178,5 @@ def test_work_of_a_cancelled_task_ends_after_its_micro_batch(
 def test_an_asynchronous_method_takes_no_iterator(model: Embedder) -> None:
     with pytest.raises(InputError, match="aembed takes a list, got an iterator"):
         asyncio.run(model.aembed(iter(["a"])))
+    with pytest.raises(InputError, match="aembed takes a list, got an iterator"):
+        asyncio.run(model.aembed(texts=iter(["a"])))

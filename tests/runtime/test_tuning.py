@@ -4,11 +4,12 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from edgebert_runtime import Bundle, Embedder, load
+from edgebert_runtime import Bundle, Embedder, load, workers
 from edgebert_runtime.errors import ModelClosedError
 from edgebert_runtime.keeping import ENTRY, Tuning, WarmGraph
 from edgebert_runtime.session import Session
@@ -126,3 +127,26 @@ def test_the_first_error_ends_the_others(error: type[BaseException]) -> None:
     with pytest.raises(error):
         run_side_by_side(range(10_000), work, 3)
     assert len(done) < 10_000
+
+
+def test_an_interrupt_while_the_others_are_awaited_ends_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The caller has nothing left to do and waits for a helper when ctrl-C comes."""
+    join, calls, stopped = workers._join, 0, []
+
+    def interrupted(threads: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyboardInterrupt
+        join(threads)
+
+    stop = workers._Jobs.stop
+    monkeypatch.setattr(workers, "_join", interrupted)
+    monkeypatch.setattr(
+        workers._Jobs, "stop", lambda jobs, error: (stopped.append(error), stop(jobs, error))
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run_side_by_side(range(3), lambda _: None, 2)
+    assert (calls, len(stopped)) == (2, 1)

@@ -145,6 +145,19 @@ def test_no_cache_and_no_place_are_said(
         warm(tiny_bundle, cache_dir=tmp_path / "file")
 
 
+def test_caches_that_are_off_remember_no_hash(
+    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEBERT_CACHE", str(tmp_path / "own"))
+    load(tiny_bundle, verify="once", cache_dir=False)
+    assert not (tmp_path / "own").exists()
+    load(tiny_bundle, verify="once", cache_dir=tmp_path / "other")
+    assert not (tmp_path / "own").exists()
+    assert (tmp_path / "other" / "verified.json").is_file()
+    load(tiny_bundle, verify="once")
+    assert (tmp_path / "own" / "verified.json").is_file()
+
+
 def test_several_processes_warm_at_once(tiny_bundle: Bundle, cache: Path) -> None:
     command = [sys.executable, "-m", "edgebert_runtime.cli", "warm", str(tiny_bundle.folder)]
     command += ["--cache-dir", str(cache), "--no-tune"]

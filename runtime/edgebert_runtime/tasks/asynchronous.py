@@ -50,7 +50,7 @@ def asynchronous(
     ) -> Result:
         from asyncio import CancelledError, to_thread  # most programs have no loop
 
-        if any(isinstance(argument, Iterator) for argument in arguments):
+        if any(isinstance(given, Iterator) for given in (*arguments, *options.values())):
             raise InputError(
                 f"a{method.__name__} takes a list, got an iterator; await it chunk by chunk, or "
                 f"run {method.__name__} in a thread"

@@ -18,10 +18,10 @@ from edgebert_runtime.errors import (
 )
 from edgebert_runtime.manifest import HeadInfo
 from edgebert_runtime.reports import ModelInfo, RunReport
-from edgebert_runtime.schedule import micro_batches
+from edgebert_runtime.schedule import chunks, micro_batches
 from edgebert_runtime.session import Session
 from edgebert_runtime.tasks.asynchronous import caller_gone, stop_if_set
-from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, chunks, listed
+from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, listed
 from edgebert_runtime.tokenization import EncodedText, Item, TextTokenizer, check_item
 from edgebert_runtime.windows import Long
 from edgebert_runtime.workers import run_side_by_side
@@ -61,7 +61,6 @@ class TaskModel:
 
     Attributes:
         OUTPUTS: what the graph must offer, by name.
-        last_report: what the last call did; None before the first.
 
     Raises:
         BundleError: the graph lacks an output of the task, or wants an input no tokenizer makes.
@@ -87,7 +86,7 @@ class TaskModel:
         self._verified = verified
         self._cache_dir = cache_dir
         self._plan = plan or Plan()
-        self.last_report: RunReport | None = None
+        self._last_call: Call | None = None
         strange = [name for name in self._session.inputs if name not in INPUTS]
         if strange:
             raise BundleError(
@@ -172,6 +171,11 @@ class TaskModel:
         return reload, (folder, self._variant, session.provider, how)
 
     @property
+    def last_report(self) -> RunReport | None:
+        """What the last call did, or a stream has done so far; None before the first."""
+        return self._last_call.report() if self._last_call else None
+
+    @property
     def session(self) -> Session:
         """The open graph, for benchmarks that feed it ids."""
         return self._session
@@ -216,10 +220,10 @@ class TaskModel:
         self, items: Iterable[Given], answer: "Callable[[list[Given], Call], Answers]", call: Call
     ) -> "Iterator[Answers]":
         """Answers of each chunk of the items, in order; `last_report` says how far it is."""
-        for chunk in chunks(items):
+        for chunk in chunks(items, CHUNK_TEXTS):
             found = answer(chunk, call)
             call.texts += len(chunk)
-            self.last_report = call.report()
+            self._last_call = call
             yield found
 
     def _each(
@@ -286,15 +290,16 @@ class TaskModel:
         """
         lengths = [len(row.input_ids) for row in rows]
         batches = list(micro_batches(lengths, self._budget))
-        workers = self._session.threads if len(batches) >= SPLIT_FROM * self._session.threads else 1
-        session = self._plan.session if workers > 1 and self._plan.session else self._session
+        threads, alone = self._session.threads, self._plan.session
+        many = len(batches) >= SPLIT_FROM * threads
+        session, workers = (alone, threads) if alone and many else (self._session, 1)
         gone = caller_gone()
 
         def one(indices: list[int]) -> None:
             stop_if_set(gone)
             work(session, indices, self._tokenizer.pad([rows[index] for index in indices]))
 
-        run_side_by_side(batches, one, 1 if session is self._session else workers)
+        run_side_by_side(batches, one, workers)
         padded = sum(len(batch) * lengths[batch[0]] for batch in batches)
         call.ran(rows, padded, len(batches))
 
@@ -328,16 +333,17 @@ class TaskModel:
 
     def _finish(self, call: Call, stacklevel: int) -> None:
         """Keep the report; the level is that of the public method's caller, seen from here."""
-        self.last_report = call.report()
+        self._last_call = call
         self._warn_if_truncated(stacklevel + 1)
 
     def _warn_if_truncated(self, stacklevel: int) -> bool:
-        cut = self.last_report.truncated if self.last_report else ()
-        if cut:
+        report = self.last_report
+        cut = report.truncated if report else ()
+        if report and cut:
             longest = max(cut, key=lambda text: text.tokens)
             warnings.warn(
-                f"{len(cut)} of {self.last_report.texts if self.last_report else 0} texts were cut "
-                f"to {longest.limit} tokens (the longest, number {longest.index}, has "
+                f"{len(cut)} of {report.texts} texts were cut to {longest.limit} tokens (the "
+                f"longest, number {longest.index}, has "
                 f"{longest.tokens}); see last_report.truncated",
                 TruncationWarning,
                 stacklevel=stacklevel,

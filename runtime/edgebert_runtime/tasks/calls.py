@@ -1,15 +1,12 @@
 """What one call of a model was asked for, and what it has done so far."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
 
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.reports import RunReport, TruncatedText
 from edgebert_runtime.tokenization import EncodedText
 from edgebert_runtime.windows import Long, check_long
-
-Item = TypeVar("Item")
 
 CHUNK_TEXTS: Final = 1024
 """Texts that are tokenized, sorted and run together: enough to pad little, few enough to hold."""
@@ -83,13 +80,6 @@ class Call:
                 "pass long='truncate'"
             )
         self._truncated.append(TruncatedText(index=index, tokens=tokens, limit=self.limit))
-
-
-def chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Items in lists of at most `CHUNK_TEXTS`, taken as they are needed."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK_TEXTS)):
-        yield chunk
 
 
 def listed(method: str, texts: Any) -> list[Any]:
