@@ -1,0 +1,1 @@
+"""Measurements as a page: tables and charts in one file that needs no network."""
