@@ -11,7 +11,7 @@
     │   ├── BundleExistsError        …or written, because something is there already
     │   ├── BundleIntegrityError     …or trusted: its files are not what the manifest says
     │   └── UnsafePathError          …or trusted: it points outside its own folder
-    ├── OutputError              answers cannot be written where they should go
+    ├── OutputError              answers or a page cannot be written where they should go
     ├── EngineError              ONNX Runtime failed while it ran a graph
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
@@ -75,7 +75,7 @@ class UnsafePathError(BundleError):
 
 
 class OutputError(EdgebertError):
-    """Answers cannot be written where they should go."""
+    """Answers or a page cannot be written where they should go."""
 
 
 class EngineError(EdgebertError):

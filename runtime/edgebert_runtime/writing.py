@@ -2,16 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, get_args
 
+from edgebert_runtime.drafts import draft
 from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.schedule import chunks
-from edgebert_runtime.syncing import sync_file
 
 BATCH_ROWS: Final = 8192
 """Answers in a row group of Parquet: enough to be read fast, few enough to hold."""
@@ -63,8 +62,8 @@ def write_records(path: Path, columns: Columns, records: Iterable[Record]) -> No
         ConfigError: `.npy` for what is no vectors, or Parquet without pyarrow.
         OutputError: it cannot be written there.
     """
-    with _draft(Path(os.path.realpath(path))) as draft:
-        WRITERS[path.suffix.lower()](draft, columns, records)
+    with draft(path) as hidden:
+        WRITERS[path.suffix.lower()](hidden, columns, records)
 
 
 def json_line(value: object) -> str:
@@ -72,30 +71,15 @@ def json_line(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=_numbers)
 
 
-@contextmanager
-def _draft(path: Path) -> Iterator[Path]:
-    """A name beside the file, which the draft is renamed from if nothing goes wrong."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield draft
-        sync_file(draft)
-        os.replace(draft, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-
-
-def _write_json_lines(draft: Path, columns: Columns, records: Iterable[Record]) -> None:
-    with draft.open("x", encoding="utf-8", newline="\n") as file:
+def _write_json_lines(path: Path, columns: Columns, records: Iterable[Record]) -> None:
+    with path.open("x", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{json_line(record)}\n" for record in records)
 
 
-def _write_csv(draft: Path, columns: Columns, records: Iterable[Record]) -> None:
+def _write_csv(path: Path, columns: Columns, records: Iterable[Record]) -> None:
     import csv
 
-    with draft.open("x", encoding="utf-8", newline="") as file:
+    with path.open("x", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(_header(columns))
         rows.writerows(_cells(columns, record) for record in records)
@@ -126,7 +110,7 @@ def _cell(value: object) -> object:
     return value if isinstance(value, str | int | float) else json_line(value)
 
 
-def _write_npy(draft: Path, columns: Columns, records: Iterable[Record]) -> None:
+def _write_npy(path: Path, columns: Columns, records: Iterable[Record]) -> None:
     vectors = columns.get("embedding")
     if vectors is None:
         raise ConfigError(
@@ -139,7 +123,7 @@ def _write_npy(draft: Path, columns: Columns, records: Iterable[Record]) -> None
         described = {"descr": vectors.dtype, "fortran_order": False, "shape": shape}
         write_array_header_1_0(file, described)
 
-    with draft.open("xb") as file:
+    with path.open("xb") as file:
         write_header(0)  # numpy leaves room in it for any number of rows
         count = 0
         for record in records:
@@ -149,7 +133,7 @@ def _write_npy(draft: Path, columns: Columns, records: Iterable[Record]) -> None
         write_header(count)
 
 
-def _write_parquet(draft: Path, columns: Columns, records: Iterable[Record]) -> None:
+def _write_parquet(path: Path, columns: Columns, records: Iterable[Record]) -> None:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -158,7 +142,7 @@ def _write_parquet(draft: Path, columns: Columns, records: Iterable[Record]) -> 
             "Parquet needs pyarrow: pip install 'edgebert-runtime[parquet]'"
         ) from error
     schema = pyarrow.schema([(name, _arrow_type(type_)) for name, type_ in columns.items()])
-    with draft.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
+    with path.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
         for batch in chunks(records, BATCH_ROWS):
             writer.write_batch(pyarrow.RecordBatch.from_pylist(batch, schema=schema))
 
