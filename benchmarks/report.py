@@ -5,7 +5,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from edgebert_quantize.plotting import Mark, Panel, draw
+from edgebert_quantize.plotting import draw
+from edgebert_runtime.pages.document import Page, Plot, Point, Section, Series
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE.parent / "docs" / "benchmarks.md"
@@ -165,18 +166,28 @@ def _quantization_row(row: dict[str, Any]) -> str:
     )
 
 
-def frontier() -> list[Panel]:
+def frontier() -> list[Plot]:
     """Loss of quality against time and against size."""
     record = latest("quantization")
     rows = record["rows"] if record else []
-    loss = "1 - mean cosine to fp32"
-    marks: dict[str, list[Mark]] = {"time over fp32's, 1×128": [], "file, MiB": []}
+    plots: dict[str, dict[str, list[Point]]] = {"time over fp32's, 1×128": {}, "file, MiB": {}}
     for row in rows[1:]:
         places = (row["speed"]["1x128"]["ratio"][1], row["size_bytes"] / MEBIBYTE)
-        for found, x in zip(marks.values(), places, strict=True):
-            y = max(1 - row["mean"], SMALLEST_LOSS)
-            found.append(Mark(x=x, y=y, label=row["name"], series=row["maker"]))
-    return [Panel(x_label=name, y_label=loss, marks=found) for name, found in marks.items()]
+        for makers, x in zip(plots.values(), places, strict=True):
+            point = Point(x=x, y=max(1 - row["mean"], SMALLEST_LOSS), label=row["name"])
+            makers.setdefault(row["maker"], []).append(point)
+    return [
+        Plot(
+            x_label=name,
+            y_label="1 - mean cosine to fp32",
+            series=[
+                Series(name=maker, points=points, joined=False) for maker, points in makers.items()
+            ],
+            log_x=True,
+            log_y=True,
+        )
+        for name, makers in plots.items()
+    ]
 
 
 def machine_line(machine: dict[str, Any]) -> str:
@@ -204,7 +215,8 @@ def page() -> str:
 def main() -> None:
     PAGE.write_text(page(), encoding="utf-8")
     if latest("quantization") is not None:
-        draw(frontier(), "MiniLM: what each way to quantize loses and costs", PLOT)
+        title = "MiniLM: what each way to quantize loses and costs"
+        draw(Page(title=title, sections=[Section(title="", blocks=frontier())]), PLOT)
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ def quantize(
         Path | None, typer.Option("--eval", help="for accuracy_drop: a file with text and label")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="with --budget: where the frontier is drawn, .svg or .png")
+        Path | None, typer.Option(help="with --budget: where the frontier is drawn, .svg or .html")
     ] = None,
     force: Annotated[bool, typer.Option(help="take it even if it is slower than fp32")] = False,
     tokenizer: Annotated[
@@ -247,7 +247,7 @@ def _quantize_within(
     options: dict[str, Any],
 ) -> None:
     """Search, and show the frontier whether or not a point of it keeps the budget."""
-    from edgebert import frontier, workflow
+    from edgebert import workflow
     from edgebert_quantize.plotting import check_plot
 
     plot = check_plot(plot or Path(f"{bundle.resolve().name}-frontier.svg"))
@@ -256,17 +256,18 @@ def _quantize_within(
             bundle, budget, recipe, evaluation=evaluation, track=_track, **options
         )
     except BudgetError as error:
-        _show(frontier.table(error.search), frontier.panels(error.search), bundle, plot)
+        _show(error.search, bundle, plot)
         raise
-    _show(frontier.table(search), frontier.panels(search), bundle, plot)
+    _show(search, bundle, plot)
     _output.print(_variants_table(search.bundle))
 
 
-def _show(table: Table, panels: Any, bundle: Path, plot: Path) -> None:
+def _show(search: Any, bundle: Path, plot: Path) -> None:
+    from edgebert import frontier
     from edgebert_quantize.plotting import draw
 
-    _output.print(table)
-    draw(panels, f"{bundle.resolve().name}: quality and cost", plot)
+    _output.print(frontier.table(search))
+    draw(frontier.page(search, bundle.resolve().name), plot)
     _say(f"drawn to {plot}")
 
 

@@ -58,8 +58,9 @@ def test_a_record_is_a_row_and_a_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("4 texts" in line for line in section)
     assert any("fp32 71.55" in line for line in section)
     time, size = report.frontier()
-    assert [(mark.x, mark.label, mark.series) for mark in time.marks] == [(0.4, "int8", "edgebert")]
-    assert [mark.x for mark in size.marks] == [3.0]
+    assert [series.name for series in time.series] == ["edgebert"]
+    assert [(point.x, point.label) for point in time.series[0].points] == [(0.4, "int8")]
+    assert [point.x for point in size.series[0].points] == [3.0]
 
 
 def hidden_of(bundle: Bundle) -> Any:

@@ -4,6 +4,7 @@ import csv
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
@@ -245,13 +246,17 @@ def test_the_command_shows_the_frontier_and_draws_it(
     arguments = ["quantize", str(fp32.folder), "--cpu", UNTIMED, "--plot", str(plot)]
     failed = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=1"])
     assert isinstance(failed.exception, BudgetError)
-    assert plot.read_text().startswith("<?xml")
-    plot.unlink()
+    assert fromstring(plot.read_text(encoding="utf-8")).tag == "{http://www.w3.org/2000/svg}svg"
+    page = tmp_path / "frontier.html"
+    arguments[-1] = str(page)
     done = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=0.5"])
     assert done.exit_code == 0, done.exception
     assert "→" in done.stdout
     assert "static" in done.stdout
-    assert plot.exists()
+    drawn = page.read_text(encoding="utf-8")
+    assert "cosine&gt;=0.5" in drawn
+    assert drawn.count("<svg") == 1  # nothing was timed
+    assert "<td>yes</td>" in drawn
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ it in the colour of the ground (WCAG 2.2, 1.4.3), and any two of them differ for
 colour vision; tests compute both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 
@@ -40,22 +40,33 @@ PROPERTIES: Final[Mapping[str, Colour]] = {
 }
 """Custom property → its colour."""
 
-SCHEMES: Final = (
-    f":root{{{''.join(f'--{name}:{colour.light};' for name, colour in PROPERTIES.items())}}}\n"
-    "@media (prefers-color-scheme:dark){"
-    f":root{{{''.join(f'--{name}:{colour.dark};' for name, colour in PROPERTIES.items())}}}}}\n"
-)
-"""CSS: every property for both schemes."""
+DARK: Final = "@media (prefers-color-scheme:dark)"
 
-CHARTS: Final = (
-    "".join(
-        f".chart .fill-{name}{{fill:var(--{name})}}.chart .line-{name}{{stroke:var(--{name})}}"
+
+def _rules(paint: Callable[[str], str]) -> str:
+    """What the classes of charts mean."""
+    return "".join(
+        f".chart .fill-{name}{{fill:{paint(name)}}}.chart .line-{name}{{stroke:{paint(name)}}}"
         for name in PROPERTIES
+    ) + (
+        f"\n.chart .halo{{paint-order:stroke;stroke:{paint('paper')};"
+        "stroke-width:4px;stroke-linejoin:round}"
     )
-    + "\n.chart .halo{paint-order:stroke;stroke:var(--paper);"
-    "stroke-width:4px;stroke-linejoin:round}\n"
+
+
+IN_PAGE: Final = (
+    f":root{{{''.join(f'--{name}:{colour.light};' for name, colour in PROPERTIES.items())}}}\n"
+    f"{DARK}{{:root{{"
+    f"{''.join(f'--{name}:{colour.dark};' for name, colour in PROPERTIES.items())}}}}}\n"
+    f"{_rules('var(--{})'.format)}\n"
 )
-"""CSS: what the classes of charts mean."""
+"""CSS of a document with charts: custom properties for both schemes, and what uses them."""
+
+ALONE: Final = (
+    f"{_rules(lambda name: PROPERTIES[name].light)}\n"
+    f"{DARK}{{{_rules(lambda name: PROPERTIES[name].dark)}}}\n"
+)
+"""CSS of a chart that is a file: without properties, which many readers of SVG do not know."""
 
 
 def painted(*, fill: str = "", line: str = "") -> dict[str, str]:

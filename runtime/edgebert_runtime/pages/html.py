@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_runtime.drafts import write_whole
-from edgebert_runtime.pages.colours import CHARTS, SCHEMES
+from edgebert_runtime.pages.colours import IN_PAGE
 from edgebert_runtime.pages.document import Block, Page, Section, Table
 from edgebert_runtime.pages.drawing import element, escaped
 from edgebert_runtime.pages.svg import FONTS, svg
@@ -16,7 +16,7 @@ from edgebert_runtime.pages.wording import numeric, paragraphs, slugs, spoken
 AGAIN: Final = "measure this again"
 
 STYLE: Final = f"""
-{SCHEMES}{CHARTS}:root{{color-scheme:light dark}}
+{IN_PAGE}:root{{color-scheme:light dark}}
 *{{box-sizing:border-box}}
 html{{-webkit-text-size-adjust:100%;text-size-adjust:100%}}
 body{{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 {FONTS}}}

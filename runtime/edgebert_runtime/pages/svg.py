@@ -5,7 +5,7 @@ from typing import Final
 
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.pages.bars import draw_bars
-from edgebert_runtime.pages.colours import CHARTS, SCHEMES, painted
+from edgebert_runtime.pages.colours import ALONE, painted
 from edgebert_runtime.pages.document import Bars, Page, Plot, Section
 from edgebert_runtime.pages.drawing import FONT, WIDTH, Drawing, element, escaped, moved, paragraph
 from edgebert_runtime.pages.plots import draw_plot
@@ -28,7 +28,7 @@ def svg(chart: Chart, *, standalone: bool = False, page: str = "") -> str:
     Args:
         chart: what to draw.
         standalone: as a file of its own, with a ground and both colour schemes; otherwise the
-            document it stands in has `SCHEMES` and `CHARTS` in its style, or the chart is light.
+            document it stands in has `IN_PAGE` in its style, or the chart is light.
         page: kept in `data-page`: which page a file belongs to.
 
     Raises:
@@ -107,5 +107,5 @@ def _alone(drawing: Drawing, label: str, page: str) -> str:
         "height": height,
         **_attributes(f"{-MARGIN} {-MARGIN} {width} {height:.2f}", label),
     }
-    style = element("style", {}, f"\n{SCHEMES}{CHARTS}")
+    style = element("style", {}, f"\n{ALONE}")
     return element("svg", attributes, style, ground, drawing.body) + "\n"

@@ -36,7 +36,8 @@ ENGINES = (
 OPERATORS = (
     ("Attention", 31.0), ("DynamicQuantizeMatMul", 24.5), ("Gelu", 11.2),
     ("LayerNormalization", 8.4), ("Gather", 4.1), ("Add", 3.2), ("QuantizeLinear", 2.8),
-    ("Softmax", 2.1), ("Transpose", 1.6), ("Reshape", 0.9), ("Cast", 0.5), ("ReduceMean", 0.3), ("Shape", 0.06), ("Unsqueeze", 0.02),
+    ("Softmax", 2.1), ("Transpose", 1.6), ("Reshape", 0.9), ("Cast", 0.5),
+    ("ReduceMean", 0.3), ("Shape", 0.06), ("Unsqueeze", 0.02),
 )  # fmt: skip
 
 
