@@ -20,7 +20,7 @@ from edgebert_runtime.pages.drawing import (
     width_of,
     wrapped,
 )
-from edgebert_runtime.pages.frames import BELOW, below
+from edgebert_runtime.pages.frames import BELOW, below, overhang
 from edgebert_runtime.pages.legends import SAMPLE, Entry, legend
 from edgebert_runtime.pages.values import check_bars, exact, short
 
@@ -40,7 +40,7 @@ FAINT: Final = 0.35
 """Opacity of what is not chosen, and of parts whose colours others have already."""
 
 BESIDE: Final = 1
-"""Between two stretches, unless that would take much of the first."""
+"""Between two stretches, unless that would take much of the second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Layout:
         number = self.colours[name]
         colour = series(number)
         if not self.is_faint(name, chosen=chosen):
-            return {**painted(fill=colour)}
+            return dict(painted(fill=colour))
         return {**painted(fill=colour, line=colour), "fill-opacity": FAINT}
 
     def is_faint(self, name: str, *, chosen: bool) -> bool:
@@ -106,10 +106,11 @@ def _layout(bars: Bars) -> Layout:
         width_of(line, SMALL, strong=bar.chosen) for bar in bars.bars for line in _name_lines(bar)
     )
     after = max(width_of(short(_total(bar)), SMALL, strong=bar.chosen) for bar in bars.bars)
+    axis = linear_axis([0, *map(_end, bars.bars)])
     return Layout(
-        axis=linear_axis([0, *map(_end, bars.bars)]),
-        left=beside + GAP,
-        right=WIDTH - after - 2 * GAP,
+        axis=axis,
+        left=max(beside + GAP, overhang(axis.labels[0])),
+        right=WIDTH - max(after + 2 * GAP, overhang(axis.labels[-1])),
         colours={name: number if stacked else 0 for number, name in enumerate(names)},
         stacked=stacked,
         faded=not stacked and any(bar.chosen for bar in bars.bars),
@@ -178,13 +179,12 @@ def _stretch(
     bar: Bar, part: Part, unit: str, layout: Layout, ends: tuple[float, float], top: float
 ) -> str:
     width = ends[1] - ends[0]
-    gap = BESIDE if part is not bar.parts[-1] and width > 4 * BESIDE else 0
-    place = {"x": ends[0], "y": top, "width": width - gap, "height": THICK}
+    gap = BESIDE if ends[0] > layout.left and width > 4 * BESIDE else 0
+    place = {"x": ends[0] + gap, "y": top, "width": width - gap, "height": THICK}
     paint = layout.paint(part.name, chosen=bar.chosen)
     says = title(_says(bar, part, unit))
-    drawn = element("rect", {**place, **paint}, says)
     if not layout.stacked or width_of(part.name, SMALL) + 2 * INSIDE > width:
-        return drawn
+        return element("rect", {**place, **paint}, says)
     faint = layout.is_faint(part.name, chosen=bar.chosen)
     name = text(
         part.name,
@@ -194,26 +194,30 @@ def _stretch(
         size=SMALL,
         anchor="middle",
     )
-    return element("g", {}, says, drawn, name)
+    return element("g", {}, says, element("rect", {**place, **paint}), name)
 
 
 def _says(bar: Bar, part: Part, unit: str) -> str:
-    lines = [bar.name, f"{part.name}: {exact(part.value)} {unit}"]
+    amount = f"{exact(part.value)} {unit}"
+    lines = [bar.name, f"{part.name}: {amount}" if part.name else amount]
     if len(bar.parts) > 1:
         lines.append(f"of {exact(_total(bar))} {unit}")
     if bar.low is not None or bar.high is not None:
-        quartiles = (bar.low, bar.high)
-        known = [exact(_total(bar) if end is None else end) for end in quartiles]
+        known = [exact(quartile) for quartile in _quartiles(bar)]
         lines.append(f"quartiles: {' … '.join(known)}")
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line)
+
+
+def _quartiles(bar: Bar) -> tuple[float, float]:
+    """The one that is not known is where the bar ends."""
+    whole = _total(bar)
+    return whole if bar.low is None else bar.low, whole if bar.high is None else bar.high
 
 
 def _whisker(bar: Bar, layout: Layout, middle: float) -> str:
     if bar.low is None and bar.high is None:
         return ""
-    whole = _total(bar)
-    low = layout.across(whole if bar.low is None else bar.low)
-    high = layout.across(whole if bar.high is None else bar.high)
+    low, high = map(layout.across, _quartiles(bar))
     path = f"M{low:.2f},{middle:.2f} L{high:.2f},{middle:.2f}"
     for x in (low, high):
         path += f" M{x:.2f},{middle - CAP:.2f} L{x:.2f},{middle + CAP:.2f}"

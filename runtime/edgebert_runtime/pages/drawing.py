@@ -88,7 +88,7 @@ def paragraph(
     words: str, left: float, top: float, *, size: int = FONT, strong: bool = False
 ) -> Drawing:
     """Text from `left` on in as many lines as it takes, the first one's top at `top`."""
-    lines = wrapped(words, WIDTH - left, size)
+    lines = wrapped(words, WIDTH - left, size, strong=strong)
     step = size * LINE
     body = [
         text(line, left, top + number * step + size, size=size, strong=strong)
@@ -107,8 +107,9 @@ def width_of(words: str, size: int, *, strong: bool = False) -> float:
     return size * (BOLD if strong else 1) * sum(map(_width, words))
 
 
-def wrapped(words: str, width: float, size: int) -> list[str]:
+def wrapped(words: str, width: float, size: int, *, strong: bool = False) -> list[str]:
     """Lines that are no wider, broken at spaces or, if need be, anywhere; at least one."""
+    width /= BOLD if strong else 1
     lines = [""]
     for word in words.split():
         longer = f"{lines[-1]} {word}".lstrip()

@@ -48,12 +48,11 @@ class Frame:
 def frame(x: Axis, y: Axis, top: float) -> Frame:
     """A field as wide as labels leave room for."""
     beside = max(width_of(label, SMALL) for label in y.labels) + GAP
-    half = width_of(x.labels[-1], SMALL) / 2
     return Frame(
         x=x,
         y=y,
-        left=max(LEFT, beside),
-        right=min(RIGHT, WIDTH - half),
+        left=max(LEFT, beside, overhang(x.labels[0])),
+        right=min(RIGHT, WIDTH - overhang(x.labels[-1])),
         top=top,
         bottom=top + HEIGHT,
     )
@@ -78,6 +77,11 @@ def grid(frame: Frame) -> str:
     return f"{across}{down}{edges}{''.join(beside)}{below(frame.x, frame.across, frame.bottom)}"
 
 
+def overhang(label: str) -> float:
+    """How far a label of a horizontal axis reaches beyond its tick."""
+    return width_of(label, SMALL) / 2
+
+
 def below(axis: Axis, across: Callable[[float], float], bottom: float) -> str:
     """The labels of a horizontal axis, as many as there is room for."""
     labels = list(zip(map(across, axis.ticks), axis.labels, strict=True))
@@ -96,7 +100,7 @@ def _fit(labels: Sequence[tuple[float, str]]) -> Sequence[tuple[float, str]]:
 
 def _touching(labels: Iterable[tuple[float, str]]) -> bool:
     return any(
-        after - before < (width_of(left, SMALL) + width_of(right, SMALL)) / 2 + GAP
+        after - before < overhang(left) + overhang(right) + GAP
         for (before, left), (after, right) in pairwise(labels)
     )
 

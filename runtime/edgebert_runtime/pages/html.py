@@ -9,7 +9,7 @@ from edgebert_runtime.drafts import write_whole
 from edgebert_runtime.pages.colours import IN_PAGE
 from edgebert_runtime.pages.document import Block, Page, Section, Table
 from edgebert_runtime.pages.drawing import element, escaped
-from edgebert_runtime.pages.svg import FONTS, svg
+from edgebert_runtime.pages.svg import FONTS, described, svg
 from edgebert_runtime.pages.values import check_table
 from edgebert_runtime.pages.wording import numeric, paragraphs, slugs, spoken
 
@@ -103,8 +103,13 @@ def _section(section: Section, name: str) -> str:
 
 def _figure(block: Block) -> str:
     caption = f"<figcaption>{_inline(block.caption)}</figcaption>\n" if block.caption else ""
-    drawn = _table(block) if isinstance(block, Table) else svg(block)
-    return f'<figure>\n{caption}<div class="scroll" tabindex="0">{drawn}</div>\n</figure>'
+    if isinstance(block, Table):
+        what, drawn = ", ".join(block.columns), _table(block)
+    else:
+        what, drawn = described(block), svg(block)
+    # What scrolls has to be reached by the keyboard, and then be called something.
+    region = f'role="region" tabindex="0" aria-label="{escaped(block.caption or what)}"'
+    return f'<figure>\n{caption}<div class="scroll" {region}>{drawn}</div>\n</figure>'
 
 
 def _table(table: Table) -> str:

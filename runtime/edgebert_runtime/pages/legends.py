@@ -55,7 +55,8 @@ def legend(entries: Sequence[Entry]) -> Drawing:
     drawn, top = [], 0.0
     for start in range(0, len(entries), columns):
         row = entries[start : start + columns]
-        names = [wrapped(entry.name, width - SAMPLE - 2 * GAP, SMALL) for entry in row]
+        room = width - SAMPLE - 2 * GAP
+        names = [wrapped(entry.name, room, SMALL, strong=entry.strong) for entry in row]
         for column, (entry, lines) in enumerate(zip(row, names, strict=True)):
             drawn.append(_entry(entry, lines, column * width, top))
         top += STEP * max(map(len, names))

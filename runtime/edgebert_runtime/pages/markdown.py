@@ -110,7 +110,10 @@ def _is_of(place: Path, owner: str) -> bool:
     """Whether a file is a figure that was drawn for a page."""
     if place.is_symlink() or not place.is_file():
         return False
-    return belongs_to(place.read_text(encoding="utf-8", errors="replace"), owner)
+    try:
+        return belongs_to(place.read_text(encoding="utf-8", errors="replace"), owner)
+    except OSError:
+        return False
 
 
 def _make(folder: Path) -> None:

@@ -165,7 +165,7 @@ def page() -> Page:
             ),
             Section(
                 title="Every way to quantize",
-                command="python -m benchmarks.quantization \\\n    --texts 'a | b' --rounds 7",
+                command="python -m benchmarks.quantization \\\n    --texts '<a | b>' --rounds 7",
                 blocks=[frontier(), quantized()],
             ),
             Section(title="Memory", blocks=[growth()]),

@@ -75,7 +75,7 @@ def test_all_that_was_said_is_there(page: str) -> None:
     assert document.text_of("code") == [
         "int8",
         "python -m benchmarks.encoder_latency --model minilm",
-        "python -m benchmarks.quantization \\\n    --texts 'a | b' --rounds 7",
+        "python -m benchmarks.quantization \\\n    --texts '<a | b>' --rounds 7",
     ]
     assert document.text_of("div").count("measure this again\n") == 2
     assert document.text_of("figcaption")[-1] == "Where the time of one text goes."

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import nan
 from pathlib import Path
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import edgebert_runtime.pages
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.pages.document import Bar, Bars, Page, Part, Plot, Point, Section, Series
+from edgebert_runtime.pages.drawing import width_of
 from edgebert_runtime.pages.labels import Box
 from edgebert_runtime.pages.svg import Chart, sheet, svg
 from tests.runtime.pages import sample
@@ -81,17 +82,21 @@ def test_a_band_is_broken_where_quartiles_are_not_known() -> None:
 
 
 def test_stretches_lie_end_to_end() -> None:
-    bars = Bars(
-        unit="ms", bars=[Bar(name="a", parts=[Part(name="p", value=30), Part(name="q", value=20)])]
-    )
-    first, second = list(parsed(svg(bars)).iter("rect"))[2:]  # after those of the legend
-    # The name is 0.64 × 14 wide and the value twice that; 8 and 16 are gaps. The axis is 0…50.
-    left, right = 0.64 * 14 + 8, 640 - 2 * 0.64 * 14 - 16
+    stretches = [Part(name="p", value=30), Part(name="q", value=20)]
+    root = parsed(svg(Bars(unit="ms", bars=[Bar(name="abcd", parts=stretches)])))
+    first, second = list(root.iter("rect"))[2:]  # after those of the legend
+    # A letter is 0.64 × 14 wide, and so is a digit; 8 and 16 are gaps. The axis is 0…50.
+    left, right = 4 * 0.64 * 14 + 8, 640 - 2 * 0.64 * 14 - 16
     ends = left + 0.6 * (right - left)
     assert float(first.attrib["x"]) == pytest.approx(left, abs=0.01)
-    assert float(first.attrib["width"]) == pytest.approx(ends - left - 1, abs=0.01)
-    assert float(second.attrib["x"]) == pytest.approx(ends, abs=0.01)
-    assert float(second.attrib["width"]) == pytest.approx(right - ends, abs=0.01)
+    assert float(first.attrib["width"]) == pytest.approx(ends - left, abs=0.01)
+    assert float(second.attrib["x"]) == pytest.approx(ends + 1, abs=0.01)  # apart
+    assert float(second.attrib["width"]) == pytest.approx(right - ends - 1, abs=0.01)
+    names = {
+        each.text: each.attrib for each in root.iter("text") if each.get("class") == "fill-paper"
+    }
+    assert float(names["p"]["x"]) == pytest.approx((left + ends) / 2, abs=0.01)
+    assert float(names["q"]["x"]) == pytest.approx((ends + right) / 2, abs=0.01)
 
 
 def test_what_is_chosen_is_stronger() -> None:
@@ -136,6 +141,19 @@ def test_fourteen_series_can_be_told_apart_and_named() -> None:
     ]
     assert len(names) >= 14
     assert all(float(each.attrib["y"]) < field for each in names)
+
+
+def test_a_long_name_in_a_legend_takes_lines_that_cover_nothing() -> None:
+    words = [f"{letter}{'n' * 25}" for letter in "abcd"]
+    names = [" ".join(words), "short", "last"]
+    series = [Series(name=name, points=DOT.series[0].points, chosen=True) for name in names]
+    root = parsed(svg(Plot(x_label="x", y_label="y", series=series)))
+    at = {each.text: (each.attrib["x"], float(each.attrib["y"])) for each in root.iter("text")}
+    # Two columns of 320 hold a word each line; a line is 14 × 1.3.
+    assert [at[word] for word in words] == [("42", pytest.approx(14 + 18.2 * n)) for n in range(4)]
+    assert at["short"] == ("362", 14)
+    assert at["last"] == ("42", pytest.approx(14 + 18.2 * 4))
+    assert at["y"][1] > at["last"][1] + 16
 
 
 def test_one_name_needs_no_legend() -> None:
@@ -286,13 +304,25 @@ def test_what_cannot_be_drawn_is_refused(chart: Chart, message: str) -> None:
 
 
 def assert_inside(chart: Chart) -> None:
-    """Every point that is named lies in the view box; NaN and infinity do not."""
+    """Every point that is named, and all text, lie in the view box; NaN and infinity do not."""
     root = parsed(svg(chart))
     _, _, width, height = map(float, root.attrib["viewBox"].split())
     assert width == 640
     for x, y in places(root):
         assert 0 <= x <= width
         assert 0 <= y <= height
+    for left, right in extents(root):
+        assert -1 <= left <= right <= width + 1
+
+
+def extents(root: Element) -> Iterator[tuple[float, float]]:
+    """Where lines of text begin and end, as far as can be known."""
+    for each in root.iter("text"):
+        strong, size = each.get("font-weight") == "bold", int(each.get("font-size", "16"))
+        wide = width_of(each.text or "", size, strong=strong)
+        before = {"start": 0.0, "middle": 0.5, "end": 1.0}[each.get("text-anchor", "start")]
+        left = float(each.attrib["x"]) - before * wide
+        yield left, left + wide
 
 
 positive = st.floats(1e-100, 1e100) | st.floats(0.001, 1e4)
