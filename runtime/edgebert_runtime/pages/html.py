@@ -28,7 +28,7 @@ h1,h2,p,figcaption{{overflow-wrap:anywhere}}
 p{{max-width:44rem;margin:.75rem 0}}
 a{{color:var(--series-1)}}
 nav ul{{margin:1.25rem 0;padding:0;list-style:none;columns:18rem;column-gap:2rem}}
-nav li{{margin:.2rem 0;break-inside:avoid}}
+nav li{{padding:.2rem 0;break-inside:avoid}}
 code,pre{{font:.9em/1.45 ui-monospace,'SF Mono',Menlo,Consolas,monospace}}
 .again{{margin:1rem 0;color:var(--soft)}}
 .again pre{{margin:.25rem 0 0;padding:.6rem .8rem;overflow-x:auto;color:var(--ink);

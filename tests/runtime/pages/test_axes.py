@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebert_runtime.pages.axes import linear_axis, log_axis
@@ -77,6 +77,7 @@ measured = st.floats(1e-100, 1e100) | st.floats(0.001, 1e4)
 signed = st.one_of(measured, measured.map(lambda value: -value), st.just(0.0))
 
 
+@settings(deadline=None)
 @given(st.lists(signed, min_size=1))
 def test_a_linear_axis_holds_its_values(values: list[float]) -> None:
     axis = linear_axis(values)
@@ -85,6 +86,7 @@ def test_a_linear_axis_holds_its_values(values: list[float]) -> None:
     assert len(set(axis.labels)) == len(axis.ticks)
 
 
+@settings(deadline=None)
 @given(st.lists(measured, min_size=1))
 def test_a_logarithmic_axis_holds_its_values(values: list[float]) -> None:
     axis = log_axis(values)

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import edgebert_runtime.pages
@@ -359,6 +359,7 @@ def plots(draw: Callable[..., bool]) -> Plot:
     )
 
 
+@settings(deadline=None)
 @given(plots())
 def test_all_of_a_plot_lies_inside(plot: Plot) -> None:
     assert_inside(plot)
@@ -376,6 +377,7 @@ bars = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.builds(Bars, unit=names, bars=st.lists(bars, min_size=1, max_size=6)))
 def test_all_of_bars_lies_inside(chart: Bars) -> None:
     assert_inside(chart)
