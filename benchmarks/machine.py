@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert_runtime.cpu import cpu_fields
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
 LIBRARIES: Final = ("numpy", "onnxruntime", "tokenizers", "torch")
@@ -20,11 +22,7 @@ def describe() -> dict[str, Any]:
 
     Call it before measuring: the load is then somebody else's, and the commit is what ran.
     """
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="ascii").splitlines() if cpuinfo.exists() else []
-    fields = {
-        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
-    }
+    fields = cpu_fields()
     present = fields.get("flags", "").split()
     changes = _git("status", "--porcelain", "--", *CODE)
     return {

@@ -1,4 +1,4 @@
-"""Whether this CPU adds products of integers exactly.
+"""What this CPU says of itself, and whether it adds products of integers exactly.
 
 Where x86 has no VNNI, ONNX Runtime multiplies uint8 by int8 with VPMADDUBSW, which adds two
 products in 16 bits: 2 · 255 · 127 = 64,770 becomes 32,767, and a graph with 8-bit weights answers
@@ -6,6 +6,7 @@ wrong without a word. https://onnxruntime.ai/docs/performance/model-optimization
 """
 
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from edgebert_runtime.session import import_engine
@@ -19,6 +20,37 @@ PROBE: Final = bytes.fromhex(
     "42040a00100d"
 )
 """An ONNX graph: MatMulInteger of a uint8 row of four with a column of 127."""
+
+CPUINFO: Final = Path("/proc/cpuinfo")
+
+FIRST_PROCESSOR_BYTES: Final = 16384
+"""Of `CPUINFO`; what it says of the first core is there, and a hundred cores take long to list."""
+
+
+def first_processor() -> list[bytes]:
+    """The lines of /proc/cpuinfo on the first core, as they are; none where there is no such file.
+
+    proc_cpuinfo(5)
+    """
+    try:
+        with CPUINFO.open("rb") as file:
+            return file.read(FIRST_PROCESSOR_BYTES).partition(b"\n\n")[0].splitlines()
+    except OSError:
+        return []
+
+
+def cpu_fields() -> dict[str, str]:
+    """What /proc/cpuinfo says of the first core, such as `model name` and `flags`."""
+    lines = (line.decode(errors="replace").partition(":") for line in first_processor())
+    return {key.strip(): value.strip() for key, _, value in lines}
+
+
+def cpu_name() -> str:
+    """What the CPU calls itself, where Linux says so, and its instruction set."""
+    import platform
+
+    named = cpu_fields().get("model name")
+    return f"{named}, {platform.machine()}" if named else platform.machine()
 
 
 @cache

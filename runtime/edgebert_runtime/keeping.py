@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from edgebert_runtime.cpu import first_processor
 from edgebert_runtime.manifest import FileInfo, Manifest, Variant
 
 GRAPHS: Final = "graphs"
 GRAPH: Final = "graph.onnx"
 ENTRY: Final = "entry.json"
-
-FIRST_PROCESSOR_BYTES: Final = 16384
-"""Of /proc/cpuinfo; what it says of the first core is there."""
 
 
 class Tuning(NamedTuple):
@@ -83,10 +81,8 @@ def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> 
 
 def _cpu() -> bytes:
     """What tells CPUs apart that weights are packed for differently."""
-    try:
-        with Path("/proc/cpuinfo").open("rb") as file:
-            lines = file.read(FIRST_PROCESSOR_BYTES).partition(b"\n\n")[0].splitlines()
-    except OSError:
+    lines = first_processor()
+    if not lines:
         import platform
 
         return f"{platform.machine()} {platform.processor()} {sys.platform}".encode()

@@ -1,21 +1,18 @@
 """Stored samples: what a variant answered where it was made; `docs/bundle-format.md` specifies."""
 
 import json
-import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import tokenizers
 
 from edgebert_runtime._version import __version__
+from edgebert_runtime.cpu import cpu_name
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.session import import_engine
 from edgebert_runtime.tokenization import Item
-
-CPUINFO: Final = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +64,7 @@ def machine(provider: str) -> dict[str, str]:
         "onnxruntime": str(import_engine().__version__),
         "tokenizers": str(tokenizers.__version__),
         "provider": provider,
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
     }
 
 
@@ -104,13 +101,3 @@ def _sample(fields: Mapping[str, Any]) -> Sample:
         input_ids=tuple(fields["input_ids"]),
         expected=fields["expected"],
     )
-
-
-def _cpu_name() -> str:
-    """What the CPU calls itself, where Linux says so, and its instruction set."""
-    try:
-        text = CPUINFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return f"{named[1]}, {platform.machine()}" if named else platform.machine()

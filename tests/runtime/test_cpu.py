@@ -1,6 +1,7 @@
 """CPUs that add integer products in 16 bits: noticed, refused, and gone around."""
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,17 @@ from hypothesis.extra import numpy as arrays
 
 import edgebert
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
-from edgebert_runtime import Bundle, load
-from edgebert_runtime.cpu import LARGEST, PROBE, sums_saturate
+from edgebert_runtime import Bundle, keeping, load
+from edgebert_runtime.cpu import (
+    LARGEST,
+    PROBE,
+    cpu_fields,
+    cpu_name,
+    first_processor,
+    sums_saturate,
+)
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
+from edgebert_runtime.samples import machine
 from tests.conftest import TEXTS
 
 ROOT = Path(__file__).parents[2]
@@ -188,3 +197,21 @@ def test_on_an_emulated_cpu_without_vnni(narrow: Bundle, tiny_bundle: Bundle) ->
 def test_the_answer_is_remembered() -> None:
     assert sums_saturate() is sums_saturate()
     assert sums_saturate.cache_info().hits > 0
+
+
+INTEL = b"processor\t: 0\nmodel name\t: Some CPU @ 2\nflags\t\t: fpu avx2\n"
+"""One core of two."""
+
+
+def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("edgebert_runtime.cpu.CPUINFO", tmp_path / "cpuinfo")
+    assert first_processor() == []
+    assert cpu_name() == platform.machine()
+    assert platform.machine().encode() in keeping._cpu()
+    (tmp_path / "cpuinfo").write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
+    assert cpu_fields()["flags"] == "fpu avx2"
+    assert cpu_name() == f"Some CPU @ 2, {platform.machine()}"
+    assert machine("cpu")["cpu"] == cpu_name()
+    assert keeping._cpu() == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"
