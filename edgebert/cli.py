@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,10 +17,13 @@ from rich.progress import track
 from rich.table import Table
 
 from edgebert._version import __version__
+from edgebert_runtime.bench.command import HELP as BENCH_HELP
+from edgebert_runtime.bench.command import bench_lines
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.cli import PROVIDER_HELP, PROVIDER_OPTION_HELP, answer_lines, exit_code
 from edgebert_runtime.errors import BudgetError, ConfigError, EdgebertError
 from edgebert_runtime.manifest import Variant
+from edgebert_runtime.providers import parse_options
 
 MEBIBYTE: Final = 2**20
 PRECISIONS: Final = ("fp32", "int8")
@@ -349,32 +351,49 @@ def run(
 
 
 @app.command()
-def bench(bundle: BundleFolder, as_json: AsJson = False) -> None:
-    """Measure each variant on this machine, each in a process of its own."""
-    from edgebert_runtime.bench import Measurement, measure
-
-    opened = Bundle.open(bundle)
-    found: list[Measurement] = []
-    for name, variant in opened.manifest.variants.items():
-        if variant.needs is not None:
-            _say(f"{name} was left out: it needs {variant.needs}")
-            continue
-        _say(f"measuring {name}")
-        found.append(measure(opened, name))
-    if as_json:
-        _print_json([asdict(item) for item in found])
-        return
-    shapes = list(found[0].latency_ms)
-    table = _table("variant", "MiB", *(f"{shape} ms" for shape in shapes), "start ms", "peak MiB")
-    for item in found:
-        table.add_row(
-            item.variant,
-            f"{item.size_bytes / MEBIBYTE:.1f}",
-            *(f"{item.latency_ms[shape]:.2f}" for shape in shapes),
-            f"{item.cold_start_ms:.0f}",
-            f"{item.peak_memory_bytes / MEBIBYTE:.0f}",
-        )
-    _output.print(table)
+def bench(
+    bundle: BundleFolder,
+    variant: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help=BENCH_HELP["variant"])
+    ] = None,
+    batches: Annotated[str | None, typer.Option(metavar="N,N", help=BENCH_HELP["batches"])] = None,
+    sequences: Annotated[
+        str | None, typer.Option(metavar="N,N", help=BENCH_HELP["sequences"])
+    ] = None,
+    threads: Annotated[str | None, typer.Option(metavar="N,N", help=BENCH_HELP["threads"])] = None,
+    rounds: Annotated[int | None, typer.Option(help=BENCH_HELP["rounds"])] = None,
+    budget_ms: Annotated[float | None, typer.Option(help=BENCH_HELP["budget_ms"])] = None,
+    store: Annotated[bool, typer.Option("--store", help=BENCH_HELP["store"])] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help=BENCH_HELP["json"])
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help=BENCH_HELP["html"])
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help=BENCH_HELP["quick"])] = False,
+    provider: Annotated[str, typer.Option(help=PROVIDER_HELP)] = "auto",
+    provider_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help=PROVIDER_OPTION_HELP)
+    ] = None,
+) -> None:
+    """Time variants, batches, lengths and threads here, and find the best settings."""
+    lines = bench_lines(
+        str(bundle),
+        variants=variant or (),
+        batches=batches,
+        sequences=sequences,
+        threads=threads,
+        rounds=rounds,
+        budget_ms=budget_ms,
+        store=store,
+        json_file=json_file,
+        html_file=html_file,
+        quick=quick,
+        provider=provider,
+        provider_options=parse_options(provider_option or ()),
+    )
+    for line in lines:
+        typer.echo(line)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Run by `make demo`; a second run reuses the weights and the bundle.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +15,17 @@ from rich.table import Table
 
 import edgebert
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.bench import SHAPES, Measurement, measure
+from edgebert_runtime.bench.options import BenchOptions
+from edgebert_runtime.bench.record import BenchReport
+from edgebert_runtime.bench.running import bench
 from edgebert_runtime.errors import BundleError
+from edgebert_runtime.threads import usable_cores
 from examples.minilm import CACHE, minilm_folder
 
 BUNDLE: Final = CACHE / "demo-bundle"
 MEBIBYTE: Final = 2**20
+SEQUENCES: Final = (32, 128)
+"""Of one text, in tokens."""
 NOTES: Final = (
     "The gearbox was replaced last spring and has run quietly ever since.",
     "Boil the pasta two minutes less than the packet says and finish it in the sauce.",
@@ -45,7 +49,7 @@ def main() -> None:
     _search()
     console.print("measuring, each variant in a process of its own")
     torch_ms = _torch_latency(source)
-    console.print(_table(bundle, report, list(_measurements(bundle)), torch_ms))
+    console.print(_table(bundle, report, _measure(bundle), torch_ms))
 
 
 def _bundle(source: Path) -> Bundle:
@@ -72,7 +76,7 @@ def _search() -> None:
 
 def _torch_latency(source: Path) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-m", "examples.torch_latency", str(source)],
+        [sys.executable, "-m", "examples.torch_latency", str(source), *_shapes()],
         capture_output=True,
         text=True,
         check=True,
@@ -81,38 +85,43 @@ def _torch_latency(source: Path) -> dict[str, float]:
     return latency
 
 
-def _measurements(bundle: Bundle) -> Iterator[Measurement]:
-    for name in bundle.manifest.variants:
-        console.print(f"  {name}")
-        yield measure(bundle, name)
+def _shapes() -> list[str]:
+    return [f"1x{sequence}" for sequence in SEQUENCES]
+
+
+def _measure(bundle: Bundle) -> BenchReport:
+    """All variants on one text, with every core, as torch has it."""
+    every = (usable_cores(),)
+    return bench(bundle, BenchOptions(batches=(1,), sequences=SEQUENCES, threads=every))
 
 
 def _table(
     bundle: Bundle,
     report: edgebert.VerifyReport,
-    measured: list[Measurement],
+    measured: BenchReport,
     torch_ms: dict[str, float],
 ) -> Table:
     table = Table(title="all-MiniLM-L6-v2 on this machine")
-    shapes = [f"{batch}x{sequence}" for batch, sequence in SHAPES]
-    for column in ("variant", "MiB", "against torch", *shapes, "start", "peak MiB"):
+    for column in ("variant", "MiB", "against torch", *_shapes(), "start", "peak MiB"):
         table.add_column(column)
-    torch_cells = [f"{torch_ms[shape]:.2f} ms" for shape in shapes]
+    torch_cells = [f"{torch_ms[shape]:.2f} ms" for shape in _shapes()]
     table.add_row("torch fp32", "", "", *torch_cells, "", "")
-    for item in measured:
-        precision = bundle.manifest.variants[item.variant].precision
-        worst = report.worst[item.variant]
+    for start in measured.starts:
+        precision = bundle.manifest.variants[start.variant].precision
+        worst = report.worst[start.variant]
         against = f"off by {worst:.1e}" if precision == "fp32" else f"cosine {worst:.4f} at worst"
+        timings = [timing for timing in measured.timings if timing.variant == start.variant]
+        medians = [timing.quartiles_ms.median for timing in timings]
         table.add_row(
-            item.variant,
-            f"{item.size_bytes / MEBIBYTE:.1f}",
+            start.variant,
+            f"{start.size_bytes / MEBIBYTE:.1f}",
             against,
             *(
-                f"{item.latency_ms[shape]:.2f} ms ({torch_ms[shape] / item.latency_ms[shape]:.1f}x)"
-                for shape in shapes
+                f"{ms:.2f} ms ({torch_ms[shape] / ms:.1f}x)"
+                for shape, ms in zip(_shapes(), medians, strict=True)
             ),
-            f"{item.cold_start_ms:.0f} ms",
-            f"{item.peak_memory_bytes / MEBIBYTE:.0f}",
+            f"{start.quartiles_ms.median:.0f} ms",
+            f"{timings[-1].peak_memory_bytes / MEBIBYTE:.0f}",
         )
     return table
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.cpus import this_cpu
 from edgebert_quantize.recipes import Recipe
-from edgebert_runtime.bench import output_of, time_runs
+from edgebert_runtime.bench.timing import output_of, time_runs
 from edgebert_runtime.errors import SpeedError
 from edgebert_runtime.session import Session
 

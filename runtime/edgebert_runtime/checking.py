@@ -6,14 +6,13 @@ from os import PathLike
 from typing import Any, Final
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.cpu import sums_saturate
 from edgebert_runtime.errors import SampleError
 from edgebert_runtime.exercises import EXERCISES, Off, answers
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.loading import load, open_tokenizer
-from edgebert_runtime.providers import PROVIDERS, ProviderOptions, choose_provider
+from edgebert_runtime.providers import ProviderOptions, choose_provider
+from edgebert_runtime.runnable import why_not
 from edgebert_runtime.samples import Samples, machine, read_samples, samples_path
-from edgebert_runtime.session import import_engine
 
 SHOWN_CHARACTERS: Final = 40
 SHOWN_TOKENS: Final = 8
@@ -121,11 +120,11 @@ def check_all(
     files = check_files(opened)
     chosen = choose_provider(provider)
     for name in opened.manifest.variants:
-        why_not = _why_not(opened, name, chosen)
-        if why_not is None:
+        reason = _why_unchecked(opened, name, chosen)
+        if reason is None:
             yield _check_variant(opened, files, name, provider, provider_options, threads)
         else:
-            yield CheckReport(variant=name, machine=machine(chosen), files=files, left_out=why_not)
+            yield CheckReport(variant=name, machine=machine(chosen), files=files, left_out=reason)
 
 
 def check_files(bundle: Bundle) -> int:
@@ -222,21 +221,13 @@ def _no_samples(bundle: Bundle, name: str) -> str:
     return f"{why}; {AGAIN if needs is None else NEVER_RUN.format(needs)}"
 
 
-def _why_not(bundle: Bundle, name: str, provider: str) -> str | None:
+def _why_unchecked(bundle: Bundle, name: str, provider: str) -> str | None:
     """Why a variant cannot be checked here, though nothing is wrong with it."""
-    variant = bundle.manifest.variants[name]
-    engine = str(import_engine().__version__)
-    if variant.needs not in (None, provider):
-        return f"needs provider {variant.needs!r}"
-    if not PROVIDERS[provider].takes(variant):
-        return f"has operators that provider {provider!r} lacks"
-    if not variant.runs_on(engine):
-        return f"needs ONNX Runtime {variant.min_onnxruntime}, this is {engine}"
-    if provider == "cpu" and variant.needs_wide_sums and sums_saturate():
-        return "has 8-bit weights, and this CPU adds products of integers in 16 bits"
-    if variant.needs is not None and samples_path(name) not in bundle.manifest.files:
-        return NEVER_RUN.format(variant.needs)
-    return None
+    needs = bundle.manifest.variants[name].needs
+    reason = why_not(bundle, name, provider)
+    if reason is None and needs is not None and samples_path(name) not in bundle.manifest.files:
+        return NEVER_RUN.format(needs)
+    return reason
 
 
 def _start(text: str | tuple[str, str]) -> str:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime._version import __version__
+from edgebert_runtime.bench import command as bench_command
 from edgebert_runtime.errors import (
     BundleIntegrityError,
     CheckFailedError,
@@ -244,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     warm.add_argument("--cache-dir", help="where (the user's cache, or EDGEBERT_CACHE)")
     warm.add_argument("--no-tune", action="store_true", help="measure nothing")
     warm.set_defaults(run=_warm)
-    _command(commands, "bench", "latency, cold start and memory here, as JSON", _bench)
+    _add_bench(commands)
     return parser
 
 
@@ -268,6 +269,16 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     summary = "hash every file and compare stored samples with what this machine answers"
     check = _command(commands, "check", summary, _check)
     check.add_argument("--hashes-only", action="store_true", help="run no samples")
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    bench = commands.add_parser(
+        "bench", help=bench_command.SUMMARY, description=bench_command.SUMMARY
+    )
+    bench.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
+    bench_command.add_arguments(bench)
+    _provider(bench)
+    bench.set_defaults(run=bench_command.lines_of)
 
 
 def _files(command: argparse.ArgumentParser, *, pairs: bool) -> None:
@@ -296,6 +307,12 @@ def _command(
     command = commands.add_parser(name, help=summary, description=summary)
     command.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
     command.add_argument("--variant", default="auto", help="a variant or a precision")
+    _provider(command)
+    command.set_defaults(run=run, threads=None)
+    return command
+
+
+def _provider(command: argparse.ArgumentParser) -> None:
     command.add_argument("--provider", default="auto", help=PROVIDER_HELP)
     command.add_argument(
         "--provider-option",
@@ -304,8 +321,6 @@ def _command(
         metavar="NAME=VALUE",
         help=PROVIDER_OPTION_HELP,
     )
-    command.set_defaults(run=run, threads=None)
-    return command
 
 
 def _load(options: argparse.Namespace, task: str | None = None) -> Any:
@@ -419,19 +434,6 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
 
 def _json(**fields: object) -> str:
     return json.dumps(fields, ensure_ascii=False)
-
-
-def _bench(options: argparse.Namespace) -> Iterator[str]:
-    from edgebert_runtime.bench import measure
-    from edgebert_runtime.bundle import Bundle
-
-    found = measure(
-        Bundle.open(options.bundle),
-        options.variant,
-        provider=options.provider,
-        provider_options=parse_options(options.provider_option),
-    )
-    yield json.dumps(asdict(found), indent=2)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,18 @@ ENTRY: Final = "entry.json"
 
 
 class Tuning(NamedTuple):
-    """How many texts are run fastest, as measured.
+    """How texts are run fastest, as measured.
 
     Attributes:
         micro_batch_tokens: padded tokens a micro-batch should hold.
         workers: whether micro-batches go side by side, each on one thread.
+        latency_threads: with how many threads one text is answered soonest, and with no fewer
+            as soon; None where nobody has measured it.
     """
 
     micro_batch_tokens: int
     workers: bool
+    latency_threads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class WarmGraph:
     Attributes:
         folder: where it lies.
         files: what it consists of.
-        tunings: number of threads → what is fastest with so many.
+        tunings: number of threads there are → what is fastest with so many.
     """
 
     folder: Path
@@ -65,10 +68,18 @@ def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) ->
     try:
         entry: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
         files = {name: FileInfo(**info) for name, info in entry["files"].items()}
-        tunings = {int(threads): Tuning(**found) for threads, found in entry["tunings"].items()}
+        tunings = {int(threads): _tuning(found) for threads, found in entry["tunings"].items()}
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
     return WarmGraph(folder=folder, files=files, tunings=tunings) if GRAPH in files else None
+
+
+def _tuning(fields: Mapping[str, Any]) -> Tuning:
+    tuning = Tuning(**fields)
+    threads = tuning.latency_threads
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ValueError(threads)
+    return tuning
 
 
 def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> Path:

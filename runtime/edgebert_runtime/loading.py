@@ -22,10 +22,11 @@ from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import NARROW, FileInfo, Manifest
 from edgebert_runtime.providers import ProviderOptions, choose_provider, log, read_options
 from edgebert_runtime.session import Session, import_engine
+from edgebert_runtime.threads import usable_cores
 from edgebert_runtime.tokenization import TextTokenizer
 
 if TYPE_CHECKING:
-    from edgebert_runtime.keeping import WarmGraph
+    from edgebert_runtime.keeping import Tuning, WarmGraph
     from edgebert_runtime.tasks.answer import Answerer
     from edgebert_runtime.tasks.base import Plan
     from edgebert_runtime.tasks.classify import Classifier
@@ -180,7 +181,8 @@ def load(
         task: what the bundle must be for (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
             `next_sentence`); None takes it as it is.
         provider_options: the provider's own options, such as `{"device_type": "CPU"}`.
-        threads: intra-operator threads; None takes every core the process may use.
+        threads: intra-operator threads; None takes every core the process may use, or fewer
+            where `edgebert-run bench --store` found that fewer are as fast.
         share_threads: take turns with all other models of the process that say so, so that they
             never have more threads running than one of them.
         verify: when files are hashed: `"always"`, `"once"` per path, size, time and inode, or
@@ -261,12 +263,14 @@ class _Opening:
         graph: Path,
         kept: "WarmGraph | None" = None,
     ) -> Any:
-        optimized = kept is not None
+        tuning = kept.tunings.get(self._cores()) if kept else None
+        how = {**self._how, "threads": self._threads(tuning), "optimized": kept is not None}
         try:
-            session = Session(graph, provider=self._provider, optimized=optimized, **self._how)
+            session = Session(graph, provider=self._provider, **how)
+            session.asked_threads = self._how["threads"]  # a pickled model looks for itself
             tokenizer = open_tokenizer(self._bundle)
             opened = self._bundle, name, session, tokenizer, checks[0].mode
-            plan = self._plan(session, kept) if kept else None
+            plan = self._plan(session, tuning) if tuning else None
             model = self._make(*opened, cache_dir=self._cache_dir, plan=plan)
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
@@ -274,16 +278,26 @@ class _Opening:
         _wait(checks)
         return model
 
-    def _plan(self, session: Session, kept: "WarmGraph") -> "Plan | None":
-        """What was measured for as many threads; workers' session maps the same file again."""
-        tuning = kept.tunings.get(session.threads)
-        if tuning is None:
-            return None
+    def _cores(self) -> int:
+        """How many threads there are to use."""
+        return self._how["threads"] or usable_cores()
+
+    def _threads(self, tuning: "Tuning | None") -> int | None:
+        """Those asked for; else those that one text was answered soonest with, if it is known."""
+        asked: int | None = self._how["threads"]
+        if asked is not None or tuning is None or self._how["shared"]:
+            return asked
+        return tuning.latency_threads
+
+    def _plan(self, session: Session, tuning: "Tuning") -> "Plan":
+        """What was measured for as many threads; a second session maps the same file again."""
         from edgebert_runtime.tasks.base import Plan
 
-        wanted = tuning.workers and session.threads > 1 and not session.shared
-        alone = session.alone() if wanted else None
-        return Plan(micro_batch_tokens=tuning.micro_batch_tokens, session=alone)
+        cores = self._cores()
+        workers = cores if tuning.workers and not session.shared else 1
+        each = 1 if workers > 1 else cores
+        apart = session.twin(each) if each != session.threads or workers > 1 else None
+        return Plan(micro_batch_tokens=tuning.micro_batch_tokens, session=apart, workers=workers)
 
     def _check(self, name: str) -> IntegrityCheck:
         if name not in self._begun:

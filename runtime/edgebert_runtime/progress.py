@@ -14,7 +14,12 @@ USUAL_COLUMNS: Final = 80
 
 
 def counted(
-    items: Iterable[Item], total: int | None, stream: TextIO
+    items: Iterable[Item],
+    total: int | None,
+    stream: TextIO,
+    *,
+    what: str = "texts",
+    rated: bool = True,
 ) -> Generator[Item, None, None]:
     """The items, with a line on a terminal that says how many there were.
 
@@ -22,10 +27,16 @@ def counted(
         items: passed on one by one.
         total: how many there will be; None where nobody knows.
         stream: the terminal.
+        what: they are.
+        rated: whether to say how many a second; those that take long have no such number.
     """
     begun = drawn = time.monotonic()
     done = 0
-    _draw(progress_line(done, total, 0), stream)
+
+    def draw(seconds: float) -> None:
+        _draw(progress_line(done, total, seconds, what=what, rated=rated), stream)
+
+    draw(0)
     try:
         for item in items:
             yield item
@@ -33,28 +44,32 @@ def counted(
             now = time.monotonic()
             if now - drawn >= SECONDS_BETWEEN:
                 drawn = now
-                _draw(progress_line(done, total, now - begun), stream)
+                draw(now - begun)
     finally:
-        _draw(progress_line(done, total, time.monotonic() - begun), stream)
+        draw(time.monotonic() - begun)
         stream.write("\n")
 
 
-def progress_line(done: int, total: int | None, seconds: float) -> str:
+def progress_line(
+    done: int, total: int | None, seconds: float, *, what: str = "texts", rated: bool = True
+) -> str:
     """What is shown after so many texts and seconds.
 
     Args:
-        done: texts that have their answer.
-        total: texts in all, or None.
+        done: those that have their answer.
+        total: those in all, or None.
         seconds: since the start.
+        what: they are.
+        rated: whether to say how many a second.
     """
     rate = done / seconds if seconds > 0 else 0.0
-    speed = f"{rate:,.0f} texts/s"
+    speed = f", {rate:,.0f} {what}/s" if rated else ""
     if not total:
-        return f"{done:,} texts, {speed}"
+        return f"{done:,} {what}{speed}"
     filled = WIDTH * done // total
     bar = "#" * filled + "-" * (WIDTH - filled)
     left = f", {_clock((total - done) / rate)} left" if rate and done < total else ""
-    return f"[{bar}] {100 * done // total:3d}% {done:,}/{total:,} texts, {speed}{left}"
+    return f"[{bar}] {100 * done // total:3d}% {done:,}/{total:,} {what}{speed}{left}"
 
 
 def say(line: str) -> None:

@@ -14,10 +14,11 @@ class ModelInfo:
         variant, precision, target: which graph.
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
-        threads: intra-operator threads.
+        threads: intra-operator threads of a call on few texts.
         warm: whether a graph runs that `warm` kept.
         micro_batch_tokens: padded tokens that run at once at most.
-        workers: how many micro-batches of many run side by side, each on one thread.
+        workers: how many micro-batches of many run side by side.
+        worker_threads: intra-operator threads of each of them.
         max_length: where texts are cut, in tokens, special tokens included.
         dimensions: length of a vector; None for tasks that give none.
         batch_invariant: whether a text's answer is independent of the texts beside it.
@@ -36,6 +37,7 @@ class ModelInfo:
     warm: bool
     micro_batch_tokens: int
     workers: int
+    worker_threads: int
     max_length: int
     dimensions: int | None
     batch_invariant: bool

@@ -91,7 +91,7 @@ class Session:
         provider: a name of `PROVIDERS`, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads.
-        asked_threads: what was asked for; None is as many as there are cores.
+        asked_threads: what the user asked for; None for nothing.
         optimized: whether ONNX Runtime had optimised the graph before.
         shared: whether it takes turns with all sessions that share.
         inputs, outputs: names, in the graph's order.
@@ -160,11 +160,11 @@ class Session:
             ) from error
         return arrays
 
-    def alone(self) -> "Session":
-        """The same graph on one thread, opened when it is first run."""
+    def twin(self, threads: int) -> "Session":
+        """The same graph on so many threads, opened when it is first run."""
         twin = object.__new__(Session)
         twin.__dict__ |= self.__dict__
-        twin.threads = twin.asked_threads = 1
+        twin.threads = twin.asked_threads = threads
         twin._session = None
         _sessions.add(twin)
         return twin

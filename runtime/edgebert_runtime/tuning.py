@@ -18,7 +18,7 @@ BUDGETS: Final = (256, MICRO_BATCH_TOKENS, 1024, 2048, 4096)
 
 ROUNDS: Final = 5
 SECONDS: Final = 0.3
-"""About what a budget is tried for in a round."""
+"""About what a way is tried for in a round."""
 
 TYPICAL_TOKENS: Final = 32
 SPREAD: Final = 0.8
@@ -27,7 +27,7 @@ SPREAD: Final = 0.8
 Feeds = Mapping[str, NDArray[np.int64]]
 
 
-def best_tuning(session: Session, limit: int) -> Tuning:
+def best_tuning(session: Session, limit: int, seconds: float | None = None) -> Tuning:
     """What has the highest throughput on texts of mixed length.
 
     Another than the usual is taken only if it was faster in every round: then it is not the noise.
@@ -35,8 +35,9 @@ def best_tuning(session: Session, limit: int) -> Tuning:
     Args:
         session: an open graph, with all threads.
         limit: the longest text in tokens.
+        seconds: about what each way is tried for in a round; None is `SECONDS`.
     """
-    lengths, alone = _lengths(session, limit), session.alone()
+    lengths, alone = _lengths(session, limit, seconds), session.twin(1)
     batches = {budget: list(_feeds(session, lengths, budget)) for budget in BUDGETS}
     ways = (False, True) if session.threads > 1 else (False,)
     tried = [Tuning(budget, workers) for budget in BUDGETS for workers in ways]
@@ -45,9 +46,9 @@ def best_tuning(session: Session, limit: int) -> Tuning:
         for tuning in tried if number % 2 == 0 else tried[::-1]:
             workers = session.threads if tuning.workers else 1
             used = alone if tuning.workers else session
-            seconds = _seconds(used, batches[tuning.micro_batch_tokens], workers)
+            taken = _seconds(used, batches[tuning.micro_batch_tokens], workers)
             if number:  # the first round warms up
-                times[tuning].append(seconds)
+                times[tuning].append(taken)
     return choose(times, Tuning(MICRO_BATCH_TOKENS, workers=False))
 
 
@@ -66,11 +67,11 @@ def choose(times: Mapping[Tuning, Sequence[float]], usual: Tuning) -> Tuning:
     return min(faster, key=lambda tuning: median(times[tuning]), default=usual)
 
 
-def _lengths(session: Session, limit: int) -> list[int]:
-    """So many texts that all budgets can be filled and a round takes about `SECONDS`."""
+def _lengths(session: Session, limit: int, seconds: float | None) -> list[int]:
+    """So many texts that all budgets can be filled and a round takes about that long."""
     few = list(_feeds(session, [TYPICAL_TOKENS] * 16, MICRO_BATCH_TOKENS))
     _seconds(session, few)
-    tokens = MICRO_BATCH_TOKENS * SECONDS / _seconds(session, few)
+    tokens = MICRO_BATCH_TOKENS * (SECONDS if seconds is None else seconds) / _seconds(session, few)
     count = int(max(tokens, 2 * max(BUDGETS)) / TYPICAL_TOKENS)
     random = np.random.default_rng(0)
     drawn = random.lognormal(np.log(TYPICAL_TOKENS), SPREAD, count)

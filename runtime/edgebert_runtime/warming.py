@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
+from edgebert_runtime.drafts import write_whole
 from edgebert_runtime.errors import ConfigError, EngineError, ExportError
 from edgebert_runtime.keeping import ENTRY, GRAPH, Tuning, WarmGraph, find_warm, place_of
 from edgebert_runtime.leftovers import discard, remove_stale, work_folder
 from edgebert_runtime.loading import load
+from edgebert_runtime.manifest import FileInfo
 from edgebert_runtime.providers import PROVIDERS
 from edgebert_runtime.session import ERRORS_ONLY, Session, import_engine
 from edgebert_runtime.staging import hash_file
@@ -93,6 +95,20 @@ def warm(
     return found
 
 
+def keep_tuning(kept: WarmGraph, threads: int, tuning: Tuning) -> None:
+    """Say beside a kept graph what is fastest with so many threads; `load` does so from now on.
+
+    Args:
+        kept: as `warm` returns it; what is known for other numbers of threads stays.
+        threads: how many there are.
+        tuning: what was measured.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_whole(kept.folder / ENTRY, _entry(kept.files, {**kept.tunings, threads: tuning}))
+
+
 def _is_whole(kept: WarmGraph) -> bool:
     try:
         return all(hash_file(kept.folder / name) == info for name, info in kept.files.items())
@@ -123,11 +139,15 @@ def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:
 
 
 def _describe(staging: Path, files: Sequence[str], tunings: Mapping[int, Tuning]) -> None:
-    described = {name: vars(hash_file(staging / name)) for name in files}
-    measured = {threads: tuning._asdict() for threads, tuning in tunings.items()}
-    entry = {"files": described, "tunings": measured}
-    (staging / ENTRY).write_text(json.dumps(entry, indent=1), encoding="utf-8")
+    hashed = {name: hash_file(staging / name) for name in files}
+    (staging / ENTRY).write_text(_entry(hashed, tunings), encoding="utf-8")
     sync_tree(staging)
+
+
+def _entry(files: Mapping[str, FileInfo], tunings: Mapping[int, Tuning]) -> str:
+    described = {name: vars(info) for name, info in files.items()}
+    measured = {threads: tuning._asdict() for threads, tuning in tunings.items()}
+    return json.dumps({"files": described, "tunings": measured}, indent=1)
 
 
 def _require_same(source: Path, kept: Path) -> None:

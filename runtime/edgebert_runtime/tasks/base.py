@@ -49,11 +49,13 @@ class Plan:
 
     Attributes:
         micro_batch_tokens: padded tokens that run at once at most; None is `MICRO_BATCH_TOKENS`.
-        session: of one thread, for workers side by side; None runs one after the other.
+        session: that many micro-batches run in; None takes the session that few run in.
+        workers: how many of them run side by side there.
     """
 
     micro_batch_tokens: int | None = None
     session: Session | None = None
+    workers: int = 1
 
 
 class TaskModel:
@@ -124,7 +126,8 @@ class TaskModel:
             threads=self._session.threads,
             warm=self._session.optimized,
             micro_batch_tokens=self._budget,
-            workers=self._session.threads if self._plan.session else 1,
+            workers=self._plan.workers,
+            worker_threads=(self._plan.session or self._session).threads,
             max_length=manifest.tokenizer.max_length,
             dimensions=manifest.embedding.dimensions if manifest.embedding else None,
             batch_invariant=variant.batch_invariant,
@@ -286,13 +289,13 @@ class TaskModel:
     ) -> None:
         """Give `work` every micro-batch, its indices and padded arrays, and a session to run it.
 
-        Many go side by side where that was measured to be faster, few take all threads each.
+        Many go side by side where that was measured to be faster, few one after the other.
         """
         lengths = [len(row.input_ids) for row in rows]
         batches = list(micro_batches(lengths, self._budget))
-        threads, alone = self._session.threads, self._plan.session
-        many = len(batches) >= SPLIT_FROM * threads
-        session, workers = (alone, threads) if alone and many else (self._session, 1)
+        apart = self._plan.session
+        many = len(batches) >= SPLIT_FROM * self._session.threads
+        session, workers = (apart, self._plan.workers) if apart and many else (self._session, 1)
         gone = caller_gone()
 
         def one(indices: list[int]) -> None:

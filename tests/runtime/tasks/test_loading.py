@@ -11,7 +11,7 @@ import pytest
 
 import edgebert_runtime
 from edgebert_runtime import Bundle, Classifier, load
-from edgebert_runtime.bench import first_call
+from edgebert_runtime.bench.starting import first_call
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.loading import MODELS
 from edgebert_runtime.manifest import TensorInfo, read_manifest

@@ -1,0 +1,288 @@
+"""What was measured and what follows from it, as values and as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import quantiles
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is opened: a variant, with so many intra-operator threads."""
+
+    variant: str
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.variant} with {self.threads} thread{'' if self.threads == 1 else 's'}"
+
+
+class Quartiles(NamedTuple):
+    """Of one number a round: the median, and between what the middle half of the rounds lies."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Quartiles":
+        """Of at least two values; those between two rounds are interpolated."""
+        return cls(*quantiles(values, n=4, method="inclusive"))
+
+    @property
+    def spread(self) -> float:
+        """How noisy: the middle half's width over the median."""
+        return (self.high - self.low) / self.median
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One shape in one process.
+
+    Attributes:
+        median_ms: of its runs.
+        p95_ms: what 95 % of the runs do not exceed; of fewer than twenty the longest.
+        samples: how many runs.
+    """
+
+    median_ms: float
+    p95_ms: float
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """One shape of one setting.
+
+    Attributes:
+        variant: which.
+        threads: intra-operator threads.
+        batch: texts at once.
+        sequence: tokens of each, all of them kept.
+        rounds: each in a process of its own.
+        peak_memory_bytes: of the process after this shape and all with fewer tokens, at most; 0
+            where the system does not say.
+    """
+
+    variant: str
+    threads: int
+    batch: int
+    sequence: int
+    rounds: Sequence[Round]
+    peak_memory_bytes: int
+
+    @property
+    def setting(self) -> Setting:
+        """What was opened."""
+        return Setting(variant=self.variant, threads=self.threads)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Batch and sequence."""
+        return self.batch, self.sequence
+
+    @property
+    def tokens(self) -> int:
+        """In all."""
+        return self.batch * self.sequence
+
+    @property
+    def medians_ms(self) -> list[float]:
+        """One a round."""
+        return [each.median_ms for each in self.rounds]
+
+    @property
+    def quartiles_ms(self) -> Quartiles:
+        """Of the rounds' medians."""
+        return Quartiles.of(self.medians_ms)
+
+    @property
+    def slow_ms(self) -> float:
+        """What 95 % of the runs do not exceed, in all but the worst quarter of the rounds."""
+        return Quartiles.of([each.p95_ms for each in self.rounds]).high
+
+    @property
+    def samples(self) -> int:
+        """Runs in all rounds."""
+        return sum(each.samples for each in self.rounds)
+
+    @property
+    def texts_per_second(self) -> float:
+        """By the median round."""
+        return 1000 * self.batch / self.quartiles_ms.median
+
+    @property
+    def tokens_per_second(self) -> float:
+        """By the median round."""
+        return self.texts_per_second * self.sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A variant from the start of a process to its end after the first answer.
+
+    Attributes:
+        variant: which.
+        size_bytes: its graph with external data, on disk.
+        warm: whether a graph ran that `warm` had kept.
+        rounds_ms: one process each, as `load` opens it here if nobody says otherwise.
+    """
+
+    variant: str
+    size_bytes: int
+    warm: bool
+    rounds_ms: Sequence[float]
+
+    @property
+    def quartiles_ms(self) -> Quartiles:
+        """Of the rounds."""
+        return Quartiles.of(self.rounds_ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """A setting, and those of its own group that it was faster than in every round."""
+
+    setting: Setting
+    slower: Sequence[Setting]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Settings by their time on one batch, all sequences together.
+
+    Attributes:
+        batch: texts at once.
+        groups: the fastest first; within a group there is no order.
+        leads: what is known within groups; all other members of a group are level.
+        best: of those that nothing is faster than, the one that costs least; None where there
+            were too few rounds to say.
+        level_with: the others that nothing is faster than.
+    """
+
+    batch: int
+    groups: Sequence[Sequence[Setting]]
+    leads: Sequence[Lead] = ()
+    best: Setting | None = None
+    level_with: Sequence[Setting] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """How `load` should run one variant here; what `--store` keeps.
+
+    Attributes:
+        variant: which.
+        threads: how many there are.
+        latency_threads: with how many of them one text is answered soonest, and with no fewer as
+            soon.
+        micro_batch_tokens: padded tokens that many texts should be run in.
+        workers: whether micro-batches of many go side by side, each on one thread.
+    """
+
+    variant: str
+    threads: int
+    latency_threads: int
+    micro_batch_tokens: int
+    workers: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within:
+    """What of one variant is answered within a budget; measured shapes only.
+
+    Attributes:
+        variant: which.
+        largest: the most tokens; None if nothing is.
+        frontier: shapes that no other one within the budget has both as many texts and as many
+            tokens as, each with the fewest threads; the largest batch first.
+        nearest: where nothing is, what comes nearest to it.
+    """
+
+    variant: str
+    largest: Timing | None
+    frontier: Sequence[Timing]
+    nearest: Timing | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchReport:
+    """One benchmark.
+
+    Attributes:
+        bundle: name of the folder.
+        bundle_sha256: of its manifest, which has the hashes of all its files.
+        task: what the model does.
+        default: the variant that `load` takes if nobody says otherwise.
+        machine: what computes: distribution → version, `provider`, `cpu`; and `flags`, `cores`
+            the process may use, `load` (the average of the minute before; None where the system
+            has none) and `governor` (None where it is not readable).
+        rounds: how often everything was measured.
+        seconds: about how long a shape was run in a round.
+        left_out: variant → why it does not run here.
+        timings: of every variant, number of threads and shape.
+        starts: of every variant.
+        latency: settings on the smallest batch.
+        throughput: settings on the largest batch.
+        tuned: of the best variant for throughput; None where there were too few rounds to say
+            which that is, or on another provider than the CPU.
+        budget_ms: what was asked for, or None.
+        within: what is answered within it, of each variant.
+    """
+
+    bundle: str
+    bundle_sha256: str
+    task: str
+    default: str
+    machine: Mapping[str, Any]
+    rounds: int
+    seconds: float
+    left_out: Mapping[str, str]
+    timings: Sequence[Timing]
+    starts: Sequence[Start]
+    latency: Choice
+    throughput: Choice
+    tuned: Tuned | None = None
+    budget_ms: float | None = None
+    within: Sequence[Within] = ()
+
+    def to_json(self) -> str:
+        """All of it, and beside each timing and start what follows from its rounds."""
+        fields = asdict(self)
+        fields["timings"] = [_timing(each) for each in self.timings]
+        fields["starts"] = [_start(each) for each in self.starts]
+        fields["within"] = [_within(each) for each in self.within]
+        return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    return {
+        **asdict(timing),
+        "quartiles_ms": timing.quartiles_ms._asdict(),
+        "slow_ms": timing.slow_ms,
+        "samples": timing.samples,
+        "texts_per_second": timing.texts_per_second,
+        "tokens_per_second": timing.tokens_per_second,
+    }
+
+
+def _start(start: Start) -> dict[str, Any]:
+    return {**asdict(start), "quartiles_ms": start.quartiles_ms._asdict()}
+
+
+def _within(within: Within) -> dict[str, Any]:
+    """Without the rounds, which stand among the timings."""
+    return {
+        "variant": within.variant,
+        "largest": _place(within.largest),
+        "frontier": [_place(each) for each in within.frontier],
+        "nearest": _place(within.nearest),
+    }
+
+
+def _place(timing: Timing | None) -> dict[str, Any] | None:
+    if timing is None:
+        return None
+    where = {"threads": timing.threads, "batch": timing.batch, "sequence": timing.sequence}
+    return {**where, "slow_ms": timing.slow_ms}

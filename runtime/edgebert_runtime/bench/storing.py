@@ -1,0 +1,30 @@
+"""Keep what was found for `load`."""
+
+from edgebert_runtime.bench.record import Tuned
+from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.caches import CacheDir
+from edgebert_runtime.keeping import Tuning, WarmGraph
+from edgebert_runtime.warming import keep_tuning, warm
+
+
+def store(bundle: Bundle, tuned: Tuned, cache_dir: CacheDir = None) -> WarmGraph:
+    """Keep a variant's graph, and beside it what was measured; `load` finds both.
+
+    Args:
+        bundle: what was measured.
+        tuned: what was found.
+        cache_dir: as `load` takes it.
+
+    Returns:
+        The graph that is kept.
+
+    Raises:
+        BundleError: the bundle is not what its manifest says.
+        ConfigError: caches are switched off, or the folder cannot be written.
+        EngineError: ONNX Runtime cannot write the graph, or answers otherwise with it.
+        OutputError: the folder cannot be written.
+    """
+    kept = warm(bundle, tuned.variant, cache_dir=cache_dir, tune=False)
+    found = Tuning(tuned.micro_batch_tokens, tuned.workers, tuned.latency_threads)
+    keep_tuning(kept, tuned.threads, found)
+    return kept
