@@ -73,7 +73,7 @@ class Plan:
         bundle: which.
         variants: names; at least one.
         left_out: name → why it does not run here.
-        default: the name of what `load` takes if nobody says otherwise.
+        default: the name of what `load` takes if nobody says otherwise; None if that is nothing.
         shapes: batch x sequence each, fewest tokens first.
         threads: numbers of them, fewest first.
         rounds: at least two.
@@ -85,7 +85,7 @@ class Plan:
     bundle: Bundle
     variants: Sequence[str]
     left_out: Mapping[str, str] = field(default_factory=dict)
-    default: str
+    default: str | None
     shapes: Sequence[tuple[int, int]]
     threads: Sequence[int]
     rounds: int
@@ -121,13 +121,12 @@ def plan(bundle: Bundle, options: BenchOptions) -> Plan:
     provider = choose_provider(options.provider)
     provider_options = read_options(options.provider, options.provider_options)
     _check_numbers(options)
-    default = bundle.select("auto", provider, str(import_engine().__version__))
     variants, left_out = _variants(bundle, options.variants, provider)
     found = Plan(
         bundle=bundle,
         variants=variants,
         left_out=left_out,
-        default=default,
+        default=_default(bundle, provider),
         shapes=_shapes(options, bundle.manifest.tokenizer.max_length),
         threads=_threads(options, provider),
         rounds=options.rounds,
@@ -173,6 +172,13 @@ def _check_storable(found: Plan, options: BenchOptions) -> None:
         )
     if find_cache(options.cache_dir) is None:
         raise ConfigError("caches are switched off; name a folder with EDGEBERT_CACHE to store")
+
+
+def _default(bundle: Bundle, provider: str) -> str | None:
+    try:
+        return bundle.select("auto", provider, str(import_engine().__version__))
+    except ConfigError:
+        return None
 
 
 def _variants(

@@ -214,7 +214,7 @@ class BenchReport:
         bundle: name of the folder.
         bundle_sha256: of its manifest, which has the hashes of all its files.
         task: what the model does.
-        default: the variant that `load` takes if nobody says otherwise.
+        default: the variant that `load` takes if nobody says otherwise; None if that is nothing.
         machine: what computes: distribution → version, `provider`, `cpu`; and `flags`, `cores`
             the process may use, `load` (the average of the minute before; None where the system
             has none) and `governor` (None where it is not readable).
@@ -234,7 +234,7 @@ class BenchReport:
     bundle: str
     bundle_sha256: str
     task: str
-    default: str
+    default: str | None
     machine: Mapping[str, Any]
     rounds: int
     seconds: float

@@ -70,7 +70,8 @@ def _run(plan: Plan, job: Job) -> Any:
             return cold_start_ms(plan.folder, plan.bundle.manifest, how)
         return time_in_a_process(plan.folder, how, plan.shapes, plan.seconds)
     except EdgebertError as error:
-        doing = "its start" if job.threads is None else f"{job.threads} threads"
+        threads = f"{job.threads} thread{'' if job.threads == 1 else 's'}"
+        doing = "its start" if job.threads is None else threads
         raise EdgebertError(f"variant {job.variant!r}, {doing}: {error}") from error
 
 

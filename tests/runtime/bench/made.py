@@ -1,0 +1,83 @@
+"""Reports and timings made by hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from edgebert_runtime.bench.record import (
+    BenchReport,
+    Choice,
+    Lead,
+    Round,
+    Setting,
+    Start,
+    Timing,
+    Tuned,
+)
+
+SLOW: Final = 1.5
+"""How much longer than the median 95 % of the runs take."""
+
+
+def timing(
+    variant: str, threads: int, batch: int, sequence: int, medians_ms: Sequence[float]
+) -> Timing:
+    rounds = [Round(median_ms=each, p95_ms=SLOW * each, samples=10) for each in medians_ms]
+    return Timing(
+        variant=variant,
+        threads=threads,
+        batch=batch,
+        sequence=sequence,
+        rounds=tuple(rounds),
+        peak_memory_bytes=100 * 2**20,
+    )
+
+
+def setting(variant: str, threads: int) -> Setting:
+    return Setting(variant=variant, threads=threads)
+
+
+ONE, TWO, OTHER = setting("int8", 1), setting("int8", 2), setting("cpu", 2)
+
+REPORT: Final = BenchReport(
+    bundle="my-model",
+    bundle_sha256="ab" * 32,
+    task="embed",
+    default="cpu",
+    machine={
+        "edgebert-runtime": "0.1.0",
+        "onnxruntime": "1.31.1",
+        "tokenizers": "0.23.3",
+        "numpy": "2.4.6",
+        "provider": "cpu",
+        "cpu": "Some CPU, x86_64",
+        "flags": ["avx2"],
+        "cores": 2,
+        "load": 0.25,
+        "governor": "performance",
+    },
+    rounds=5,
+    seconds=0.25,
+    left_out={"fp16": "needs provider 'cuda'"},
+    timings=(
+        timing("int8", 1, 1, 32, [2.0, 2.0, 2.0, 2.5, 3.0]),
+        timing("int8", 1, 8, 32, [16.0] * 5),
+        timing("int8", 2, 1, 32, [2.0] * 5),
+        timing("int8", 2, 8, 32, [10.0] * 5),
+        timing("cpu", 2, 1, 32, [4.0] * 5),
+        timing("cpu", 2, 8, 32, [2000.0] * 5),
+    ),
+    starts=(
+        Start(variant="int8", size_bytes=2**20, warm=True, rounds_ms=(300.0,) * 5),
+        Start(variant="cpu", size_bytes=2**22, warm=False, rounds_ms=(400.0,) * 5),
+    ),
+    latency=Choice(batch=1, groups=((ONE, TWO), (OTHER,)), best=ONE, level_with=(TWO,)),
+    throughput=Choice(
+        batch=8, groups=((TWO, ONE, OTHER),), leads=(Lead(setting=TWO, slower=(ONE,)),)
+    ),
+    tuned=Tuned(variant="int8", threads=2, latency_threads=1, micro_batch_tokens=256, workers=True),
+)
+
+FEW_ROUNDS: Final = replace(
+    REPORT, rounds=2, latency=Choice(batch=1, groups=((ONE, TWO, OTHER),)), tuned=None
+)

@@ -1,0 +1,172 @@
+"""What a report says: as JSON, as lines, as a page."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from edgebert_runtime.bench.budget import within
+from edgebert_runtime.bench.record import BenchReport, Round, Setting, Start, Timing
+from edgebert_runtime.bench.report import page
+from edgebert_runtime.bench.table import aligned, report_lines
+from edgebert_runtime.bench.timing import percentile, time_runs
+from edgebert_runtime.pages.document import Bars, Plot, Table
+from tests.runtime.bench.made import FEW_ROUNDS, REPORT, setting, timing
+
+
+def of(kind: Any, found: dict[str, Any]) -> Any:
+    return kind(**{each.name: found[each.name] for each in fields(kind)})
+
+
+def with_budget(report: BenchReport, budget_ms: float) -> BenchReport:
+    found = tuple(within(report.timings, budget_ms))
+    return replace(report, budget_ms=budget_ms, within=found)
+
+
+def test_json_holds_every_value_and_what_follows_from_it() -> None:
+    report = with_budget(REPORT, 20)
+    found = json.loads(report.to_json())
+    timings = [
+        replace(of(Timing, each), rounds=tuple(of(Round, round_) for round_ in each["rounds"]))
+        for each in found["timings"]
+    ]
+    assert tuple(timings) == report.timings
+    starts = [
+        replace(of(Start, each), rounds_ms=tuple(each["rounds_ms"])) for each in found["starts"]
+    ]
+    assert tuple(starts) == report.starts
+    assert Setting(**found["latency"]["best"]) == report.latency.best
+    assert found["machine"] == report.machine
+    first = found["timings"][0]
+    assert first["quartiles_ms"] == {"low": 2.0, "median": 2.0, "high": 2.5}
+    assert (first["samples"], first["texts_per_second"]) == (50, 500)
+    assert first["tokens_per_second"] == 16_000
+    assert found["within"][0]["largest"] == {
+        "threads": 2,
+        "batch": 8,
+        "sequence": 32,
+        "slow_ms": 15.0,
+    }
+    names = {each.name for each in fields(BenchReport)}
+    assert found.keys() == names
+
+
+def test_quartiles_are_of_rounds() -> None:
+    found = timing("a", 1, 1, 8, [1, 2, 3, 4, 5])
+    assert found.quartiles_ms == (2, 3, 4)
+    assert found.quartiles_ms.spread == pytest.approx(2 / 3)
+    assert found.slow_ms == pytest.approx(6)
+    assert timing("a", 1, 1, 8, [1, 2]).quartiles_ms == (1.25, 1.5, 1.75)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (19, 19), (20, 19), (100, 95)])
+def test_a_percentile_is_one_of_the_values(count: int, expected: int) -> None:
+    assert percentile(range(count, 0, -1), 0.95) == expected
+
+
+def test_runs_are_timed_at_least_once() -> None:
+    calls: list[None] = []
+    assert len(time_runs(lambda: calls.append(None), 0)) == 1
+    assert len(calls) == 2  # what takes longer than there is time is warmed up once
+
+
+LINES = """
+my-model, task embed: 5 rounds, in each a process for every row, about 0.25 s a shape
+Some CPU, x86_64 (avx2), 2 cores, load 0.25 before, governor performance; ONNX Runtime 1.31.1, \
+numpy 2.4.6, tokenizers 0.23.3, provider cpu
+fp16 was left out: it needs provider 'cuda'
+
+variant  threads  texts  tokens each     ms    quartiles  spread  runs  texts/s  tokens/s  peak MiB
+int8           1      1           32   2.00    2.00…2.50    25 %    50      500    16,000       100
+int8           1      8           32  16.00  16.00…16.00     0 %    50      500    16,000       100
+int8           2      1           32   2.00    2.00…2.00     0 %    50      500    16,000       100
+int8           2      8           32  10.00  10.00…10.00     0 %    50      800    25,600       100
+cpu            2      1           32   4.00    4.00…4.00     0 %    50      250     8,000       100
+cpu            2      8           32  2,000  2,000…2,000     0 %    50     4.00       128       100
+
+variant   MiB  start ms  quartiles  spread  kept graph
+int8     1.00       300    300…300     0 %         yes
+cpu      4.00       400    400…400     0 %          no
+
+fastest on 1 text at once, all lengths together
+  1. int8 with 1 or 2 threads: level
+  2. cpu with 2 threads
+  choose int8 with 1 thread, level with int8 with 2 threads
+
+fastest on 8 texts at once, all lengths together
+  1. int8 with 2 or 1 threads; cpu with 2 threads: level but for this
+     int8 with 2 threads was faster than int8 with 1 thread
+
+best here
+  few texts: int8 with 1 thread
+  many texts: int8, micro-batches of 256 padded tokens, 2 side by side, each on one thread
+
+within 20 ms: 95 % of the runs, in all but the worst quarter of the rounds
+  variant  texts  tokens each  threads     ms
+  int8         8           32        2  15.00
+  cpu          1           32        2   6.00
+"""
+
+
+def test_the_lines() -> None:
+    assert list(report_lines(with_budget(REPORT, 20))) == LINES.strip().split("\n")
+
+
+def test_a_variant_beyond_the_budget_is_shown_with_what_it_takes() -> None:
+    assert "  cpu          1           32        2  6.00, too long" in list(
+        report_lines(with_budget(REPORT, 5))
+    )
+
+
+def test_few_rounds_say_so_and_rank_nothing() -> None:
+    lines = list(report_lines(FEW_ROUNDS))
+    assert lines.count("  2 rounds are too few to say what is faster; it takes 5") == 2
+    assert not any("choose" in line or "best here" in line for line in lines)
+
+
+def test_columns_stand_under_their_heads() -> None:
+    assert list(aligned(("a", "bb"), [("long", "1"), ("x", "22222")])) == [
+        "a        bb",
+        "long      1",
+        "x     22222",
+    ]
+    assert list(aligned(("a", "bb"), [])) == ["a  bb"]
+
+
+def test_the_page_says_what_the_lines_say() -> None:
+    report = with_budget(REPORT, 20)
+    made = page(report, "edgebert-run bench my-model")
+    assert made.title == "my-model on this machine"
+    assert "Some CPU, x86_64" in made.lead
+    titles = [section.title for section in made.sections]
+    assert titles == [
+        *("What suits this machine", "What is answered within 20 ms", "Latency", "Throughput"),
+        *("Start", "All that was measured"),
+    ]
+    assert "few texts: int8 with 1 thread" in made.sections[0].text
+    assert made.sections[-1].command == "edgebert-run bench my-model"
+    blocks = [block for section in made.sections for block in section.blocks]
+    tables = [block for block in blocks if isinstance(block, Table)]
+    assert all(len(row) == len(table.columns) for table in tables for row in table.rows)
+    assert [len(table.rows) for table in tables] == [2, 2, 6]
+    lengths, speeds, _ = (block for block in blocks if isinstance(block, Plot))
+    assert [(series.name, series.chosen) for series in lengths.series] == [
+        ("int8 with 1 thread", True),
+        ("int8 with 2 threads", False),
+        ("cpu with 2 threads", False),
+    ]
+    assert (lengths.series[0].points[0].x, lengths.series[0].points[0].high) == (32, 2.5)
+    assert [point.label for point in speeds.series[0].points] == ["1×32", "8×32"]
+    (bars,) = (block for block in blocks if isinstance(block, Bars))
+    assert [(bar.name, bar.chosen) for bar in bars.bars] == [("int8", False), ("cpu", True)]
+
+
+def test_one_batch_is_latency_and_throughput_alike() -> None:
+    same = replace(REPORT, throughput=REPORT.latency)
+    assert [section.title for section in page(same).sections].count("Throughput") == 0
+    assert sum(line.startswith("fastest on") for line in report_lines(same)) == 1
+
+
+def test_a_setting_in_words() -> None:
+    assert str(setting("int8", 1)) == "int8 with 1 thread"
