@@ -1,9 +1,7 @@
 """`bench`, the command: its options, and the one implementation behind both programs."""
 
 import argparse
-import shlex
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -166,6 +164,8 @@ def check_places(*files: Path | None) -> None:
         ConfigError: both are the same, or one is standard output, which has the table.
         OutputError: something there is no file, or its folder cannot be written.
     """
+    from tempfile import TemporaryFile
+
     named = [file for file in files if file is not None]
     if len({file.resolve() for file in named}) != len(named):
         raise ConfigError(f"{named[0]} cannot be both the record and the page; name two files")
@@ -175,7 +175,7 @@ def check_places(*files: Path | None) -> None:
         if file.exists() and not file.is_file():
             raise OutputError(f"{file} is no file; choose another name")
         try:
-            with tempfile.TemporaryFile(dir=file.resolve().parent):
+            with TemporaryFile(dir=file.resolve().parent):
                 pass
         except OSError as error:
             raise OutputError(f"{file} cannot be written: {error.strerror}") from error
@@ -187,12 +187,14 @@ def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None
 
         write_whole(json_file, report.to_json())
     if html_file is not None:
+        from shlex import join
+
         from edgebert_runtime.bench.report import page
         from edgebert_runtime.pages.html import (  # type: ignore[import-not-found,unused-ignore]
             write_html,
         )
 
-        command = shlex.join(["edgebert-run", *sys.argv[1:]])
+        command = join(["edgebert-run", *sys.argv[1:]])
         write_html(page(report, command), html_file)
 
 

@@ -100,7 +100,6 @@ def _speeds(report: BenchReport) -> Plot:
                     y=timing.tokens_per_second,
                     low=1000 * timing.tokens / timing.quartiles_ms.high,
                     high=1000 * timing.tokens / timing.quartiles_ms.low,
-                    label=f"{timing.batch}×{timing.sequence}",
                 )
                 for timing in _of(report.timings, setting)
             ),

@@ -157,7 +157,7 @@ def test_the_page_says_what_the_lines_say() -> None:
         ("cpu with 2 threads", False),
     ]
     assert (lengths.series[0].points[0].x, lengths.series[0].points[0].high) == (32, 2.5)
-    assert [point.label for point in speeds.series[0].points] == ["1×32", "8×32"]
+    assert [(point.x, point.y) for point in speeds.series[1].points] == [(32, 16e3), (256, 25.6e3)]
     (bars,) = (block for block in blocks if isinstance(block, Bars))
     assert [(bar.name, bar.chosen) for bar in bars.bars] == [("int8", False), ("cpu", True)]
 
