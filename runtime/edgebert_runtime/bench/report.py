@@ -25,7 +25,7 @@ def page(report: BenchReport, command: str = "") -> Page:
         report: what was measured.
         command: what measures it again; empty for none.
     """
-    lead = [words.heading(report), words.machine_line(report), *words.left_out_lines(report)]
+    lead = [words.heading(report), words.machine_line(report), *words.notes(report)]
     return Page(
         title=f"{report.bundle} on this machine",
         lead=". ".join(lead) + ".",

@@ -11,7 +11,7 @@ def report_lines(report: BenchReport) -> Iterator[str]:
     """All of a report for a terminal or a file, line by line."""
     yield words.heading(report)
     yield words.machine_line(report)
-    yield from words.left_out_lines(report)
+    yield from words.notes(report)
     yield ""
     yield from aligned(words.TIMINGS, words.timing_rows(report))
     yield ""

@@ -17,6 +17,9 @@ TIMINGS: Final = (
 STARTS: Final = ("variant", "MiB", "start ms", "quartiles", "spread", "kept graph")
 FITTING: Final = ("variant", "texts", "tokens each", "threads", "ms")
 
+BUSY: Final = 0.5
+"""Load for each core beyond which something else was running."""
+
 Cells = tuple[str, ...]
 
 
@@ -93,8 +96,14 @@ def machine_line(report: BenchReport) -> str:
     )
 
 
-def left_out_lines(report: BenchReport) -> Iterator[str]:
-    """What does not run here."""
+def notes(report: BenchReport) -> Iterator[str]:
+    """What a reader should know besides: other work on the machine, variants that do not run."""
+    load, cores = report.machine["load"], report.machine["cores"]
+    if load is not None and load > BUSY * cores:
+        yield (
+            f"the machine was busy (load {load:g}), and settings with many threads suffer most; "
+            "measure again when it is idle"
+        )
     for name, reason in report.left_out.items():
         yield f"{name} was left out: it {reason}"
 

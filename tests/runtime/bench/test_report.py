@@ -125,6 +125,13 @@ def test_few_rounds_say_so_and_rank_nothing() -> None:
     assert not any("choose" in line or "best here" in line for line in lines)
 
 
+@pytest.mark.parametrize(("load", "busy"), [(None, False), (1.0, False), (1.1, True)])
+def test_other_work_on_the_machine_is_said(load: float | None, busy: bool) -> None:
+    report = replace(REPORT, machine={**REPORT.machine, "load": load})
+    assert any("the machine was busy" in line for line in report_lines(report)) is busy
+    assert ("the machine was busy" in page(report).lead) is busy
+
+
 def test_columns_stand_under_their_heads() -> None:
     assert list(aligned(("a", "bb"), [("long", "1"), ("x", "22222")])) == [
         "a        bb",
