@@ -8,6 +8,7 @@ https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +96,7 @@ def warm(
     return found
 
 
-def keep_tuning(kept: WarmGraph, threads: int, tuning: Tuning) -> None:
+def keep_tuning(kept: WarmGraph, threads: int, tuning: Tuning) -> WarmGraph:
     """Say beside a kept graph what is fastest with so many threads; `load` does so from now on.
 
     Args:
@@ -103,10 +104,15 @@ def keep_tuning(kept: WarmGraph, threads: int, tuning: Tuning) -> None:
         threads: how many there are.
         tuning: what was measured.
 
+    Returns:
+        The same graph, with it.
+
     Raises:
         OutputError: it cannot be written.
     """
-    write_whole(kept.folder / ENTRY, _entry(kept.files, {**kept.tunings, threads: tuning}))
+    tunings = {**kept.tunings, threads: tuning}
+    write_whole(kept.folder / ENTRY, _entry(kept.files, tunings))
+    return replace(kept, tunings=tunings)
 
 
 def _is_whole(kept: WarmGraph) -> bool:

@@ -372,6 +372,18 @@ def test_lines_of_progress(done: int, total: int | None, seconds: float, line: s
     assert progress_line(done, total, seconds) == line
 
 
+def test_lines_of_what_takes_long_have_no_rate() -> None:
+    line = progress_line(1, 4, 2, what="processes", rated=False)
+    assert line == "[######------------------]  25% 1/4 processes, 0:06 left"
+
+
+def test_bench_shows_its_processes_on_a_terminal(tiny_bundle: Bundle) -> None:
+    few = ["--variant", "int8", "--quick", "--rounds", "2", "--threads", "1"]
+    shown = on_a_terminal("bench", tiny_bundle.folder, *few)
+    assert "0% 0/4 processes" in shown
+    assert shown.rstrip().endswith("100% 4/4 processes")
+
+
 def test_a_light_start_imports_nothing_for_other_formats(tiny_bundle: Bundle) -> None:
     code = (
         "import sys; from edgebert_runtime.cli import main; main(sys.argv[1:]);"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from edgebert_runtime.bench.ranking import FEWEST_RANKED
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.errors import ConfigError
@@ -152,8 +153,6 @@ def _check_numbers(options: BenchOptions) -> None:
 
 def _check_storable(found: Plan, options: BenchOptions) -> None:
     """Refuse before anything is measured."""
-    from edgebert_runtime.bench.ranking import FEWEST_RANKED
-
     cores = usable_cores()
     if found.provider != "cpu":
         raise ConfigError(

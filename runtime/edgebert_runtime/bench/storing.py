@@ -16,7 +16,7 @@ def store(bundle: Bundle, tuned: Tuned, cache_dir: CacheDir = None) -> WarmGraph
         cache_dir: as `load` takes it.
 
     Returns:
-        The graph that is kept.
+        The graph that is kept, with what was found.
 
     Raises:
         BundleError: the bundle is not what its manifest says.
@@ -26,5 +26,4 @@ def store(bundle: Bundle, tuned: Tuned, cache_dir: CacheDir = None) -> WarmGraph
     """
     kept = warm(bundle, tuned.variant, cache_dir=cache_dir, tune=False)
     found = Tuning(tuned.micro_batch_tokens, tuned.workers, tuned.latency_threads)
-    keep_tuning(kept, tuned.threads, found)
-    return kept
+    return keep_tuning(kept, tuned.threads, found)

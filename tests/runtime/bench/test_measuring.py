@@ -83,17 +83,6 @@ def test_a_sweep_in_real_processes(tiny_bundle: Bundle) -> None:
     assert [each.largest and each.largest.shape for each in report.within] == [(3, 7), (3, 7)]
 
 
-def test_five_rounds_find_the_best_settings(tiny_bundle: Bundle) -> None:
-    options = BenchOptions(
-        variants=("int8",), batches=(1,), sequences=(8,), threads=(1,), seconds=0.0005
-    )
-    report = bench(tiny_bundle, options)
-    only = Setting(variant="int8", threads=1)
-    assert (report.latency.groups, report.latency.best) == (((only,),), only)
-    assert report.tuned is not None
-    assert (report.tuned.variant, report.tuned.threads, report.tuned.workers) == ("int8", 1, False)
-
-
 def test_a_process_that_fails_says_what_it_was_for(bundle: Bundle) -> None:
     path = bundle.path_of(bundle.manifest.variants["int8"].file)
     path.write_bytes(path.read_bytes()[::-1])
@@ -151,7 +140,7 @@ def test_few_and_many_texts_are_answered_alike(
     np.testing.assert_allclose(model.embed(texts), expected.embed(texts), atol=2e-6)
     again = pickle.loads(pickle.dumps(model))  # noqa: S301  it is our own
     assert again.info() == model.info()
-    assert kept.tunings == {}  # as it was before
+    assert kept == warm(tiny_bundle, "int8", cache_dir=tmp_path)
 
 
 def test_storing_again_keeps_what_is_known_of_other_numbers(
@@ -271,11 +260,18 @@ def test_the_command_stores_and_says_how_to_load(
     monkeypatch.setattr("edgebert_runtime.bench.options.QUICK_SECONDS", 0.0005)
     monkeypatch.setattr("edgebert_runtime.loading.usable_cores", lambda: 1)
     assert main(["bench", str(tiny_bundle.folder), *FEW, "--quick", "--store"]) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    lines = capsys.readouterr().out.splitlines()
+    assert "  choose int8 with 1 thread" in lines
+    assert "  few texts: int8 with 1 thread" in lines
+    last = lines[-1]
     assert last.startswith(f"stored in {tmp_path}")
     assert last.endswith("load('tiny', 'int8') runs as was found best")
     info = load(tiny_bundle, "int8").info()
     assert (info.warm, info.threads) == (True, 1)
+    (entry,) = tmp_path.rglob(ENTRY)
+    (tuning,) = json.loads(entry.read_text())["tunings"].values()
+    assert info.micro_batch_tokens == tuning["micro_batch_tokens"]
+    assert (tuning["workers"], tuning["latency_threads"]) == (False, 1)
 
 
 @pytest.fixture
