@@ -190,9 +190,7 @@ def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None
         from shlex import join
 
         from edgebert_runtime.bench.report import page
-        from edgebert_runtime.pages.html import (  # type: ignore[import-not-found,unused-ignore]
-            write_html,
-        )
+        from edgebert_runtime.pages.html import write_html
 
         command = join(["edgebert-run", *sys.argv[1:]])
         write_html(page(report, command), html_file)

@@ -1,6 +1,7 @@
 """A report as a page."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from edgebert_runtime.bench import words
 from edgebert_runtime.bench.record import BenchReport, Choice, Quartiles, Setting, Timing
@@ -17,6 +18,11 @@ from edgebert_runtime.pages.document import (
     Table,
 )
 
+RULE: Final = (
+    "One setting is ahead of another only if it was faster in every round, of at least five; "
+    "others are level."
+)
+
 
 def page(report: BenchReport, command: str = "") -> Page:
     """Everything a report says, for `pages.html`.
@@ -28,14 +34,14 @@ def page(report: BenchReport, command: str = "") -> Page:
     lead = [words.heading(report), words.machine_line(report), *words.notes(report)]
     return Page(
         title=f"{report.bundle} on this machine",
-        lead=". ".join(lead) + ".",
+        lead="\n\n".join(lead),
         sections=tuple(_sections(report, command)),
     )
 
 
 def _sections(report: BenchReport, command: str) -> Iterator[Section]:
     if report.tuned is not None:
-        text = "; ".join(words.tuned_lines(report.tuned)) + "."
+        text = "\n\n".join(words.tuned_lines(report.tuned))
         yield Section(title="What suits this machine", text=text)
     if report.budget_ms is not None:
         yield Section(
@@ -60,12 +66,9 @@ def _sections(report: BenchReport, command: str) -> Iterator[Section]:
 
 
 def _choice(report: BenchReport, choice: Choice, title: str, blocks: Sequence[Block]) -> Section:
-    lines = "; ".join(line.strip() for line in words.ranking_lines(report, choice))
-    text = (
-        f"{words.ranking_title(choice).capitalize()}: {lines}. One setting is ahead of another "
-        "only if it was faster in every round, of at least five; others are level."
-    )
-    return Section(title=title, text=text, blocks=tuple(blocks))
+    lines = (line.strip() for line in words.ranking_lines(report, choice))
+    text = (f"{words.ranking_title(choice).capitalize()}:", *lines, RULE)
+    return Section(title=title, text="\n\n".join(text), blocks=tuple(blocks))
 
 
 def _lengths(report: BenchReport, choice: Choice) -> Plot:

@@ -1,8 +1,10 @@
 """Real processes on the tiny bundle: sweeps, what is stored, both commands, ctrl-C."""
 
+import html
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -184,9 +186,10 @@ def test_an_entry_that_makes_no_sense_is_passed_over(
 def test_both_commands_print_one_table_and_write_one_record(
     name: str, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out.json"
+    out, drawn = tmp_path / "out.json", tmp_path / "out.html"
     out.write_text("before")
     options = [*FEW, "--rounds", "2", "--quick", "--json", str(out), "--budget-ms", "60000"]
+    options += ["--html", str(drawn)]
     command = [*COMMANDS[name], "bench", str(tiny_bundle.folder), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -194,7 +197,10 @@ def test_both_commands_print_one_table_and_write_one_record(
     assert re.search(r"^int8 +1 +1 +8 ", done.stdout, re.MULTILINE)
     found = json.loads(out.read_text(encoding="utf-8"))
     assert found["within"][0]["largest"]["sequence"] == 8
-    assert os.listdir(tmp_path) == ["out.json"]
+    shown = drawn.read_text(encoding="utf-8")
+    assert "<h1>tiny on this machine</h1>" in shown
+    assert html.escape(shlex.join(["edgebert-run", "bench", str(tiny_bundle.folder)])) in shown
+    assert sorted(os.listdir(tmp_path)) == ["out.html", "out.json"]
 
 
 def test_a_budget_that_nothing_keeps_ends_with_1(

@@ -12,6 +12,7 @@ from edgebert_runtime.bench.report import page
 from edgebert_runtime.bench.table import aligned, report_lines
 from edgebert_runtime.bench.timing import percentile, time_runs
 from edgebert_runtime.pages.document import Bars, Plot, Table
+from edgebert_runtime.pages.html import html
 from tests.runtime.bench.made import FEW_ROUNDS, REPORT, setting, timing
 
 
@@ -144,6 +145,7 @@ def test_columns_stand_under_their_heads() -> None:
 def test_the_page_says_what_the_lines_say() -> None:
     report = with_budget(REPORT, 20)
     made = page(report, "edgebert-run bench my-model")
+    assert html(made).count("<svg") >= 4
     assert made.title == "my-model on this machine"
     assert "Some CPU, x86_64" in made.lead
     titles = [section.title for section in made.sections]
@@ -172,6 +174,7 @@ def test_the_page_says_what_the_lines_say() -> None:
 def test_one_batch_is_latency_and_throughput_alike() -> None:
     same = replace(REPORT, throughput=REPORT.latency)
     assert [section.title for section in page(same).sections].count("Throughput") == 0
+    assert html(page(same)).count("<h2") == 4
     assert sum(line.startswith("fastest on") for line in report_lines(same)) == 1
 
 
