@@ -14,7 +14,6 @@ from edgebert_runtime.providers import parse_options
 if TYPE_CHECKING:
     from edgebert_runtime.bench.record import BenchReport
     from edgebert_runtime.bench.sweep import Job
-    from edgebert_runtime.caches import CacheDir
 
 SUMMARY: Final = "time variants, batches, lengths and threads here, and find the best settings"
 
@@ -84,7 +83,6 @@ def bench_lines(
     quick: bool,
     provider: str,
     provider_options: Mapping[str, str],
-    cache_dir: "CacheDir" = None,
 ) -> Iterator[str]:
     """Measure, write what was asked for, and say what was found, line by line.
 
@@ -102,7 +100,6 @@ def bench_lines(
         quick: less of everything.
         provider: as `load` takes it.
         provider_options: likewise.
-        cache_dir: where to keep it.
 
     Raises:
         CheckFailedError: nothing keeps the budget; all lines were given before.
@@ -116,7 +113,7 @@ def bench_lines(
     from edgebert_runtime.bundle import Bundle
 
     options = BenchOptions(
-        variants=[name for each in variants for name in each.split(",") if name] or (ALL,),
+        variants=[name for each in variants for name in each.split(",")] or (ALL,),
         batches=numbers("batches", batches),
         sequences=numbers("sequences", sequences),
         threads=numbers("threads", threads),
@@ -124,7 +121,6 @@ def bench_lines(
         quick=quick,
         budget_ms=budget_ms,
         store=store,
-        cache_dir=cache_dir,
         provider=provider,
         provider_options=provider_options,
     )
@@ -134,9 +130,9 @@ def bench_lines(
     _write(report, json_file, html_file)
     yield from report_lines(report)
     if store and report.tuned is not None:
-        kept = keep(Bundle.open(bundle), report.tuned, cache_dir)
+        kept = keep(Bundle.open(bundle), report.tuned)
         named = "" if report.tuned.variant == report.default else f", {report.tuned.variant!r}"
-        yield f"\nstored in {kept.folder}; load({report.bundle!r}{named}) runs as was found best"
+        yield f"\nstored in {kept.folder}; load({bundle!r}{named}) runs as was found best"
     if budget_ms is not None:
         require_within(report.within, budget_ms)
 

@@ -220,6 +220,7 @@ def test_a_budget_that_nothing_keeps_ends_with_1(
         (["--rounds", "1"], "rounds must be at least 2"),
         (["--sequences", "8,4000"], "sequence 4000 is beyond 40 tokens"),
         (["--variant", "int8,int3"], "has no variant 'int3'"),
+        (["--variant", ""], "has no variant ''"),
         (["--json", "no/where.json"], "cannot be written: No such file or directory"),
         (["--html", "."], ". is no file"),
         (["--budget-ms", "-1"], "must be a positive number of milliseconds, got -1"),
@@ -271,7 +272,7 @@ def test_the_command_stores_and_says_how_to_load(
     assert "  few texts: int8 with 1 thread" in lines
     last = lines[-1]
     assert last.startswith(f"stored in {tmp_path}")
-    assert last.endswith("load('tiny', 'int8') runs as was found best")
+    assert last.endswith(f"load({str(tiny_bundle.folder)!r}, 'int8') runs as was found best")
     info = load(tiny_bundle, "int8").info()
     assert (info.warm, info.threads) == (True, 1)
     (entry,) = tmp_path.rglob(ENTRY)
