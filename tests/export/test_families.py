@@ -1,5 +1,6 @@
 """Every family on every target: fused as its architecture says, and equal to torch."""
 
+from collections import Counter
 from pathlib import Path
 
 import onnx_ir as ir
@@ -8,6 +9,7 @@ import pytest
 from edgebert.model.config import Disentangled
 from edgebert.model.encoder import Encoder
 from edgebert.model.sentence import SentenceEmbedder
+from edgebert.profiling.layers import regions_of
 from edgebert_export.building import build, write_graphs
 from edgebert_export.parity import check_parity
 from edgebert_export.spec import ExportSpec
@@ -17,6 +19,7 @@ from tests.checkpoints.families import SAMPLES
 from tests.checkpoints.families import build as build_theirs
 from tests.checkpoints.test_families import ours
 from tests.checkpoints.test_transformer import TextBook, random_text_book
+from tests.profiling.graphs import as_run
 
 
 def spec_of(encoder: Encoder) -> ExportSpec:
@@ -53,6 +56,21 @@ def test_a_family_is_fused_and_equal_to_torch(
     distances = isinstance(config.relative, Disentangled) and config.relative.normalized
     assert built.fusions["layer_norm"] == 7 + distances
     check_parity(tmp_path / chosen.file, module, spec).require()
+
+
+@pytest.mark.parametrize("target", ["cpu", "portable"])
+def test_each_layer_is_found_in_the_graph_as_it_runs(
+    traced: tuple[SentenceEmbedder, ExportSpec, ir.Model], target: str, tmp_path: Path
+) -> None:
+    module, spec, canonical = traced
+    chosen = TARGETS[target]
+    write_graphs([build(canonical, chosen, spec.promised, chosen.min_onnxruntime)], tmp_path)
+    regions = regions_of(as_run(tmp_path / chosen.file, tmp_path), "pooling")
+    layers = [f"layer {number + 1}" for number in range(module.encoder.config.layers)]
+    found = Counter(regions.values())
+    assert set(found) == {"embeddings", "shared", "pooling", *layers}
+    assert found["layer 2"] == found["layer 3"] > 10
+    assert abs(found["layer 1"] - found["layer 2"]) <= 1  # ModernBERT's has a mask of its own
 
 
 def test_torchs_own_transformer_is_fused_and_equal_to_torch(tmp_path: Path) -> None:

@@ -1,0 +1,204 @@
+"""A profile as a page, whose tables the terminal prints."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from edgebert.profiling.report import Group, Operator, ProfileReport, Use
+from edgebert_runtime.pages.document import (
+    Bar,
+    Bars,
+    Page,
+    Part,
+    Plot,
+    Point,
+    Section,
+    Series,
+    Table,
+)
+
+NAMED: Final = 6
+"""Types of operators with a stretch of their own in a bar; the rest share one."""
+
+EXACT_BELOW: Final = 100
+"""Rates from here on are whole numbers; below they have three digits."""
+
+REST: Final = "others"
+OUTSIDE: Final = "outside operators"
+UNSTEADY: Final = (
+    "Runs took far longer than the medians of their operators together: other programs were at "
+    "work. Measure again on a quiet machine."
+)
+
+
+def page_of(report: ProfileReport) -> Page:
+    """What a profile found, from the whole to single products."""
+    sections = [_whole(report), _by_region(report), _by_kind(report)]
+    if report.uses:
+        sections.append(_products(report))
+    return Page(
+        title=f"{report.bundle}: where the time of {report.variant} goes",
+        lead=_lead(report),
+        sections=sections,
+    )
+
+
+def _lead(report: ProfileReport) -> str:
+    plain, profiled = report.plain, report.profiled
+    unsteady = f" {UNSTEADY}" if report.unsteady else ""
+    threads = "one thread" if report.threads == 1 else f"{report.threads} threads"
+    return (
+        f"{report.batch} × {report.sequence} tokens on {threads} take "
+        f"{_ms(plain.median)} ms ({_ms(plain.low)}…{_ms(plain.high)}); the matrix products among "
+        f"it, each alone, take {_ms(report.floor_us)} ms, {_percent(report.floor_share)} of that. "
+        f"Under the profiler it is {_ms(profiled.median)} ms ({report.profiler_cost:+.0%}), and "
+        f"so are the times of operators below. Medians of {report.runs} runs by ONNX Runtime "
+        f"{report.engine}; in brackets, quartiles.{unsteady}"
+    )
+
+
+def _whole(report: ProfileReport) -> Section:
+    parts = {name: value for name, value in report.parts.items() if value}
+    rows = [(name, _ms(value), _share(value, report)) for name, value in parts.items()]
+    total = ("total", _ms(report.total_us), _share(report.total_us, report))
+    bar = Bar(name=report.variant, parts=[_part(*item) for item in parts.items()])
+    return Section(
+        title="The whole",
+        text="Products alone are the floor: only fewer or smaller products, or faster kernels, go "
+        "below it. What is beyond it in the same operators is softmax, scales and biases, and "
+        "weights that come from memory.",
+        command=_command(report),
+        blocks=(
+            Table(columns=("part", "ms", "share"), rows=[*rows, total]),
+            Bars(unit="ms", bars=[bar]),
+        ),
+    )
+
+
+def _by_region(report: ProfileReport) -> Section:
+    kinds = [group.name for group in report.by_kind[:NAMED]]
+    bars = [_bar(group.name, report.operators, kinds) for group in report.by_region]
+    bars.append(Bar(name=OUTSIDE, parts=[_part(OUTSIDE, report.outside_us)]))
+    return Section(
+        title="By layer",
+        text="By the flow of the graph as ONNX Runtime runs it. Shared is what several layers "
+        "read, such as masks and positions; unassigned is what the flow does not tell.",
+        blocks=(Bars(unit="ms", bars=bars), _groups("part", report.by_region, report)),
+    )
+
+
+def _bar(region: str, operators: Sequence[Operator], kinds: Sequence[str]) -> Bar:
+    """A region's time by type of operator, in the same order in every bar."""
+    times = dict.fromkeys([*kinds, REST], 0.0)
+    for operator in operators:
+        if operator.region == region:
+            times[operator.kind if operator.kind in kinds else REST] += operator.microseconds
+    return Bar(name=region, parts=[_part(*item) for item in times.items() if item[1]])
+
+
+def _by_kind(report: ProfileReport) -> Section:
+    return Section(title="By operator", blocks=(_groups("operator", report.by_kind, report),))
+
+
+def _groups(what: str, groups: Sequence[Group], report: ProfileReport) -> Table:
+    rows = [
+        (
+            group.name,
+            str(group.count),
+            _ms(group.microseconds),
+            _share(group.microseconds, report),
+            _known(group.giga_per_second, _rate),
+            _known(group.fraction, _percent),
+        )
+        for group in groups
+    ]
+    outside = (OUTSIDE, "", _ms(report.outside_us), _share(report.outside_us, report), "", "")
+    return Table(
+        columns=(what, "count", "ms", "share", "GOP/s", "products alone"), rows=[*rows, outside]
+    )
+
+
+def _products(report: ProfileReport) -> Section:
+    ceilings = ", ".join(
+        f"{found.product} {_known(found.giga_per_second, _rate)} GOP/s"
+        for found in report.ceilings.values()
+    )
+    return Section(
+        title="By product",
+        text="Rows × inputs × outputs. Those of attention are part of a larger operator, whose "
+        "time is not theirs alone.",
+        blocks=(
+            Table(
+                columns=("product", "count", "ms", "GOP/s", "GOP/s alone", "alone / here"),
+                rows=[_row(use) for use in report.uses],
+                caption=f"The fastest large square products: {ceilings}." if ceilings else "",
+            ),
+            *_plots(report),
+        ),
+    )
+
+
+def _row(use: Use) -> tuple[str, ...]:
+    return (
+        str(use.product),
+        str(use.count),
+        _known(use.microseconds, _ms),
+        _known(use.giga_per_second, _rate),
+        _known(use.bare_giga_per_second, _rate),
+        _known(use.fraction, _percent),
+    )
+
+
+def _plots(report: ProfileReport) -> list[Plot]:
+    """Rates over sizes, below what large products reach; none without any rate."""
+    points = {
+        "in the graph": [_point(use, use.giga_per_second) for use in report.uses],
+        "alone": [_point(use, use.bare_giga_per_second) for use in report.uses],
+    }
+    series = [
+        Series(name=name, points=[point for point in found if point], joined=False)
+        for name, found in points.items()
+    ]
+    sizes = [point.x for one in series for point in one.points]
+    for kind, found in report.ceilings.items():
+        if sizes and found.giga_per_second:
+            ends = [Point(x=x, y=found.giga_per_second) for x in (min(sizes), max(sizes))]
+            series.append(Series(name=f"large {kind} squares", points=ends))
+    operations = "operations of a product, 10⁶"
+    plot = Plot(x_label=operations, y_label="GOP/s", series=series, log_x=True)
+    return [plot] if sizes else []
+
+
+def _point(use: Use, rate: float | None) -> Point | None:
+    return Point(x=use.product.operations / 1e6, y=rate) if rate else None
+
+
+def _command(report: ProfileReport) -> str:
+    return (
+        f"edgebert profile {report.bundle} --variant {report.variant} --batch {report.batch} "
+        f"--sequence {report.sequence} --threads {report.threads} --runs {report.runs}"
+    )
+
+
+def _part(name: str, microseconds: float) -> Part:
+    """A stretch of a bar, in ms; nothing of what is below zero."""
+    return Part(name=name, value=max(microseconds, 0.0) / 1000)
+
+
+def _known(value: float | None, form: Callable[[float], str]) -> str:
+    return "" if value is None else form(value)
+
+
+def _share(microseconds: float, report: ProfileReport) -> str:
+    return _percent(microseconds / report.total_us)
+
+
+def _ms(microseconds: float) -> str:
+    return f"{microseconds / 1000:.3f}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %")
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= EXACT_BELOW else f"{value:.3g}"

@@ -1,0 +1,83 @@
+"""Run graphs in processes of their own, with ONNX Runtime's profiler and without.
+
+Two ONNX Runtime sessions in one process spoil each other's timings, because an idle thread pool
+spins.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebert.profiling.events import Recording, read_profile
+from edgebert_runtime.bench import output_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A graph to run, on what.
+
+    Attributes:
+        graph: an ONNX file, external data beside it.
+        feeds: a file of numpy, its inputs among the arrays.
+        outputs: what is asked for, by name.
+        optimized: where a process with the profiler leaves the graph as ONNX Runtime runs it; None
+            where nobody asks.
+    """
+
+    graph: Path
+    feeds: Path
+    outputs: Sequence[str]
+    optimized: Path | None = None
+
+
+def record(tasks: Sequence[Task], threads: int, runs: int) -> list[Recording]:
+    """Run each graph under the profiler, one after the other in one process.
+
+    Args:
+        tasks: what to run.
+        threads: intra-operator threads.
+        runs: of each, after a warm-up.
+
+    Raises:
+        EdgebertError: the process failed; its last line is in the text.
+        EngineError: ONNX Runtime wrote no profile, or not all of it.
+    """
+    found = _ordered(tasks, threads, runs, profiled=True)
+    return [_read(Path(item["profile"]), item["wall_us"]) for item in found]
+
+
+def time_plain(task: Task, threads: int, runs: int) -> tuple[float, ...]:
+    """µs of each run of a graph without the profiler, in a process of its own.
+
+    Raises:
+        EdgebertError: the process failed; its last line is in the text.
+    """
+    (found,) = _ordered([task], threads, runs, profiled=False)
+    return tuple(found["wall_us"])
+
+
+def _ordered(tasks: Sequence[Task], threads: int, runs: int, *, profiled: bool) -> Any:
+    fields = [
+        {
+            "graph": str(task.graph),
+            "feeds": str(task.feeds),
+            "outputs": list(task.outputs),
+            "optimized": str(task.optimized or ""),
+            "profile": str(task.feeds.with_suffix("")),
+        }
+        for task in tasks
+    ]
+    order = tasks[0].feeds.with_suffix(".json")
+    written = {"profiled": profiled, "threads": threads, "runs": runs, "tasks": fields}
+    order.write_text(json.dumps(written), encoding="utf-8")
+    return json.loads(output_of([sys.executable, "-m", "edgebert.profiling.worker", str(order)]))
+
+
+def _read(path: Path, wall_us: Sequence[float]) -> Recording:
+    """Read a profile and remove it: of many runs it is large."""
+    recording = read_profile(path, wall_us)
+    path.unlink()
+    return recording
