@@ -23,6 +23,8 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.cli import PROVIDER_HELP, PROVIDER_OPTION_HELP, answer_lines, exit_code
 from edgebert_runtime.errors import BudgetError, ConfigError, EdgebertError
 from edgebert_runtime.manifest import Variant
+from edgebert_runtime.pages.document import Page
+from edgebert_runtime.pages.document import Table as PageTable
 from edgebert_runtime.providers import parse_options
 
 MEBIBYTE: Final = 2**20
@@ -394,6 +396,57 @@ def bench(
     )
     for line in lines:
         typer.echo(line)
+
+
+@app.command("profile")
+def profile_command(
+    bundle: BundleFolder,
+    variant: Annotated[str, typer.Option(help="a variant or a precision")] = "auto",
+    batch: Annotated[int, typer.Option(help="texts")] = 1,
+    sequence: Annotated[
+        int | None, typer.Option(help="tokens of each; 128 if the model takes as many")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="all cores if not given")] = None,
+    runs: Annotated[int, typer.Option(help="that medians are of")] = 50,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="write everything here, too")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="write a page with charts here, too")] = None,
+) -> None:
+    """Measure where a variant's time goes, beside its matrix products alone."""
+    from edgebert.profiling import profile
+    from edgebert.profiling.files import check_places, write_html_page, write_json
+    from edgebert.profiling.page import page_of
+
+    check_places(json_file, html)
+    report = profile(
+        bundle,
+        variant,
+        batch=batch,
+        sequence=sequence,
+        threads=threads,
+        runs=runs,
+        progress=_say,
+    )
+    page = page_of(report)
+    _print_page(page)
+    if json_file is not None:
+        write_json(report, json_file)
+    if html is not None:
+        write_html_page(page, html)
+
+
+def _print_page(page: Page) -> None:
+    """Its lead and its tables."""
+    _output.print(page.lead, markup=False, soft_wrap=True)
+    for section in page.sections:
+        for block in section.blocks:
+            if isinstance(block, PageTable):
+                table = _table(*block.columns)
+                table.title, table.caption = section.title, block.caption
+                for row in block.rows:
+                    table.add_row(*row)
+                _output.print(table)
 
 
 @contextmanager

@@ -82,6 +82,10 @@ def test_verify_against_another_model_fails_with_1(
         (["run", "{bundle}", "x", "--provider", "cuda"], "needs CUDAExecutionProvider"),
         (["run", "{bundle}", "x", "--provider-option", "CPU"], "takes NAME=VALUE"),
         (["bench", "{nothing}"], "edgebert.json not found"),
+        (["profile", "{nothing}"], "edgebert.json not found"),
+        (["profile", "{bundle}", "--variant", "int1"], "has no variant 'int1'"),
+        (["profile", "{bundle}", "--sequence", "41"], "sequence must be at most 40"),
+        (["profile", "{bundle}", "--runs", "0"], "runs must be at least 1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -43,6 +43,23 @@ def test_light_commands_of_the_workflow_load_no_torch(tiny_bundle: Bundle) -> No
         assert done.returncode == 0, done.stderr
 
 
+def test_a_profile_loads_no_torch(tiny_bundle: Bundle) -> None:
+    code = """
+from edgebert.cli import main
+sys.argv[0] = "edgebert"
+try:
+    main()
+finally:
+    assert "onnx_ir" in sys.modules, "it was not measured"
+    assert not {"torch", "transformers", "onnxscript"} & sys.modules.keys()
+"""
+    arguments = ["profile", str(tiny_bundle.folder), "--runs", "1", "--threads", "1"]
+    command = [sys.executable, "-c", f"import sys{code}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "By layer" in done.stdout
+
+
 def test_without_an_engine_the_install_line_is_shown(tiny_bundle: Bundle) -> None:
     code = """
 sys.modules["onnxruntime"] = None
