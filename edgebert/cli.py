@@ -415,8 +415,9 @@ def profile_command(
 ) -> None:
     """Measure where a variant's time goes, beside its matrix products alone."""
     from edgebert.profiling import profile
-    from edgebert.profiling.files import check_places, write_html_page, write_json
     from edgebert.profiling.page import page_of
+    from edgebert_runtime.drafts import check_places, write_whole
+    from edgebert_runtime.pages.html import write_html
 
     check_places(json_file, html)
     report = profile(
@@ -431,9 +432,9 @@ def profile_command(
     page = page_of(report)
     _print_page(page)
     if json_file is not None:
-        write_json(report, json_file)
+        write_whole(json_file, json.dumps(report.to_fields(), indent=2) + "\n")
     if html is not None:
-        write_html_page(page, html)
+        write_html(page, html)
 
 
 def _print_page(page: Page) -> None:

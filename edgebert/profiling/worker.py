@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgebert_runtime.bench import WARM_UP_RUNS
+from edgebert_runtime.bench.timing import WARM_UP_RUNS
 from edgebert_runtime.session import ERRORS_ONLY, Session, import_engine
 
 WEIGHTS_APART: Final = "session.optimized_model_external_initializers_file_name"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edgebert_runtime.errors import OutputError
+from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.syncing import sync_file
 
 
@@ -42,3 +42,27 @@ def write_whole(path: Path, text: str) -> None:
     """
     with draft(path) as hidden, hidden.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
+
+
+def check_places(*files: Path | None) -> None:
+    """Refuse, before anything is measured, files that could not be written in the end.
+
+    Raises:
+        ConfigError: two are the same, or one is standard output, which has the table.
+        OutputError: something there is no file, or its folder cannot be written.
+    """
+    from tempfile import TemporaryFile
+
+    named = [file for file in files if file is not None]
+    if len({file.resolve() for file in named}) != len(named):
+        raise ConfigError(f"{named[0]} cannot be both the record and the page; name two files")
+    for file in named:
+        if str(file) == "-":
+            raise ConfigError("standard output has the table; name a file instead of -")
+        if file.exists() and not file.is_file():
+            raise OutputError(f"{file} is no file; choose another name")
+        try:
+            with TemporaryFile(dir=file.resolve().parent):
+                pass
+        except OSError as error:
+            raise OutputError(f"{file} cannot be written: {error.strerror}") from error

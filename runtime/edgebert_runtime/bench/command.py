@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from edgebert_runtime.errors import ConfigError, OutputError
+from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.providers import parse_options
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def bench_lines(
     from edgebert_runtime.bench.storing import store as keep
     from edgebert_runtime.bench.table import report_lines
     from edgebert_runtime.bundle import Bundle
+    from edgebert_runtime.drafts import check_places
 
     options = BenchOptions(
         variants=[name for each in variants for name in each.split(",")] or (ALL,),
@@ -151,30 +152,6 @@ def numbers(what: str, text: str | None) -> list[int] | None:
         raise ConfigError(
             f"{what} must be whole numbers with commas between them, such as 1,8,32; got {text!r}"
         ) from error
-
-
-def check_places(*files: Path | None) -> None:
-    """Refuse, before anything is measured, files that could not be written in the end.
-
-    Raises:
-        ConfigError: both are the same, or one is standard output, which has the table.
-        OutputError: something there is no file, or its folder cannot be written.
-    """
-    from tempfile import TemporaryFile
-
-    named = [file for file in files if file is not None]
-    if len({file.resolve() for file in named}) != len(named):
-        raise ConfigError(f"{named[0]} cannot be both the record and the page; name two files")
-    for file in named:
-        if str(file) == "-":
-            raise ConfigError("standard output has the table; name a file instead of -")
-        if file.exists() and not file.is_file():
-            raise OutputError(f"{file} is no file; choose another name")
-        try:
-            with TemporaryFile(dir=file.resolve().parent):
-                pass
-        except OSError as error:
-            raise OutputError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None) -> None:

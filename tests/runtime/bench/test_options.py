@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from edgebert_runtime import Bundle
-from edgebert_runtime.bench.command import check_places, numbers
+from edgebert_runtime.bench.command import numbers
 from edgebert_runtime.bench.options import BenchOptions, plan
+from edgebert_runtime.drafts import check_places
 from edgebert_runtime.errors import ConfigError, EdgebertError, OutputError
 
 
