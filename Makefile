@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test slow lint types architecture interop dist bench install
+.PHONY: demo test slow lint types architecture interop dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -43,11 +43,14 @@ dist: $(INSTALLED)
 	rm -rf dist
 	for folder in runtime export quantize .; do $(BIN)/python -m build --wheel --outdir dist $$folder; done
 
+bench-envs: $(INSTALLED)
+	$(BIN)/python -m benchmarks prepare
+
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.encoder_latency --model minilm
-	$(BIN)/python -m benchmarks.encoder_latency --model bert-base
-	$(BIN)/python -m benchmarks.throughput
-	$(BIN)/python -m benchmarks.cold_start --model minilm
-	$(BIN)/python -m benchmarks.cold_start --model bert-base
-	$(BIN)/python -m benchmarks.quantization
-	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m benchmarks run all
+
+bench-quick: $(INSTALLED)
+	$(BIN)/python -m benchmarks run quick
+
+bench-long: $(INSTALLED)
+	$(BIN)/python -m benchmarks run long

@@ -1,20 +1,26 @@
 """Run contenders in turn, each time in a fresh process, and compare them pair by pair."""
 
-import argparse
+import os
 import statistics
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Generic, TypeVar
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")
 FEWEST_ROUNDS: Final = 2
 
 
+class PeerError(RuntimeError):
+    """A contender cannot be installed, failed, or answered wrongly; the text says which."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """Our time over a peer's, one ratio a round: median and quartiles."""
+    """One time over another, one ratio a round: median and quartiles."""
 
     median: float
     low: float
@@ -24,43 +30,69 @@ class Ratio:
         return f"{self.median:.2f} ({self.low:.2f}…{self.high:.2f})"
 
 
+@dataclass
+class Outcome(Generic[Result]):
+    """What became of a contender.
+
+    Attributes:
+        results: one a round.
+        failure: why there are no more; empty if there was none.
+    """
+
+    results: list[Result] = field(default_factory=list)
+    failure: str = ""
+
+
 def in_turn(
     contenders: Mapping[Name, Callable[[], Result]], rounds: int
-) -> dict[Name, list[Result]]:
-    """A B, B A, A B …: each contender once a round, so that a drifting machine favours nobody."""
-    results: dict[Name, list[Result]] = {name: [] for name in contenders}
+) -> dict[Name, Outcome[Result]]:
+    """A B, B A, A B …: each contender once a round, so that a drifting machine favours nobody.
+
+    One that raises `PeerError` runs no more, and its outcome says why.
+    """
+    outcomes: dict[Name, Outcome[Result]] = {name: Outcome() for name in contenders}
     for number in range(rounds):
         order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
         for name in order:
-            results[name].append(contenders[name]())
-    return results
+            _run(contenders[name], outcomes[name], f"round {number + 1} of {rounds}, {name}")
+    return outcomes
 
 
-def rounds_of(text: str) -> int:
-    """A number of rounds from the command line; quartiles need two.
+def _run(contender: Callable[[], Result], outcome: Outcome[Result], what: str) -> None:
+    if outcome.failure:
+        return
+    print(what, file=sys.stderr)
+    try:
+        outcome.results.append(contender())
+    except PeerError as error:
+        outcome.failure = str(error)
+        print(f"  {error}", file=sys.stderr)
 
-    Raises:
-        argparse.ArgumentTypeError: it is below 2 or no number.
-    """
-    if not text.isdecimal() or int(text) < FEWEST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"at least {FEWEST_ROUNDS} rounds, got {text!r}")
-    return int(text)
 
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
+def ratio(times: Sequence[float], others: Sequence[float]) -> Ratio:
     """Compare two contenders' rounds, at least two of them, pair by pair."""
-    pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
+    pairs = [a / b for a, b in zip(times, others, strict=True)]
     low, median, high = statistics.quantiles(pairs, n=4, method="inclusive")
     return Ratio(median=median, low=low, high=high)
 
 
-def output_of(command: Sequence[str]) -> str:
+def output_of(command: Sequence[str], *, cores: int | None = None) -> str:
     """Standard output of a command.
 
+    Args:
+        command: the program and its arguments.
+        cores: how many it may use, the first ones; None is all.
+
     Raises:
-        RuntimeError: it failed; its last words are in the text.
+        PeerError: it failed; its last words are in the text.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    confine = None if cores is None else partial(os.sched_setaffinity, 0, first_cores(cores))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=confine)
     if done.returncode:
-        raise RuntimeError(f"{command[:3]} failed: {done.stderr.strip()[-800:]}")
+        raise PeerError(f"{' '.join(command[1:3])[:200]} failed: {done.stderr.strip()[-800:]}")
     return done.stdout
+
+
+def first_cores(count: int) -> set[int]:
+    """The numbers of that many cores this process may use."""
+    return set(sorted(os.sched_getaffinity(0))[:count])

@@ -1,86 +1,150 @@
-"""Time one ONNX file, after checking its answer; needs only numpy and onnxruntime.
+"""What the script of every encoder does with a job; needs only numpy.
 
-Usage: worker.py FILE THREADS SHAPES REFERENCE FLOOR. Prints JSON: shape → nanoseconds.
+A script says how its engine is opened, `serve` does the rest. The job is JSON in the only argument:
+
+    {"action": "time", "model": …, "options": {…}, "threads": 2, "shapes": ["1x8", …],
+     "vocabulary": 30522, "reference": "folder/name", "floor": 0.99, "seconds": 0.3}
+    {"action": "vectors", "model": …, "options": {…}, "threads": 2, "feeds": "in.npz", "out": …}
+
+A job to time prints `{"samples_us": {shape: […]}, "cosines": {shape: …}}`; one for vectors writes
+an array of them, mean-pooled and of length 1.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-SECONDS = {True: 0.3, False: 0.8}
-"""A short shape needs less time for as many samples."""
+FEWEST: Final = 3
+"""Samples of a shape, however long one takes."""
 
-SIZE = 0.25
+SIZE: Final = 0.25
 """Cosine is blind to scale: norms may differ by this much of the reference's."""
 
-Run = Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
+SPECIAL_SHARE: Final = 20
+"""One in so many tokens, the first of a vocabulary, is special or unused, and not drawn."""
+
+Feeds = Mapping[str, NDArray[np.int64]]
+"""`input_ids`, `attention_mask` and `token_type_ids`, each (batch, sequence)."""
+
+Run = Callable[[Feeds], NDArray[np.float32]]
 """From inputs to `last_hidden_state`."""
 
+Open = Callable[[str, dict[str, str], int], Run]
+"""From a model, options and a number of threads to what runs it."""
 
-def feeds_of(names: Sequence[str], batch: int, sequence: int) -> dict[str, NDArray[np.int64]]:
+
+def serve(open_model: Open) -> None:
+    """Do the job that the command line holds."""
+    job = json.loads(sys.argv[1])
+    run = open_model(job["model"], job["options"], job["threads"])
+    print(json.dumps(ACTIONS[job["action"]](run, job)))
+
+
+def random_feeds(shape: str, vocabulary: int) -> dict[str, NDArray[np.int64]]:
+    """Random tokens, the same for every contender; shape is "batch x sequence"."""
+    batch, sequence = map(int, shape.split("x"))
     random = np.random.default_rng(batch * 1000 + sequence)
-    ids = random.integers(1000, 20000, (batch, sequence))
-    every = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
-    return {name: every[name] for name in names}
+    ids = random.integers(vocabulary // SPECIAL_SHARE, vocabulary, (batch, sequence))
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
 
 
-def check(output: NDArray[np.float32], reference: NDArray[np.float32], floor: float) -> None:
-    """A wrong answer has no speed: cosine of all token vectors to fp32's, and their size."""
+def cosine_of(output: NDArray[np.float32], reference: NDArray[np.float32], floor: float) -> float:
+    """A wrong answer has no speed: cosine of all token vectors to torch's, and their size.
+
+    Raises:
+        SystemExit: it is not finite, too far in direction, or of another size.
+    """
     if not np.isfinite(output).all():
         raise SystemExit("wrong answer: not finite")
     size, wanted = np.linalg.norm(output), np.linalg.norm(reference)
-    cosine = (output * reference).sum() / (size * wanted)
+    cosine = float((output * reference).sum() / (size * wanted))
     if not (cosine >= floor and abs(size / wanted - 1) <= SIZE):
         raise SystemExit(
-            f"wrong answer: cosine {cosine} to the reference, floor {floor}; "
+            f"wrong answer: cosine {cosine:.4f} to the reference, floor {floor}; "
             f"norm {size}, reference {wanted}"
         )
+    return cosine
 
 
-def time_shapes(
-    run: Run, names: Sequence[str], shapes: str, reference: str, floor: str
-) -> dict[str, list[int]]:
-    """Nanoseconds of each run, by shape."""
-    found = {}
-    for shape in shapes.split(","):
-        batch, sequence = map(int, shape.split("x"))
-        feeds = feeds_of(names, batch, sequence)
-        output = run(feeds)
-        if reference.startswith("write:"):
-            np.savez(f"{reference[6:]}-{shape}.npz", output=output)
-        else:
-            check(output, np.load(f"{reference}-{shape}.npz")["output"], float(floor))
-        for _ in range(3):
-            run(feeds)
-        samples: list[int] = []
-        end = time.perf_counter() + SECONDS[batch * sequence < 1000]
-        while time.perf_counter() < end or len(samples) < 5:
-            start = time.perf_counter_ns()
-            run(feeds)
-            samples.append(time.perf_counter_ns() - start)
-        found[shape] = samples
+def write_reference(run: Run, job: dict[str, Any]) -> dict[str, Any]:
+    """Keep what others are compared with."""
+    for shape in job["shapes"]:
+        np.save(f"{job['reference']}-{shape}.npy", run(random_feeds(shape, job["vocabulary"])))
+    return {}
+
+
+def time_shapes(run: Run, job: dict[str, Any]) -> dict[str, Any]:
+    """Microseconds of each run, by shape, once the answer was found to be right."""
+    samples: dict[str, list[int]] = {}
+    cosines: dict[str, float] = {}
+    for shape in job["shapes"]:
+        feeds = random_feeds(shape, job["vocabulary"])
+        reference = np.load(f"{job['reference']}-{shape}.npy")
+        cosines[shape] = cosine_of(run(feeds), reference, job["floor"])
+        samples[shape] = time_runs(run, feeds, job["seconds"])
+    return {"samples_us": samples, "cosines": cosines}
+
+
+def time_runs(run: Run, feeds: Feeds, seconds: float) -> list[int]:
+    """Microseconds of each run, for so many seconds after one to warm up."""
+    run(feeds)
+    found: list[int] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(found) < FEWEST:
+        start = time.perf_counter_ns()
+        run(feeds)
+        found.append((time.perf_counter_ns() - start) // 1000)
     return found
 
 
-def main(file: str, threads: str, shapes: str, reference: str, floor: str) -> None:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(threads)
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-    def run(feeds: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        output: NDArray[np.float32] = session.run(["last_hidden_state"], feeds)[0]
-        return output
-
-    names = [node.name for node in session.get_inputs()]
-    print(json.dumps(time_shapes(run, names, shapes, reference, floor)))
+def write_vectors(run: Run, job: dict[str, Any]) -> dict[str, Any]:
+    """Vectors of inputs in the order given."""
+    found = [mean_pooled(run(feeds), feeds) for feeds in read_feeds(Path(job["feeds"]))]
+    np.save(job["out"], np.concatenate(found))
+    return {}
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def mean_pooled(hidden: NDArray[np.float32], feeds: Feeds) -> NDArray[np.float32]:
+    """The mean of the tokens that the mask keeps, of length 1.
+
+    Pooled here, the same for every contender: not every graph pools.
+    """
+    kept = feeds["attention_mask"][:, :, np.newaxis].astype(np.float32)
+    pooled = (hidden * kept).sum(axis=1) / kept.sum(axis=1)
+    vectors: NDArray[np.float32] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return vectors
+
+
+def write_feeds(path: Path, every: list[Feeds]) -> None:
+    """One array for each input of each batch, named `number.input`."""
+    arrays: dict[str, Any] = {
+        f"{number}.{name}": array
+        for number, feeds in enumerate(every)
+        for name, array in feeds.items()
+    }
+    np.savez(path, **arrays)
+
+
+def read_feeds(path: Path) -> list[Feeds]:
+    """What `write_feeds` wrote."""
+    found: list[dict[str, NDArray[np.int64]]] = []
+    with np.load(path) as arrays:
+        for key in arrays.files:
+            number, name = key.split(".")
+            while len(found) <= int(number):
+                found.append({})
+            found[int(number)][name] = arrays[key]
+    return list(found)
+
+
+ACTIONS: Final[dict[str, Callable[[Run, dict[str, Any]], dict[str, Any]]]] = {
+    "reference": write_reference,
+    "time": time_shapes,
+    "vectors": write_vectors,
+}

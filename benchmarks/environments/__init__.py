@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from benchmarks.pairing import PeerError
+
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".cache" / "environments"
 LOCATION_VARIABLE: Final = "EDGEBERT_ENVIRONMENTS"
@@ -26,7 +28,7 @@ def interpreter(name: str) -> Path:
 
     Raises:
         FileNotFoundError: there is no `name`.txt.
-        subprocess.CalledProcessError: pip failed; nothing is left behind.
+        PeerError: pip failed; nothing is left behind.
     """
     requirements = HERE / f"{name}.txt"
     content = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
@@ -60,4 +62,9 @@ def _install(python: Path, requirements: Path) -> None:
     torch = [line for line in lines if line.startswith("torch==")]
     for wanted in (torch, ["-r", str(requirements)]):
         if wanted:
-            subprocess.run([*pip, *wanted], check=True, env=quiet, stdout=sys.stderr)
+            done = subprocess.run(
+                [*pip, *wanted], check=False, env=quiet, stdout=sys.stderr, stderr=subprocess.PIPE
+            )
+            if done.returncode:
+                reason = done.stderr.decode(errors="replace").strip()[-400:]
+                raise PeerError(f"{requirements.stem} cannot be installed: {reason}")

@@ -1,0 +1,183 @@
+"""Measure, report and compare: `python -m benchmarks COMMAND`."""
+
+import re
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+
+from benchmarks.cases import accuracy as accuracy_case
+from benchmarks.cases import growth as growth_case
+from benchmarks.cases import latency as latency_case
+from benchmarks.cases import limits as limits_case
+from benchmarks.cases import load as load_case
+from benchmarks.cases import start as start_case
+from benchmarks.cases import throughput as throughput_case
+from benchmarks.contenders import ENCODERS
+from benchmarks.engines import ENGINES
+from benchmarks.models import MODELS
+from benchmarks.pairing import FEWEST_ROUNDS
+from benchmarks.plans import PLANS, prepare_all
+from benchmarks.records import FILE, Record, keep
+from benchmarks.report.page import page_of_file
+from edgebert_runtime.pages.html import write_html
+from edgebert_runtime.threads import usable_cores
+
+REPORT: Final = "report.html"
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+ModelName = Literal["minilm", "bert-base"]
+Axis = Annotated[
+    Literal["sequence", "batch", "cores", "long", "texts", "million"], typer.Argument()
+]
+PlanName = Annotated[Literal["all", "quick", "long"], typer.Argument()]
+
+Out = Annotated[Path, typer.Option(help=f"folder of {FILE} and {REPORT}")]
+Rounds = Annotated[int, typer.Option(min=FEWEST_ROUNDS, help="turns of each contender")]
+Only = Annotated[list[str] | None, typer.Option(help="a contender's name; may be repeated (all)")]
+Model = Annotated[ModelName, typer.Option(help="which model")]
+
+DESTINATION: Final = Path("build") / "benchmarks"
+
+
+@app.command()
+def run(plan: PlanName = "all", out: Out = DESTINATION) -> None:
+    """Measure all cases of a plan and write the report: all, quick or long."""
+    begun = time.monotonic()
+    for step in PLANS[plan]:
+        _keep(step(), out)
+        print(f"{(time.monotonic() - begun) / 60:.1f} minutes", file=sys.stderr)
+
+
+@app.command()
+def latency(
+    model: Model = "minilm",
+    rounds: Rounds = 3,
+    only: Only = None,
+    shapes: Annotated[str, typer.Option(help="batch x sequence, by commas")] = ",".join(
+        latency_case.SHAPES
+    ),
+    threads: Annotated[str, typer.Option(help="cores at a time, by commas (1 and all)")] = "",
+    out: Out = DESTINATION,
+) -> None:
+    """Tokens in, token vectors out, at fixed shapes."""
+    record = latency_case.measure(
+        MODELS[model],
+        rounds=rounds,
+        shapes=_shapes(shapes),
+        threads=_threads(threads),
+        only=_known(only, [each.name for each in ENCODERS]),
+    )
+    _keep(record, out)
+
+
+@app.command()
+def throughput(rounds: Rounds = 3, only: Only = None, out: Out = DESTINATION) -> None:
+    """Texts in, vectors out: how many a second."""
+    _keep(throughput_case.measure(rounds=rounds, only=_known(only, ENGINES)), out)
+
+
+@app.command()
+def load(rounds: Rounds = 2, only: Only = None, out: Out = DESTINATION) -> None:
+    """How long an answer takes while several ask at once."""
+    _keep(load_case.measure(rounds=rounds, only=_known(only, ENGINES)), out)
+
+
+@app.command()
+def start(
+    model: Model = "minilm", rounds: Rounds = 7, only: Only = None, out: Out = DESTINATION
+) -> None:
+    """Process start to first vector, memory and disk."""
+    names = _known(only, start_case.NAMES)
+    _keep(start_case.measure(MODELS[model], rounds=rounds, only=names), out)
+
+
+@app.command()
+def accuracy(
+    rounds: Rounds = 3,
+    only: Only = None,
+    texts: Annotated[int, typer.Option(min=100)] = accuracy_case.TEXTS,
+    pairs: Annotated[int, typer.Option(min=100)] = accuracy_case.PAIRS,
+    out: Out = DESTINATION,
+) -> None:
+    """What each way to make a model smaller loses, and what it gains."""
+    names = _known(only, [each.name for each in accuracy_case.contenders()])
+    _keep(accuracy_case.measure(rounds=rounds, texts=texts, pairs=pairs, only=names), out)
+
+
+@app.command()
+def growth(axis: Axis, rounds: Rounds = 2, out: Out = DESTINATION) -> None:
+    """How time and memory grow along an axis."""
+    _keep(growth_case.AXES[axis](rounds=rounds), out)
+
+
+@app.command()
+def limits(model: Model = "minilm", rounds: Rounds = 5, out: Out = DESTINATION) -> None:
+    """How near encoders come to their own matrix products alone."""
+    _keep(limits_case.measure(MODELS[model], rounds=rounds), out)
+
+
+@app.command()
+def prepare() -> None:
+    """Make every environment and graph, and measure nothing."""
+    prepare_all()
+
+
+@app.command()
+def report(out: Out = DESTINATION) -> None:
+    """Write the report of what a folder's file has."""
+    write_html(page_of_file(out / FILE), out / REPORT)
+
+
+def _known(only: Sequence[str] | None, known: Iterable[str]) -> Sequence[str]:
+    """Names of contenders.
+
+    Raises:
+        typer.BadParameter: there is none of a name.
+    """
+    names = list(known)
+    for name in only or ():
+        if name not in names:
+            raise typer.BadParameter(
+                f"no contender is called {name!r}; there are {', '.join(names)}"
+            )
+    return only or ()
+
+
+def _shapes(text: str) -> Sequence[str]:
+    """Batch x sequence, by commas.
+
+    Raises:
+        typer.BadParameter: a shape is something else.
+    """
+    shapes = text.split(",")
+    for shape in shapes:
+        if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", shape):
+            raise typer.BadParameter(f"{shape!r} is no shape; write batch x sequence, as 8x128")
+    return shapes
+
+
+def _threads(text: str) -> Sequence[int]:
+    """Numbers of cores, by commas; none for the usual ones.
+
+    Raises:
+        typer.BadParameter: there are not so many, or it is no number.
+    """
+    every, counts = usable_cores(), [count for count in text.split(",") if count]
+    for count in counts:
+        if not (count.isdecimal() and 1 <= int(count) <= every):
+            raise typer.BadParameter(f"{count!r} is no number of cores from 1 to {every}")
+    return [int(count) for count in counts]
+
+
+def _keep(record: Record, out: Path) -> None:
+    keep(record, out)
+    report(out)
+
+
+if __name__ == "__main__":
+    app()

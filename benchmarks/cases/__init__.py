@@ -1,0 +1,1 @@
+"""One question a file: `measure` answers it with a record."""

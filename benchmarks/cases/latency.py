@@ -1,0 +1,47 @@
+"""Encoder latency: tokens in, token vectors out, at fixed shapes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from benchmarks.cases.encoding import time_encoders
+from benchmarks.contenders import ENCODERS, OURS
+from benchmarks.models import Model
+from benchmarks.records import Record, new_record
+from edgebert_runtime.threads import usable_cores
+
+CASE: Final = "latency"
+SHAPES: Final = ("1x8", "1x32", "1x128", "1x512", "8x128", "32x64")
+"""Batch x sequence, in tokens."""
+
+SECONDS: Final = 0.25
+"""A shape is run for so long in a round."""
+
+
+def measure(
+    model: Model,
+    *,
+    rounds: int,
+    shapes: Sequence[str] = SHAPES,
+    threads: Sequence[int] = (),
+    only: Sequence[str] = (),
+) -> Record:
+    """Time encoders in turn.
+
+    Args:
+        model: what they run.
+        rounds: how often each has its turn.
+        shapes: batch x sequence each.
+        threads: so many cores and threads at a time; none is one and all.
+        only: names of contenders, ours besides; none is all.
+    """
+    command = f"python -m benchmarks latency --model {model.name}"
+    record = new_record(CASE, model.name, command, rounds)
+    record["rows"] = time_encoders(
+        model,
+        [each for each in ENCODERS if not only or each.name in only or each.maker == OURS],
+        shapes=shapes,
+        threads=threads or sorted({1, usable_cores()}),
+        rounds=rounds,
+        seconds=SECONDS,
+    )
+    return record

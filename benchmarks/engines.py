@@ -1,0 +1,189 @@
+"""Every way from texts to vectors: its environment and what it opens, MiniLM only."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from benchmarks.artifacts import PEERS, made
+from benchmarks.contenders import ctranslate2_folder, nncf_graph, optimum_folder
+from benchmarks.environments import interpreter
+from benchmarks.models import MODELS, Model, our_bundle
+from benchmarks.pairing import output_of
+from benchmarks.peers.engines import KEPT
+from edgebert_runtime.warming import warm
+
+MINILM: Final = MODELS["minilm"]
+OURS: Final = "edgebert_int8"
+OUR_FP32: Final = "edgebert_fp32"
+OUR_PACKAGE: Final = "edgebert-runtime[cpu]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Texts in, vectors out.
+
+    Attributes:
+        title: in the report.
+        environment: where it lives; None is this one.
+        opens: makes what it opens.
+        floor: mean cosine to torch's vectors that is needed for its time to count.
+        package: the distribution that has to be installed for it.
+    """
+
+    title: str
+    environment: str | None
+    opens: Callable[[], Path]
+    floor: float
+    package: str
+
+    def prepare(self) -> None:
+        """Make its environment and what it opens.
+
+        Raises:
+            PeerError: that is not to be had.
+        """
+        self.python()
+        self.opens()
+
+    def python(self) -> Path:
+        """The interpreter it runs in."""
+        return Path(sys.executable) if self.environment is None else interpreter(self.environment)
+
+
+def do(name: str, cores: int, action: str, **job: Any) -> dict[str, Any]:
+    """Have a process of its own do a job of `peers/texts_to_vectors.py`.
+
+    Raises:
+        PeerError: it cannot be installed, or failed.
+    """
+    engine = ENGINES[name]
+    job |= {"engine": name, "model": str(engine.opens()), "action": action}
+    script = str(PEERS / "texts_to_vectors.py")
+    output = output_of([str(engine.python()), script, json.dumps(job)], cores=cores)
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def our_folder() -> Path:
+    """Our bundle with int8."""
+    return our_bundle(MINILM, "int8").folder
+
+
+def warm_folder(model: Model, variant: str) -> Path:
+    """The folder of our bundle, once a variant's graph is kept and tuned for this machine."""
+    folder = our_bundle(model, *(["int8"] if variant == "int8" else [])).folder
+    warm(folder, variant, cache_dir=folder.with_name(f"{folder.name}-{KEPT}"))
+    return folder
+
+
+def checkpoint_with_int8() -> Path:
+    """MiniLM's folder with optimum's avx512_vnni file, as others find it on the Hub."""
+    graph = optimum_folder(MINILM) / "model_quantized.onnx"
+
+    def write(folder: Path) -> None:
+        shutil.copytree(MINILM.source(), folder, dirs_exist_ok=True)
+        (folder / "onnx").mkdir(exist_ok=True)
+        os.link(graph, folder / "onnx" / "model_quantized.onnx")
+
+    return made(f"minilm-with-{graph.parent.name}", write)
+
+
+def _with_tokenizer(find: Callable[[], Path]) -> Callable[[], Path]:
+    """A peer's folder with the model's tokenizer beside it."""
+
+    def write_beside() -> Path:
+        folder = find()
+        shutil.copyfile(MINILM.source() / "tokenizer.json", folder / "tokenizer.json")
+        return folder
+
+    return write_beside
+
+
+ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
+    {
+        OURS: Engine(
+            title="edgebert int8",
+            environment=None,
+            opens=our_folder,
+            floor=0.998,
+            package=OUR_PACKAGE,
+        ),
+        "edgebert_int8_kept": Engine(
+            title="edgebert int8, after `edgebert-run warm`",
+            environment=None,
+            opens=lambda: warm_folder(MINILM, "int8"),
+            floor=0.998,
+            package=OUR_PACKAGE,
+        ),
+        OUR_FP32: Engine(
+            title="edgebert fp32",
+            environment=None,
+            opens=our_folder,
+            floor=0.99999,
+            package=OUR_PACKAGE,
+        ),
+        "sentence_transformers": Engine(
+            title="sentence-transformers, torch, its default",
+            environment="peers",
+            opens=MINILM.source,
+            floor=0.99999,
+            package="sentence-transformers",
+        ),
+        "sentence_transformers_bf16": Engine(
+            title="sentence-transformers, torch, bfloat16",
+            environment="peers",
+            opens=MINILM.source,
+            floor=0.99,
+            package="sentence-transformers",
+        ),
+        "sentence_transformers_onnx": Engine(
+            title="sentence-transformers, ONNX, optimum's avx512_vnni int8",
+            environment="peers",
+            opens=checkpoint_with_int8,
+            floor=0.9,
+            package="sentence-transformers",
+        ),
+        "optimum": Engine(
+            title="optimum, the same file, batches of 32",
+            environment="peers",
+            opens=checkpoint_with_int8,
+            floor=0.9,
+            package="optimum-onnx",
+        ),
+        "fastembed": Engine(
+            title="fastembed, the same file, its default of 256 a batch",
+            environment="fastembed",
+            opens=checkpoint_with_int8,
+            floor=0.9,
+            package="fastembed",
+        ),
+        "fastembed_32": Engine(
+            title="fastembed, the same file, batches of 32",
+            environment="fastembed",
+            opens=checkpoint_with_int8,
+            floor=0.9,
+            package="fastembed",
+        ),
+        "ctranslate2": Engine(
+            title="CTranslate2 int8, a worker a core, sorted and cut as ours",
+            environment="peers",
+            opens=_with_tokenizer(lambda: ctranslate2_folder(MINILM) / "int8"),
+            floor=0.98,
+            package="ctranslate2",
+        ),
+        "openvino": Engine(
+            title="OpenVINO, NNCF int8, asynchronous queue, sorted and cut as ours",
+            environment="openvino",
+            opens=_with_tokenizer(lambda: nncf_graph(MINILM).parent),
+            floor=0.98,
+            package="openvino",
+        ),
+    }
+)
+"""Name in `peers/engines.py` → what it is; the first is ours."""

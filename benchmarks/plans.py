@@ -1,0 +1,72 @@
+"""Which cases a whole run consists of, and how thoroughly each is measured."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from benchmarks.cases import accuracy, growth, latency, limits, load, start, throughput
+from benchmarks.contenders import ENCODERS
+from benchmarks.engines import ENGINES
+from benchmarks.models import MODELS
+from benchmarks.pairing import PeerError
+from benchmarks.records import Record
+from edgebert_runtime.threads import usable_cores
+
+MINILM, BERT_BASE = MODELS["minilm"], MODELS["bert-base"]
+
+EVERY_CORE: Final = (usable_cores(),)
+
+Step = Callable[[], Record]
+
+ALL: Final[Sequence[Step]] = (
+    partial(latency.measure, MINILM, rounds=3),
+    partial(latency.measure, BERT_BASE, rounds=3),
+    partial(throughput.measure, rounds=3),
+    partial(load.measure, rounds=2),
+    partial(start.measure, MINILM, rounds=7),
+    partial(start.measure, BERT_BASE, rounds=7),
+    partial(accuracy.measure, rounds=3, texts=400, pairs=500),
+    partial(growth.sequence, rounds=2),
+    partial(growth.batch, rounds=2),
+    partial(growth.cores, rounds=2),
+    partial(growth.long, rounds=2),
+    partial(growth.texts, rounds=2),
+    partial(limits.measure, MINILM, rounds=5),
+    partial(limits.measure, BERT_BASE, rounds=5),
+)
+"""In under 40 minutes on two cores, once environments and graphs are there."""
+
+QUICK: Final[Sequence[Step]] = (
+    partial(
+        latency.measure, MINILM, rounds=2, shapes=("1x8", "1x128", "8x128"), threads=EVERY_CORE
+    ),
+    partial(throughput.measure, rounds=2, streams=("mixed",), cores=EVERY_CORE),
+    partial(start.measure, MINILM, rounds=3),
+)
+"""In under 4 minutes."""
+
+LONG: Final[Sequence[Step]] = (
+    partial(accuracy.measure, rounds=7),
+    partial(growth.million, rounds=2),
+)
+"""What takes longer than the rest deserves."""
+
+PLANS: Final[Mapping[str, Sequence[Step]]] = MappingProxyType(
+    {"all": ALL, "quick": QUICK, "long": LONG}
+)
+
+
+def prepare_all() -> None:
+    """Make what contenders need, and say what is not to be had; cases say so again."""
+    steps: list[Callable[[], object]] = [
+        partial(each.prepare, model) for model in MODELS.values() for each in ENCODERS
+    ]
+    steps += [engine.prepare for engine in ENGINES.values()]
+    steps += [partial(each.prepare, accuracy.MODEL) for each in accuracy.contenders()]
+    for step in steps:
+        try:
+            step()
+        except PeerError as error:
+            print(error, file=sys.stderr)

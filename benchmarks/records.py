@@ -1,0 +1,83 @@
+"""What was measured, as JSON lines: a record for each case and what it is about.
+
+A record has `case`, `about` (a model, or empty), `command`, `machine`, `rounds` and `rows`. A row
+has what tells it apart, and either raw samples or `failure`.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from benchmarks.machine import describe
+from benchmarks.pairing import Outcome
+
+FILE: Final = "results.jsonl"
+Record = dict[str, Any]
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+def new_record(case: str, about: str, command: str, rounds: int) -> Record:
+    """A record without rows; make it before measuring, for the load is then somebody else's."""
+    return {
+        "case": case,
+        "about": about,
+        "command": command,
+        "machine": describe(),
+        "rounds": rounds,
+        "rows": [],
+    }
+
+
+def read_records(path: Path) -> list[Record]:
+    """All records of a file; none if it is not there.
+
+    Raises:
+        ValueError: a line is no record.
+    """
+    if not path.exists():
+        return []
+    records: list[Record] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            key_of(record)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"line {number} of {path} is no record of a benchmark") from error
+        records.append(record)
+    return records
+
+
+def keep(record: Record, folder: Path) -> None:
+    """Put a record into a folder's file, in place of one of the same case and about the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE
+    others = [each for each in read_records(path) if key_of(each) != key_of(record)]
+    lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in (*others, record)]
+    draft = path.with_suffix(".partial")
+    draft.write_text("".join(lines), encoding="utf-8")
+    draft.replace(path)
+
+
+def key_of(record: Record) -> tuple[str, str]:
+    """What a file has one record of."""
+    return record["case"], record["about"]
+
+
+def find(records: Sequence[Record], case: str, about: str = "") -> Record | None:
+    """The record of a case about something."""
+    return next((each for each in records if key_of(each) == (case, about)), None)
+
+
+def rows_of(
+    outcomes: Mapping[Key, Outcome[Result]],
+    described: Callable[[Key], dict[str, Any]],
+    measured: Callable[[list[Result]], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """A row for every contender: what it measured, or why it did not."""
+    return [
+        described(key)
+        | ({"failure": outcome.failure} if outcome.failure else measured(outcome.results))
+        for key, outcome in outcomes.items()
+    ]

@@ -1,0 +1,1 @@
+"""From records to pages: what was measured as sections of tables and charts."""

@@ -1,0 +1,142 @@
+"""The section on what each way to make a model smaller loses and gains."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from benchmarks.contenders import OURS
+from benchmarks.records import Record, find
+from benchmarks.report.numbers import (
+    MEBIBYTE,
+    NONE,
+    Row,
+    again,
+    failures,
+    machine_sentence,
+    measured,
+    over,
+    row_of,
+    shape_title,
+)
+from edgebert_runtime.pages.document import Block, Plot, Point, Section, Series, Table
+
+EXACT: Final = "edgebert fp32"
+CHARTED: Final = "1x128"
+SMALLEST_LOSS: Final = 1e-6
+"""What a loss of nothing is drawn as on a logarithmic axis."""
+
+
+def accuracy_sections(records: Sequence[Record]) -> list[Section]:
+    """Quality beside size and speed."""
+    record = find(records, "accuracy")
+    if record is None:
+        return []
+    rows = record["rows"]
+    exact = row_of(rows, contender=EXACT)
+    blocks: list[Block] = [] if exact is None else [*_plots(rows, exact), _table(rows, exact)]
+    return [
+        Section(
+            title="Accuracy beside speed and size, MiniLM",
+            text=(
+                f"{record['texts']} texts that nobody was calibrated on: rated sentences and "
+                "package descriptions, as many of each. Cosine to torch's vectors, each text "
+                "alone; the largest change of a pairwise similarity; the largest change of an "
+                "element when texts run in batches of 64, and when each is padded to 256 tokens. "
+                f"Recall: of {record['pairs']} short descriptions, per cent whose nearest long one "
+                f"is their own; torch {100 * record['reference_recall']:.2f}. Time: over our "
+                f"fp32's, median of {record['rounds']} rounds. "
+                f"{machine_sentence(record['machine'])} {failures(rows)}"
+            ).strip(),
+            command=record["command"],
+            blocks=blocks,
+        )
+    ]
+
+
+def _plots(rows: Sequence[Row], exact: Row) -> list[Plot]:
+    """Loss against time and against size."""
+    smaller = [row for row in measured(rows) if row["precision"] != "fp32"]
+    axes: dict[str, Callable[[Row], float]] = {
+        f"time over our fp32's, {shape_title(CHARTED)}": partial(_time, exact),
+        "file, MiB": _mebibytes,
+    }
+    makers = list(dict.fromkeys(row["maker"] for row in smaller))
+    return [
+        Plot(
+            x_label=label,
+            y_label="1 - mean cosine to torch",
+            series=[
+                Series(
+                    name=maker,
+                    points=[
+                        Point(x=place(row), y=_loss(row), label=_short(row))
+                        for row in smaller
+                        if row["maker"] == maker
+                    ],
+                    joined=False,
+                    chosen=maker == OURS,
+                )
+                for maker in makers
+            ],
+            log_x=True,
+            log_y=True,
+        )
+        for label, place in axes.items()
+    ]
+
+
+def _time(exact: Row, row: Row) -> float:
+    return over(row, exact, CHARTED).median
+
+
+def _mebibytes(row: Row) -> float:
+    return float(row["size_bytes"] / MEBIBYTE)
+
+
+def _loss(row: Row) -> float:
+    return max(1 - float(row["mean"]), SMALLEST_LOSS)
+
+
+def _short(row: Row) -> str:
+    """The contender without its maker, which the legend has."""
+    return str(row["contender"]).removeprefix(f"{row['maker']} ")
+
+
+def _table(rows: Sequence[Row], exact: Row) -> Table:
+    shapes = list(exact["samples_us"])
+    return Table(
+        columns=[
+            "",
+            "mean",
+            "1st percentile",
+            "worst",
+            "pair",
+            "batch",
+            "padded",
+            "recall@1",
+            "MiB",
+            *map(shape_title, shapes),
+            "again",
+        ],
+        rows=[_row(row, exact, shapes) for row in rows],
+    )
+
+
+def _row(row: Row, exact: Row, shapes: Sequence[str]) -> list[str]:
+    quality = (
+        [
+            f"{row['mean']:.5f}",
+            f"{row['first_percentile']:.4f}",
+            f"{row['worst']:.4f}",
+            f"{row['pair']:.3f}",
+            f"{row['batch']:.1e}",
+            f"{row['padded']:.1e}",
+            f"{100 * row['recall']:.2f}",
+            f"{row['size_bytes'] / MEBIBYTE:.1f}",
+        ]
+        if "mean" in row
+        else [NONE] * 8
+    )
+    timed = "samples_us" in row
+    times = [f"{over(row, exact, shape).median:.2f}" if timed else NONE for shape in shapes]
+    return [row["contender"], *quality, *times, again(row["contender"])]

@@ -1,0 +1,96 @@
+"""From raw samples to what a table says."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any, Final
+
+from benchmarks.pairing import Ratio, ratio
+
+NONE: Final = "–"
+"""In place of a number that there is none of."""
+
+MEBIBYTE: Final = 2**20
+MICRO: Final = 1e3
+"""Microseconds in a millisecond."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Of at least two values."""
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return Spread(median=middle, low=low, high=high)
+
+
+def round_medians_ms(row: Row, shape: str) -> list[float]:
+    """A contender's median time of a shape, one a round."""
+    return [median(samples) / MICRO for samples in row["samples_us"][shape]]
+
+
+def over(row: Row, baseline: Row, shape: str) -> Ratio:
+    """A contender's time over another's, round by round."""
+    return ratio(round_medians_ms(row, shape), round_medians_ms(baseline, shape))
+
+
+def measured(rows: Iterable[Row]) -> list[Row]:
+    """Those with numbers."""
+    return [row for row in rows if "failure" not in row]
+
+
+def failures(rows: Iterable[Row]) -> str:
+    """Who has no numbers, and why, as sentences; empty if all have."""
+    found = dict.fromkeys(
+        f"{row['contender']} has no numbers: {' '.join(row['failure'].split())}"
+        for row in rows
+        if "failure" in row
+    )
+    return " ".join(f"{text[:300].rstrip('.')}." for text in found)
+
+
+def row_of(rows: Iterable[Row], **wanted: Any) -> Row | None:
+    """The one with these fields and with numbers."""
+    fitting = (row for row in measured(rows) if all(row[key] == wanted[key] for key in wanted))
+    return next(fitting, None)
+
+
+def brief(value: float) -> str:
+    """Three digits that count, for a time."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def mebibytes(size_bytes: float) -> str:
+    """A size, without the unit."""
+    return f"{size_bytes / MEBIBYTE:.0f}"
+
+
+def shape_title(shape: str) -> str:
+    """Batch × sequence as it is read."""
+    return shape.replace("x", "×")
+
+
+def again(name: str) -> str:
+    """What measures one row again, behind the section's command."""
+    return f"`--only {name!r}`" if " " in name else f"`--only {name}`"
+
+
+def machine_sentence(machine: Mapping[str, Any]) -> str:
+    """What a record was measured on."""
+    flags, libraries = ", ".join(machine["flags"]), machine["libraries"]
+    dirty = ", with changes" if machine["dirty"] else ""
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores ({flags}), load {machine['load']} before, "
+        f"onnxruntime {libraries['onnxruntime']}, torch {libraries['torch']}, "
+        f"commit {machine['commit']}{dirty}."
+    )

@@ -1,0 +1,50 @@
+"""All records as one page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks.records import Record, read_records
+from benchmarks.report.accuracy import accuracy_sections
+from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
+from benchmarks.report.texts import (
+    load_sections,
+    many_sections,
+    start_sections,
+    throughput_sections,
+)
+from edgebert_runtime.pages.document import Page
+
+LEAD: Final = (
+    "Every contender runs in a process of its own, in the environment that "
+    "`benchmarks/environments` pins for it, in turn with all others, on the same cores; its answer "
+    "is checked before it is timed, and what could not run is listed with the reason. A ratio is "
+    "taken round by round: median (quartiles) of those. `make bench-envs` and `make bench` measure "
+    "all of it again; every section says what measures it alone, and every row what to add for "
+    "that row. Raw samples lie beside this page in `results.jsonl`."
+)
+
+
+def page_of(records: Sequence[Record]) -> Page:
+    """The sections that were measured."""
+    parts = (
+        latency_sections,
+        throughput_sections,
+        load_sections,
+        start_sections,
+        accuracy_sections,
+        growth_sections,
+        many_sections,
+        limits_sections,
+    )
+    sections = [section for part in parts for section in part(records)]
+    return Page(title="Benchmarks", lead=LEAD, sections=sections)
+
+
+def page_of_file(path: Path) -> Page:
+    """Of a file of records.
+
+    Raises:
+        ValueError: a line is no record.
+    """
+    return page_of(read_records(path))

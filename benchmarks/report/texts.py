@@ -1,0 +1,280 @@
+"""Sections on texts: throughput, answers under load, starting, and very many texts."""
+
+from collections.abc import Sequence
+from itertools import chain
+from statistics import median, quantiles
+
+from benchmarks.cases.load import FEWEST_FOR_P99
+from benchmarks.cases.start import STRETCHES
+from benchmarks.engines import OUR_FP32, OURS
+from benchmarks.models import MODELS
+from benchmarks.pairing import ratio
+from benchmarks.records import Record, find
+from benchmarks.report.numbers import (
+    MICRO,
+    NONE,
+    Row,
+    again,
+    brief,
+    failures,
+    machine_sentence,
+    measured,
+    mebibytes,
+    row_of,
+    spread,
+)
+from edgebert_runtime.pages.document import (
+    Bar,
+    Bars,
+    Block,
+    Part,
+    Plot,
+    Point,
+    Section,
+    Series,
+    Table,
+)
+
+
+def throughput_sections(records: Sequence[Record]) -> list[Section]:
+    """Texts a second."""
+    record = find(records, "throughput")
+    if record is None:
+        return []
+    rows, counts = record["rows"], record["streams"]
+    cores = max(row["cores"] for row in rows)
+    streams = ", ".join(f"{count} {stream}" for stream, count in counts.items())
+    blocks: list[Block] = [_throughput_bars(rows, cores, counts["mixed"])]
+    blocks += [
+        _throughput_table(rows, stream, count, counts[stream])
+        for stream, count in dict.fromkeys((row["stream"], row["cores"]) for row in rows)
+    ]
+    return [
+        Section(
+            title="Texts in, vectors out, MiniLM",
+            text=(
+                f"Real texts ({streams}; mixed: three short ones for every two long ones, as they "
+                "come), vectors checked against torch's. Texts a second the first time an engine "
+                "sees the texts, and once it has seen them: some engines prepare themselves for "
+                "every length they meet. How many times as fast ours is, of the first pass, "
+                f"median of {record['rounds']} rounds (quartiles). "
+                f"{machine_sentence(record['machine'])} {failures(rows)}"
+            ).strip(),
+            command=record["command"],
+            blocks=blocks,
+        )
+    ]
+
+
+def _first(row: Row) -> list[float]:
+    return [passes[0] for passes in row["seconds"]]
+
+
+def _later(row: Row) -> list[float]:
+    """Of every round that has later passes, their median."""
+    return [median(passes[1:]) for passes in row["seconds"] if len(passes) > 1]
+
+
+def _throughput_bars(rows: Sequence[Row], cores: int, count: int) -> Bars:
+    bars = []
+    for row in measured(rows):
+        if (row["stream"], row["cores"]) == ("mixed", cores):
+            rates = spread([count / seconds for seconds in _first(row)])
+            part = Part(name=row["contender"], value=rates.median)
+            ours = row["engine"].startswith("edgebert")
+            bars.append(
+                Bar(
+                    name=row["contender"], parts=[part], low=rates.low, high=rates.high, chosen=ours
+                )
+            )
+    return Bars(unit="texts/s", bars=bars, caption=f"mixed texts, {cores} cores, first pass")
+
+
+def _throughput_table(rows: Sequence[Row], stream: str, cores: int, count: int) -> Table:
+    here = [row for row in rows if (row["stream"], row["cores"]) == (stream, cores)]
+    ours = [row_of(here, engine=name) for name in (OURS, OUR_FP32)]
+    return Table(
+        columns=["", "texts/s", "once seen", "our int8 over it", "our fp32 over it", "again"],
+        rows=[_throughput_row(row, ours, count) for row in here],
+        caption=f"{stream}, {'one core' if cores == 1 else f'{cores} cores'}",
+    )
+
+
+def _throughput_row(row: Row, ours: Sequence[Row | None], count: int) -> list[str]:
+    if "failure" in row:
+        return [row["contender"], *[NONE] * 4, again(row["engine"])]
+    later = _later(row)
+    faster = [NONE if each is None else str(ratio(_first(row), _first(each))) for each in ours]
+    return [
+        row["contender"],
+        f"{count / median(_first(row)):.0f}",
+        f"{count / median(later):.0f}" if later else NONE,
+        *faster,
+        again(row["engine"]),
+    ]
+
+
+def load_sections(records: Sequence[Record]) -> list[Section]:
+    """How long an answer takes while several ask."""
+    record = find(records, "load")
+    if record is None:
+        return []
+    return [
+        Section(
+            title="Answers while several ask, MiniLM",
+            text=(
+                f"{record['clients']} threads of one process ask one query at a time, each again "
+                "as soon as it has its answer. Milliseconds until the answer; no 99th percentile "
+                f"from fewer than {FEWEST_FOR_P99} answers. {machine_sentence(record['machine'])} "
+                f"{failures(record['rows'])}"
+            ).strip(),
+            command=record["command"],
+            blocks=[
+                Table(
+                    columns=["", "answers", "p50", "p90", "p99", "answers/s", "again"],
+                    rows=[_load_row(row) for row in record["rows"]],
+                )
+            ],
+        )
+    ]
+
+
+def _load_row(row: Row) -> list[str]:
+    if "failure" in row:
+        return [row["contender"], *[NONE] * 5, again(row["engine"])]
+    samples = [each / MICRO for each in chain(*row["samples_us"])]
+    cuts = quantiles(samples, n=100, method="inclusive")
+    return [
+        row["contender"],
+        f"{len(samples)}",
+        brief(cuts[49]),
+        brief(cuts[89]),
+        brief(cuts[98]) if len(samples) >= FEWEST_FOR_P99 else NONE,
+        f"{len(samples) / sum(row['seconds']):.0f}",
+        again(row["engine"]),
+    ]
+
+
+def start_sections(records: Sequence[Record]) -> list[Section]:
+    """Process start to first vector, one section a model."""
+    found = ((model.title, find(records, "start", name)) for name, model in MODELS.items())
+    return [_start(title, record) for title, record in found if record]
+
+
+def _start(title: str, record: Record) -> Section:
+    rows = record["rows"]
+    bare = row_of(rows, engine=f"bare_{record['variant']}")
+    return Section(
+        title=f"Process start to first vector, {title}",
+        text=(
+            "Ours hashes files and checks every path; the bare libraries, which are also ours "
+            "without anything of ours, check nothing. Growth is peak memory over what the imports "
+            f"take; our file with its weights has {mebibytes(record['file_bytes'])} MiB. "
+            "Installed: the distributions and all they need, before their bytecode. Files were in "
+            f"the system's cache. {machine_sentence(record['machine'])} {failures(rows)}"
+        ).strip(),
+        command=record["command"],
+        blocks=[
+            Bars(unit="ms", bars=[_start_bar(row) for row in measured(rows)]),
+            Table(
+                columns=[
+                    "",
+                    "ms",
+                    "over bare",
+                    "peak, MiB",
+                    "growth, MiB",
+                    "installed, MiB",
+                    "again",
+                ],
+                rows=[_start_row(row, bare) for row in rows],
+            ),
+        ],
+    )
+
+
+def _totals(row: Row) -> list[float]:
+    return [sum(stretches.values()) for stretches in row["ms"]]
+
+
+def _start_bar(row: Row) -> Bar:
+    total = spread(_totals(row))
+    stretches = {name: median(each[name] for each in row["ms"]) for name in STRETCHES}
+    parts = [Part(name=name, value=value) for name, value in stretches.items()]
+    ours = row["engine"].startswith("edgebert")
+    return Bar(name=row["contender"], parts=parts, low=total.low, high=total.high, chosen=ours)
+
+
+def _imported(row: Row, bare: Row | None) -> Sequence[int]:
+    """Memory after the imports; ours imports lazily, and is held against the bare three."""
+    lazy = bare is not None and row["engine"].startswith("edgebert")
+    found: Sequence[int] = (bare if bare is not None and lazy else row)["imported_bytes"]
+    return found
+
+
+def _start_row(row: Row, bare: Row | None) -> list[str]:
+    if "failure" in row:
+        return [row["contender"], *[NONE] * 5, again(row["engine"])]
+    over = NONE if bare is None else str(ratio(_totals(row), _totals(bare)))
+    peak, imported = median(row["peak_bytes"]), median(_imported(row, bare))
+    sizes = [mebibytes(size) for size in (peak, peak - imported, row["installed_bytes"])]
+    return [row["contender"], f"{median(_totals(row)):.0f}", over, *sizes, again(row["engine"])]
+
+
+def many_sections(records: Sequence[Record]) -> list[Section]:
+    """Memory and time for very many texts."""
+    found = [find(records, "growth", about) for about in ("texts", "million")]
+    present = [record for record in found if record is not None]
+    if not present:
+        return []
+    rows = [row for record in present for row in record["rows"]]
+    return [
+        Section(
+            title="Very many texts, MiniLM int8",
+            text=(
+                "Short texts that come one by one; ours takes an iterator and gives one, others "
+                "take a list, and are left out where they would take minutes. Growth: peak memory "
+                "over what the open and warm model takes. "
+                f"{machine_sentence(present[0]['machine'])} {failures(rows)}"
+            ).strip(),
+            command=present[0]["command"],
+            blocks=[_many_plot(rows), _many_table(rows)],
+        )
+    ]
+
+
+def _growth_mebibytes(row: Row) -> float:
+    pairs = zip(row["peak_kib"], row["resting_kib"], strict=True)
+    return float(median(peak - resting for peak, resting in pairs)) / 1024
+
+
+def _many_plot(rows: Sequence[Row]) -> Plot:
+    points: dict[str, list[Point]] = {}
+    for row in measured(rows):
+        place = Point(x=row["texts"], y=_growth_mebibytes(row))
+        points.setdefault(row["contender"], []).append(place)
+    return Plot(
+        x_label="texts",
+        y_label="growth, MiB",
+        series=[
+            Series(name=name, points=found, chosen=name.startswith("edgebert"))
+            for name, found in points.items()
+        ],
+        log_x=True,
+    )
+
+
+def _many_table(rows: Sequence[Row]) -> Table:
+    return Table(
+        columns=["", "texts", "texts/s", "growth, MiB"],
+        rows=[
+            [row["contender"], f"{row['texts']:,}", *([NONE] * 2)]
+            if "failure" in row
+            else [
+                row["contender"],
+                f"{row['texts']:,}",
+                f"{row['texts'] / median(row['seconds']):.0f}",
+                f"{_growth_mebibytes(row):.0f}",
+            ]
+            for row in rows
+        ],
+    )

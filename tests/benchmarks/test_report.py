@@ -1,0 +1,347 @@
+"""From hand-made records to what a page says of them."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.__main__ import app
+from benchmarks.cases.accuracy import changes, distances, encoded, recall
+from benchmarks.cases.limits import products_of
+from benchmarks.cases.throughput import require_right
+from benchmarks.pairing import PeerError
+from benchmarks.records import FILE, find, keep, read_records
+from benchmarks.report.accuracy import accuracy_sections
+from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
+from benchmarks.report.numbers import brief, failures
+from benchmarks.report.page import page_of
+from benchmarks.report.texts import (
+    load_sections,
+    many_sections,
+    start_sections,
+    throughput_sections,
+)
+from edgebert.profiling.products import Product
+from edgebert_runtime import Bundle
+from edgebert_runtime.pages.document import Bars, Plot, Section, Table
+from edgebert_runtime.pages.html import html
+
+MACHINE: Final = {
+    "cpu": "A CPU",
+    "cores": 2,
+    "flags": ["avx2", "avx_vnni"],
+    "load": 0.1,
+    "libraries": {"onnxruntime": "1.2", "torch": "3.4"},
+    "commit": "abc",
+    "dirty": False,
+}
+MEBIBYTE: Final = 2**20
+REFERENCE: Final = np.array([[1, 0], [0, 1]], np.float32)
+
+
+def record(case: str, about: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    common = {"case": case, "about": about, "command": f"again {case}", "machine": MACHINE}
+    return common | {"rounds": 2, "rows": rows} | more
+
+
+def encoder_row(name: str, maker: str, precision: str, **shapes: list[list[int]]) -> dict[str, Any]:
+    samples = {name.removeprefix("s"): rounds for name, rounds in shapes.items()}
+    row = {"contender": name, "maker": maker, "precision": precision, "setting": "", "threads": 2}
+    return row | {"samples_us": samples, "cosines": dict.fromkeys(samples, 0.99)}
+
+
+def table_of(section: Section) -> Table:
+    return next(block for block in section.blocks if isinstance(block, Table))
+
+
+def test_latency_is_set_beside_ours_of_the_same_kind() -> None:
+    """Ours: medians 2 and 4 ms; theirs 4 and 6: twice and 1.5 times as long."""
+    rows = [
+        encoder_row("edgebert fp32", "edgebert", "fp32", s1x128=[[1000, 2000, 9000], [4000] * 3]),
+        encoder_row("torch eager", "torch", "fp32", s1x128=[[4000] * 3, [6000] * 3]),
+        encoder_row("edgebert int8", "edgebert", "int8", s1x128=[[1000] * 3, [1000] * 3]),
+        encoder_row("torch bf16", "torch", "bf16", s1x128=[[3000] * 3, [5000] * 3]),
+        {
+            "contender": "broken",
+            "maker": "x",
+            "precision": "int8",
+            "setting": "",
+            "threads": 2,
+            "failure": "wrong\nanswer.",
+        },
+    ]
+    (section,) = latency_sections([record("latency", "minilm", rows)])
+    assert [row[2] for row in table_of(section).rows] == [
+        "3.00",
+        "5.00 (1.75)",
+        "1.00",
+        "4.00 (4.00)",
+        "–",
+    ]
+    assert table_of(section).rows[1][-1] == "`--only 'torch eager'`"
+    assert "broken has no numbers: wrong answer." in section.text
+    assert "commit abc." in section.text
+    assert section.command == "again latency"
+    (bars,) = (block for block in section.blocks if isinstance(block, Bars))
+    assert [(bar.name, bar.parts[0].value, bar.chosen) for bar in bars.bars][:2] == [
+        ("edgebert fp32", 3.0, True),
+        ("torch eager", 5.0, False),
+    ]
+
+
+def test_throughput_tells_first_passes_from_later_ones() -> None:
+    """100 texts: ours in 1 s; theirs in 4 s at first, and in 2 s once it has seen them."""
+    common = {"stream": "mixed", "cores": 2}
+    rows = [
+        common
+        | {"engine": "edgebert_int8", "contender": "ours", "seconds": [[1.0, 1.0], [1.0, 1.0]]},
+        common | {"engine": "x", "contender": "theirs", "seconds": [[4.0, 2.0], [4.0]]},
+        common | {"engine": "y", "contender": "gone", "failure": "cannot be installed"},
+    ]
+    (section,) = throughput_sections([record("throughput", "", rows, streams={"mixed": 100})])
+    assert table_of(section).rows == [
+        ["ours", "100", "100", "1.00 (1.00…1.00)", "–", "`--only edgebert_int8`"],
+        ["theirs", "25", "50", "4.00 (4.00…4.00)", "–", "`--only x`"],
+        ["gone", "–", "–", "–", "–", "`--only y`"],
+    ]
+
+
+@pytest.mark.parametrize(("count", "p99"), [(1000, "0.99"), (999, "–")])
+def test_no_99th_percentile_from_few_answers(count: int, p99: str) -> None:
+    samples = [number * 1000 // count for number in range(count)]
+    rows = [{"engine": "x", "contender": "x", "samples_us": [samples], "seconds": [2.0]}]
+    (section,) = load_sections([record("load", "", rows, clients=4)])
+    cells = table_of(section).rows[0]
+    assert cells[1] == f"{count}"
+    assert cells[2] == "0.50"
+    assert cells[4] == p99
+
+
+def test_a_start_is_the_sum_of_its_stretches() -> None:
+    """Ours grows by 40 − 10 MiB: it imports lazily, so the bare imports are what counts."""
+
+    def row(engine: str, factor: int, peak: int, imported: int) -> dict[str, Any]:
+        stretches = {"interpreter": 10.0, "imports": 40.0, "load": 45.0, "first run": 5.0}
+        ms = {name: factor * value for name, value in stretches.items()}
+        memory = {"peak_bytes": [peak * MEBIBYTE] * 2, "imported_bytes": [imported * MEBIBYTE] * 2}
+        found = {"engine": engine, "contender": engine, "ms": [ms, ms]} | memory
+        return found | {"installed_bytes": 100 * MEBIBYTE}
+
+    rows = [row("edgebert_int8", 2, 40, 3), row("bare_int8", 1, 30, 10), row("other", 5, 99, 9)]
+    (section,) = start_sections(
+        [record("start", "minilm", rows, variant="int8", file_bytes=22 * MEBIBYTE)]
+    )
+    assert [cells[1:6] for cells in table_of(section).rows] == [
+        ["200", "2.00 (2.00…2.00)", "40", "30", "100"],
+        ["100", "1.00 (1.00…1.00)", "30", "20", "100"],
+        ["500", "5.00 (5.00…5.00)", "99", "90", "100"],
+    ]
+
+
+def test_accuracy_is_a_row_and_two_marks() -> None:
+    quality = {
+        "size_bytes": 3 * MEBIBYTE,
+        "mean": 0.99839,
+        "first_percentile": 0.996,
+        "worst": 0.99,
+        "pair": 0.0483,
+        "batch": 3e-7,
+        "padded": 0.0,
+        "recall": 0.71234,
+    }
+    exact = encoder_row("edgebert fp32", "edgebert", "fp32", s1x128=[[2000] * 3] * 2)
+    small = encoder_row("edgebert int8", "edgebert", "int8", s1x128=[[1000] * 3] * 2)
+    rows = [exact | quality | {"mean": 1.0}, small | quality]
+    more = {"texts": 4, "pairs": 9, "reference_recall": 0.7155}
+    (section,) = accuracy_sections([record("accuracy", "", rows, **more)])
+    assert table_of(section).rows[1] == [
+        "edgebert int8",
+        "0.99839",
+        "0.9960",
+        "0.9900",
+        "0.048",
+        "3.0e-07",
+        "0.0e+00",
+        "71.23",
+        "3.0",
+        "0.50",
+        "`--only 'edgebert int8'`",
+    ]
+    assert "torch 71.55" in section.text
+    time, size = (block for block in section.blocks if isinstance(block, Plot))
+    assert [(point.x, point.label) for point in time.series[0].points] == [(0.5, "int8")]
+    assert size.series[0].points[0].x == 3.0
+
+
+@pytest.mark.parametrize(("about", "places"), [("sequence", [8, 16]), ("batch", [1, 2])])
+def test_growth_is_a_curve(about: str, places: list[int]) -> None:
+    row = encoder_row(
+        "edgebert fp32", "edgebert", "fp32", s1x8=[[1000] * 3] * 2, s2x16=[[3000] * 3] * 2
+    )
+    (section,) = growth_sections([record("growth", about, [row])])
+    (plot,) = (block for block in section.blocks if isinstance(block, Plot))
+    assert [(point.x, point.y) for point in plot.series[0].points] == [
+        (places[0], 1.0),
+        (places[1], 3.0),
+    ]
+
+
+def test_growth_with_cores_is_of_the_largest_shape() -> None:
+    rows = [
+        encoder_row("x", "x", "fp32", s1x8=[[1] * 3] * 2, s8x8=[[1000 * time] * 3] * 2)
+        | {"threads": threads}
+        for threads, time in ((1, 8), (2, 5))
+    ]
+    (section,) = growth_sections([record("growth", "cores", rows)])
+    assert table_of(section).rows == [["x", "8.00", "5.00"]]
+
+
+def test_memory_of_many_texts_is_beside_the_open_model() -> None:
+    row = {"engine": "edgebert_int8", "contender": "edgebert int8", "texts": 1000}
+    row |= {"seconds": [2.0, 2.0], "resting_kib": [1024] * 2, "peak_kib": [4096] * 2}
+    (section,) = many_sections([record("growth", "texts", [row])])
+    assert table_of(section).rows == [["edgebert int8", "1,000", "500", "3"]]
+
+
+def test_a_fraction_is_the_floor_over_the_time() -> None:
+    """2·10⁹ operations: 4 ms alone are 500 of them a second; 5 ms are 400, four fifths."""
+    floors = [
+        {"kind": kind, "shape": "1x8", "giga_operations": 2.0, "ms": [4.0, 4.0]}
+        for kind in ("float32", "int8")
+    ]
+    row = encoder_row("edgebert fp32", "edgebert", "fp32", s1x8=[[5000] * 3] * 2)
+    (section,) = limits_sections([record("limits", "minilm", [row], floors=floors)])
+    assert table_of(section).rows == [
+        ["edgebert fp32", "400 (0.80)"],
+        ["products alone, float32", "500"],
+        ["products alone, int8", "500"],
+    ]
+
+
+def test_products_of_bert_by_hand() -> None:
+    """BERT-base, one text of 128 tokens: 22.3 GOP, as in 12 × (4·768² + 2·768·3072)·2·128 + …."""
+    config = {
+        "num_hidden_layers": 12,
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_attention_heads": 12,
+    }
+    found = products_of(config, "1x128", "int8")
+    assert found[Product("int8", 128, 768, 768)] == 48
+    assert found[Product("float32", 128, 64, 128, 12)] == 12
+    operations = sum(product.operations * count for product, count in found.items())
+    assert operations == 12 * (4 * 768**2 + 2 * 768 * 3072) * 2 * 128 + 12 * 4 * 128**2 * 768
+    assert operations == pytest.approx(22.3e9, rel=0.01)
+
+
+def test_a_folder_has_one_record_of_a_case_about_something(tmp_path: Path) -> None:
+    keep(record("latency", "minilm", []), tmp_path)
+    keep(record("latency", "bert-base", []), tmp_path)
+    keep(record("latency", "minilm", [{"new": 1}]), tmp_path)
+    records = read_records(tmp_path / FILE)
+    assert [each["about"] for each in records] == ["bert-base", "minilm"]
+    found = find(records, "latency", "minilm")
+    assert found is not None
+    assert found["rows"] == [{"new": 1}]
+    assert find(records, "latency") is None
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"case": "latency"}'])
+def test_a_line_that_is_no_record_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / FILE
+    path.write_text(json.dumps(record("load", "", [])) + f"\n{line}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"line 2 of .* is no record"):
+        read_records(path)
+
+
+def test_a_page_has_what_was_measured_and_nothing_else() -> None:
+    rows = [encoder_row("edgebert fp32", "edgebert", "fp32", s1x128=[[1000] * 3] * 2)]
+    page = page_of([record("latency", "minilm", rows)])
+    assert [section.title for section in page.sections] == ["Encoder latency, MiniLM"]
+    assert "again latency" in html(page)
+    assert page_of([]).sections == []
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.1234, "0.12"), (12.34, "12.3"), (123.4, "123")])
+def test_three_digits_count(value: float, text: str) -> None:
+    assert brief(value) == text
+
+
+def test_a_failure_is_told_once() -> None:
+    rows = [{"contender": "a", "failure": "b."}, {"contender": "a", "failure": "b."}]
+    assert failures([*rows, {"contender": "c"}]) == "a has no numbers: b."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["latency", "--model", "gpt"], "gpt"),
+        (["latency", "--rounds", "1"], "equal to 2"),
+        (["latency", "--only", "nobody"], "nobody"),
+        (["throughput", "--only", "nobody"], "nobody"),
+        (["latency", "--shapes", "8"], "8"),
+        (["latency", "--threads", "0"], "0"),
+        (["growth", "sideways"], "sideways"),
+        (["run", "everything"], "everything"),
+    ],
+)
+def test_wrong_arguments_are_named_before_anything_runs(arguments: list[str], words: str) -> None:
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 2
+    assert words in found.output
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        np.array([[1.0, 0.0]]),
+        np.array([[1.0, 0.0], [0.0, 1.0]]),
+        np.array([[1.0, 0.0], [np.nan, 1.0]]),
+    ],
+)
+def test_wrong_vectors_have_no_throughput(vectors: np.ndarray) -> None:
+    reference = np.array([[1.0, 0.0], [1.0, 0.0]])
+    require_right("edgebert_fp32", reference, reference)
+    with pytest.raises(PeerError, match="wrong answer"):
+        require_right("edgebert_fp32", vectors, reference)
+
+
+def test_distances_by_hand() -> None:
+    """The second vector is turned by 60° towards the first: similarity 0 became 0.866."""
+    alone = np.array([[1, 0], [np.sqrt(0.75), 0.5]], np.float32)
+    together = alone + np.array([[0, 0], [0, -0.25]], np.float32)
+    assert distances(alone, REFERENCE) == pytest.approx(
+        {"mean": 0.75, "first_percentile": 0.505, "worst": 0.5, "pair": 0.8660254}
+    )
+    moved = {"batch": together, "padded": alone}
+    assert changes(alone, moved) == pytest.approx({"batch": 0.25, "padded": 0})
+
+
+def test_equal_vectors_are_no_distance_apart() -> None:
+    found = distances(REFERENCE, REFERENCE)
+    assert found == {"mean": 1, "first_percentile": 1, "worst": 1, "pair": 0}
+
+
+def test_a_text_finds_its_own() -> None:
+    """Of three short texts the first finds its own long one, the others each other's."""
+    shorts = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
+    longs = np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32)
+    assert recall(shorts, longs) == pytest.approx(1 / 3)
+    assert recall(shorts, shorts) == 1
+
+
+def test_padding_is_as_wide_as_asked(tiny_bundle: Bundle) -> None:
+    texts = ["a red dog", "a"]
+    shapes = [
+        feeds["input_ids"].shape
+        for length in (0, 20)
+        for feeds in encoded(tiny_bundle, texts, length=length)
+    ]
+    assert shapes == [(1, 5), (1, 3), (1, 20), (1, 20)]
+    (both,) = encoded(tiny_bundle, texts, batch=2)
+    assert both["input_ids"].shape == (2, 5)
+    assert both["attention_mask"].tolist() == [[1] * 5, [1] * 3 + [0] * 2]

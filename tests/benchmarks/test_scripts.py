@@ -1,0 +1,217 @@
+"""Scripts of encoders and engines in real processes, on a tiny bundle."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import artifacts
+from benchmarks.artifacts import PEERS
+from benchmarks.cases.accuracy import encoded
+from benchmarks.cases.encoding import time_encoders
+from benchmarks.contenders import ENCODERS, OURS, REFERENCE, Encoder, encoder, onnx_encoder
+from benchmarks.models import Model
+from benchmarks.pairing import PeerError, output_of
+from benchmarks.peers.engines import MICRO_BATCH_TOKENS, micro_batches
+from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
+from edgebert_runtime import Bundle, load
+
+TEXTS = ["the small cat", "a red dog ran far", "blue mat"]
+
+
+@pytest.fixture
+def tiny_model(tiny_folder: Path) -> Model:
+    return Model(name="tiny", title="Tiny", weights="random weights", source=lambda: tiny_folder)
+
+
+@pytest.fixture
+def ours(tiny_bundle: Bundle) -> Callable[[str], Encoder]:
+    def made(variant: str) -> Encoder:
+        graph = tiny_bundle.path_of(tiny_bundle.manifest.variants[variant].file)
+        precision = tiny_bundle.manifest.variants[variant].precision
+        return onnx_encoder(f"edgebert {precision}", OURS, precision, lambda _: graph)
+
+    return made
+
+
+def test_encoders_are_checked_and_timed_in_turn(
+    tiny_model: Model,
+    ours: Callable[[str], Encoder],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """fp32 and its portable twin answer; a graph that is not there says so and stops nobody."""
+    monkeypatch.setattr("benchmarks.cases.encoding.FOLDER", tmp_path / "cache")
+    fp32, absent = ours("cpu"), onnx_encoder("absent", "x", "fp32", lambda _: tmp_path / "no.onnx")
+    shapes = ("1x4", "2x8")
+    rows = time_encoders(
+        tiny_model,
+        [fp32, absent],
+        shapes=shapes,
+        threads=[1],
+        rounds=2,
+        seconds=0.01,
+        reference=ours("portable"),
+    )
+    assert [(row["contender"], row["threads"]) for row in rows] == [
+        ("edgebert fp32", 1),
+        ("absent", 1),
+    ]
+    assert {shape: len(rounds) for shape, rounds in rows[0]["samples_us"].items()} == {
+        "1x4": 2,
+        "2x8": 2,
+    }
+    assert all(len(samples) >= 3 for rounds in rows[0]["samples_us"].values() for samples in rounds)
+    assert min(rows[0]["cosines"].values()) > 0.99999
+    assert "samples_us" not in rows[1]
+    assert "no.onnx" in rows[1]["failure"]
+
+
+def test_a_wrong_answer_is_a_failure_and_no_time(
+    tiny_model: Model, ours: Callable[[str], Encoder], tmp_path: Path
+) -> None:
+    fp32, shapes = ours("cpu"), ["1x4"]
+    job: dict[str, Any] = {"shapes": shapes, "reference": str(tmp_path / "reference")}
+    fp32.do(tiny_model, 1, "reference", **job)
+    np.save(f"{job['reference']}-1x4.npy", -np.load(f"{job['reference']}-1x4.npy"))
+    with pytest.raises(PeerError, match="wrong answer: cosine -1"):
+        fp32.do(tiny_model, 1, "time", **job, seconds=0.01)
+
+
+def test_vectors_of_a_script_are_those_of_the_runtime(
+    tiny_model: Model, tiny_bundle: Bundle, ours: Callable[[str], Encoder], tmp_path: Path
+) -> None:
+    with load(tiny_bundle, "fp32", "cpu", task="embed") as model:
+        expected = model.embed(TEXTS, normalize=True)
+    write_feeds(tmp_path / "feeds.npz", encoded(tiny_bundle, TEXTS))
+    out = tmp_path / "vectors.npy"
+    job = {"feeds": str(tmp_path / "feeds.npz"), "out": str(out)}
+    ours("cpu").do(tiny_model, 1, "vectors", **job)
+    np.testing.assert_allclose(np.load(out), expected, atol=2e-6)
+
+
+def test_feeds_come_back_as_they_were(tmp_path: Path) -> None:
+    feeds = [random_feeds(f"1x{length}", 40) for length in range(3, 15)]
+    write_feeds(tmp_path / "feeds.npz", feeds)
+    for found, expected in zip(read_feeds(tmp_path / "feeds.npz"), feeds, strict=True):
+        assert {name: array.tolist() for name, array in found.items()} == {
+            name: array.tolist() for name, array in expected.items()
+        }
+
+
+def test_random_tokens_are_the_same_each_time_and_not_special() -> None:
+    feeds = random_feeds("4x200", 30522)
+    assert feeds["input_ids"].shape == (4, 200)
+    assert feeds["input_ids"].min() >= 1526
+    assert feeds["input_ids"].max() < 30522
+    np.testing.assert_array_equal(feeds["input_ids"], random_feeds("4x200", 30522)["input_ids"])
+
+
+def test_pooling_by_hand() -> None:
+    """The mean of (3, 0) and (3, 8) is (3, 4), which is (0.6, 0.8) at length 1."""
+    hidden = np.array([[[3, 0], [3, 8], [100, 100]]], np.float32)
+    mask = np.array([[1, 1, 0]])
+    np.testing.assert_allclose(mean_pooled(hidden, {"attention_mask": mask}), [[0.6, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("output", "wrong"),
+    [
+        ([3.0, 4.1], None),
+        ([4.0, -3.0], "cosine"),
+        ([4.0, 3.0], "cosine 0.9"),  # nearly the right direction
+        ([6.0, 8.0], "norm 10.0"),  # the right direction, twice too long
+        ([1.5, 2.0], "norm 2.5"),
+        ([np.nan, 4.0], "not finite"),
+    ],
+)
+def test_a_wrong_answer_has_no_speed(output: list[float], wrong: str | None) -> None:
+    answer, reference = np.array(output, np.float32), np.array([3.0, 4.0], np.float32)
+    if wrong is None:
+        assert cosine_of(answer, reference, 0.99) == pytest.approx(0.99995, abs=1e-4)
+    else:
+        with pytest.raises(SystemExit, match=wrong):
+            cosine_of(answer, reference, 0.99)
+
+
+def test_every_encoder_has_a_name_of_its_own_and_a_script() -> None:
+    names = [each.name for each in ENCODERS]
+    assert len(set(names)) == len(names)
+    assert all((PEERS / each.script).is_file() for each in ENCODERS)
+    assert encoder("torch eager") is REFERENCE
+
+
+def texts_to_vectors(bundle: Bundle, tmp_path: Path, action: str, **job: object) -> dict[str, Any]:
+    texts = tmp_path / "texts.json"
+    texts.write_text(json.dumps(TEXTS), encoding="utf-8")
+    asked = {"action": action, "engine": "edgebert_fp32", "model": str(bundle.folder), **job}
+    command = [sys.executable, str(PEERS / "texts_to_vectors.py")]
+    output = output_of([*command, json.dumps(asked | {"texts": str(texts)})], cores=1)
+    found: dict[str, Any] = json.loads(output)
+    return found
+
+
+def test_an_engine_passes_over_texts(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    out = tmp_path / "vectors.npy"
+    found = texts_to_vectors(tiny_bundle, tmp_path, "throughput", out=str(out), seconds=0.05)
+    assert len(found["seconds"]) > 1
+    assert sum(found["seconds"]) >= 0.05
+    with load(tiny_bundle, "fp32", "cpu", task="embed") as model:
+        np.testing.assert_allclose(np.load(out), model.embed(TEXTS), atol=2e-6)
+
+
+def test_an_engine_answers_every_client(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    found = texts_to_vectors(tiny_bundle, tmp_path, "load", clients=3, requests=20)
+    assert len(found["samples_us"]) == 20
+    assert min(found["samples_us"]) > 0
+    assert found["seconds"] > 0
+
+
+def test_an_engine_streams(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    found = texts_to_vectors(tiny_bundle, tmp_path, "stream", count=50, streams=True)
+    assert found["peak_kib"] >= found["resting_kib"] > 0
+
+
+@pytest.mark.parametrize("engine", ["edgebert_fp32", "bare_fp32"])
+def test_a_start_tells_how_far_it_was_when(tiny_bundle: Bundle, engine: str) -> None:
+    command = [sys.executable, str(PEERS / "first_vector.py"), engine, str(tiny_bundle.folder)]
+    found = json.loads(output_of([*command, TEXTS[0]]))
+    assert list(found["at"]) == ["started", "imported", "loaded", "answered"]
+    assert list(found["at"].values()) == sorted(found["at"].values())
+    with load(tiny_bundle, "fp32", "cpu", task="embed") as model:
+        np.testing.assert_allclose(found["vector"], model.embed(TEXTS[:1])[0], atol=2e-6)
+
+
+def test_an_installed_size_counts_what_is_needed() -> None:
+    def size(*names: str) -> int:
+        return int(output_of([sys.executable, str(PEERS / "installed_size.py"), *names]))
+
+    assert size("tokenizers") > size("huggingface_hub") > 100_000
+    assert size("tokenizers", "huggingface-hub") == size("tokenizers")
+    with pytest.raises(PeerError, match="edgebert-of-nobody"):
+        size("edgebert-of-nobody")
+
+
+def test_micro_batches_by_hand() -> None:
+    """Long ones first: 300 alone, for two would be 600; 200 takes the 100 in, the two tens not."""
+    assert MICRO_BATCH_TOKENS == 512
+    assert micro_batches([10, 300, 100, 200, 10]) == [[1], [3, 2], [0, 4]]
+
+
+def test_what_a_crash_leaves_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "FOLDER", tmp_path)
+
+    def crash(folder: Path) -> None:
+        (folder / "half").touch()
+        raise PeerError("it broke")
+
+    with pytest.raises(PeerError, match="it broke"):
+        artifacts.made("thing", crash)
+    assert not (tmp_path / "thing").exists()
+    made = artifacts.made("thing", lambda folder: (folder / "whole").touch())
+    assert [path.name for path in made.iterdir()] == ["whole"]
+    assert artifacts.made("thing", crash) == made
