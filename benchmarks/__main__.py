@@ -58,9 +58,7 @@ def latency(
     model: Model = "minilm",
     rounds: Rounds = 3,
     only: Only = None,
-    shapes: Annotated[str, typer.Option(help="batch x sequence, by commas")] = ",".join(
-        latency_case.SHAPES
-    ),
+    shapes: Annotated[str, typer.Option(help="batch x sequence, by commas")] = "",
     threads: Annotated[str, typer.Option(help="cores at a time, by commas (1 and all)")] = "",
     out: Out = DESTINATION,
 ) -> None:
@@ -149,12 +147,12 @@ def _known(only: Sequence[str] | None, known: Iterable[str]) -> Sequence[str]:
 
 
 def _shapes(text: str) -> Sequence[str]:
-    """Batch x sequence, by commas.
+    """Batch x sequence, by commas; none for the usual ones.
 
     Raises:
         typer.BadParameter: a shape is something else.
     """
-    shapes = text.split(",")
+    shapes = [shape for shape in text.split(",") if shape]
     for shape in shapes:
         if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", shape):
             raise typer.BadParameter(f"{shape!r} is no shape; write batch x sequence, as 8x128")

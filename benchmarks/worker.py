@@ -92,8 +92,7 @@ def time_shapes(run: Run, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def time_runs(run: Run, feeds: Feeds, seconds: float) -> list[int]:
-    """Microseconds of each run, for so many seconds after one to warm up."""
-    run(feeds)
+    """Microseconds of each run, for so many seconds; call `run` before, to warm up."""
     found: list[int] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(found) < FEWEST:

@@ -13,6 +13,9 @@ CASE: Final = "latency"
 SHAPES: Final = ("1x8", "1x32", "1x128", "1x512", "8x128", "32x64")
 """Batch x sequence, in tokens."""
 
+FEW_SHAPES: Final = ("1x8", "1x32", "1x128")
+"""With fewer than all cores, if nobody says: the others would take most of the time of a run."""
+
 SECONDS: Final = 0.25
 """A shape is run for so long in a round."""
 
@@ -21,7 +24,7 @@ def measure(
     model: Model,
     *,
     rounds: int,
-    shapes: Sequence[str] = SHAPES,
+    shapes: Sequence[str] = (),
     threads: Sequence[int] = (),
     only: Sequence[str] = (),
 ) -> Record:
@@ -30,18 +33,20 @@ def measure(
     Args:
         model: what they run.
         rounds: how often each has its turn.
-        shapes: batch x sequence each.
+        shapes: batch x sequence each; none is `SHAPES`, and `FEW_SHAPES` with fewer cores.
         threads: so many cores and threads at a time; none is one and all.
         only: names of contenders, ours besides; none is all.
     """
     command = f"python -m benchmarks latency --model {model.name}"
     record = new_record(CASE, model.name, command, rounds)
-    record["rows"] = time_encoders(
-        model,
-        [each for each in ENCODERS if not only or each.name in only or each.maker == OURS],
-        shapes=shapes,
-        threads=threads or sorted({1, usable_cores()}),
-        rounds=rounds,
-        seconds=SECONDS,
-    )
+    every = usable_cores()
+    for count in threads or sorted({1, every}, reverse=True):
+        record["rows"] += time_encoders(
+            model,
+            [each for each in ENCODERS if not only or each.name in only or each.maker == OURS],
+            shapes=shapes or (SHAPES if count == every else FEW_SHAPES),
+            threads=[count],
+            rounds=rounds,
+            seconds=SECONDS,
+        )
     return record
