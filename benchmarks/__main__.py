@@ -21,8 +21,15 @@ from benchmarks.engines import ENGINES
 from benchmarks.models import MODELS
 from benchmarks.pairing import FEWEST_ROUNDS
 from benchmarks.plans import PLANS, prepare_all
-from benchmarks.records import FILE, Record, keep
-from benchmarks.report.page import page_of_file
+from benchmarks.records import FILE, Record, keep, read_records
+from benchmarks.report.documents import write_docs
+from benchmarks.report.page import page_of
+from benchmarks.report.times import times_of
+from edgebert_runtime.bench.command import AT_MOST, compare_lines
+from edgebert_runtime.bench.table import aligned
+from edgebert_runtime.cli import exit_code
+from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.pages.document import Table
 from edgebert_runtime.pages.html import write_html
 from edgebert_runtime.threads import usable_cores
 
@@ -36,7 +43,9 @@ Axis = Annotated[
 ]
 PlanName = Annotated[Literal["all", "quick", "long"], typer.Argument()]
 
-Out = Annotated[Path, typer.Option(help=f"folder of {FILE} and {REPORT}")]
+Out = Annotated[
+    Path | None, typer.Option(help=f"folder of {FILE} and {REPORT} (build/benchmarks/…)")
+]
 Rounds = Annotated[int, typer.Option(min=FEWEST_ROUNDS, help="turns of each contender")]
 Only = Annotated[list[str] | None, typer.Option(help="a contender's name; may be repeated (all)")]
 Model = Annotated[ModelName, typer.Option(help="which model")]
@@ -45,11 +54,11 @@ DESTINATION: Final = Path("build") / "benchmarks"
 
 
 @app.command()
-def run(plan: PlanName = "all", out: Out = DESTINATION) -> None:
+def run(plan: PlanName = "all", out: Out = None) -> None:
     """Measure all cases of a plan and write the report: all, quick or long."""
     begun = time.monotonic()
     for step in PLANS[plan]:
-        _keep(step(), out)
+        _keep(step(), out, plan)
         print(f"{(time.monotonic() - begun) / 60:.1f} minutes", file=sys.stderr)
 
 
@@ -60,7 +69,7 @@ def latency(
     only: Only = None,
     shapes: Annotated[str, typer.Option(help="batch x sequence, by commas")] = "",
     threads: Annotated[str, typer.Option(help="cores at a time, by commas (1 and all)")] = "",
-    out: Out = DESTINATION,
+    out: Out = None,
 ) -> None:
     """Tokens in, token vectors out, at fixed shapes."""
     record = latency_case.measure(
@@ -74,21 +83,19 @@ def latency(
 
 
 @app.command()
-def throughput(rounds: Rounds = 3, only: Only = None, out: Out = DESTINATION) -> None:
+def throughput(rounds: Rounds = 3, only: Only = None, out: Out = None) -> None:
     """Texts in, vectors out: how many a second."""
     _keep(throughput_case.measure(rounds=rounds, only=_known(only, ENGINES)), out)
 
 
 @app.command()
-def load(rounds: Rounds = 2, only: Only = None, out: Out = DESTINATION) -> None:
+def load(rounds: Rounds = 2, only: Only = None, out: Out = None) -> None:
     """How long an answer takes while several ask at once."""
     _keep(load_case.measure(rounds=rounds, only=_known(only, ENGINES)), out)
 
 
 @app.command()
-def start(
-    model: Model = "minilm", rounds: Rounds = 7, only: Only = None, out: Out = DESTINATION
-) -> None:
+def start(model: Model = "minilm", rounds: Rounds = 7, only: Only = None, out: Out = None) -> None:
     """Process start to first vector, memory and disk."""
     names = _known(only, start_case.NAMES)
     _keep(start_case.measure(MODELS[model], rounds=rounds, only=names), out)
@@ -100,7 +107,7 @@ def accuracy(
     only: Only = None,
     texts: Annotated[int, typer.Option(min=100)] = accuracy_case.TEXTS,
     pairs: Annotated[int, typer.Option(min=100)] = accuracy_case.PAIRS,
-    out: Out = DESTINATION,
+    out: Out = None,
 ) -> None:
     """What each way to make a model smaller loses, and what it gains."""
     names = _known(only, [each.name for each in accuracy_case.contenders()])
@@ -108,13 +115,13 @@ def accuracy(
 
 
 @app.command()
-def growth(axis: Axis, rounds: Rounds = 2, out: Out = DESTINATION) -> None:
+def growth(axis: Axis, rounds: Rounds = 2, out: Out = None) -> None:
     """How time and memory grow along an axis."""
     _keep(growth_case.AXES[axis](rounds=rounds), out)
 
 
 @app.command()
-def limits(model: Model = "minilm", rounds: Rounds = 5, out: Out = DESTINATION) -> None:
+def limits(model: Model = "minilm", rounds: Rounds = 5, out: Out = None) -> None:
     """How near encoders come to their own matrix products alone."""
     _keep(limits_case.measure(MODELS[model], rounds=rounds), out)
 
@@ -126,9 +133,31 @@ def prepare() -> None:
 
 
 @app.command()
-def report(out: Out = DESTINATION) -> None:
+def report(folder: Path) -> None:
     """Write the report of what a folder's file has."""
-    write_html(page_of_file(out / FILE), out / REPORT)
+    write_html(page_of(read_records(folder / FILE)), folder / REPORT)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help=f"folder of a {FILE}")],
+    after: Annotated[Path, typer.Argument(help="likewise")],
+    at_most: Annotated[float, typer.Option(min=1, help="how many times as long")] = AT_MOST,
+) -> None:
+    """Set two runs side by side; exit with 1 if something of ours became slower."""
+    try:
+        old, new = (times_of(read_records(folder / FILE)) for folder in (before, after))
+        for line in compare_lines(old, new, at_most):
+            print(line)
+    except EdgebertError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(exit_code(error)) from error
+
+
+@app.command()
+def docs() -> None:
+    """Write docs/benchmarks.md and README's numbers from the committed results."""
+    write_docs()
 
 
 def _known(only: Sequence[str] | None, known: Iterable[str]) -> Sequence[str]:
@@ -172,9 +201,23 @@ def _threads(text: str) -> Sequence[int]:
     return [int(count) for count in counts]
 
 
-def _keep(record: Record, out: Path) -> None:
-    keep(record, out)
-    report(out)
+def _keep(record: Record, out: Path | None, run: str | None = None) -> None:
+    """Write a record and the report, and say the tables.
+
+    Args:
+        record: what was measured.
+        out: where; None is a folder of the run's name.
+        run: the name of the whole run; None is that of the case.
+    """
+    folder = out or DESTINATION / (run or record["case"])
+    keep(record, folder)
+    report(folder)
+    for section in page_of([record]).sections:
+        print(f"\n{section.title}\n{section.text}")
+        for block in section.blocks:
+            if isinstance(block, Table):
+                print("", *aligned(block.columns, block.rows), block.caption, sep="\n")
+    print(f"\n{folder / REPORT}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """All records as one page."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from benchmarks.records import Record, read_records
+from benchmarks.records import Record
 from benchmarks.report.accuracy import accuracy_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.texts import (
@@ -39,12 +38,3 @@ def page_of(records: Sequence[Record]) -> Page:
     )
     sections = [section for part in parts for section in part(records)]
     return Page(title="Benchmarks", lead=LEAD, sections=sections)
-
-
-def page_of_file(path: Path) -> Page:
-    """Of a file of records.
-
-    Raises:
-        ValueError: a line is no record.
-    """
-    return page_of(read_records(path))

@@ -246,6 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     warm.add_argument("--no-tune", action="store_true", help="measure nothing")
     warm.set_defaults(run=_warm)
     _add_bench(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -279,6 +280,21 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     bench_command.add_arguments(bench)
     _provider(bench)
     bench.set_defaults(run=bench_command.lines_of)
+
+
+def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "two records of bench side by side; exits with 1 if something became slower"
+    command = commands.add_parser("compare", help=summary, description=summary)
+    for name in ("before", "after"):
+        command.add_argument(name, type=Path, metavar=name.upper(), help="of bench --json")
+    command.add_argument(
+        "--at-most",
+        type=float,
+        default=bench_command.AT_MOST,
+        metavar="RATIO",
+        help=f"how many times as long something may take ({bench_command.AT_MOST})",
+    )
+    command.set_defaults(run=_compare)
 
 
 def _files(command: argparse.ArgumentParser, *, pairs: bool) -> None:
@@ -430,6 +446,13 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
         report.require()
     if not any(report.passed for report in reports):
         raise CheckFailedError("no variant runs here, so nothing was compared; see left_out")
+
+
+def _compare(options: argparse.Namespace) -> Iterator[str]:
+    from edgebert_runtime.bench.comparing import read_times
+
+    before, after = read_times(options.before), read_times(options.after)
+    return bench_command.compare_lines(before, after, options.at_most)
 
 
 def _json(**fields: object) -> str:

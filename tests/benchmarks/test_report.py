@@ -13,9 +13,11 @@ from benchmarks.cases.accuracy import changes, distances, encoded, recall
 from benchmarks.cases.limits import products_of
 from benchmarks.cases.throughput import require_right
 from benchmarks.pairing import PeerError
-from benchmarks.records import FILE, find, keep, read_records
+from benchmarks.records import FILE, find, keep, key_of, read_records
 from benchmarks.report.accuracy import accuracy_sections
+from benchmarks.report.documents import README, RESULTS, ROOT
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
+from benchmarks.report.headlines import filled
 from benchmarks.report.numbers import brief, failures
 from benchmarks.report.page import page_of
 from benchmarks.report.texts import (
@@ -24,10 +26,12 @@ from benchmarks.report.texts import (
     start_sections,
     throughput_sections,
 )
+from benchmarks.report.times import times_of
 from edgebert.profiling.products import Product
 from edgebert_runtime import Bundle
 from edgebert_runtime.pages.document import Bars, Plot, Section, Table
 from edgebert_runtime.pages.html import html
+from edgebert_runtime.pages.markdown import write_markdown
 
 MACHINE: Final = {
     "cpu": "A CPU",
@@ -38,6 +42,7 @@ MACHINE: Final = {
     "commit": "abc",
     "dirty": False,
 }
+CASES: Final = {"latency", "throughput", "load", "start", "accuracy", "growth", "limits"}
 MEBIBYTE: Final = 2**20
 REFERENCE: Final = np.array([[1, 0], [0, 1]], np.float32)
 
@@ -345,3 +350,86 @@ def test_padding_is_as_wide_as_asked(tiny_bundle: Bundle) -> None:
     (both,) = encoded(tiny_bundle, texts, batch=2)
     assert both["input_ids"].shape == (2, 5)
     assert both["attention_mask"].tolist() == [[1] * 5, [1] * 3 + [0] * 2]
+
+
+def test_headlines_take_their_place_and_nothing_else_moves() -> None:
+    rows = [
+        {"engine": "bare_int8", "contender": "bare", "ms": [{"load": 100.0}, {"load": 100.0}]},
+        {"engine": "edgebert_int8", "contender": "x", "ms": [{"load": 120.0}, {"load": 130.0}]},
+        {"engine": "edgebert_int8_kept", "contender": "x", "ms": [{"load": 110.0}] * 2},
+    ]
+    large = [row | {"engine": row["engine"].replace("int8", "fp32")} for row in rows]
+    records = [record("start", "minilm", rows), record("start", "bert-base", large)]
+    words = "int8 MiniLM 1.25 times their time, 1.10 after `edgebert-run warm`; BERT-base fp32 1.25"
+    found = filled("a <!--start-->\nold<!--/start--> b <!--plain--> c", records)
+    assert found.startswith(f"a <!--start-->{words} times, and 1.10 after it: 110 ms<!--/start-->")
+    assert found.endswith(" b <!--plain--> c")
+    assert filled(found, records) == found
+    with pytest.raises(KeyError, match="nothing"):
+        filled("<!--nothing--><!--/nothing-->", records)
+    with pytest.raises(LookupError, match="latency minilm was not measured"):
+        filled("<!--latency--><!--/latency-->", records)
+
+
+def test_two_runs_are_compared_by_what_is_ours(tmp_path: Path) -> None:
+    """Torch became slower, which is not our matter; then ours did."""
+    shapes = {"s1x8": [[1000] * 3] * 2}
+    ours = encoder_row("edgebert fp32", "edgebert", "fp32", **shapes)
+    torch = encoder_row("torch eager", "torch", "fp32", **shapes)
+    slow = {"samples_us": {"1x8": [[2000] * 3] * 2}}
+    for name, rows in {
+        "before": [ours, torch],
+        "same": [ours, torch | slow],
+        "slow": [ours | slow, torch],
+    }.items():
+        keep(record("latency", "minilm", rows), tmp_path / name)
+    runner, before = CliRunner(), str(tmp_path / "before")
+    same = runner.invoke(app, ["compare", before, str(tmp_path / "same")])
+    assert (same.exit_code, "torch" in same.output) == (0, False)
+    slower = runner.invoke(app, ["compare", before, str(tmp_path / "slow")])
+    assert slower.exit_code == 1
+    assert "latency minilm: edgebert fp32, 2 cores, 1x8" in slower.output
+    nothing = runner.invoke(app, ["compare", before, str(tmp_path / "none")])
+    assert nothing.exit_code == 2
+    assert "nothing in common" in nothing.output
+
+
+def test_every_row_has_times_to_compare() -> None:
+    stretches = {"imports": 40.0, "load": 60.0}
+    rows = {
+        "load": {"engine": "edgebert_int8", "contender": "a", "samples_us": [[1000] * 3] * 2},
+        "start": {"engine": "edgebert_int8", "contender": "a", "ms": [stretches] * 2},
+        "throughput": {
+            "engine": "edgebert_int8",
+            "contender": "a",
+            "stream": "mixed",
+            "cores": 2,
+            "seconds": [[0.5, 0.1], [0.25]],
+        },
+        "growth": {"engine": "edgebert_int8", "contender": "a", "texts": 9, "seconds": [2.0, 3.0]},
+    }
+    assert times_of([record(case, "", [row]) for case, row in rows.items()]) == {
+        "load: a": [1.0, 1.0],
+        "start: a": [100.0, 100.0],
+        "throughput: a, mixed, 2 cores": [500.0, 250.0],
+        "growth: a, 9": [2000.0, 3000.0],
+    }
+
+
+def test_the_committed_documents_are_what_the_records_say(tmp_path: Path) -> None:
+    records = read_records(RESULTS / FILE)
+    (tmp_path / "docs").mkdir()
+    written = tmp_path / "docs" / "benchmarks.md"
+    write_markdown(page_of(records), written, tmp_path / "docs" / "figures")
+    for path in (tmp_path / "docs").rglob("*.*"):
+        committed = ROOT / path.relative_to(tmp_path)
+        assert committed.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+    assert html(page_of(records)) == (RESULTS / "report.html").read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    assert readme == filled(readme, records)
+
+
+def test_committed_records_were_taken_from_committed_code() -> None:
+    records = read_records(RESULTS / FILE)
+    assert {case for case, _ in map(key_of, records)} >= CASES
+    assert [key_of(each) for each in records if each["machine"]["dirty"] is not False] == []

@@ -12,8 +12,12 @@ from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.providers import parse_options
 
 if TYPE_CHECKING:
+    from edgebert_runtime.bench.comparing import Times
     from edgebert_runtime.bench.record import BenchReport
     from edgebert_runtime.bench.sweep import Job
+
+AT_MOST: Final = 1.1
+"""How many times as long something may take, if nobody says."""
 
 SUMMARY: Final = "time variants, batches, lengths and threads here, and find the best settings"
 
@@ -152,6 +156,27 @@ def numbers(what: str, text: str | None) -> list[int] | None:
         raise ConfigError(
             f"{what} must be whole numbers with commas between them, such as 1,8,32; got {text!r}"
         ) from error
+
+
+def compare_lines(before: "Times", after: "Times", at_most: float = AT_MOST) -> Iterator[str]:
+    """What became of everything that both have timed, line by line.
+
+    Args:
+        before: what was timed → ms, one a round.
+        after: likewise.
+        at_most: how many times as long something may take.
+
+    Raises:
+        CheckFailedError: something takes longer, beyond the noise; all lines were given before.
+        ConfigError: they have nothing in common, or `at_most` is below 1.
+    """
+    from edgebert_runtime.bench.comparing import change_lines, compare, require_no_slower
+
+    if not at_most >= 1:
+        raise ConfigError(f"at-most must be at least 1, got {at_most:g}; 1.1 allows 10 % more")
+    changes = compare(before, after)
+    yield from change_lines(changes, at_most)
+    require_no_slower(changes, at_most)
 
 
 def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None) -> None:

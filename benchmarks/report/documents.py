@@ -1,0 +1,31 @@
+"""The documents that are made of the committed records."""
+
+from pathlib import Path
+from typing import Final
+
+from benchmarks.records import FILE, read_records
+from benchmarks.report.headlines import filled
+from benchmarks.report.page import page_of
+from edgebert_runtime.pages.html import write_html
+from edgebert_runtime.pages.markdown import write_markdown
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+RESULTS: Final = ROOT / "benchmarks" / "results"
+README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+FIGURES: Final = ROOT / "docs" / "figures"
+
+
+def write_docs(results: Path = RESULTS) -> None:
+    """Write the page of markdown, the report and README's numbers.
+
+    Raises:
+        ValueError: a line of the results is no record.
+        OutputError: a file cannot be written.
+    """
+    records = read_records(results / FILE)
+    page = page_of(records)
+    write_html(page, results / "report.html")
+    write_markdown(page, PAGE, FIGURES)
+    text = README.read_text(encoding="utf-8")
+    README.write_text(filled(text, records), encoding="utf-8")
