@@ -75,10 +75,16 @@ def our_folder() -> Path:
     return our_bundle(MINILM, "int8").folder
 
 
-def warm_folder(model: Model, variant: str) -> Path:
-    """The folder of our bundle, once a variant's graph is kept and tuned for this machine."""
+def warm_folder(model: Model, variant: str, *, tune: bool = True) -> Path:
+    """The folder of our bundle, once a variant's graph is kept and tuned for this machine.
+
+    Args:
+        model: of which.
+        variant: which.
+        tune: whether to measure how many texts are run fastest; starting does not depend on it.
+    """
     folder = our_bundle(model, *(["int8"] if variant == "int8" else [])).folder
-    warm(folder, variant, cache_dir=folder.with_name(f"{folder.name}-{KEPT}"))
+    warm(folder, variant, cache_dir=folder.with_name(f"{folder.name}-{KEPT}"), tune=tune)
     return folder
 
 

@@ -137,7 +137,7 @@ def _starters(model: Model, only: Sequence[str]) -> tuple[dict[str, Starter], di
 
 def _ours(model: Model) -> list[Starter]:
     variant = VARIANTS[model.name]
-    folder = warm_folder(model, variant)
+    folder = warm_folder(model, variant, tune=False)
     titles = {
         f"edgebert_{variant}": f"edgebert {variant}",
         f"edgebert_{variant}_kept": f"edgebert {variant}, after `edgebert-run warm`",

@@ -16,6 +16,9 @@ from edgebert_runtime.workers import run_side_by_side
 
 BUDGETS: Final = (256, MICRO_BATCH_TOKENS, 1024, 2048, 4096)
 
+FILLED: Final = 2
+"""Micro-batches a thread that are needed to judge a budget: a slow model is tried with fewer."""
+
 ROUNDS: Final = 5
 SECONDS: Final = 0.3
 """About what a way is tried for in a round."""
@@ -38,9 +41,10 @@ def best_tuning(session: Session, limit: int, seconds: float | None = None) -> T
         seconds: about what each way is tried for in a round; None is `SECONDS`.
     """
     lengths, alone = _lengths(session, limit, seconds), session.twin(1)
-    batches = {budget: list(_feeds(session, lengths, budget)) for budget in BUDGETS}
+    budgets = _budgets(sum(lengths), session.threads)
+    batches = {budget: list(_feeds(session, lengths, budget)) for budget in budgets}
     ways = (False, True) if session.threads > 1 else (False,)
-    tried = [Tuning(budget, workers) for budget in BUDGETS for workers in ways]
+    tried = [Tuning(budget, workers) for budget in budgets for workers in ways]
     times: dict[Tuning, list[float]] = {tuning: [] for tuning in tried}
     for number in range(ROUNDS + 1):
         for tuning in tried if number % 2 == 0 else tried[::-1]:
@@ -67,12 +71,19 @@ def choose(times: Mapping[Tuning, Sequence[float]], usual: Tuning) -> Tuning:
     return min(faster, key=lambda tuning: median(times[tuning]), default=usual)
 
 
+def _budgets(tokens: int, threads: int) -> list[int]:
+    """Those that so many tokens fill often enough for every thread to have something to do."""
+    fitting = [budget for budget in BUDGETS if tokens >= FILLED * budget * threads]
+    return sorted({*fitting, *BUDGETS[:2]})
+
+
 def _lengths(session: Session, limit: int, seconds: float | None) -> list[int]:
-    """So many texts that all budgets can be filled and a round takes about that long."""
+    """So many texts that a round takes about that long, or longer if the usual needs more."""
     few = list(_feeds(session, [TYPICAL_TOKENS] * 16, MICRO_BATCH_TOKENS))
     _seconds(session, few)
     tokens = MICRO_BATCH_TOKENS * (SECONDS if seconds is None else seconds) / _seconds(session, few)
-    count = int(max(tokens, 2 * max(BUDGETS)) / TYPICAL_TOKENS)
+    fewest = FILLED * MICRO_BATCH_TOKENS * session.threads
+    count = int(max(tokens, fewest) / TYPICAL_TOKENS)
     random = np.random.default_rng(0)
     drawn = random.lognormal(np.log(TYPICAL_TOKENS), SPREAD, count)
     return [int(length) for length in np.clip(drawn, min(3, limit), limit)]

@@ -52,7 +52,7 @@ def warm(
         bundle: the bundle or its folder; every file that is read is hashed first.
         variant: as `load` takes it.
         cache_dir: where; None takes the user's cache, `EDGEBERT_CACHE` if that is set.
-        tune: whether to measure, for some ten seconds, how large micro-batches should be and
+        tune: whether to measure, for seconds or a minute, how large micro-batches should be and
             whether they go side by side.
 
     Returns:

@@ -14,6 +14,7 @@ from edgebert_runtime.errors import ModelClosedError
 from edgebert_runtime.keeping import ENTRY, Tuning, WarmGraph
 from edgebert_runtime.session import Session
 from edgebert_runtime.tuning import BUDGETS, best_tuning, choose
+from edgebert_runtime.tuning import _budgets as tuning_budgets
 from edgebert_runtime.warming import warm
 from edgebert_runtime.workers import run_side_by_side
 from tests.conftest import TEXTS
@@ -50,6 +51,20 @@ def test_one_of_the_ways_is_found(tiny_bundle: Bundle, threads: int) -> None:
     found = best_tuning(session, 40)
     assert found.micro_batch_tokens in BUDGETS
     assert threads > 1 or not found.workers
+
+
+@pytest.mark.parametrize(
+    ("tokens", "threads", "expected"),
+    [
+        (2048, 2, [256, 512]),  # a slow model is not tried with what it cannot fill
+        (4096, 2, [256, 512, 1024]),
+        (4096, 1, [256, 512, 1024, 2048]),
+        (100, 4, [256, 512]),  # the usual and less than it, always
+        (10**6, 2, list(BUDGETS)),
+    ],
+)
+def test_what_is_tried_can_be_filled(tokens: int, threads: int, expected: list[int]) -> None:
+    assert tuning_budgets(tokens, threads) == expected
 
 
 def test_a_model_runs_as_was_measured(tiny_bundle: Bundle, tmp_path: Path) -> None:
