@@ -1,7 +1,8 @@
 """What was measured, as JSON lines: a record for each case and what it is about.
 
 A record has `case`, `about` (a model, or empty), `command`, `machine`, `rounds` and `rows`. A row
-has what tells it apart, and either raw samples or `failure`.
+has what tells it apart, and either raw samples or `failure`. A record that was not taken as the
+others were says so in a `note`.
 """
 
 import json

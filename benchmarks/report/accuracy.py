@@ -45,7 +45,7 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
                 f"Recall: of {record['pairs']} short descriptions, per cent whose nearest long one "
                 f"is their own; torch {100 * record['reference_recall']:.2f}. Time: over our "
                 f"fp32's, median of {record['rounds']} rounds. "
-                f"{machine_sentence(record['machine'])} {failures(rows)}"
+                f"{machine_sentence(record['machine'])} {record.get('note', '')} {failures(rows)}"
             ).strip(),
             command=record["command"],
             blocks=blocks,
