@@ -48,7 +48,7 @@ def accuracy(records: Sequence[Record]) -> str:
         f"cosine to torch {ours['mean']:.4f} on average and {ours['worst']:.3f} at worst on "
         f"{record['texts']:,} unseen texts; optimum's `avx512_vnni` preset {plain}, per channel "
         f"{channel}; NNCF with OpenVINO {intel}. Recall@1 of {record['pairs']:,} pairs "
-        f"{100 * ours['recall']:.1f} %, torch {100 * record['reference_recall']:.2f} %"
+        f"{100 * ours['recall']:.2f} %, torch {100 * record['reference_recall']:.2f} %"
     )
 
 

@@ -70,6 +70,11 @@ def brief(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def plain(row: Row) -> str:
+    """A contender's name for a chart, which shows no code."""
+    return str(row["contender"]).replace("`", "")
+
+
 def mebibytes(size_bytes: float) -> str:
     """A size, without the unit."""
     return f"{size_bytes / MEBIBYTE:.0f}"

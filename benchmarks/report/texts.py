@@ -20,6 +20,7 @@ from benchmarks.report.numbers import (
     machine_sentence,
     measured,
     mebibytes,
+    plain,
     row_of,
     spread,
 )
@@ -80,12 +81,10 @@ def _throughput_bars(rows: Sequence[Row], cores: int, count: int) -> Bars:
     for row in measured(rows):
         if (row["stream"], row["cores"]) == ("mixed", cores):
             rates = spread([count / seconds for seconds in _first(row)])
-            part = Part(name=row["contender"], value=rates.median)
+            part = Part(name=plain(row), value=rates.median)
             ours = row["engine"].startswith("edgebert")
             bars.append(
-                Bar(
-                    name=row["contender"], parts=[part], low=rates.low, high=rates.high, chosen=ours
-                )
+                Bar(name=plain(row), parts=[part], low=rates.low, high=rates.high, chosen=ours)
             )
     return Bars(unit="texts/s", bars=bars, caption=f"mixed texts, {cores} cores, first pass")
 
@@ -201,7 +200,7 @@ def _start_bar(row: Row) -> Bar:
     stretches = {name: median(each[name] for each in row["ms"]) for name in STRETCHES}
     parts = [Part(name=name, value=value) for name, value in stretches.items()]
     ours = row["engine"].startswith("edgebert")
-    return Bar(name=row["contender"], parts=parts, low=total.low, high=total.high, chosen=ours)
+    return Bar(name=plain(row), parts=parts, low=total.low, high=total.high, chosen=ours)
 
 
 def _imported(row: Row, bare: Row | None) -> Sequence[int]:
