@@ -36,7 +36,7 @@ ALL: Final[Sequence[Step]] = (
     partial(limits.measure, MINILM, rounds=5),
     partial(limits.measure, BERT_BASE, rounds=5),
 )
-"""In under 40 minutes on two cores, once environments and graphs are there."""
+"""About 70 minutes on two cores, once environments and graphs are there; decision 0013."""
 
 QUICK: Final[Sequence[Step]] = (
     partial(
@@ -45,7 +45,7 @@ QUICK: Final[Sequence[Step]] = (
     partial(throughput.measure, rounds=2, streams=("mixed",), cores=EVERY_CORE),
     partial(start.measure, MINILM, rounds=3),
 )
-"""In under 4 minutes."""
+"""Enough to see whether something broke."""
 
 LONG: Final[Sequence[Step]] = (
     partial(accuracy.measure, rounds=7),

@@ -41,8 +41,9 @@ table{{border-collapse:separate;border-spacing:0;font-size:.9375rem}}
 th,td{{padding:.4rem .75rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}}
 thead th{{vertical-align:bottom;border-bottom:2px solid var(--soft)}}
 tbody tr:hover>*{{background:color-mix(in srgb,var(--grid) 35%,var(--paper))}}
-tr>:first-child{{position:sticky;left:0;min-width:7rem;max-width:45vw;padding-left:0;
+tr>:first-child{{position:sticky;left:0;min-width:min(11rem,45vw);max-width:45vw;padding-left:0;
 font-weight:600;background:var(--paper);overflow-wrap:anywhere}}
+td code{{white-space:nowrap}}
 .number{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}
 """
 
