@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -19,9 +20,9 @@ from benchmarks.cases import throughput as throughput_case
 from benchmarks.contenders import ENCODERS
 from benchmarks.engines import ENGINES
 from benchmarks.models import MODELS
-from benchmarks.pairing import FEWEST_ROUNDS
-from benchmarks.plans import PLANS, prepare_all
-from benchmarks.records import FILE, Record, keep, read_records
+from benchmarks.pairing import FEWEST_ROUNDS, PeerError
+from benchmarks.plans import PLANS, Step, prepare_all
+from benchmarks.records import FILE, keep, read_records
 from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
@@ -57,9 +58,12 @@ DESTINATION: Final = Path("build") / "benchmarks"
 def run(plan: PlanName = "all", out: Out = None) -> None:
     """Measure all cases of a plan and write the report: all, quick or long."""
     begun = time.monotonic()
+    complete = True
     for step in PLANS[plan]:
-        _keep(step(), out, plan)
+        complete &= _measured(step, out, plan)
         print(f"{(time.monotonic() - begun) / 60:.1f} minutes", file=sys.stderr)
+    if not complete:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -72,33 +76,34 @@ def latency(
     out: Out = None,
 ) -> None:
     """Tokens in, token vectors out, at fixed shapes."""
-    record = latency_case.measure(
+    step = partial(
+        latency_case.measure,
         MODELS[model],
         rounds=rounds,
         shapes=_shapes(shapes),
         threads=_threads(threads),
         only=_known(only, [each.name for each in ENCODERS]),
     )
-    _keep(record, out)
+    _measure(step, out)
 
 
 @app.command()
 def throughput(rounds: Rounds = 3, only: Only = None, out: Out = None) -> None:
     """Texts in, vectors out: how many a second."""
-    _keep(throughput_case.measure(rounds=rounds, only=_known(only, ENGINES)), out)
+    _measure(partial(throughput_case.measure, rounds=rounds, only=_known(only, ENGINES)), out)
 
 
 @app.command()
 def load(rounds: Rounds = 2, only: Only = None, out: Out = None) -> None:
     """How long an answer takes while several ask at once."""
-    _keep(load_case.measure(rounds=rounds, only=_known(only, ENGINES)), out)
+    _measure(partial(load_case.measure, rounds=rounds, only=_known(only, ENGINES)), out)
 
 
 @app.command()
 def start(model: Model = "minilm", rounds: Rounds = 7, only: Only = None, out: Out = None) -> None:
     """Process start to first vector, memory and disk."""
     names = _known(only, start_case.NAMES)
-    _keep(start_case.measure(MODELS[model], rounds=rounds, only=names), out)
+    _measure(partial(start_case.measure, MODELS[model], rounds=rounds, only=names), out)
 
 
 @app.command()
@@ -111,19 +116,21 @@ def accuracy(
 ) -> None:
     """What each way to make a model smaller loses, and what it gains."""
     names = _known(only, [each.name for each in accuracy_case.contenders()])
-    _keep(accuracy_case.measure(rounds=rounds, texts=texts, pairs=pairs, only=names), out)
+    _measure(
+        partial(accuracy_case.measure, rounds=rounds, texts=texts, pairs=pairs, only=names), out
+    )
 
 
 @app.command()
 def growth(axis: Axis, rounds: Rounds = 2, out: Out = None) -> None:
     """How time and memory grow along an axis."""
-    _keep(growth_case.AXES[axis](rounds=rounds), out)
+    _measure(partial(growth_case.AXES[axis], rounds=rounds), out)
 
 
 @app.command()
 def limits(model: Model = "minilm", rounds: Rounds = 5, out: Out = None) -> None:
     """How near encoders come to their own matrix products alone."""
-    _keep(limits_case.measure(MODELS[model], rounds=rounds), out)
+    _measure(partial(limits_case.measure, MODELS[model], rounds=rounds), out)
 
 
 @app.command()
@@ -201,14 +208,32 @@ def _threads(text: str) -> Sequence[int]:
     return [int(count) for count in counts]
 
 
-def _keep(record: Record, out: Path | None, run: str | None = None) -> None:
-    """Write a record and the report, and say the tables.
+def _measure(step: Step, out: Path | None) -> None:
+    """Measure one case.
+
+    Raises:
+        typer.Exit: there is nothing to compare with.
+    """
+    if not _measured(step, out):
+        raise typer.Exit(1)
+
+
+def _measured(step: Step, out: Path | None, run: str | None = None) -> bool:
+    """Measure a case, write its record and the report, and say the tables.
 
     Args:
-        record: what was measured.
-        out: where; None is a folder of the run's name.
+        step: the case.
+        out: where to; None is a folder of the run's name.
         run: the name of the whole run; None is that of the case.
+
+    Returns:
+        False if there is nothing to compare with; why is said.
     """
+    try:
+        record = step()
+    except PeerError as error:
+        print(f"not measured: {error}", file=sys.stderr)
+        return False
     folder = out or DESTINATION / (run or record["case"])
     keep(record, folder)
     report(folder)
@@ -218,6 +243,7 @@ def _keep(record: Record, out: Path | None, run: str | None = None) -> None:
             if isinstance(block, Table):
                 print("", *aligned(block.columns, block.rows), block.caption, sep="\n")
     print(f"\n{folder / REPORT}")
+    return True
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -101,6 +102,7 @@ def _optimums(file: str) -> Callable[[Model], Path]:
     return lambda model: optimum_folder(model) / file
 
 
+@cache
 def optimum_folder(model: Model) -> Path:
     """optimum's graphs of a model.
 
@@ -110,6 +112,7 @@ def optimum_folder(model: Model) -> Path:
     return made_by_peer(model.name, "peers", "export_with_optimum.py", model.source())
 
 
+@cache
 def nncf_graph(model: Model) -> Path:
     """NNCF's int8 of optimum's export, calibrated on texts as our tokenizer has them.
 
@@ -125,6 +128,7 @@ def nncf_graph(model: Model) -> Path:
         return made_by_peer(model.name, "openvino", script, source, feeds) / "model.xml"
 
 
+@cache
 def ctranslate2_folder(model: Model) -> Path:
     """CTranslate2's forms of a model, a folder for each type of weights.
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -75,6 +76,7 @@ def our_folder() -> Path:
     return our_bundle(MINILM, "int8").folder
 
 
+@cache
 def warm_folder(model: Model, variant: str, *, tune: bool = True) -> Path:
     """The folder of our bundle, once a variant's graph is kept and tuned for this machine.
 
@@ -88,6 +90,7 @@ def warm_folder(model: Model, variant: str, *, tune: bool = True) -> Path:
     return folder
 
 
+@cache
 def checkpoint_with_int8() -> Path:
     """MiniLM's folder with optimum's avx512_vnni file, as others find it on the Hub."""
     graph = optimum_folder(MINILM) / "model_quantized.onnx"
@@ -98,6 +101,17 @@ def checkpoint_with_int8() -> Path:
         os.link(graph, folder / "onnx" / "model_quantized.onnx")
 
     return made(f"minilm-with-{graph.parent.name}", write)
+
+
+def _with_int8_file(title: str, environment: str, package: str) -> Engine:
+    """Whoever takes optimum's avx512_vnni file."""
+    return Engine(
+        title=title,
+        environment=environment,
+        opens=checkpoint_with_int8,
+        floor=0.9,
+        package=package,
+    )
 
 
 def _with_tokenizer(find: Callable[[], Path]) -> Callable[[], Path]:
@@ -148,33 +162,19 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             floor=0.99,
             package="sentence-transformers",
         ),
-        "sentence_transformers_onnx": Engine(
-            title="sentence-transformers, ONNX, optimum's avx512_vnni int8",
-            environment="peers",
-            opens=checkpoint_with_int8,
-            floor=0.9,
-            package="sentence-transformers",
+        "sentence_transformers_onnx": _with_int8_file(
+            "sentence-transformers, ONNX, optimum's avx512_vnni int8",
+            "peers",
+            "sentence-transformers",
         ),
-        "optimum": Engine(
-            title="optimum, the same file, batches of 32",
-            environment="peers",
-            opens=checkpoint_with_int8,
-            floor=0.9,
-            package="optimum-onnx",
+        "optimum": _with_int8_file(
+            "optimum, the same file, batches of 32", "peers", "optimum-onnx"
         ),
-        "fastembed": Engine(
-            title="fastembed, the same file, its default of 256 a batch",
-            environment="fastembed",
-            opens=checkpoint_with_int8,
-            floor=0.9,
-            package="fastembed",
+        "fastembed": _with_int8_file(
+            "fastembed, the same file, its default of 256 a batch", "fastembed", "fastembed"
         ),
-        "fastembed_32": Engine(
-            title="fastembed, the same file, batches of 32",
-            environment="fastembed",
-            opens=checkpoint_with_int8,
-            floor=0.9,
-            package="fastembed",
+        "fastembed_32": _with_int8_file(
+            "fastembed, the same file, batches of 32", "fastembed", "fastembed"
         ),
         "ctranslate2": Engine(
             title="CTranslate2 int8, a worker a core, sorted and cut as ours",

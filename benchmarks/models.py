@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -45,20 +46,15 @@ BERT_BASE: Final = EncoderConfig(
     pooler=True,
 )
 
-LONG_ENCODER: Final = EncoderConfig(
-    vocabulary=30522,
+LONG_ENCODER: Final = replace(
+    BERT_BASE,
     hidden=384,
     layers=6,
     heads=6,
     intermediate=768,
     positions=8192,
     token_types=0,
-    activation=Activation.GELU,
     layer_norm_epsilon=1e-5,
-    padding_id=0,
-    hidden_dropout=0.0,
-    attention_dropout=0.0,
-    initializer_range=0.02,
     pooler=False,
     relative=Rotary(theta=160_000.0),
     local=LocalAttention(reach=64, layers=(1, 2, 4, 5), theta=10_000.0),
@@ -128,7 +124,7 @@ MODELS: Final[Mapping[str, Model]] = MappingProxyType(
     }
 )
 
-LONG: Final = Model(
+MODERNBERT_SMALL: Final = Model(
     name="modernbert-small",
     title="a small ModernBERT",
     weights="random weights",
@@ -137,6 +133,7 @@ LONG: Final = Model(
 """What takes 8,192 tokens."""
 
 
+@cache
 def our_bundle(model: Model, *recipes: str) -> Bundle:
     """A bundle made by the code as it is now, with fp32 and these recipes' variants."""
     folder = FOLDER / f"{model.name}-{_code_hash()}"
@@ -156,6 +153,7 @@ def our_graph(model: Model, variant: str) -> Path:
     return bundle.path_of(bundle.manifest.variants[variant].file)
 
 
+@cache
 def _code_hash() -> str:
     """Changes with every line of the product, so that no measurement is of an older graph."""
     digest = hashlib.sha256()

@@ -1,13 +1,15 @@
 """Run contenders in turn, each time in a fresh process, and compare them pair by pair."""
 
 import os
-import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Generic, TypeVar
+
+from edgebert_runtime.bench.record import Quartiles
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")
@@ -18,13 +20,8 @@ class PeerError(RuntimeError):
     """A contender cannot be installed, failed, or answered wrongly; the text says which."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ratio:
+class Ratio(Quartiles):
     """One time over another, one ratio a round: median and quartiles."""
-
-    median: float
-    low: float
-    high: float
 
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.low:.2f}…{self.high:.2f})"
@@ -54,26 +51,25 @@ def in_turn(
     for number in range(rounds):
         order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
         for name in order:
-            _run(contenders[name], outcomes[name], f"round {number + 1} of {rounds}, {name}")
+            said = ", ".join(map(str, name)) if isinstance(name, tuple) else name
+            _run(contenders[name], outcomes[name], f"round {number + 1} of {rounds}, {said}")
     return outcomes
 
 
 def _run(contender: Callable[[], Result], outcome: Outcome[Result], what: str) -> None:
     if outcome.failure:
         return
-    print(what, file=sys.stderr)
+    begun = time.monotonic()
     try:
         outcome.results.append(contender())
     except PeerError as error:
         outcome.failure = str(error)
-        print(f"  {error}", file=sys.stderr)
+    print(f"{what}: {outcome.failure or f'{time.monotonic() - begun:.1f} s'}", file=sys.stderr)
 
 
 def ratio(times: Sequence[float], others: Sequence[float]) -> Ratio:
-    """Compare two contenders' rounds, at least two of them, pair by pair."""
-    pairs = [a / b for a, b in zip(times, others, strict=True)]
-    low, median, high = statistics.quantiles(pairs, n=4, method="inclusive")
-    return Ratio(median=median, low=low, high=high)
+    """Compare two contenders' rounds pair by pair."""
+    return Ratio.of([a / b for a, b in zip(times, others, strict=True)])
 
 
 def output_of(command: Sequence[str], *, cores: int | None = None) -> str:

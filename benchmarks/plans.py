@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from benchmarks.cases import accuracy, growth, latency, limits, load, start, throughput
-from benchmarks.contenders import ENCODERS
-from benchmarks.engines import ENGINES
-from benchmarks.models import MODELS
+from benchmarks.contenders import ENCODERS, encoder
+from benchmarks.engines import ENGINES, warm_folder
+from benchmarks.models import MODELS, MODERNBERT_SMALL
 from benchmarks.pairing import PeerError
 from benchmarks.records import Record
 from edgebert_runtime.threads import usable_cores
@@ -65,6 +65,11 @@ def prepare_all() -> None:
     ]
     steps += [engine.prepare for engine in ENGINES.values()]
     steps += [partial(each.prepare, accuracy.MODEL) for each in accuracy.contenders()]
+    steps += [partial(encoder(name).prepare, MODERNBERT_SMALL) for name in growth.LONG_CONTENDERS]
+    steps += [
+        partial(warm_folder, MODELS[name], variant, tune=False)
+        for name, variant in start.VARIANTS.items()
+    ]
     for step in steps:
         try:
             step()

@@ -4,10 +4,11 @@ A script says how its engine is opened, `serve` does the rest. The job is JSON i
 
     {"action": "time", "model": …, "options": {…}, "threads": 2, "shapes": ["1x8", …],
      "vocabulary": 30522, "reference": "folder/name", "floor": 0.99, "seconds": 0.3}
-    {"action": "vectors", "model": …, "options": {…}, "threads": 2, "feeds": "in.npz", "out": …}
+    {"action": "vectors", "model": …, "options": {…}, "threads": 2,
+     "feeds": {name: "in.npz", …}, "out": folder}
 
 A job to time prints `{"samples_us": {shape: […]}, "cosines": {shape: …}}`; one for vectors writes
-an array of them, mean-pooled and of length 1.
+arrays of them into the folder, each of the name of its inputs, mean-pooled and of length 1.
 """
 
 import json
@@ -19,9 +20,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-FEWEST: Final = 3
-"""Samples of a shape, however long one takes."""
 
 SIZE: Final = 0.25
 """Cosine is blind to scale: norms may differ by this much of the reference's."""
@@ -92,10 +90,10 @@ def time_shapes(run: Run, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def time_runs(run: Run, feeds: Feeds, seconds: float) -> list[int]:
-    """Microseconds of each run, for so many seconds; call `run` before, to warm up."""
+    """Microseconds of each run, for so many seconds, at least one; `run` is to be warm."""
     found: list[int] = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(found) < FEWEST:
+    while time.perf_counter() < end or not found:
         start = time.perf_counter_ns()
         run(feeds)
         found.append((time.perf_counter_ns() - start) // 1000)
@@ -104,8 +102,9 @@ def time_runs(run: Run, feeds: Feeds, seconds: float) -> list[int]:
 
 def write_vectors(run: Run, job: dict[str, Any]) -> dict[str, Any]:
     """Vectors of inputs in the order given."""
-    found = [mean_pooled(run(feeds), feeds) for feeds in read_feeds(Path(job["feeds"]))]
-    np.save(job["out"], np.concatenate(found))
+    for name, path in job["feeds"].items():
+        found = [mean_pooled(run(feeds), feeds) for feeds in read_feeds(Path(path))]
+        np.save(Path(job["out"]) / f"{name}.npy", np.concatenate(found))
     return {}
 
 

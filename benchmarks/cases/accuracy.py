@@ -5,7 +5,7 @@ in mixed batches and padded, since what changes there depends on what is beside 
 a package's short description finds its long one among all of them. Then latency, in turn.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,12 @@ TEXTS: Final = 1200
 PAIRS: Final = 2000
 BATCH: Final = 64
 PADDED: Final = 256
+EVERY: Final = 4
+"""One in so many texts is padded, which takes longest."""
+
+SIDES: Final = ("short", "long")
+"""Of a pair."""
+
 SHAPES: Final = ("1x32", "1x128", "8x128")
 SECONDS: Final = 0.25
 
@@ -62,7 +68,6 @@ BARE: Final = replace(
 """What speed alone asks for: no smoothing, no outliers apart, nearest rounding, float tables."""
 
 Floats = NDArray[np.float32]
-Pairs = Sequence[tuple[str, str]]
 
 
 def measure(
@@ -78,14 +83,13 @@ def measure(
     """
     record = new_record(CASE, "", COMMAND, rounds) | {"texts": texts, "pairs": pairs}
     chosen = {each.name: each for each in contenders() if not only or each.name in only}
-    inputs = Inputs.of(texts, pairs)
-    expected = inputs.vectors(REFERENCE)
-    record["reference_recall"] = recall(*inputs.sides(REFERENCE))
+    with TemporaryDirectory() as folder:
+        inputs = Inputs(Path(folder), texts, pairs)
+        expected = inputs.vectors(REFERENCE, "alone", *SIDES)
+        record["reference_recall"] = recall(*(expected[side] for side in SIDES))
+        judged = partial(_quality, inputs, expected["alone"])
+        qualities = in_turn({name: partial(judged, each) for name, each in chosen.items()}, 1)
     threads, job = usable_cores(), time_job(MODEL, SHAPES, SECONDS)
-    qualities = in_turn(
-        {name: partial(_quality, each, inputs, expected["alone"]) for name, each in chosen.items()},
-        1,
-    )
     speeds = in_turn(
         {name: partial(each.do, MODEL, threads, "time", **job) for name, each in chosen.items()},
         rounds,
@@ -93,7 +97,7 @@ def measure(
     for name, each in chosen.items():
         quality, speed = qualities[name], speeds[name]
         failure = quality.failure or speed.failure
-        found = {"failure": failure} if failure else joined(speed.results, SHAPES)
+        found = {"failure": failure} if failure else joined(speed.results)
         row = {**described(each), "threads": threads, **dict(*quality.results), **found}
         record["rows"].append(row)
     return record
@@ -148,57 +152,50 @@ def _bare(model: Model) -> Path:
 class Inputs:
     """The same texts as tokens for everybody, in every way they are run.
 
+    `alone`, `batch` (mixed lengths), `padded` (one in `EVERY`), and `SIDES` of pairs.
+
     Args:
-        bundle: whose tokenizer makes them.
-        texts: to compare vectors of.
-        pairs: short and long ones that belong together.
+        folder: where they are written.
+        texts: how many to compare vectors of, half of them short.
+        pairs: how many short and long ones that belong together.
     """
 
-    def __init__(self, bundle: Bundle, texts: Sequence[str], pairs: Pairs) -> None:
-        self._ways = {
-            "alone": encoded(bundle, texts),
-            "batch": encoded(bundle, texts, batch=BATCH),
-            "padded": encoded(bundle, texts, batch=BATCH // 8, length=PADDED),
-        }
-        self._sides = [encoded(bundle, side) for side in zip(*pairs, strict=True)]
-
-    @staticmethod
-    def of(texts: int, pairs: int) -> "Inputs":
-        """Of so many real texts and pairs."""
+    def __init__(self, folder: Path, texts: int, pairs: int) -> None:
+        bundle, self._folder = our_bundle(MODEL), folder
         every = [*rated_sentences(texts // 2), *package_descriptions(texts - texts // 2)]
-        return Inputs(our_bundle(MODEL), every, package_pairs(pairs))
+        sides = zip(SIDES, zip(*package_pairs(pairs), strict=True), strict=True)
+        feeds = {
+            "alone": encoded(bundle, every),
+            "batch": encoded(bundle, every, batch=BATCH),
+            "padded": encoded(bundle, every[::EVERY], batch=BATCH // 8, length=PADDED),
+            **{side: encoded(bundle, found) for side, found in sides},
+        }
+        self._paths = {name: folder / f"{name}.npz" for name in feeds}
+        for name, path in self._paths.items():
+            write_feeds(path, feeds[name])
 
-    def vectors(self, each: Encoder) -> dict[str, Floats]:
-        """Of a contender, in every way. Shapes: (texts, dimensions)."""
-        return {name: vectors_of(each, feeds) for name, feeds in self._ways.items()}
+    def vectors(self, each: Encoder, *ways: str) -> dict[str, Floats]:
+        """Mean-pooled vectors of length 1, by the way they were run; no names are all.
 
-    def sides(self, each: Encoder) -> list[Floats]:
-        """Of the short texts and of the long ones. Shapes: (pairs, dimensions)."""
-        return [vectors_of(each, feeds) for feeds in self._sides]
+        Shapes: (texts or pairs, dimensions).
 
-
-def vectors_of(each: Encoder, feeds: Sequence[Feeds]) -> Floats:
-    """Mean-pooled vectors of length 1.
-
-    Raises:
-        PeerError: the contender failed.
-    """
-    with TemporaryDirectory() as folder:
-        path, out = Path(folder) / "feeds.npz", Path(folder) / "vectors.npy"
-        write_feeds(path, list(feeds))
-        each.do(MODEL, usable_cores(), "vectors", feeds=str(path), out=str(out))
-        vectors: Floats = np.load(out)
-    return vectors
+        Raises:
+            PeerError: the contender failed.
+        """
+        chosen = {name: str(path) for name, path in self._paths.items() if name in ways or not ways}
+        each.do(MODEL, usable_cores(), "vectors", feeds=chosen, out=str(self._folder))
+        return {name: np.load(self._folder / f"{name}.npy") for name in chosen}
 
 
-def _quality(each: Encoder, inputs: Inputs, expected: Floats) -> dict[str, Any]:
-    ways = inputs.vectors(each)
-    alone = ways.pop("alone")
+def _quality(inputs: Inputs, expected: Floats, each: Encoder) -> dict[str, Any]:
+    found = inputs.vectors(each)
+    alone = found["alone"]
     return {
         "size_bytes": each.size_bytes(MODEL),
         **distances(alone, expected),
-        **changes(alone, ways),
-        "recall": recall(*inputs.sides(each)),
+        "batch": largest_change(alone, found["batch"]),
+        "padded": largest_change(alone[::EVERY], found["padded"]),
+        "recall": recall(*(found[side] for side in SIDES)),
     }
 
 
@@ -239,9 +236,9 @@ def recall(shorts: Floats, longs: Floats) -> float:
     return float((nearest == np.arange(len(shorts))).mean())
 
 
-def changes(alone: Floats, moved: Mapping[str, Floats]) -> dict[str, float]:
-    """The largest change of an element when texts are run in other ways. Shapes: all the same."""
-    return {name: float(np.abs(alone - other).max()) for name, other in moved.items()}
+def largest_change(vectors: Floats, others: Floats) -> float:
+    """Of an element. Shapes: both the same."""
+    return float(np.abs(vectors - others).max())
 
 
 def distances(alone: Floats, reference: Floats) -> dict[str, float]:

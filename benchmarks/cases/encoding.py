@@ -1,7 +1,8 @@
 """Encoders timed in turn: what the cases of fixed shapes share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from benchmarks.artifacts import FOLDER
@@ -16,8 +17,7 @@ def time_encoders(
     model: Model,
     encoders: Sequence[Encoder],
     *,
-    shapes: Sequence[str],
-    threads: Sequence[int],
+    shapes: Mapping[int, Sequence[str]],
     rounds: int,
     seconds: float,
     reference: Encoder = REFERENCE,
@@ -27,8 +27,7 @@ def time_encoders(
     Args:
         model: what they run.
         encoders: in the order of the rows.
-        shapes: batch x sequence each, in tokens.
-        threads: so many cores and threads at a time.
+        shapes: so many cores and threads at a time → batch x sequence each, in tokens.
         rounds: how often each has its turn.
         seconds: for a shape in a round.
         reference: whose answers all are compared with.
@@ -36,16 +35,17 @@ def time_encoders(
     Raises:
         PeerError: the reference has no answers.
     """
-    job = time_job(model, shapes, seconds, reference)
-    keys = [(each.name, count) for count in threads for each in encoders]
+    job = time_job(model, list(dict.fromkeys(chain(*shapes.values()))), seconds, reference)
     named = {each.name: each for each in encoders}
-    outcomes = in_turn(
-        {key: partial(named[key[0]].do, model, key[1], "time", **job) for key in keys}, rounds
-    )
+
+    def timed(name: str, count: int) -> dict[str, Any]:
+        return named[name].do(model, count, "time", **job | {"shapes": list(shapes[count])})
+
+    keys = [(name, count) for count in shapes for name in named]
     return rows_of(
-        outcomes,
+        in_turn({key: partial(timed, *key) for key in keys}, rounds),
         lambda key: {**described(named[key[0]]), "threads": key[1]},
-        lambda results: joined(results, shapes),
+        joined,
     )
 
 
@@ -73,8 +73,9 @@ def described(each: Encoder) -> dict[str, str]:
     }
 
 
-def joined(results: Sequence[dict[str, Any]], shapes: Sequence[str]) -> dict[str, Any]:
+def joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Samples by shape, one list a round; answers are the same in all rounds."""
+    shapes = list(results[0]["samples_us"])
     return {
         "samples_us": {shape: [each["samples_us"][shape] for each in results] for shape in shapes},
         "cosines": results[0]["cosines"],

@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.cases.encoding import time_encoders
 from benchmarks.contenders import encoder
 from benchmarks.engines import ENGINES, do
-from benchmarks.models import LONG, MODELS, Model
+from benchmarks.models import MODELS, MODERNBERT_SMALL, Model
 from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.texts import rated_sentences
@@ -39,6 +39,9 @@ MOST: Final = 1_000_000
 """Texts of the long run."""
 
 STREAMED: Final = ("edgebert_int8", "sentence_transformers_onnx")
+DIFFERENT: Final = 1000
+"""More texts than these are the same ones again."""
+
 MOST_OF_OTHERS: Final = 1000
 """Others take a list and are slow: as many texts as show the slope."""
 
@@ -62,7 +65,9 @@ def cores(*, rounds: int) -> Record:
 
 def long(*, rounds: int) -> Record:
     """One text of 512 to 8,192 tokens, by an encoder that takes so many."""
-    return _shapes("long", LONG_SEQUENCES, rounds, [usable_cores()], LONG, LONG_CONTENDERS)
+    return _shapes(
+        "long", LONG_SEQUENCES, rounds, [usable_cores()], MODERNBERT_SMALL, LONG_CONTENDERS
+    )
 
 
 def _shapes(
@@ -77,8 +82,7 @@ def _shapes(
     record["rows"] = time_encoders(
         model,
         [encoder(name) for name in names],
-        shapes=shapes,
-        threads=threads,
+        shapes=dict.fromkeys(threads, shapes),
         rounds=rounds,
         seconds=SECONDS,
     )
@@ -96,7 +100,7 @@ def texts(*, rounds: int, counts: Sequence[int] = COUNTS) -> Record:
     ]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "texts.json"
-        path.write_text(json.dumps(rated_sentences(max(COUNTS[:2]))), encoding="utf-8")
+        path.write_text(json.dumps(rated_sentences(DIFFERENT)), encoding="utf-8")
         outcomes = in_turn({key: partial(_stream, path, *key) for key in keys}, rounds)
     record["rows"] = rows_of(
         outcomes,

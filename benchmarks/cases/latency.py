@@ -40,13 +40,14 @@ def measure(
     command = f"python -m benchmarks latency --model {model.name}"
     record = new_record(CASE, model.name, command, rounds)
     every = usable_cores()
-    for count in threads or sorted({1, every}, reverse=True):
-        record["rows"] += time_encoders(
-            model,
-            [each for each in ENCODERS if not only or each.name in only or each.maker == OURS],
-            shapes=shapes or (SHAPES if count == every else FEW_SHAPES),
-            threads=[count],
-            rounds=rounds,
-            seconds=SECONDS,
-        )
+    record["rows"] = time_encoders(
+        model,
+        [each for each in ENCODERS if not only or each.name in only or each.maker == OURS],
+        shapes={
+            count: shapes or (SHAPES if count == every else FEW_SHAPES)
+            for count in threads or sorted({1, every}, reverse=True)
+        },
+        rounds=rounds,
+        seconds=SECONDS,
+    )
     return record

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from benchmarks.cases.encoding import described, joined, time_job
@@ -41,7 +42,7 @@ def measure(model: Model, *, rounds: int, shapes: Sequence[str] = SHAPES) -> Rec
         for shape in shapes
     }
     job = time_job(model, shapes, SECONDS)
-    distinct = {product for found in counts.values() for product in found}
+    distinct = list(dict.fromkeys(chain(*counts.values())))
     runs: dict[str, Any] = {
         name: partial(encoder(name).do, model, threads, "time", **job) for name in CONTENDERS
     }
@@ -63,7 +64,7 @@ def measure(model: Model, *, rounds: int, shapes: Sequence[str] = SHAPES) -> Rec
     record["rows"] = rows_of(
         outcomes,
         lambda name: {**described(encoder(name)), "threads": threads},
-        lambda results: joined(results, shapes),
+        joined,
     )
     return record
 

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.artifacts import PEERS
 from benchmarks.engines import ENGINES, OUR_PACKAGE, warm_folder
 from benchmarks.models import MODELS, Model, our_bundle
-from benchmarks.pairing import PeerError, in_turn, output_of
+from benchmarks.pairing import Outcome, PeerError, in_turn, output_of
 from benchmarks.records import Record, new_record, rows_of
 from edgebert_runtime import Bundle
 
@@ -71,7 +71,14 @@ VARIANTS: Final[Mapping[str, str]] = MappingProxyType({"minilm": "int8", "bert-b
 
 FILES: Final[Mapping[str, str]] = MappingProxyType({"int8": "int8", "fp32": "cpu"})
 
-OUR_KINDS: Final = (("edgebert", ""), ("edgebert", "_kept"), ("bare", ""))
+OURS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "edgebert_{}": "edgebert {}",
+        "edgebert_{}_kept": "edgebert {}, after `edgebert-run warm`",
+        "bare_{}": "numpy, onnxruntime and tokenizers on the same file, nothing checked",
+    }
+)
+"""Engine → its title, both but for the variant."""
 
 OF_OTHERS: Final = (
     "sentence_transformers",
@@ -82,10 +89,7 @@ OF_OTHERS: Final = (
     "openvino",
 )
 
-NAMES: Final = (
-    *(f"{kind}_{variant}{kept}" for variant in FILES for kind, kept in OUR_KINDS),
-    *OF_OTHERS,
-)
+NAMES: Final = (*(engine.format(variant) for variant in FILES for engine in OURS), *OF_OTHERS)
 """Of engines that start; ours start whatever is asked for, to be compared with."""
 
 
@@ -96,13 +100,16 @@ def measure(model: Model, *, rounds: int, only: Sequence[str] = ()) -> Record:
         model: MiniLM beside everybody else; any other beside the bare libraries.
         rounds: how often each has its turn; one more only fills the system's cache of files.
         only: names of engines; none is all.
+
+    Raises:
+        PeerError: ours does not start, and there is nothing to compare with.
     """
     command = f"python -m benchmarks start --model {model.name}"
     record = new_record(CASE, model.name, command, rounds)
     starters, failures = _starters(model, only)
     in_turn({name: starter.start for name, starter in starters.items()}, 1)
     outcomes = in_turn({name: starter.start for name, starter in starters.items()}, rounds)
-    expected = np.array(outcomes[f"edgebert_{VARIANTS[model.name]}"].results[0]["vector"])
+    expected = _expected(outcomes[f"edgebert_{VARIANTS[model.name]}"])
     record |= _sizes(model)
     record["rows"] = [
         *rows_of(outcomes, partial(_described, starters), partial(_joined, expected)),
@@ -112,6 +119,12 @@ def measure(model: Model, *, rounds: int, only: Sequence[str] = ()) -> Record:
         if "failure" not in row:
             row["installed_bytes"] = starters[row["engine"]].installed_bytes()
     return record
+
+
+def _expected(ours: Outcome[dict[str, Any]]) -> np.ndarray:
+    if ours.failure:
+        raise PeerError(ours.failure)
+    return np.array(ours.results[0]["vector"])
 
 
 def _starters(model: Model, only: Sequence[str]) -> tuple[dict[str, Starter], dict[str, str]]:
@@ -138,20 +151,15 @@ def _starters(model: Model, only: Sequence[str]) -> tuple[dict[str, Starter], di
 def _ours(model: Model) -> list[Starter]:
     variant = VARIANTS[model.name]
     folder = warm_folder(model, variant, tune=False)
-    titles = {
-        f"edgebert_{variant}": f"edgebert {variant}",
-        f"edgebert_{variant}_kept": f"edgebert {variant}, after `edgebert-run warm`",
-        f"bare_{variant}": "numpy, onnxruntime and tokenizers on the same file, nothing checked",
-    }
     return [
         Starter(
-            engine=engine,
-            title=title,
+            engine=engine.format(variant),
+            title=title.format(variant),
             python=Path(sys.executable),
             model=folder,
             package=OUR_PACKAGE,
         )
-        for engine, title in titles.items()
+        for engine, title in OURS.items()
     ]
 
 

@@ -1,7 +1,7 @@
 """Texts in, vectors out: how many a second, on queries, documents and both as they come."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.engines import ENGINES, do
-from benchmarks.pairing import PeerError, in_turn
+from benchmarks.pairing import Outcome, PeerError, in_turn
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.texts import mixed_texts, package_descriptions, rated_sentences
 from edgebert_runtime.threads import usable_cores
@@ -27,15 +27,23 @@ REFERENCE: Final = "sentence_transformers"
 
 STREAMS: Final[Mapping[str, Callable[[], list[str]]]] = MappingProxyType(
     {
+        "mixed": lambda: mixed_texts(320),
         "queries": lambda: rated_sentences(600),
         "documents": lambda: package_descriptions(160),
-        "mixed": lambda: mixed_texts(320),
     }
 )
-"""Short texts; long ones; three short ones for every two long ones, as they come."""
+"""Three short texts for every two long ones, as they come; short ones; long ones.
 
-Key = tuple[str, str, int]
-"""An engine's name, a stream and a number of cores."""
+An engine passes over them in this order in one process: only the first finds it unprepared.
+"""
+
+ON_FEWER_CORES: Final = ("mixed",)
+
+Key = tuple[str, int]
+"""An engine's name and a number of cores."""
+
+Passes = dict[str, list[float]]
+"""Stream → seconds of each pass."""
 
 
 def measure(
@@ -52,55 +60,79 @@ def measure(
         only: names of engines; none is all.
         streams: names of streams.
         cores: so many at a time; none is one and all.
+
+    Raises:
+        PeerError: the reference has no answers.
     """
     record = new_record(CASE, "", COMMAND, rounds)
-    every = usable_cores()
-    chosen = [name for name in ENGINES if not only or name in only]
+    texts = {stream: STREAMS[stream]() for stream in streams}
+    counts = cores or sorted({1, usable_cores()})
+    keys = [(name, count) for count in counts for name in ENGINES if not only or name in only]
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        references = {stream: _reference(stream, folder) for stream in streams}
-        keys = [
-            (name, stream, count)
-            for count in cores or sorted({1, every})
-            for stream in streams
-            if count == every or stream == "mixed"
-            for name in chosen
-        ]
-        outcomes = in_turn(
-            {key: partial(_passes, key, folder, references[key[1]]) for key in keys}, rounds
-        )
-    record["streams"] = {stream: len(STREAMS[stream]()) for stream in streams}
-    record["rows"] = rows_of(outcomes, _described, lambda results: {"seconds": results})
+        run = Run(Path(scratch), texts)
+        found = in_turn({key: partial(run.passes, *key) for key in keys}, rounds)
+    record["streams"] = {stream: len(each) for stream, each in texts.items()}
+    for stream in streams:
+        outcomes = {
+            key: _of(stream, outcome)
+            for key, outcome in found.items()
+            if stream in _on(key[1], streams)
+        }
+        described = partial(_described, stream)
+        record["rows"] += rows_of(outcomes, described, lambda results: {"seconds": results})
     return record
 
 
-def _described(key: Key) -> dict[str, Any]:
-    name, stream, cores = key
+def _on(cores: int, streams: Iterable[str]) -> list[str]:
+    """Those of the streams that so many cores are measured on."""
+    few = cores < usable_cores()
+    return [stream for stream in streams if not few or stream in ON_FEWER_CORES]
+
+
+def _of(stream: str, outcome: Outcome[Passes]) -> Outcome[list[float]]:
+    results = [passes[stream] for passes in outcome.results]
+    return Outcome(results=results, failure=outcome.failure)
+
+
+def _described(stream: str, key: Key) -> dict[str, Any]:
+    name, cores = key
     return {"engine": name, "contender": ENGINES[name].title, "stream": stream, "cores": cores}
 
 
-def _reference(stream: str, folder: Path) -> NDArray[np.float32]:
-    """Write a stream's texts, and have torch answer first.
+class Run:
+    """Streams as everybody gets them, and torch's vectors of them.
+
+    Args:
+        folder: for files.
+        texts: by stream.
 
     Raises:
-        PeerError: it cannot.
+        PeerError: torch does not answer.
     """
-    (folder / f"{stream}.json").write_text(json.dumps(STREAMS[stream]()), encoding="utf-8")
-    out = folder / f"{stream}.npy"
-    texts = str(folder / f"{stream}.json")
-    do(REFERENCE, usable_cores(), "throughput", texts=texts, out=str(out), seconds=0.1)
-    vectors: NDArray[np.float32] = np.load(out)
-    return vectors
 
+    def __init__(self, folder: Path, texts: Mapping[str, list[str]]) -> None:
+        self._folder, self._files = folder, {name: folder / f"{name}.json" for name in texts}
+        for name, path in self._files.items():
+            path.write_text(json.dumps(texts[name]), encoding="utf-8")
+        self._do(REFERENCE, usable_cores(), list(texts), 0.0)
+        self._references = {stream: np.load(folder / f"{stream}.npy") for stream in texts}
 
-def _passes(key: Key, folder: Path, reference: NDArray[np.float32]) -> list[float]:
-    """Seconds of each pass over the stream."""
-    name, stream, cores = key
-    texts, out = str(folder / f"{stream}.json"), str(folder / "vectors.npy")
-    found = do(name, cores, "throughput", texts=texts, out=out, seconds=SECONDS)
-    require_right(name, np.load(out), reference)
-    seconds: list[float] = found["seconds"]
-    return seconds
+    def passes(self, name: str, cores: int) -> Passes:
+        """Of an engine over every stream that is for so many cores.
+
+        Raises:
+            PeerError: it failed, or answered wrongly.
+        """
+        streams = _on(cores, self._files)
+        found = self._do(name, cores, streams, SECONDS)
+        for stream in streams:
+            require_right(name, np.load(self._folder / f"{stream}.npy"), self._references[stream])
+        return found
+
+    def _do(self, name: str, cores: int, streams: Sequence[str], seconds: float) -> Passes:
+        files = {stream: str(self._files[stream]) for stream in streams}
+        out = str(self._folder)
+        return do(name, cores, "throughput", streams=files, out=out, seconds=seconds)
 
 
 def require_right(name: str, vectors: NDArray[np.float32], reference: NDArray[np.float32]) -> None:

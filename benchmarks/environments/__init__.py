@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ LOCATION_VARIABLE: Final = "EDGEBERT_ENVIRONMENTS"
 MARKER: Final = "complete"
 
 
+@cache
 def interpreter(name: str) -> Path:
     """Python of the environment `name`, installed from `name`.txt unless that is done already.
 

@@ -2,8 +2,8 @@
 
 Usage: texts_to_vectors.py JOB. The job is JSON; all have `engine`, `model` and `action`:
 
-    throughput  "texts": file, "out": file,      prints the seconds of each pass over all texts
-                "seconds": 1.5
+    throughput  "streams": {name: file},         prints the seconds of each pass over a stream and
+                "out": folder, "seconds": 1.5    writes its vectors under its name, one by one
     load        "texts": file, "clients": 4,     prints the microseconds of each answer while so
                 "requests": 1000                 many clients ask, one text at a time
     stream      "texts": file, "count": 100000   prints seconds and peak memory for so many texts
@@ -23,17 +23,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.peers.engines import ENGINES
+from benchmarks.peers.memory import memory_kib
 
 Encode = Callable[[list[str]], Any]
 
 WARM_UP: Final = 64
 """Texts that are run before the clock starts."""
-
-
-def memory_kib(name: str) -> int:
-    """Of this process, as Linux names it."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith(name))
 
 
 def opened(job: dict[str, Any]) -> Encode:
@@ -46,21 +41,23 @@ def opened(job: dict[str, Any]) -> Encode:
 
 
 def throughput(job: dict[str, Any]) -> dict[str, Any]:
-    """All texts, again and again; the first time they are new to the engine."""
-    encode, texts = opened(job), read(job)
-    encode(texts[:WARM_UP])
-    passes: list[float] = []
-    while sum(passes) < job["seconds"]:
-        begun = time.perf_counter()
-        vectors = encode(texts)
-        passes.append(time.perf_counter() - begun)
-    np.save(job["out"], np.asarray(vectors, np.float32))
-    return {"seconds": passes}
+    """All texts of a stream, again and again; the first time they are new to the engine."""
+    encode = opened(job)
+    found: dict[str, list[float]] = {}
+    for name, path in job["streams"].items():
+        texts, passes = read(path), found.setdefault(name, [])
+        encode(texts[:WARM_UP])
+        while not passes or sum(passes) < job["seconds"]:
+            begun = time.perf_counter()
+            vectors = encode(texts)
+            passes.append(time.perf_counter() - begun)
+        np.save(Path(job["out"]) / f"{name}.npy", np.asarray(vectors, np.float32))
+    return found
 
 
 def load(job: dict[str, Any]) -> dict[str, Any]:
     """Clients that ask again as soon as they have their answer."""
-    encode, texts = opened(job), read(job)
+    encode, texts = opened(job), read(job["texts"])
     encode(texts[:WARM_UP])
 
     def ask(text: str) -> int:
@@ -76,7 +73,7 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
 
 def stream(job: dict[str, Any]) -> dict[str, Any]:
     """Texts that come one by one; ours takes and gives an iterator, others a list."""
-    encode, texts = opened(job), read(job)
+    encode, texts = opened(job), read(job["texts"])
     encode(texts[:WARM_UP])
     resting, begun = memory_kib("VmRSS"), time.perf_counter()
     count = 0
@@ -95,9 +92,9 @@ def answers(encode: Any, texts: Iterator[str], *, streams: bool) -> Iterator[Any
     yield from encode(texts) if streams else encode(list(texts))
 
 
-def read(job: dict[str, Any]) -> list[str]:
-    """The texts of the job's file."""
-    texts: list[str] = json.loads(Path(job["texts"]).read_text(encoding="utf-8"))
+def read(path: str) -> list[str]:
+    """The texts of a file."""
+    texts: list[str] = json.loads(Path(path).read_text(encoding="utf-8"))
     return texts
 
 

@@ -41,10 +41,10 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
                 f"{record['texts']} texts that nobody was calibrated on: rated sentences and "
                 "package descriptions, as many of each. Cosine to torch's vectors, each text "
                 "alone; the largest change of a pairwise similarity; the largest change of an "
-                "element when texts run in batches of 64, and when each is padded to 256 tokens. "
-                f"Recall: of {record['pairs']} short descriptions, per cent whose nearest long one "
-                f"is their own; torch {100 * record['reference_recall']:.2f}. Time: over our "
-                f"fp32's, median of {record['rounds']} rounds. "
+                "element when texts run in batches of 64, and when one in four is padded to 256 "
+                f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest "
+                f"long one is their own; torch {100 * record['reference_recall']:.2f}. Time: over "
+                f"our fp32's, median of {record['rounds']} rounds. "
                 f"{machine_sentence(record['machine'])} {record.get('note', '')} {failures(rows)}"
             ).strip(),
             command=record["command"],

@@ -7,6 +7,7 @@ from benchmarks.contenders import OURS, baseline_of
 from benchmarks.models import MODELS
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
+    MILLI,
     NONE,
     Row,
     again,
@@ -18,8 +19,8 @@ from benchmarks.report.numbers import (
     round_medians_ms,
     row_of,
     shape_title,
-    spread,
 )
+from edgebert_runtime.bench.record import Quartiles
 from edgebert_runtime.pages.document import (
     Bar,
     Bars,
@@ -33,9 +34,6 @@ from edgebert_runtime.pages.document import (
 )
 
 KINDS: Final = ("float32", "int8")
-MILLI: Final = 1e3
-"""Milliseconds in a second."""
-
 CHARTED: Final = "1x128"
 """The shape that is drawn."""
 
@@ -69,7 +67,7 @@ def _bars(rows: Sequence[Row], threads: int) -> Bars:
     for row in measured(rows):
         if row["threads"] != threads or CHARTED not in row["samples_us"]:
             continue
-        times = spread(round_medians_ms(row, CHARTED))
+        times = Quartiles.of(round_medians_ms(row, CHARTED))
         bars.append(
             Bar(
                 name=row["contender"],
@@ -106,7 +104,7 @@ def _latency_row(row: Row, rows: Sequence[Row], shapes: Sequence[str]) -> list[s
 
 
 def _cell(row: Row, ours: Row | None, shape: str) -> str:
-    time = brief(spread(round_medians_ms(row, shape)).median)
+    time = brief(Quartiles.of(round_medians_ms(row, shape)).median)
     if ours is None or ours is row:
         return time
     return f"{time} ({over(row, ours, shape).median:.2f})"
@@ -170,7 +168,7 @@ def _points(about: str, row: Row) -> list[Point]:
 
 
 def _point(x: float, row: Row, shape: str) -> Point:
-    times = spread(round_medians_ms(row, shape))
+    times = Quartiles.of(round_medians_ms(row, shape))
     return Point(x=x, y=times.median, low=times.low, high=times.high)
 
 
@@ -215,7 +213,7 @@ def _floor(record: Record, kind: str, shape: str) -> Mapping[str, Any]:
 
 def _rate(floor: Mapping[str, Any], times_ms: Sequence[float]) -> float:
     """Operations of a batch in so long, 10⁹ a second."""
-    return float(floor["giga_operations"] / spread(times_ms).median * MILLI)
+    return float(floor["giga_operations"] / Quartiles.of(times_ms).median * MILLI)
 
 
 def _limits_table(record: Record) -> Table:
@@ -235,7 +233,7 @@ def _limits_table(record: Record) -> Table:
 def _fraction(record: Record, row: Row, shape: str) -> str:
     floor, times = _floor(record, _kind(row["precision"]), shape), round_medians_ms(row, shape)
     pairs = [bare / time for bare, time in zip(floor["ms"], times, strict=True)]
-    return f"{_rate(floor, times):.0f} ({spread(pairs).median:.2f})"
+    return f"{_rate(floor, times):.0f} ({Quartiles.of(pairs).median:.2f})"
 
 
 def _shapes(record: Record) -> list[str]:

@@ -8,7 +8,15 @@ from typing import Final
 
 from benchmarks.pairing import ratio
 from benchmarks.records import Record, find
-from benchmarks.report.numbers import Row, over, row_of
+from benchmarks.report.numbers import (
+    Row,
+    first_passes,
+    later_passes,
+    measured,
+    over,
+    row_of,
+    totals_ms,
+)
 
 MARKED: Final = re.compile(r"<!--(\w+)-->.*?<!--/\1-->", re.DOTALL)
 """A stretch of the README that has a headline, between two comments with its name."""
@@ -80,16 +88,16 @@ def throughput(records: Sequence[Record]) -> str:
     rows = _record(records, "throughput")["rows"]
     cores = max(row["cores"] for row in rows)
     mixed = {
-        row["engine"]: row["seconds"]
-        for row in rows
-        if (row["stream"], row["cores"]) == ("mixed", cores) and "failure" not in row
+        row["engine"]: row
+        for row in measured(rows)
+        if (row["stream"], row["cores"]) == ("mixed", cores)
     }
-    first = {name: [passes[0] for passes in rounds] for name, rounds in mixed.items()}
+    first = {name: first_passes(row) for name, row in mixed.items()}
     int8, fp32 = first["edgebert_int8"], first["edgebert_fp32"]
     torch = first["sentence_transformers"]
     best = min(ratio(first[name], int8).median for name in INT8_FILES if name in first)
     later = {
-        name: median(time for passes in mixed[name] for time in passes[1:] or passes)
+        name: median(later_passes(mixed[name]) or first[name])
         for name in ("edgebert_int8", "openvino")
     }
     return (
@@ -105,20 +113,18 @@ def start(records: Sequence[Record]) -> str:
     """Process start to first vector beside the bare libraries."""
     small, large = (_record(records, "start", model)["rows"] for model in ("minilm", "bert-base"))
     kept = _row(large, engine="edgebert_fp32_kept")
-    milliseconds = median(sum(stretches.values()) for stretches in kept["ms"])
     return (
         f"int8 MiniLM {_over_bare(small, 'edgebert_int8')} times their time, "
         f"{_over_bare(small, 'edgebert_int8_kept')} after `edgebert-run warm`; BERT-base fp32 "
         f"{_over_bare(large, 'edgebert_fp32')} times, and {_over_bare(large, 'edgebert_fp32_kept')}"
-        f" after it: {milliseconds:.0f} ms"
+        f" after it: {median(totals_ms(kept)):.0f} ms"
     )
 
 
 def _over_bare(rows: Sequence[Row], engine: str) -> str:
     bare = next(row for row in rows if row["engine"].startswith("bare"))
     own = _row(rows, engine=engine)
-    totals = ([sum(stretches.values()) for stretches in row["ms"]] for row in (own, bare))
-    return f"{ratio(*totals).median:.2f}"
+    return f"{ratio(totals_ms(own), totals_ms(bare)).median:.2f}"
 
 
 def _record(records: Sequence[Record], case: str, about: str = "") -> Record:

@@ -1,8 +1,7 @@
 """From raw samples to what a table says."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median, quantiles
+from collections.abc import Iterable, Mapping
+from statistics import median
 from typing import Any, Final
 
 from benchmarks.pairing import Ratio, ratio
@@ -14,22 +13,25 @@ MEBIBYTE: Final = 2**20
 MICRO: Final = 1e3
 """Microseconds in a millisecond."""
 
+MILLI: Final = 1e3
+"""Milliseconds in a second."""
+
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Median and quartiles."""
-
-    median: float
-    low: float
-    high: float
+def totals_ms(row: Row) -> list[float]:
+    """From a process's start to its first vector, one a round."""
+    return [sum(stretches.values()) for stretches in row["ms"]]
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Of at least two values."""
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return Spread(median=middle, low=low, high=high)
+def first_passes(row: Row) -> list[float]:
+    """Seconds over a stream that the engine had not seen, one a round."""
+    return [passes[0] for passes in row["seconds"]]
+
+
+def later_passes(row: Row) -> list[float]:
+    """Seconds over a stream that it had seen: of every round that has such passes, their median."""
+    return [median(passes[1:]) for passes in row["seconds"] if len(passes) > 1]
 
 
 def round_medians_ms(row: Row, shape: str) -> list[float]:

@@ -20,7 +20,8 @@ LEAD: Final = (
     "is checked before it is timed, and what could not run is listed with the reason. A ratio is "
     "taken round by round: median (quartiles) of those. `make bench-envs` and `make bench` measure "
     "all of it again; every section says what measures it alone, and every row what to add for "
-    "that row. Raw samples lie beside this page in `results.jsonl`."
+    "that row. Raw samples are in the run's `results.jsonl`; the committed run's is "
+    "`benchmarks/results/results.jsonl`."
 )
 
 

@@ -17,13 +17,16 @@ from benchmarks.report.numbers import (
     again,
     brief,
     failures,
+    first_passes,
+    later_passes,
     machine_sentence,
     measured,
     mebibytes,
     plain,
     row_of,
-    spread,
+    totals_ms,
 )
+from edgebert_runtime.bench.record import Quartiles
 from edgebert_runtime.pages.document import (
     Bar,
     Bars,
@@ -55,11 +58,11 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
             title="Texts in, vectors out, MiniLM",
             text=(
                 f"Real texts ({streams}; mixed: three short ones for every two long ones, as they "
-                "come), vectors checked against torch's. Texts a second the first time an engine "
-                "sees the texts, and once it has seen them: some engines prepare themselves for "
-                "every length they meet. How many times as fast ours is, of the first pass, "
-                f"median of {record['rounds']} rounds (quartiles). "
-                f"{machine_sentence(record['machine'])} {failures(rows)}"
+                "come), vectors checked against torch's; in one process, mixed texts first. Texts "
+                "a second the first time an engine sees the texts, and once it has seen them: "
+                "some engines prepare themselves for every length they meet. How many times as "
+                f"fast ours is, of the first pass, median of {record['rounds']} rounds (quartiles)"
+                f". {machine_sentence(record['machine'])} {failures(rows)}"
             ).strip(),
             command=record["command"],
             blocks=blocks,
@@ -67,20 +70,11 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
     ]
 
 
-def _first(row: Row) -> list[float]:
-    return [passes[0] for passes in row["seconds"]]
-
-
-def _later(row: Row) -> list[float]:
-    """Of every round that has later passes, their median."""
-    return [median(passes[1:]) for passes in row["seconds"] if len(passes) > 1]
-
-
 def _throughput_bars(rows: Sequence[Row], cores: int, count: int) -> Bars:
     bars = []
     for row in measured(rows):
         if (row["stream"], row["cores"]) == ("mixed", cores):
-            rates = spread([count / seconds for seconds in _first(row)])
+            rates = Quartiles.of([count / seconds for seconds in first_passes(row)])
             part = Part(name=plain(row), value=rates.median)
             ours = row["engine"].startswith("edgebert")
             bars.append(
@@ -102,11 +96,13 @@ def _throughput_table(rows: Sequence[Row], stream: str, cores: int, count: int) 
 def _throughput_row(row: Row, ours: Sequence[Row | None], count: int) -> list[str]:
     if "failure" in row:
         return [row["contender"], *[NONE] * 4, again(row["engine"])]
-    later = _later(row)
-    faster = [NONE if each is None else str(ratio(_first(row), _first(each))) for each in ours]
+    later = later_passes(row)
+    faster = [
+        NONE if each is None else str(ratio(first_passes(row), first_passes(each))) for each in ours
+    ]
     return [
         row["contender"],
-        f"{count / median(_first(row)):.0f}",
+        f"{count / median(first_passes(row)):.0f}",
         f"{count / median(later):.0f}" if later else NONE,
         *faster,
         again(row["engine"]),
@@ -191,12 +187,8 @@ def _start(title: str, record: Record) -> Section:
     )
 
 
-def _totals(row: Row) -> list[float]:
-    return [sum(stretches.values()) for stretches in row["ms"]]
-
-
 def _start_bar(row: Row) -> Bar:
-    total = spread(_totals(row))
+    total = Quartiles.of(totals_ms(row))
     stretches = {name: median(each[name] for each in row["ms"]) for name in STRETCHES}
     parts = [Part(name=name, value=value) for name, value in stretches.items()]
     ours = row["engine"].startswith("edgebert")
@@ -213,10 +205,10 @@ def _imported(row: Row, bare: Row | None) -> Sequence[int]:
 def _start_row(row: Row, bare: Row | None) -> list[str]:
     if "failure" in row:
         return [row["contender"], *[NONE] * 5, again(row["engine"])]
-    over = NONE if bare is None else str(ratio(_totals(row), _totals(bare)))
+    over = NONE if bare is None else str(ratio(totals_ms(row), totals_ms(bare)))
     peak, imported = median(row["peak_bytes"]), median(_imported(row, bare))
     sizes = [mebibytes(size) for size in (peak, peak - imported, row["installed_bytes"])]
-    return [row["contender"], f"{median(_totals(row)):.0f}", over, *sizes, again(row["engine"])]
+    return [row["contender"], f"{median(totals_ms(row)):.0f}", over, *sizes, again(row["engine"])]
 
 
 def many_sections(records: Sequence[Record]) -> list[Section]:

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
 from benchmarks.records import Record
-from benchmarks.report.numbers import MICRO, Row, measured, round_medians_ms
-
-MILLI: Final = 1e3
-"""Milliseconds in a second."""
+from benchmarks.report.numbers import (
+    MICRO,
+    MILLI,
+    Row,
+    first_passes,
+    measured,
+    round_medians_ms,
+    totals_ms,
+)
 
 
 def times_of(records: Sequence[Record]) -> dict[str, list[float]]:
@@ -38,11 +43,8 @@ def _times(row: Row) -> Iterator[tuple[str, list[float]]]:
     elif samples is not None:
         yield name, [median(each) / MICRO for each in samples]
     elif "ms" in row:
-        yield name, [sum(stretches.values()) for stretches in row["ms"]]
+        yield name, totals_ms(row)
+    elif "stream" in row:
+        yield name, [MILLI * seconds for seconds in first_passes(row)]
     elif "seconds" in row:
-        yield name, [MILLI * _first(each) for each in row["seconds"]]
-
-
-def _first(seconds: float | Sequence[float]) -> float:
-    """Of passes the first, or the only one."""
-    return seconds[0] if isinstance(seconds, list) else float(seconds)  # type: ignore[arg-type]
+        yield name, [MILLI * seconds for seconds in row["seconds"]]

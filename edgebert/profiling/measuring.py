@@ -25,8 +25,9 @@ from edgebert.profiling.floors import (
 )
 from edgebert.profiling.layers import UNASSIGNED, regions_of
 from edgebert.profiling.products import Product, products_of
-from edgebert.profiling.report import Operator, ProfileReport, Spread
+from edgebert.profiling.report import Operator, ProfileReport
 from edgebert.profiling.tracing import Task, record, time_plain
+from edgebert_runtime.bench.record import Quartiles
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.loading import load, model_class
@@ -98,8 +99,8 @@ def profile(
         runs=len(turns.plain_us),
         operators=operators,
         outside_us=median(turns.recording.outside_us),
-        profiled=Spread.of(turns.recording.wall_us),
-        plain=Spread.of(turns.plain_us),
+        profiled=Quartiles.of(turns.recording.wall_us),
+        plain=Quartiles.of(turns.plain_us),
         rates=turns.rates,
         ceilings=fastest(turns.square_rates),
     )

@@ -3,31 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean, median, quantiles
+from statistics import mean
 from typing import Any, Final
 
 from edgebert.profiling.floors import BareRate, rate
 from edgebert.profiling.layers import EMBEDDINGS, LAYER, SHARED, UNASSIGNED
 from edgebert.profiling.products import Product
+from edgebert_runtime.bench.record import Quartiles
 
 UNSTEADY: Final = 1.25
 """A run over the medians of its parts; on a quiet machine it is below 1.1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Median and quartiles of times, in µs."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, times: Sequence[float]) -> "Spread":
-        """Of at least one time."""
-        several = len(times) > 1
-        low, _, high = quantiles(times, n=4, method="inclusive") if several else (times[0],) * 3
-        return cls(median=median(times), low=low, high=high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +121,7 @@ class ProfileReport:
         runs: that medians are of.
         operators: in the order of execution.
         outside_us: what a run takes and no operator of it, median.
-        profiled, plain: a run as its caller sees it, with the profiler and without.
+        profiled, plain: a run as its caller sees it, in µs, with the profiler and without.
         rates: each product of the graph alone, where it has a graph of its own.
         ceilings: kind of product → the fastest of large square ones.
     """
@@ -150,8 +135,8 @@ class ProfileReport:
     runs: int
     operators: tuple[Operator, ...]
     outside_us: float
-    profiled: Spread
-    plain: Spread
+    profiled: Quartiles
+    plain: Quartiles
     rates: Mapping[Product, BareRate]
     ceilings: Mapping[str, BareRate]
 
@@ -235,8 +220,8 @@ class ProfileReport:
         how = ("bundle", "variant", "engine", "batch", "sequence", "threads", "runs")
         return {
             **{name: getattr(self, name) for name in how},
-            "plain_us": asdict(self.plain),
-            "profiled_us": asdict(self.profiled),
+            "plain_us": self.plain._asdict(),
+            "profiled_us": self.profiled._asdict(),
             "unsteady": self.unsteady,
             "profiler_cost": self.profiler_cost,
             "total_us": self.total_us,

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgebert_runtime.bench.timing import WARM_UP_RUNS
-from edgebert_runtime.session import ERRORS_ONLY, Session, import_engine
+from edgebert_runtime.session import Session, import_engine, session_options
 
 WEIGHTS_APART: Final = "session.optimized_model_external_initializers_file_name"
 """The entry of a session's configuration that leaves weights out of an optimised graph."""
@@ -31,10 +31,7 @@ def main(order: str) -> None:
 def _profiled(task: Mapping[str, Any], threads: int, runs: int) -> dict[str, Any]:
     """Its graph as `Session` opens it, but for the profiler."""
     engine = import_engine()
-    options = engine.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options = session_options(engine, threads)
     options.enable_profiling = True
     options.profile_file_prefix = task["profile"]
     if task["optimized"]:

@@ -84,6 +84,15 @@ def import_engine() -> Any:
     return onnxruntime
 
 
+def session_options(engine: Any, threads: int) -> Any:
+    """ONNX Runtime's options that every session of ours starts from."""
+    options = engine.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    return options
+
+
 class Session:
     """An open graph; in a forked process it is opened anew when it is first run there.
 
@@ -209,12 +218,9 @@ class Session:
 
     def _create(self, engine: Any, graph: Path) -> Any:
         provider = PROVIDERS[self.provider]
-        options = engine.SessionOptions()
-        options.intra_op_num_threads = self.threads
+        options = session_options(engine, self.threads)
         if self.shared:
             options.add_session_config_entry(STOP_SPINNING, "1")
-        options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
         if self.optimized:
             options.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
         if provider.falls_back:

@@ -21,9 +21,10 @@ from edgebert_runtime.leftovers import discard, remove_stale, work_folder
 from edgebert_runtime.loading import load
 from edgebert_runtime.manifest import FileInfo
 from edgebert_runtime.providers import PROVIDERS
-from edgebert_runtime.session import ERRORS_ONLY, Session, import_engine
+from edgebert_runtime.session import Session, import_engine, session_options
 from edgebert_runtime.staging import hash_file
 from edgebert_runtime.syncing import sync_tree
+from edgebert_runtime.threads import usable_cores
 from edgebert_runtime.tuning import best_tuning
 
 DATA: Final = "graph.onnx_data"
@@ -124,8 +125,7 @@ def _is_whole(kept: WarmGraph) -> bool:
 
 def _write(engine: Any, source: Path, staging: Path) -> list[str]:
     """Optimise, pack and compare; the names of what was written."""
-    options = engine.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options = session_options(engine, usable_cores())
     options.optimized_model_filepath = str(staging / GRAPH)
     for key, value in SESSION_ENTRIES.items():
         options.add_session_config_entry(key, value)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from edgebert.profiling.floors import BareRate
 from edgebert.profiling.page import OUTSIDE, UNSTEADY, page_of
 from edgebert.profiling.products import Product
-from edgebert.profiling.report import Operator, ProfileReport, Spread
+from edgebert.profiling.report import Operator, ProfileReport
+from edgebert_runtime.bench.record import Quartiles
 from edgebert_runtime.pages.document import Bars, Block, Page, Plot, Table
 
 LARGE, SMALL = Product("int8", 128, 400, 100), Product("float32", 16, 8, 16, 12)
@@ -56,8 +57,8 @@ REPORT = ProfileReport(
     runs=51,
     operators=OPERATORS,
     outside_us=15.0,
-    profiled=Spread(median=620.0, low=610.0, high=650.0),
-    plain=Spread(median=500.0, low=490.0, high=520.0),
+    profiled=Quartiles(low=610.0, median=620.0, high=650.0),
+    plain=Quartiles(low=490.0, median=500.0, high=520.0),
     rates={
         LARGE: BareRate(product=LARGE, microseconds=150.0),
         SMALL: BareRate(product=SMALL, microseconds=20.0),
@@ -151,8 +152,8 @@ def test_every_grouping_adds_up_to_the_total(
 
 
 def test_quartiles() -> None:
-    assert Spread.of([4.0]) == Spread(median=4, low=4, high=4)
-    assert Spread.of([1.0, 2.0, 3.0, 4.0, 9.0]) == Spread(median=3, low=2, high=4)
+    assert Quartiles.of([4.0]) == Quartiles(low=4, median=4, high=4)
+    assert Quartiles.of([1.0, 2.0, 3.0, 4.0, 9.0]) == Quartiles(low=2, median=3, high=4)
 
 
 def test_fields_are_json() -> None:
@@ -222,6 +223,6 @@ def test_rates_are_drawn_below_their_ceiling() -> None:
 
 def test_runs_that_are_not_the_sum_of_their_parts_are_warned_of() -> None:
     assert UNSTEADY not in page_of(REPORT).lead
-    slow = replace(REPORT, profiled=Spread(median=800.0, low=700.0, high=900.0))
+    slow = replace(REPORT, profiled=Quartiles(low=700.0, median=800.0, high=900.0))
     assert slow.unsteady
     assert UNSTEADY in page_of(slow).lead

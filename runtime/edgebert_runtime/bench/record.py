@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import quantiles
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +19,17 @@ class Setting:
 
 
 class Quartiles(NamedTuple):
-    """Of one number a round: the median, and between what the middle half of the rounds lies."""
+    """The median of a number's rounds, and between what the middle half of them lies."""
 
     low: float
     median: float
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Quartiles":
-        """Of at least two values; those between two rounds are interpolated."""
-        return cls(*quantiles(values, n=4, method="inclusive"))
+    def of(cls, values: Sequence[float]) -> Self:
+        """Of at least one value; those between two rounds are interpolated."""
+        several = len(values) > 1
+        return cls(*(quantiles(values, n=4, method="inclusive") if several else (values[0],) * 3))
 
     @property
     def spread(self) -> float:
