@@ -1,5 +1,6 @@
 """What many tests share: a tiny encoder, its folder, its bundle, and real weights where present."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -91,6 +92,13 @@ def minilm() -> Path:
 
 @pytest.fixture(scope="session")
 def minilm_bundle(tmp_path_factory: pytest.TempPathFactory, minilm: Path) -> Bundle:
-    """MiniLM exported and quantized."""
-    bundle = edgebert.export(minilm, tmp_path_factory.mktemp("minilm") / "out")
-    return edgebert.quantize(bundle, force=True)
+    """MiniLM exported and quantized, once for all processes of a run: it takes a minute."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder, made = shared / "minilm", shared / "minilm.made"
+    with (shared / "minilm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            edgebert.quantize(edgebert.export(minilm, folder), force=True)
+            made.touch()
+    return Bundle.open(folder)

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+import onnx_ir as ir
+
+from edgebert_quantize.gemms import spread_gemms
 from edgebert_runtime.errors import BundleError, ExportError, UnsafePathError
 from edgebert_runtime.external_data import check_external_data, external_locations
 from edgebert_runtime.session import import_engine
@@ -27,7 +30,7 @@ what remains folds constants and finds Gelu and LayerNormalization."""
 
 
 def simplify(source: Path, destination: Path, *, standard: bool) -> None:
-    """Let ONNX Runtime fold and fuse a graph, and write it with its weights inside.
+    """Let ONNX Runtime fold and fuse a graph, spread Gemm, and write it with its weights inside.
 
     Source: https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
 
@@ -58,6 +61,9 @@ def simplify(source: Path, destination: Path, *, standard: bool) -> None:
         )
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         raise ExportError(f"{source} is no ONNX graph that can be read here: {error}") from error
+    model = ir.load(destination)
+    spread_gemms(model.graph)
+    ir.save(model, destination)
 
 
 def _check_external_data(source: Path) -> None:

@@ -270,7 +270,7 @@ class _Opening:
             session.asked_threads = self._how["threads"]  # a pickled model looks for itself
             tokenizer = open_tokenizer(self._bundle)
             opened = self._bundle, name, session, tokenizer, checks[0].mode
-            plan = self._plan(session, tuning) if tuning else None
+            plan = self._plan(session, tuning) if kept else None
             model = self._make(*opened, cache_dir=self._cache_dir, plan=plan)
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
@@ -289,15 +289,23 @@ class _Opening:
             return asked
         return tuning.latency_threads
 
-    def _plan(self, session: Session, tuning: "Tuning") -> "Plan":
-        """What was measured for as many threads; a second session maps the same file again."""
+    def _plan(self, session: Session, tuning: "Tuning | None") -> "Plan":
+        """What was measured for as many threads; further sessions map the same file again."""
         from edgebert_runtime.tasks.base import Plan
 
+        narrow = session.twin(1) if session.threads > 1 and not session.shared else None
+        if tuning is None:
+            return Plan(narrow=narrow)
         cores = self._cores()
         workers = cores if tuning.workers and not session.shared else 1
         each = 1 if workers > 1 else cores
         apart = session.twin(each) if each != session.threads or workers > 1 else None
-        return Plan(micro_batch_tokens=tuning.micro_batch_tokens, session=apart, workers=workers)
+        return Plan(
+            micro_batch_tokens=tuning.micro_batch_tokens,
+            session=apart,
+            workers=workers,
+            narrow=apart if workers > 1 else narrow,
+        )
 
     def _check(self, name: str) -> IntegrityCheck:
         if name not in self._begun:

@@ -19,6 +19,7 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.listening import engine_log, pass_on
 from edgebert_runtime.providers import PROVIDERS, refusal, require_offered, require_running
 from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.traffic import Traffic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,6 +104,7 @@ class Session:
         asked_threads: what the user asked for; None for nothing.
         optimized: whether ONNX Runtime had optimised the graph before.
         shared: whether it takes turns with all sessions that share.
+        traffic: who runs it or a twin of it.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -144,6 +146,7 @@ class Session:
         self._graph = graph
         self.optimized = optimized
         self._closed = False
+        self.traffic = Traffic()
         self._session = self._open(graph)
         _sessions.add(self)
         self.inputs = [node.name for node in self._session.get_inputs()]
@@ -158,7 +161,7 @@ class Session:
             EngineError: ONNX Runtime fails, for example for want of memory.
             ModelClosedError: it was closed.
         """
-        session = self._live()
+        session, run = self._live(), self.traffic.begin()
         try:
             with _turns if self.shared else nullcontext():
                 arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds))
@@ -167,6 +170,8 @@ class Session:
             raise EngineError(
                 f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}"
             ) from error
+        finally:
+            self.traffic.end(run)
         return arrays
 
     def twin(self, threads: int) -> "Session":
@@ -184,6 +189,7 @@ class Session:
 
     def leave_to_the_parent(self) -> None:
         """Forget the engine's session, which belongs to the process this one was forked from."""
+        self.traffic.forget()
         if self._session is not None:
             from ctypes import py_object, pythonapi
 

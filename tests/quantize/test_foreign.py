@@ -44,18 +44,35 @@ class Odd(nn.Module):
         return hidden, hidden[:, 0]
 
 
+class Rows(Odd):
+    """Tokens of all texts as rows of one matrix, as models of long ago have them."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder)
+        self.head = nn.Linear(TINY.hidden, TINY.hidden)
+
+    def forward(self, kept: Tensor, segments: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Shapes: (batch, sequence) each."""
+        hidden, _ = super().forward(kept, segments, words)
+        rows = self.head(hidden.flatten(0, 1)).unflatten(0, words.shape)
+        return rows, rows[:, 0]
+
+
 @pytest.fixture(scope="module")
 def odd(
     tiny_encoder: Encoder, tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A graph of torch's exporter, in standard operators, in a folder below its tokenizer."""
-    folder = tmp_path_factory.mktemp("theirs")
+    return exported(Odd(tiny_encoder), tiny_bundle, tmp_path_factory.mktemp("theirs"))
+
+
+def exported(model: Odd, tiny_bundle: Bundle, folder: Path) -> Path:
     (folder / "onnx").mkdir()
     tokenizer = (tiny_bundle.folder / "tokenizer.json").read_bytes()
     (folder / "tokenizer.json").write_bytes(tokenizer)
     dynamic = torch.export.Dim.DYNAMIC
     program: Any = torch.onnx.export(
-        Odd(tiny_encoder).eval(),
+        model.eval(),
         tuple(torch.ones((2, 7), dtype=torch.int32) for _ in range(3)),
         dynamo=True,
         opset_version=18,
@@ -93,6 +110,19 @@ def test_names_and_answers_stay(odd: Path, recipe: str, tmp_path: Path) -> None:
         cosine = (found * exact).sum() / np.linalg.norm(found) / np.linalg.norm(exact)
         assert 0.98 < cosine < 1
     assert [path.name for path in tmp_path.iterdir()] == ["out.onnx"]
+
+
+def test_linear_layers_of_rows_are_quantized_too(
+    tiny_encoder: Encoder, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    source = exported(Rows(tiny_encoder), tiny_bundle, tmp_path)
+    assert "Gemm" in {node.op_type for node in onnx.load(source).graph.node}
+    edgebert.quantize_file(source, tmp_path / "out.onnx", "int8", force=True)
+    operators = [node.op_type for node in onnx.load(tmp_path / "out.onnx").graph.node]
+    assert "Gemm" not in operators
+    assert operators.count("MatMulIntegerToFloat") == 4 * TINY.layers + 1
+    for found, exact in zip(run(tmp_path / "out.onnx"), run(source), strict=True):
+        assert (found * exact).sum() / np.linalg.norm(found) / np.linalg.norm(exact) > 0.98
 
 
 def test_static_files_have_standard_operators_only(odd: Path, tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def test_an_iterator_is_read_no_further_than_a_chunk(model: Embedder) -> None:
     assert taken == calls.CHUNK_TEXTS
 
 
-@pytest.mark.parametrize("make", [tuple, np.array, pyarrow.array], ids=str)
+@pytest.mark.parametrize(
+    "make", [tuple, np.array, pyarrow.array], ids=["tuple", "numpy", "pyarrow"]
+)
 def test_columns_are_lists(model: Embedder, make: Any) -> None:
     np.testing.assert_array_equal(model.embed(make(MANY)), model.embed(MANY))
 

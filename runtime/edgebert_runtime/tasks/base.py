@@ -51,11 +51,14 @@ class Plan:
         micro_batch_tokens: padded tokens that run at once at most; None is `MICRO_BATCH_TOKENS`.
         session: that many micro-batches run in; None takes the session that few run in.
         workers: how many of them run side by side there.
+        narrow: of one thread, for few while others run, too; None takes the session that few run
+            in.
     """
 
     micro_batch_tokens: int | None = None
     session: Session | None = None
     workers: int = 1
+    narrow: Session | None = None
 
 
 class TaskModel:
@@ -138,8 +141,9 @@ class TaskModel:
     def close(self) -> None:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""
         self._session.close()
-        if self._plan.session:
-            self._plan.session.close()
+        for session in (self._plan.session, self._plan.narrow):
+            if session:
+                session.close()
         self._opened_tokenizer = None
 
     @property
@@ -289,13 +293,18 @@ class TaskModel:
     ) -> None:
         """Give `work` every micro-batch, its indices and padded arrays, and a session to run it.
 
-        Many go side by side where that was measured to be faster, few one after the other.
+        Many go side by side where that was measured to be faster, few one after the other; on one
+        thread while others run, too: threads that share a micro-batch wait for each other.
         """
         lengths = [len(row.input_ids) for row in rows]
         batches = list(micro_batches(lengths, self._budget))
         apart = self._plan.session
         many = len(batches) >= SPLIT_FROM * self._session.threads
-        session, workers = (apart, self._plan.workers) if apart and many else (self._session, 1)
+        session, workers = self._session, 1
+        if apart and many:
+            session, workers = apart, self._plan.workers
+        elif self._plan.narrow and session.traffic.dense:
+            session = self._plan.narrow
         gone = caller_gone()
 
         def one(indices: list[int]) -> None:

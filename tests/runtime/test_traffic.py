@@ -1,0 +1,106 @@
+"""Callers that come while others are served."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgebert_runtime import Bundle, Embedder, load, traffic
+from edgebert_runtime.session import Session
+from edgebert_runtime.traffic import REMEMBERED_SECONDS, Traffic
+from edgebert_runtime.warming import warm
+
+TEXTS = ["the small cat", "a red dog ran far"]
+PATIENCE_SECONDS = 60
+
+
+def test_runs_that_meet_are_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(traffic, "monotonic", lambda: now)
+    found = Traffic()
+    assert not found.dense
+    first = found.begin()
+    assert found.dense
+    found.end(first)
+    assert not found.dense  # one after the other is no traffic
+    first, second = found.begin(), found.begin()
+    found.end(first)
+    found.end(second)
+    now += REMEMBERED_SECONDS / 2
+    assert found.dense
+    now += REMEMBERED_SECONDS
+    assert not found.dense
+
+
+def test_a_forked_child_starts_without_traffic() -> None:
+    found = Traffic()
+    found.begin()
+    found.forget()
+    assert not found.dense
+
+
+@pytest.fixture
+def model(tiny_bundle: Bundle, tmp_path: Path) -> Embedder:
+    """Of three threads, from a kept graph."""
+    warm(tiny_bundle, cache_dir=tmp_path, tune=False)
+    return load(tiny_bundle, threads=3, cache_dir=tmp_path)
+
+
+class Held:
+    """An engine's session whose first run waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.began, self.go_on = threading.Event(), threading.Event()
+        self.threads: list[int] = []
+
+    def over(self, live: Callable[[Session], Any]) -> Callable[[Session], Any]:
+        """A session's `_live` that notes who runs, and holds the first."""
+
+        def held(session: Session) -> Any:
+            engine = live(session)
+
+            class Engine:
+                @staticmethod
+                def run(*arguments: Any) -> Any:
+                    self.threads.append(session.threads)
+                    if len(self.threads) == 1:
+                        self.began.set()
+                        assert self.go_on.wait(PATIENCE_SECONDS)
+                    return engine.run(*arguments)
+
+            return Engine
+
+        return held
+
+
+def test_who_comes_while_another_is_served_gets_one_thread(
+    model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = model.embed(TEXTS)
+    held = Held()
+    monkeypatch.setattr(Session, "_live", held.over(Session._live))
+    answers: list[np.ndarray] = []
+    first = threading.Thread(target=lambda: answers.append(model.embed(TEXTS)))
+    first.start()
+    assert held.began.wait(PATIENCE_SECONDS)
+    answers.append(model.embed(TEXTS))
+    held.go_on.set()
+    first.join(PATIENCE_SECONDS)
+    assert held.threads == [3, 1]
+    for vectors in answers:
+        np.testing.assert_allclose(vectors, expected, atol=2e-6)
+
+
+def test_without_a_kept_graph_weights_are_there_once(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(tiny_bundle, threads=3, cache_dir=False)
+    model.session.traffic.begin()
+    held = Held()
+    held.go_on.set()
+    monkeypatch.setattr(Session, "_live", held.over(Session._live))
+    model.embed(TEXTS)
+    assert held.threads == [3]
