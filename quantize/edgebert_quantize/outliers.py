@@ -67,34 +67,29 @@ def move_outliers_last(
     return moved, found
 
 
-class ExcessProduct:
-    """The float32 product of what outliers have above their limit; constants are made once."""
+class Excess:
+    """What outliers have above their limit, as a graph computes it; constants are made once.
 
-    def __init__(
-        self,
-        graph: ir.Graph,
-        rows: NDArray[np.float32],
-        outliers: Outliers,
-        inputs: int,
-        name: str,
-    ) -> None:
-        self._graph = graph
-        self._rows = initializer(graph, f"{name}.outlier_rows", rows)
+    What is multiplied is max(x, limit): the bias of the product takes up the rest.
+    """
+
+    def __init__(self, graph: ir.Graph, outliers: Outliers, inputs: int, name: str) -> None:
+        self._graph, self._outliers = graph, outliers
         self._limit = initializer(graph, f"{name}.limit", np.array(outliers.limit, np.float32))
         self._slice = [
             initializer(graph, f"{name}.outlier_{part}", np.array([value], np.int64))
             for part, value in (("start", inputs - outliers.count), ("end", inputs), ("axis", -1))
         ]
-        self.bias: NDArray[np.float32] = -np.float32(outliers.limit) * rows.sum(axis=0)
-        """To be added once to the product: max(x, limit) is what is multiplied."""
 
-    def add_to(self, product: ir.Value, x: ir.Value, before: ir.Node) -> ir.Value:
-        """The sum of an integer product and the excess of its activation."""
-        add = Adder(self._graph, before, str(product.name))
-        last = add("Slice", [x, *self._slice], "outliers")
-        raised = add("Max", [last, self._limit], "raised")
-        excess = add("MatMul", [raised, self._rows], "excess")
-        return add("Add", [product, excess], "joined")
+    def bias(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """To be added once to a product of these rows. Shapes: (outliers, outputs), (outputs,)."""
+        shift: NDArray[np.float32] = -np.float32(self._outliers.limit) * rows.sum(axis=0)
+        return shift
+
+    def raised(self, x: ir.Value, before: ir.Node) -> ir.Value:
+        """The outliers of an activation, none below the limit."""
+        add = Adder(self._graph, before, str(x.name))
+        return add("Max", [add("Slice", [x, *self._slice], "outliers"), self._limit], "raised")
 
 
 def _makers(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:

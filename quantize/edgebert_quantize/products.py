@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgebert_quantize.activations import QUANTIZERS, QuantizedActivation
 from edgebert_quantize.building import Adder, initializer
 from edgebert_quantize.linear import Linear, Site, shared_linears
-from edgebert_quantize.outliers import ExcessProduct
+from edgebert_quantize.outliers import Excess
 from edgebert_quantize.ranges import Range
 from edgebert_quantize.recipes import Scheme
 from edgebert_quantize.rounding import RoundedLayer
@@ -28,7 +28,7 @@ def quantize_linears(model: ir.Model, layers: Sequence[RoundedLayer | None]) -> 
         x ─ MatMul(W) ─ Add(b) ─      becomes
         x ─ quantize ─ MatMulIntegerToFloat(W int8, scales, b) ─
 
-    Layers that read the same activation are one product, split after it, so Q, K and V cost one.
+    Layers that read the same activation, as Q, K and V do, read the same integers.
 
     Args:
         model: the graph that `layers` were made of.
@@ -39,12 +39,9 @@ def quantize_linears(model: ir.Model, layers: Sequence[RoundedLayer | None]) -> 
     for sites, layer in zip(shared_linears(graph), layers, strict=True):
         if layer is None:
             continue
-        constants = _Constants(graph, layer)
+        constants = _Constants(graph, layer, sites[0].linears)
         for site in sites:
-            product = PRODUCTS[layer.scheme](graph, site, constants)
-            if layer.outliers is not None:
-                product = constants.excess.add_to(product, site.x, site.linears[0].matmul)
-            outputs = _split(graph, site.linears, product)
+            outputs = _with_excess(graph, site, constants, PRODUCTS[layer.scheme])
             for linear, output in zip(site.linears, outputs, strict=True):
                 _take_over(graph, linear, output)
             count += len(site.linears)
@@ -54,62 +51,103 @@ def quantize_linears(model: ir.Model, layers: Sequence[RoundedLayer | None]) -> 
 
 
 class _Constants:
-    """A layer's constants in a graph; each is made when it is first needed, and once."""
+    """What is constant of layers side by side; each is made when it is first needed, and once."""
 
-    def __init__(self, graph: ir.Graph, layer: RoundedLayer) -> None:
+    def __init__(self, graph: ir.Graph, layer: RoundedLayer, linears: Sequence[Linear]) -> None:
         self._graph = graph
         self.layer = layer
-
-    @cached_property
-    def values(self) -> ir.Value:
-        """(inputs, outputs), int8."""
-        return self.add("weight", self.layer.weight.values)
-
-    @cached_property
-    def scales(self) -> ir.Value:
-        """(outputs,), float32."""
-        return self.add("scales", self.layer.weight.scales)
-
-    @cached_property
-    def bias(self) -> ir.Value:
-        """(outputs,), float32; what the excess of outliers counts from is in it."""
-        shift = 0 if self.layer.outliers is None else self.excess.bias
-        return self.add("bias", self.layer.bias + shift)
+        widths = [linear.weight.shape[1] for linear in linears]
+        self.parts = [_Part(graph, part, self) for part in layer.parts(widths)]
 
     @cached_property
     def multiplier(self) -> ir.Value:
         """What smoothing multiplies an activation by, (inputs,), float32."""
         if self.layer.divisors is None:
             raise ValueError(f"{self.layer.name} is not smoothed")
-        return self.add("smoothing", 1 / self.layer.divisors)
+        divisors = 1 / self.layer.divisors
+        return initializer(self._graph, f"{self.layer.name}.smoothing", divisors)
 
     @cached_property
-    def column_sums(self) -> ir.Value:
-        """Of the restored weights, (outputs,), float32."""
-        return self.add("column_sums", self.layer.weight.restored.sum(axis=0))
-
-    @cached_property
-    def blocks(self) -> list[ir.Value]:
-        """Four-bit weights, scales and zero points as MatMulNBits has them."""
-        packed = pack_blocks(self.layer)
-        return [self.add(name, array) for name, array in packed.items()]
-
-    @cached_property
-    def excess(self) -> ExcessProduct:
-        """What of outliers exceeds their limit."""
+    def excess(self) -> Excess | None:
+        """What of outliers exceeds their limit, where there are some."""
         if self.layer.outliers is None:
-            raise ValueError(f"{self.layer.name} has no outliers")
+            return None
         inputs = len(self.layer.weight.values)
-        return ExcessProduct(
-            self._graph, self.layer.outlier_rows, self.layer.outliers, inputs, self.layer.name
-        )
+        return Excess(self._graph, self.layer.outliers, inputs, self.layer.name)
 
     def range_at(self, site: Site) -> Range | None:
         """What integers of the activation that a site reads span."""
         return self.layer.ranges.get(str(site.x.name))
 
-    def add(self, name: str, array: NDArray[np.generic]) -> ir.Value:
+
+class _Part:
+    """The constants of one linear layer."""
+
+    def __init__(self, graph: ir.Graph, layer: RoundedLayer, together: _Constants) -> None:
+        self._graph = graph
+        self._together = together
+        self.layer = layer
+
+    @cached_property
+    def values(self) -> ir.Value:
+        """(inputs, outputs), int8."""
+        return self._add("weight", self.layer.weight.values)
+
+    @cached_property
+    def scales(self) -> ir.Value:
+        """(outputs,), float32."""
+        return self._add("scales", self.layer.weight.scales)
+
+    @cached_property
+    def bias(self) -> ir.Value:
+        """(outputs,), float32; what the excess of outliers counts from is in it."""
+        excess = self._together.excess
+        shift = 0 if excess is None else excess.bias(self.layer.outlier_rows)
+        return self._add("bias", self.layer.bias + shift)
+
+    @cached_property
+    def column_sums(self) -> ir.Value:
+        """Of the restored weights, (outputs,), float32."""
+        return self._add("column_sums", self.layer.weight.restored.sum(axis=0))
+
+    @cached_property
+    def blocks(self) -> list[ir.Value]:
+        """Four-bit weights, scales and zero points as MatMulNBits has them."""
+        return [self._add(name, array) for name, array in pack_blocks(self.layer).items()]
+
+    @cached_property
+    def outlier_rows(self) -> ir.Value:
+        """Weights of outliers, (outliers, outputs), float32."""
+        return self._add("outlier_rows", self.layer.outlier_rows)
+
+    def _add(self, name: str, array: NDArray[np.generic]) -> ir.Value:
         return initializer(self._graph, f"{self.layer.name}.{name}", array)
+
+
+Product = Callable[[ir.Graph, Site, _Constants], list[ir.Value]]
+"""Adds the products of a site's layers before the first of them."""
+
+
+def _with_excess(
+    graph: ir.Graph, site: Site, constants: _Constants, multiply: Product
+) -> list[ir.Value]:
+    """The integer product of each layer, and what of outliers goes around it."""
+    products = multiply(graph, site, constants)
+    if constants.excess is None:
+        return products
+    raised = constants.excess.raised(site.x, site.linears[0].matmul)
+    joined = []
+    for add, product, part in zip(_adders(graph, site), products, constants.parts, strict=True):
+        excess = add("MatMul", [raised, part.outlier_rows], "excess")
+        joined.append(add("Add", [product, excess], "joined"))
+    return joined
+
+
+def _adders(graph: ir.Graph, site: Site) -> list[Adder]:
+    """Add before the first layer of a site, each named after a layer's product."""
+    first = site.linears[0].matmul
+    names = [str(linear.matmul.outputs[0].name) for linear in site.linears]
+    return [Adder(graph, first, name) for name in names]
 
 
 def _integer_product(
@@ -117,30 +155,27 @@ def _integer_product(
     graph: ir.Graph,
     site: Site,
     constants: _Constants,
-) -> ir.Value:
-    """One operator for the product, its scales and its bias, before the first layer of a site.
+) -> list[ir.Value]:
+    """One operator for a product, its scales and its bias.
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
     """
-    add = _before(graph, site)
-    smoothed = _smoothed(add, site, constants)
-    x = quantize(add.named(str(smoothed.name)), smoothed, constants.range_at(site))
-    operands = [x.values, constants.values, x.scale, constants.scales, x.zero_point]
+    adders = _adders(graph, site)
+    smoothed = _smoothed(adders[0], site, constants)
+    x = quantize(adders[0].named(str(smoothed.name)), smoothed, constants.range_at(site))
+    pairs = zip(adders, constants.parts, strict=True)
+    return [_one_integer_product(add, x, part) for add, part in pairs]
+
+
+def _one_integer_product(add: Adder, x: QuantizedActivation, part: _Part) -> ir.Value:
+    operands = [x.values, part.values, x.scale, part.scales, x.zero_point]
     if x.row_step is None or x.row_low is None:
-        return add(
-            "MatMulIntegerToFloat", [*operands, None, constants.bias], "product", domain=CONTRIB
-        )
+        return add("MatMulIntegerToFloat", [*operands, None, part.bias], "product", domain=CONTRIB)
     product = add("MatMulIntegerToFloat", operands, "steps", domain=CONTRIB)
     product = add("Mul", [product, x.row_step], "scaled")
-    shift = add("Mul", [x.row_low, constants.column_sums], "shift")
+    shift = add("Mul", [x.row_low, part.column_sums], "shift")
     product = add("Add", [product, shift], "shifted")
-    return add("Add", [product, constants.bias], "product")
-
-
-def _before(graph: ir.Graph, site: Site) -> Adder:
-    """Adds before the first layer of a site, named after its product."""
-    matmul = site.linears[0].matmul
-    return Adder(graph, matmul, str(matmul.outputs[0].name))
+    return add("Add", [product, part.bias], "product")
 
 
 def _smoothed(add: Adder, site: Site, constants: _Constants) -> ir.Value:
@@ -150,43 +185,48 @@ def _smoothed(add: Adder, site: Site, constants: _Constants) -> ir.Value:
     return add("Mul", [site.x, constants.multiplier], "smoothed")
 
 
-def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.Value:
+def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> list[ir.Value]:
     """In standard operators: engines make MatMul of DequantizeLinear of both integer themselves.
 
     https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
     """
-    add = _before(graph, site)
-    smoothed = _smoothed(add, site, constants)
-    x = QUANTIZERS["static"](add.named(str(smoothed.name)), smoothed, constants.range_at(site))
-    activation = add("DequantizeLinear", [x.values, x.scale, x.zero_point], "activation")
-    weight = add("DequantizeLinear", [constants.values, constants.scales], "weight", axis=1)
-    product = add("MatMul", [activation, weight], "matmul")
-    return add("Add", [product, constants.bias], "product")
+    adders = _adders(graph, site)
+    smoothed = _smoothed(adders[0], site, constants)
+    quantize = QUANTIZERS["static"]
+    x = quantize(adders[0].named(str(smoothed.name)), smoothed, constants.range_at(site))
+    activation = adders[0]("DequantizeLinear", [x.values, x.scale, x.zero_point], "activation")
+    products = []
+    for add, part in zip(adders, constants.parts, strict=True):
+        weight = add("DequantizeLinear", [part.values, part.scales], "weight", axis=1)
+        product = add("MatMul", [activation, weight], "matmul")
+        products.append(add("Add", [product, part.bias], "product"))
+    return products
 
 
-def _block_product(graph: ir.Graph, site: Site, constants: _Constants) -> ir.Value:
+def _block_product(graph: ir.Graph, site: Site, constants: _Constants) -> list[ir.Value]:
     """Weights in blocks of four bits; activations come as float and are rounded block by block.
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
     """
-    grid = constants.layer.weight.grid
-    inputs, outputs = constants.layer.weight.values.shape
-    add = _before(graph, site)
-    product = add(
-        "MatMulNBits",
-        [site.x, *constants.blocks],
-        "blocks",
-        domain=CONTRIB,
-        K=inputs,
-        N=outputs,
-        bits=4,
-        block_size=grid.block,
-        accuracy_level=COMPUTE_IN_INT8,
-    )
-    return add("Add", [product, constants.bias], "product")
+    products = []
+    for add, part in zip(_adders(graph, site), constants.parts, strict=True):
+        inputs, outputs = part.layer.weight.values.shape
+        product = add(
+            "MatMulNBits",
+            [site.x, *part.blocks],
+            "blocks",
+            domain=CONTRIB,
+            K=inputs,
+            N=outputs,
+            bits=4,
+            block_size=part.layer.weight.grid.block,
+            accuracy_level=COMPUTE_IN_INT8,
+        )
+        products.append(add("Add", [product, part.bias], "product"))
+    return products
 
 
-PRODUCTS: Final[Mapping[Scheme, Callable[[ir.Graph, Site, _Constants], ir.Value]]] = {
+PRODUCTS: Final[Mapping[Scheme, Product]] = {
     "static": partial(_integer_product, QUANTIZERS["static"]),
     "dynamic": partial(_integer_product, QUANTIZERS["dynamic"]),
     "token": partial(_integer_product, QUANTIZERS["token"]),
@@ -217,17 +257,6 @@ def pack_blocks(layer: RoundedLayer) -> dict[str, NDArray[np.generic]]:
 def _pairs(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Two of the last axis in one byte."""
     return (values[..., 0::2] | (values[..., 1::2] << 4)).astype(np.uint8)
-
-
-def _split(graph: ir.Graph, linears: Sequence[Linear], product: ir.Value) -> Sequence[ir.Value]:
-    """Each layer's own columns of the product."""
-    if len(linears) == 1:
-        return [product]
-    widths = np.array([linear.weight.shape[1] for linear in linears], np.int64)
-    sizes = initializer(graph, f"{product.name}_widths", widths)
-    node = ir.node("Split", [product, sizes], {"axis": -1}, num_outputs=len(linears))
-    graph.insert_before(linears[0].matmul, node)
-    return node.outputs
 
 
 def _take_over(graph: ir.Graph, linear: Linear, output: ir.Value) -> None:

@@ -1,7 +1,7 @@
 """All numbers of a quantized linear layer, before any graph has them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -106,6 +106,27 @@ class RoundedLayer:
     divisors: NDArray[np.float32] | None
     outliers: Outliers | None
     outlier_rows: NDArray[np.float32]
+
+    def parts(self, widths: Sequence[int]) -> list["RoundedLayer"]:
+        """Each of the layers side by side by itself, named by its number; one alone as it is.
+
+        Args:
+            widths: outputs of each, in order.
+        """
+        if len(widths) == 1:
+            return [self]
+        starts = [sum(widths[:number]) for number in range(len(widths))]
+        columns = [slice(start, start + width) for start, width in zip(starts, widths, strict=True)]
+        return [self._part(number, which) for number, which in enumerate(columns)]
+
+    def _part(self, number: int, columns: slice) -> "RoundedLayer":
+        return replace(
+            self,
+            name=f"{self.name}.{number}",
+            weight=self.weight.of_columns(columns),
+            bias=self.bias[columns],
+            outlier_rows=self.outlier_rows[:, columns],
+        )
 
 
 def round_layer(

@@ -1,6 +1,6 @@
 """Weights as integers: where they may be, and each rounded to the nearest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -67,6 +67,12 @@ class QuantizedWeight:
             of
         ]
         return weights
+
+    def of_columns(self, columns: slice) -> "QuantizedWeight":
+        """Some of the outputs."""
+        scales, zero_points = self.grid.scales[:, columns], self.grid.zero_points[:, columns]
+        grid = replace(self.grid, scales=scales, zero_points=zero_points)
+        return QuantizedWeight(values=np.ascontiguousarray(self.values[:, columns]), grid=grid)
 
 
 def quantize_columns(weight: NDArray[np.float32], largest: int = LARGEST) -> QuantizedWeight:

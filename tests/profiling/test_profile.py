@@ -75,7 +75,7 @@ def test_integers_have_the_same_operations(integers: ProfileReport) -> None:
     uses = [use for use in integers.uses if use.product.kind == "int8"]
     assert sum(use.count * use.product.operations for use in uses) == LINEAR
     found = {use.product: use.count for use in uses}
-    assert found[Product("int8", ROWS, HIDDEN, 3 * HIDDEN)] == LAYERS
+    assert found[Product("int8", ROWS, HIDDEN, HIDDEN)] == 4 * LAYERS
     assert set(integers.ceilings) == {"float32", "int8"}
     assert all(operator.floor_us is not None for operator in integers.operators)
 
