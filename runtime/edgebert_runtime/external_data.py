@@ -112,7 +112,7 @@ def _locations(data: mmap.mmap) -> set[str]:
         if depth > MAX_DEPTH:
             raise _MalformedError(f"it nests deeper than {MAX_DEPTH} messages")
         children = MESSAGES[message]
-        for number, first, last in _fields(data, start, end):
+        for number, first, last in fields(data, start, end):
             child = children.get(number)
             if child == ENTRY:
                 found |= _location(data, first, last)
@@ -123,13 +123,13 @@ def _locations(data: mmap.mmap) -> set[str]:
 
 def _location(data: mmap.mmap, start: int, end: int) -> set[str]:
     """The value of one `external_data` entry if its key is `location`; a repeated field's last."""
-    entry = {number: data[first:last] for number, first, last in _fields(data, start, end)}
+    entry = {number: data[first:last] for number, first, last in fields(data, start, end)}
     if entry.get(ENTRY_KEY) != b"location":
         return set()
     return {entry.get(ENTRY_VALUE, b"").decode()}
 
 
-def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def fields(data: mmap.mmap | bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Number, start and end of each length-delimited field of the message in `start:end`."""
     position = start
     while position < end:
@@ -153,7 +153,7 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
             yield number, first, position
 
 
-def _varint(data: mmap.mmap, start: int, end: int) -> tuple[int, int]:
+def _varint(data: mmap.mmap | bytes, start: int, end: int) -> tuple[int, int]:
     """The number at `start` and the position after it."""
     value = 0
     for position in range(start, min(end, start + MAX_VARINT_BYTES)):

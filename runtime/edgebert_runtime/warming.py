@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert_runtime.aligning import align
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.drafts import write_whole
@@ -124,7 +125,7 @@ def _is_whole(kept: WarmGraph) -> bool:
 
 
 def _write(engine: Any, source: Path, staging: Path) -> list[str]:
-    """Optimise, pack and compare; the names of what was written."""
+    """Optimise, pack, align and compare; the names of what was written."""
     options = session_options(engine, usable_cores())
     options.optimized_model_filepath = str(staging / GRAPH)
     for key, value in SESSION_ENTRIES.items():
@@ -135,8 +136,11 @@ def _write(engine: Any, source: Path, staging: Path) -> list[str]:
         raise EngineError(
             f"ONNX Runtime {engine.__version__} cannot keep {source}: {error}"
         ) from error
+    written = [name for name in (GRAPH, DATA) if (staging / name).is_file()]
+    if DATA in written:
+        align(staging / GRAPH, staging / DATA)
     _require_same(source, staging / GRAPH)
-    return [name for name in (GRAPH, DATA) if (staging / name).is_file()]
+    return written
 
 
 def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:
