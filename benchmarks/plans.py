@@ -36,7 +36,7 @@ ALL: Final[Sequence[Step]] = (
     partial(limits.measure, MINILM, rounds=5),
     partial(limits.measure, BERT_BASE, rounds=5),
 )
-"""About 70 minutes on two cores, once environments and graphs are there; decision 0013."""
+"""About an hour on two cores, once environments and graphs are there; decision 0013."""
 
 QUICK: Final[Sequence[Step]] = (
     partial(
