@@ -104,7 +104,7 @@ class Session:
         asked_threads: what the user asked for; None for nothing.
         optimized: whether ONNX Runtime had optimised the graph before.
         shared: whether it takes turns with all sessions that share.
-        traffic: who runs it or a twin of it.
+        traffic: who is served by it or a twin of it.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -161,7 +161,7 @@ class Session:
             EngineError: ONNX Runtime fails, for example for want of memory.
             ModelClosedError: it was closed.
         """
-        session, run = self._live(), self.traffic.begin()
+        session = self._live()
         try:
             with _turns if self.shared else nullcontext():
                 arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds))
@@ -170,8 +170,6 @@ class Session:
             raise EngineError(
                 f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}"
             ) from error
-        finally:
-            self.traffic.end(run)
         return arrays
 
     def twin(self, threads: int) -> "Session":

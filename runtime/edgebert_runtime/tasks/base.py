@@ -311,7 +311,11 @@ class TaskModel:
             stop_if_set(gone)
             work(session, indices, self._tokenizer.pad([rows[index] for index in indices]))
 
-        run_side_by_side(batches, one, workers)
+        caller = session.traffic.begin()
+        try:
+            run_side_by_side(batches, one, workers)
+        finally:
+            session.traffic.end(caller)
         padded = sum(len(batch) * lengths[batch[0]] for batch in batches)
         call.ran(rows, padded, len(batches))
 
