@@ -12,6 +12,7 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.manifest import HeadInfo
 from edgebert_runtime.session import Session
 from edgebert_runtime.tokenization import TextTokenizer
+from edgebert_runtime.traffic import Traffic
 from tests.runtime.tasks.bundles import BERT, ROBERTA, byte_level, describe, wordpiece
 
 Arrays = list[NDArray[np.float32]]
@@ -31,6 +32,7 @@ class FakeSession:
         self.inputs = ["input_ids", "attention_mask"]
         self.outputs = list(outputs)
         self.runs: list[tuple[int, ...]] = []
+        self.traffic = Traffic()
         self._compute = compute
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[np.int64]]) -> Arrays:
