@@ -1,6 +1,5 @@
 """Every encoder that is set beside ours: whose it is, how it is set, what it opens."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Final
 from benchmarks.artifacts import PEERS, made_by_peer
 from benchmarks.environments import interpreter
 from benchmarks.models import Model, our_bundle, our_graph
-from benchmarks.pairing import output_of
+from benchmarks.standby import standby
 from benchmarks.worker import write_feeds
 from edgebert_quantize import default_texts
 from edgebert_quantize.samples import Feeder
@@ -68,7 +67,7 @@ class Encoder:
         return sum(file.stat().st_size for file in _files(self.opens(model)))
 
     def do(self, model: Model, threads: int, action: str, **job: Any) -> dict[str, Any]:
-        """Have a process of its own do a job of `benchmarks.worker`, on so many cores.
+        """Have a fresh process do a job of `benchmarks.worker`, on so many cores.
 
         Raises:
             PeerError: it cannot be installed, failed, or answered wrongly.
@@ -76,9 +75,7 @@ class Encoder:
         common = {"action": action, "model": str(self.opens(model)), "options": {**self.options}}
         job |= common | {"threads": threads, "floor": self.floor or FLOORS[self.precision]}
         job["vocabulary"] = model.config()["vocab_size"]
-        command = [str(self._python()), str(PEERS / self.script), json.dumps(job)]
-        found: dict[str, Any] = json.loads(output_of(command, cores=threads).splitlines()[-1])
-        return found
+        return standby(str(self._python()), str(PEERS / self.script), cores=threads).ask(job)
 
     def _python(self) -> Path:
         return Path(sys.executable) if self.environment is None else interpreter(self.environment)

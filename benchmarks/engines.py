@@ -1,6 +1,5 @@
 """Every way from texts to vectors: its environment and what it opens, MiniLM only."""
 
-import json
 import os
 import shutil
 import sys
@@ -15,8 +14,8 @@ from benchmarks.artifacts import PEERS, made
 from benchmarks.contenders import ctranslate2_folder, nncf_graph, optimum_folder
 from benchmarks.environments import interpreter
 from benchmarks.models import MODELS, Model, our_bundle
-from benchmarks.pairing import output_of
 from benchmarks.peers.engines import KEPT
+from benchmarks.standby import standby
 from edgebert_runtime.warming import warm
 
 MINILM: Final = MODELS["minilm"]
@@ -58,17 +57,15 @@ class Engine:
 
 
 def do(name: str, cores: int, action: str, **job: Any) -> dict[str, Any]:
-    """Have a process of its own do a job of `peers/texts_to_vectors.py`.
+    """Have a fresh process do a job of `peers/texts_to_vectors.py`, on so many cores.
 
     Raises:
         PeerError: it cannot be installed, or failed.
     """
     engine = ENGINES[name]
-    job |= {"engine": name, "model": str(engine.opens()), "action": action}
     script = str(PEERS / "texts_to_vectors.py")
-    output = output_of([str(engine.python()), script, json.dumps(job)], cores=cores)
-    found: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return found
+    found = standby(str(engine.python()), script, name, str(engine.opens()), cores=cores)
+    return found.ask({"action": action, **job})
 
 
 def our_folder() -> Path:

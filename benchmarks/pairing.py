@@ -82,11 +82,17 @@ def output_of(command: Sequence[str], *, cores: int | None = None) -> str:
     Raises:
         PeerError: it failed; its last words are in the text.
     """
-    confine = None if cores is None else partial(os.sched_setaffinity, 0, first_cores(cores))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=confine)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=confined(cores)
+    )
     if done.returncode:
         raise PeerError(f"{' '.join(command[1:3])[:200]} failed: {done.stderr.strip()[-800:]}")
     return done.stdout
+
+
+def confined(cores: int | None) -> Callable[[], None] | None:
+    """What a new process calls to have so many cores, the first ones; None is all."""
+    return None if cores is None else partial(os.sched_setaffinity, 0, first_cores(cores))
 
 
 def first_cores(count: int) -> set[int]:

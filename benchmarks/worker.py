@@ -1,18 +1,16 @@
 """What the script of every encoder does with a job; needs only numpy.
 
-A script says how its engine is opened, `serve` does the rest. The job is JSON in the only argument:
+A script says how its engine is opened, `serve` does the rest. A job is a line of standard input:
 
     {"action": "time", "model": …, "options": {…}, "threads": 2, "shapes": ["1x8", …],
      "vocabulary": 30522, "reference": "folder/name", "floor": 0.99, "seconds": 0.3}
     {"action": "vectors", "model": …, "options": {…}, "threads": 2,
      "feeds": {name: "in.npz", …}, "out": folder}
 
-A job to time prints `{"samples_us": {shape: […]}, "cosines": {shape: …}}`; one for vectors writes
+A job to time answers `{"samples_us": {shape: […]}, "cosines": {shape: …}}`; one for vectors writes
 arrays of them into the folder, each of the name of its inputs, mean-pooled and of length 1.
 """
 
-import json
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.peers import forking
 
 SIZE: Final = 0.25
 """Cosine is blind to scale: norms may differ by this much of the reference's."""
@@ -38,10 +38,13 @@ Open = Callable[[str, dict[str, str], int], Run]
 
 
 def serve(open_model: Open) -> None:
-    """Do the job that the command line holds."""
-    job = json.loads(sys.argv[1])
-    run = open_model(job["model"], job["options"], job["threads"])
-    print(json.dumps(ACTIONS[job["action"]](run, job)))
+    """Do jobs, each with a model of its own."""
+
+    def act(job: dict[str, Any]) -> dict[str, Any]:
+        run = open_model(job["model"], job["options"], job["threads"])
+        return ACTIONS[job["action"]](run, job)
+
+    forking.serve(act)
 
 
 def random_feeds(shape: str, vocabulary: int) -> dict[str, NDArray[np.int64]]:

@@ -1,12 +1,12 @@
 """Texts in, vectors out, by one engine in its own process and environment.
 
-Usage: texts_to_vectors.py JOB. The job is JSON; all have `engine`, `model` and `action`:
+Usage: texts_to_vectors.py ENGINE MODEL. Jobs come as `forking.serve` has them, with an `action`:
 
-    throughput  "streams": {name: file},         prints the seconds of each pass over a stream and
+    throughput  "streams": {name: file},         answers the seconds of each pass over a stream and
                 "out": folder, "seconds": 1.5    writes its vectors under its name, one by one
-    load        "texts": file, "clients": 4,     prints the microseconds of each answer while so
+    load        "texts": file, "clients": 4,     answers the microseconds of each answer while so
                 "requests": 1000                 many clients ask, one text at a time
-    stream      "texts": file, "count": 100000   prints seconds and peak memory for so many texts
+    stream      "texts": file, "count": 100000   answers seconds and peak memory for so many texts
                                                  that come one by one
 """
 
@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.peers.engines import ENGINES
+from benchmarks.peers.forking import serve
 from benchmarks.peers.memory import memory_kib
 
 Encode = Callable[[list[str]], Any]
@@ -31,18 +32,8 @@ WARM_UP: Final = 64
 """Texts that are run before the clock starts."""
 
 
-def opened(job: dict[str, Any]) -> Encode:
-    """The engine, ready."""
-    engine = ENGINES[job["engine"]](job["model"])
-    next(engine)
-    encode = next(engine)
-    assert encode is not None
-    return encode
-
-
-def throughput(job: dict[str, Any]) -> dict[str, Any]:
+def throughput(encode: Encode, job: dict[str, Any]) -> dict[str, Any]:
     """All texts of a stream, again and again; the first time they are new to the engine."""
-    encode = opened(job)
     found: dict[str, list[float]] = {}
     for name, path in job["streams"].items():
         texts, passes = read(path), found.setdefault(name, [])
@@ -55,9 +46,9 @@ def throughput(job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def load(job: dict[str, Any]) -> dict[str, Any]:
+def load(encode: Encode, job: dict[str, Any]) -> dict[str, Any]:
     """Clients that ask again as soon as they have their answer."""
-    encode, texts = opened(job), read(job["texts"])
+    texts = read(job["texts"])
     encode(texts[:WARM_UP])
 
     def ask(text: str) -> int:
@@ -71,9 +62,9 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     return {"samples_us": samples, "seconds": time.perf_counter() - begun}
 
 
-def stream(job: dict[str, Any]) -> dict[str, Any]:
+def stream(encode: Encode, job: dict[str, Any]) -> dict[str, Any]:
     """Texts that come one by one; ours takes and gives an iterator, others a list."""
-    encode, texts = opened(job), read(job["texts"])
+    texts = read(job["texts"])
     encode(texts[:WARM_UP])
     resting, begun = memory_kib("VmRSS"), time.perf_counter()
     count = 0
@@ -98,12 +89,25 @@ def read(path: str) -> list[str]:
     return texts
 
 
-ACTIONS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+ACTIONS: Final[dict[str, Callable[[Encode, dict[str, Any]], dict[str, Any]]]] = {
     "throughput": throughput,
     "load": load,
     "stream": stream,
 }
 
+
+def main(name: str, model: str) -> None:
+    """Import what the engine needs, and do jobs, each with an engine of its own."""
+    engine = ENGINES[name](model)
+    next(engine)
+
+    def act(job: dict[str, Any]) -> dict[str, Any]:
+        encode = next(engine)
+        assert encode is not None
+        return ACTIONS[job["action"]](encode, job)
+
+    serve(act)
+
+
 if __name__ == "__main__":
-    asked = json.loads(sys.argv[1])
-    print(json.dumps(ACTIONS[asked["action"]](asked)))
+    main(*sys.argv[1:])

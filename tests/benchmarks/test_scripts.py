@@ -19,6 +19,7 @@ from benchmarks.contenders import ENCODERS, OURS, REFERENCE, Encoder, encoder, o
 from benchmarks.models import Model
 from benchmarks.pairing import PeerError, output_of
 from benchmarks.peers.engines import MICRO_BATCH_TOKENS, micro_batches
+from benchmarks.standby import standby
 from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
 from edgebert_runtime import Bundle, load, schedule
 from edgebert_runtime.tasks.base import MICRO_BATCH_TOKENS as OUR_MICRO_BATCH_TOKENS
@@ -149,11 +150,9 @@ def test_every_encoder_has_a_name_of_its_own_and_a_script() -> None:
 def texts_to_vectors(bundle: Bundle, tmp_path: Path, action: str, **job: object) -> dict[str, Any]:
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps(TEXTS), encoding="utf-8")
-    asked = {"action": action, "engine": "edgebert_fp32", "model": str(bundle.folder), **job}
-    command = [sys.executable, str(PEERS / "texts_to_vectors.py")]
-    output = output_of([*command, json.dumps(asked | {"texts": str(texts)})], cores=1)
-    found: dict[str, Any] = json.loads(output)
-    return found
+    command = sys.executable, str(PEERS / "texts_to_vectors.py"), "edgebert_fp32"
+    waiting = standby(*command, str(bundle.folder), cores=1)
+    return waiting.ask({"action": action, "texts": str(texts), **job})
 
 
 def test_an_engine_passes_over_texts(tiny_bundle: Bundle, tmp_path: Path) -> None:
