@@ -3,7 +3,6 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -39,11 +38,18 @@ class EncodedText:
     tokens: int
 
 
-class Specials(NamedTuple):
-    """What stands before and after the tokens of a single text: ids and their types."""
+class Slot(NamedTuple):
+    """Of what one or two texts become: a token that is added, or the place of a text's own.
 
-    before: tuple[tuple[int, int], ...]
-    after: tuple[tuple[int, int], ...]
+    Attributes:
+        source: the number of the text; None for a token that is added.
+        id: of that token.
+        type: of that token, or of all that the text has.
+    """
+
+    source: int | None
+    id: int
+    type: int
 
 
 class TextTokenizer:
@@ -90,16 +96,12 @@ class TextTokenizer:
         """
         checked = [check_item(f"item {first + at}", item) for at, item in enumerate(items)]
         texts = [prefix + item if isinstance(item, str) else item for item in checked]
-        huge = {
-            at: text
-            for at, text in enumerate(texts)
-            if isinstance(text, str) and len(text) > SLICE_CHARACTERS
-        }
-        others = [text for at, text in enumerate(texts) if at not in huge]
+        huge = [max(map(len, strings_of(text))) > SLICE_CHARACTERS for text in texts]
+        others = [text for text, sliced in zip(texts, huge, strict=True) if not sliced]
         whole = iter(self._tokenizer.encode_batch(others))
         return [
-            self._encode_slices(huge[at]) if at in huge else self._cut(next(whole))
-            for at in range(len(texts))
+            self._encode_slices(strings_of(text)) if sliced else self._cut(next(whole))
+            for text, sliced in zip(texts, huge, strict=True)
         ]
 
     def align(
@@ -149,14 +151,11 @@ class TextTokenizer:
             ConfigError: a stride that a window has no room for.
             InputError: the first of a pair fills a window.
         """
-        if isinstance(item, str):
-            content = np.fromiter(self._content(item), np.int64)
-            room = room_in(self.limit, len(self._specials.before) + len(self._specials.after))
-            for part in slide(len(content), room, shared_tokens(self.limit, room, stride)):
-                yield self._between(content[part.start : part.stop].tolist(), len(part))
-            return
-        (whole,) = self.align([item])
-        yield from whole.windows(whole.parts(self.limit, stride))
+        *others, last = [array("q", self._content(string)) for string in strings_of(item)]
+        template = self._template(len(others) + 1)
+        room = room_in(self.limit, _added(template) + sum(map(len, others)))
+        for part in slide(len(last), room, shared_tokens(self.limit, room, stride)):
+            yield _filled(template, [*others, last[part.start : part.stop]])
 
     def pad(self, encoded: Sequence[EncodedText]) -> dict[str, NDArray[np.int64]]:
         """Lay texts out as one batch, padded right to the longest.
@@ -214,54 +213,64 @@ class TextTokenizer:
             tokens=len(ids),
         )
 
-    def _encode_slices(self, text: str) -> EncodedText:
-        """A huge text, cut to the limit, its tokens counted to the end."""
-        room = self.limit - len(self._specials.before) - len(self._specials.after)
-        content = self._content(text)
-        kept = list(islice(content, room))
-        return self._between(kept, len(kept) + sum(1 for _ in content))
+    def _encode_slices(self, strings: Sequence[str]) -> EncodedText:
+        """A huge text, or two, cut to the limit, their tokens counted to the end."""
+        template = self._template(len(strings))
+        room = self.limit - _added(template)
+        every = [self._content(string) for string in strings]
+        heads = [array("q", islice(content, room)) for content in every]
+        lengths = [
+            len(head) + sum(1 for _ in rest) for head, rest in zip(heads, every, strict=True)
+        ]
+        kept = longest_first(lengths[0], sum(lengths[1:]), room)
+        parts = [head[:length] for head, length in zip(heads, kept, strict=False)]
+        return _filled(template, parts, left_out=sum(lengths) - sum(map(len, parts)))
 
     def _content(self, text: str) -> Iterator[int]:
         """Ids of a text of any length, without special tokens, in little memory."""
         for part in slices(text, self.ids_of):
             yield from self.ids_of(part)
 
-    def _between(self, content: Sequence[int], count: int) -> EncodedText:
-        """Content with the special tokens of a single text around it."""
-        before, after = self._specials
-        kind = self._content_type
-        ids = [*(id_ for id_, _ in before), *content, *(id_ for id_, _ in after)]
-        types = [
-            *(type_ for _, type_ in before),
-            *[kind] * len(content),
-            *(type_ for _, type_ in after),
-        ]
-        return EncodedText(  # arrays, for the windows of a huge text are many
-            input_ids=array("q", ids),
-            token_type_ids=array("q", types),
-            tokens=len(before) + count + len(after),
-        )
-
-    @cached_property
-    def _specials(self) -> Specials:
-        sources, marked = self._probe
-        first, last = sources.index(0), len(sources) - 1 - sources[::-1].index(0)
-        return Specials(tuple(marked[:first]), tuple(marked[last + 1 :]))
-
-    @cached_property
-    def _content_type(self) -> int:
-        sources, marked = self._probe
-        return marked[sources.index(0)][1]
-
-    @cached_property
-    def _probe(self) -> tuple[list[int | None], list[tuple[int, int]]]:
-        """Of a short text: the source of each token, and its id and type."""
-        encoding = self._tokenizer.encode(PROBE)
-        return encoding.sequence_ids, list(zip(encoding.ids, encoding.type_ids, strict=True))
+    def _template(self, count: int) -> list[Slot]:
+        """What so many texts become, one or two."""
+        encoding = self._tokenizer.encode(*[PROBE] * count)
+        slots = map(Slot, encoding.sequence_ids, encoding.ids, encoding.type_ids)
+        seen: set[int | None] = set()
+        found: list[Slot] = []
+        for slot in slots:
+            if slot.source is None or slot.source not in seen:
+                found.append(slot)
+            seen.add(slot.source)
+        return found
 
 
 PROBE: Final = "a"
 """A text that has tokens in every vocabulary."""
+
+
+def _added(template: Sequence[Slot]) -> int:
+    """How many tokens are added to the texts' own."""
+    return sum(slot.source is None for slot in template)
+
+
+def _filled(
+    template: Sequence[Slot], contents: "Sequence[array[int]]", left_out: int = 0
+) -> EncodedText:
+    """Each text's tokens in its place; `left_out` are more that the whole has.
+
+    Ids are arrays: the windows of a huge text are many.
+    """
+    ids, types = array("q"), array("q")
+    for slot in template:
+        part = array("q", [slot.id]) if slot.source is None else contents[slot.source]
+        ids.extend(part)
+        types.extend(array("q", [slot.type]) * len(part))
+    return EncodedText(input_ids=ids, token_type_ids=types, tokens=len(ids) + left_out)
+
+
+def strings_of(item: Item) -> Sequence[str]:
+    """The one string of an item, or its two."""
+    return (item,) if isinstance(item, str) else item
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:

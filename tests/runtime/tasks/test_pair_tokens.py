@@ -134,6 +134,34 @@ def test_what_is_aligned_is_never_cut(tokenizer: TextTokenizer) -> None:
     assert len(aligned.input_ids) == aligned.tokens > LIMIT
 
 
+@settings(deadline=None, max_examples=60)
+@given(first=st.text(alphabet=CHARACTERS, max_size=300), second=TEXT, turned=st.booleans())
+def test_a_huge_pair_is_encoded_in_slices_as_in_one(
+    tokenizer: TextTokenizer, first: str, second: str, turned: bool
+) -> None:
+    pair = (second, first) if turned else (first, second)
+    (whole,) = tokenizer.encode([pair])
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("tokenization", "slicing"):
+            patch.setattr(f"edgebert_runtime.{module}.SLICE_CHARACTERS", 20)
+        (sliced,) = tokenizer.encode([pair])
+    assert list(sliced.input_ids) == list(whole.input_ids)
+    assert list(sliced.token_type_ids) == list(whole.token_type_ids)
+    assert sliced.tokens == whole.tokens
+
+
+def test_windows_of_a_pair_are_over_the_second(tokenizer: TextTokenizer) -> None:
+    pair = ("red", "a " * 30)
+    (aligned,) = tokenizer.align([pair])
+    expected = list(aligned.windows(aligned.parts(LIMIT, 2)))
+    found = list(tokenizer.windows(pair, 2))
+    assert len(found) == len(expected) > 3
+    for window, other in zip(found, expected, strict=True):
+        assert list(window.input_ids) == list(other.input_ids)
+        assert list(window.token_type_ids) == list(other.token_type_ids)
+        assert window.tokens == len(window.input_ids) <= LIMIT
+
+
 @settings(deadline=None, max_examples=20)
 @given(items=st.lists(st.one_of(TEXT, st.tuples(TEXT, TEXT)), max_size=5))
 def test_texts_and_pairs_mix(tokenizer: TextTokenizer, items: list[Item]) -> None:
