@@ -233,7 +233,7 @@ class TextTokenizer:
 
     def _template(self, count: int) -> list[Slot]:
         """What so many texts become, one or two."""
-        encoding = self._tokenizer.encode(*[PROBE] * count)
+        encoding = self._tokenizer.encode(PROBE, PROBE if count > 1 else None)
         slots = map(Slot, encoding.sequence_ids, encoding.ids, encoding.type_ids)
         seen: set[int | None] = set()
         found: list[Slot] = []
