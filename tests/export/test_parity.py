@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_cases_use_every_id_and_never_the_traced_sizes(source: Source) -> None:
     assert set(types) == {0, 1}
     shapes = {case.feeds["input_ids"].shape for case in cases}
     assert all(batch != EXAMPLE_BATCH and length != EXAMPLE_SEQUENCE for batch, length in shapes)
+
+
+@pytest.mark.parametrize(("length", "rows"), [(2730, 3), (4096, 2), (8192, 1), (20_000, 1)])
+def test_few_rows_are_of_a_length_that_takes_much_memory(
+    source: Source, length: int, rows: int
+) -> None:
+    spec = replace(source.spec, max_positions=length)
+    masks = {case.name: case.feeds["attention_mask"] for case in parity_cases(spec)}
+    for mask in MASKS:
+        kept = masks[f"{rows}x{length} {mask}"].mean(axis=1)
+        assert [share == 1 for share in kept] == [rows > 1, *[False] * (rows - 1)][:rows]
 
 
 def test_masks_differ_in_kind(source: Source) -> None:
