@@ -25,16 +25,16 @@ ALL: Final[Sequence[Step]] = (
     partial(latency.measure, BERT_BASE, rounds=3),
     partial(throughput.measure, rounds=3),
     partial(load.measure, rounds=2),
-    partial(start.measure, MINILM, rounds=7),
-    partial(start.measure, BERT_BASE, rounds=7),
-    partial(accuracy.measure, rounds=3, texts=400, pairs=500),
+    partial(start.measure, MINILM, rounds=5),
+    partial(start.measure, BERT_BASE, rounds=5),
+    partial(accuracy.measure, rounds=3, texts=240, pairs=300),
     partial(growth.sequence, rounds=2),
     partial(growth.batch, rounds=2),
     partial(growth.cores, rounds=2),
     partial(growth.long, rounds=2),
     partial(growth.texts, rounds=2),
-    partial(limits.measure, MINILM, rounds=5),
-    partial(limits.measure, BERT_BASE, rounds=5),
+    partial(limits.measure, MINILM, rounds=3),
+    partial(limits.measure, BERT_BASE, rounds=3),
 )
 """About an hour on two cores, once environments and graphs are there; decision 0013."""
 
