@@ -19,29 +19,36 @@ BLOCK: Final = 128
 
 
 def round_compensated(
-    weight: NDArray[np.float32], moment: NDArray[np.float32], grid: Grid
-) -> QuantizedWeight:
+    weight: NDArray[np.float32], moment: NDArray[np.float32], grid: Grid, exact: int = 0
+) -> tuple[QuantizedWeight, NDArray[np.float32]]:
     """Round a matrix, losing little of x W on calibrated x.
 
     Inputs with the largest moments are rounded first, while most of the rest can still make up
     for them.
 
-    Shapes:
+    Args:
         weight: (inputs, outputs)
         moment: (inputs, inputs), mean of x xᵀ
+        grid: where rounded weights may be
+        exact: how many inputs, the last ones, are not rounded, and make up for all others
+
+    Returns:
+        integers, zero for the exact inputs; and their weights, (exact, outputs), float32
     """
-    order = np.argsort(-np.diag(moment), kind="stable")
+    rounded = len(weight) - exact
+    order = np.argsort(-np.diag(moment)[:rounded], kind="stable")
+    order = np.concatenate([order, np.arange(rounded, len(weight))])
     factor = _inverse_factor(moment[np.ix_(order, order)])
     rest = weight[order].astype(np.float64)
-    values = np.empty(weight.shape, np.int8)
-    for start in range(0, len(rest), BLOCK):
-        block = slice(start, start + BLOCK)
-        tail = slice(start + BLOCK, None)
+    values = np.zeros(weight.shape, np.int8)
+    for start in range(0, rounded, BLOCK):
+        block = slice(start, min(start + BLOCK, rounded))
+        tail = slice(block.stop, None)
         values[order[block]], errors = _round_block(
             rest[block], factor[block, block], grid, order[block]
         )
         rest[tail] -= factor[block, tail].T @ errors
-    return QuantizedWeight(values=values, grid=grid)
+    return QuantizedWeight(values=values, grid=grid), rest[rounded:].astype(np.float32)
 
 
 def _round_block(

@@ -1,10 +1,9 @@
 """Let the few channels that stretch an activation's range go around the integers.
 
 After GELU one channel in a hundred reaches several times as far as the rest, and a scale that spans
-it is too coarse for all others. So the range ends where the rest ends, and what those few channels
-have above it is multiplied in float32: x W = min(x, limit) W + (x - limit)⁺ W, where the second
-product has only their rows. LLM.int8() (Dettmers et al. 2022, section 3.2) takes whole channels
-out; here they stay, as fine as the rest.
+it is too coarse for all others. So the range ends where the rest ends, and those few channels are
+multiplied in float32, as in LLM.int8() (Dettmers et al. 2022, section 3.2). They stay among the
+integers, with weights of zero: a slice less.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,29 +66,19 @@ def move_outliers_last(
     return moved, found
 
 
-class Excess:
-    """What outliers have above their limit, as a graph computes it; constants are made once.
+class LastChannels:
+    """The outliers of an activation, as a graph cuts them out; constants are made once."""
 
-    What is multiplied is max(x, limit): the bias of the product takes up the rest.
-    """
-
-    def __init__(self, graph: ir.Graph, outliers: Outliers, inputs: int, name: str) -> None:
-        self._graph, self._outliers = graph, outliers
-        self._limit = initializer(graph, f"{name}.limit", np.array(outliers.limit, np.float32))
+    def __init__(self, graph: ir.Graph, count: int, inputs: int, name: str) -> None:
+        self._graph = graph
         self._slice = [
             initializer(graph, f"{name}.outlier_{part}", np.array([value], np.int64))
-            for part, value in (("start", inputs - outliers.count), ("end", inputs), ("axis", -1))
+            for part, value in (("start", inputs - count), ("end", inputs), ("axis", -1))
         ]
 
-    def bias(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """To be added once to a product of these rows. Shapes: (outliers, outputs), (outputs,)."""
-        shift: NDArray[np.float32] = -np.float32(self._outliers.limit) * rows.sum(axis=0)
-        return shift
-
-    def raised(self, x: ir.Value, before: ir.Node) -> ir.Value:
-        """The outliers of an activation, none below the limit."""
-        add = Adder(self._graph, before, str(x.name))
-        return add("Max", [add("Slice", [x, *self._slice], "outliers"), self._limit], "raised")
+    def of(self, x: ir.Value, before: ir.Node) -> ir.Value:
+        """A slice of an activation."""
+        return Adder(self._graph, before, str(x.name))("Slice", [x, *self._slice], "outliers")
 
 
 def _makers(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgebert_quantize.activations import QUANTIZERS, QuantizedActivation
 from edgebert_quantize.building import Adder, initializer
 from edgebert_quantize.linear import Linear, Site, shared_linears
-from edgebert_quantize.outliers import Excess
+from edgebert_quantize.outliers import LastChannels
 from edgebert_quantize.ranges import Range
 from edgebert_quantize.recipes import Scheme
 from edgebert_quantize.rounding import RoundedLayer
@@ -41,7 +41,7 @@ def quantize_linears(model: ir.Model, layers: Sequence[RoundedLayer | None]) -> 
             continue
         constants = _Constants(graph, layer, sites[0].linears)
         for site in sites:
-            outputs = _with_excess(graph, site, constants, PRODUCTS[layer.scheme])
+            outputs = _with_outliers(graph, site, constants, PRODUCTS[layer.scheme])
             for linear, output in zip(site.linears, outputs, strict=True):
                 _take_over(graph, linear, output)
             count += len(site.linears)
@@ -57,7 +57,7 @@ class _Constants:
         self._graph = graph
         self.layer = layer
         widths = [linear.weight.shape[1] for linear in linears]
-        self.parts = [_Part(graph, part, self) for part in layer.parts(widths)]
+        self.parts = [_Part(graph, part) for part in layer.parts(widths)]
 
     @cached_property
     def multiplier(self) -> ir.Value:
@@ -68,12 +68,10 @@ class _Constants:
         return initializer(self._graph, f"{self.layer.name}.smoothing", divisors)
 
     @cached_property
-    def excess(self) -> Excess | None:
-        """What of outliers exceeds their limit, where there are some."""
-        if self.layer.outliers is None:
-            return None
-        inputs = len(self.layer.weight.values)
-        return Excess(self._graph, self.layer.outliers, inputs, self.layer.name)
+    def outliers(self) -> LastChannels | None:
+        """What of an activation goes around the integers, where something does."""
+        count, inputs = len(self.layer.outlier_rows), len(self.layer.weight.values)
+        return LastChannels(self._graph, count, inputs, self.layer.name) if count else None
 
     def range_at(self, site: Site) -> Range | None:
         """What integers of the activation that a site reads span."""
@@ -83,9 +81,8 @@ class _Constants:
 class _Part:
     """The constants of one linear layer."""
 
-    def __init__(self, graph: ir.Graph, layer: RoundedLayer, together: _Constants) -> None:
+    def __init__(self, graph: ir.Graph, layer: RoundedLayer) -> None:
         self._graph = graph
-        self._together = together
         self.layer = layer
 
     @cached_property
@@ -100,10 +97,8 @@ class _Part:
 
     @cached_property
     def bias(self) -> ir.Value:
-        """(outputs,), float32; what the excess of outliers counts from is in it."""
-        excess = self._together.excess
-        shift = 0 if excess is None else excess.bias(self.layer.outlier_rows)
-        return self._add("bias", self.layer.bias + shift)
+        """(outputs,), float32."""
+        return self._add("bias", self.layer.bias)
 
     @cached_property
     def column_sums(self) -> ir.Value:
@@ -128,18 +123,18 @@ Product = Callable[[ir.Graph, Site, _Constants], list[ir.Value]]
 """Adds the products of a site's layers before the first of them."""
 
 
-def _with_excess(
+def _with_outliers(
     graph: ir.Graph, site: Site, constants: _Constants, multiply: Product
 ) -> list[ir.Value]:
-    """The integer product of each layer, and what of outliers goes around it."""
+    """The integer product of each layer, and what goes around it."""
     products = multiply(graph, site, constants)
-    if constants.excess is None:
+    if constants.outliers is None:
         return products
-    raised = constants.excess.raised(site.x, site.linears[0].matmul)
+    outliers = constants.outliers.of(site.x, site.linears[0].matmul)
     joined = []
     for add, product, part in zip(_adders(graph, site), products, constants.parts, strict=True):
-        excess = add("MatMul", [raised, part.outlier_rows], "excess")
-        joined.append(add("Add", [product, excess], "joined"))
+        around = add("MatMul", [outliers, part.outlier_rows], "around")
+        joined.append(add("Add", [product, around], "joined"))
     return joined
 
 

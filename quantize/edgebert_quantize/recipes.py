@@ -44,6 +44,10 @@ class LinearRecipe:
     def __post_init__(self) -> None:
         if self.outliers and "dynamic" in self.schemes:
             raise ConfigError("outliers go around integers of a known range, not of dynamic ones")
+        if self.outliers and self.block is not None:
+            raise ConfigError(
+                "outliers go around weights with one scale for all inputs of an output"
+            )
 
     @property
     def needs_statistics(self) -> bool:

@@ -90,12 +90,11 @@ class RoundedLayer:
     Attributes:
         name: its number in graph order.
         scheme: what becomes of it.
-        weight: (inputs, outputs)
+        weight: (inputs, outputs); zero where an input goes around the integers
         bias: (outputs,), float32
         ranges: what integers span, by name of an activation, where that is known before
         divisors: what its activations are divided by first, (inputs,), float32
-        outliers: what of them goes around the integers
-        outlier_rows: their weights, (outliers, outputs), float32
+        outlier_rows: weights of the last inputs, which go around, (outliers, outputs), float32
     """
 
     name: str
@@ -104,7 +103,6 @@ class RoundedLayer:
     bias: NDArray[np.float32]
     ranges: Mapping[str, Range]
     divisors: NDArray[np.float32] | None
-    outliers: Outliers | None
     outlier_rows: NDArray[np.float32]
 
     def parts(self, widths: Sequence[int]) -> list["RoundedLayer"]:
@@ -150,10 +148,12 @@ def round_layer(
     if divisors is not None and seen is not None:
         columns, seen = columns * divisors[:, np.newaxis], seen.divided(divisors)
     around = None if scheme == "token" else layer.outliers
-    weight = _round(columns, seen, recipe, _grid(columns, recipe, largest))
+    weight, rows = _round(columns, seen, recipe, largest, around.count if around else 0)
     bias = layer.bias
     if recipe.correct_bias and seen is not None:
-        bias = corrected_bias(bias, columns, weight, seen.mean)
+        restored = weight.restored.copy()
+        restored[len(restored) - len(rows) :] = rows
+        bias = corrected_bias(bias, columns, restored, seen.mean)
     return RoundedLayer(
         name=layer.name,
         scheme=scheme,
@@ -161,15 +161,14 @@ def round_layer(
         bias=bias,
         ranges=_whole_ranges(layer, divisors, around) | dict(known or {}),
         divisors=divisors,
-        outliers=around,
-        outlier_rows=columns[len(columns) - (around.count if around else 0) :],
+        outlier_rows=rows,
     )
 
 
 def corrected_bias(
     bias: NDArray[np.float32],
     exact: NDArray[np.float32],
-    rounded: QuantizedWeight,
+    restored: NDArray[np.float32],
     mean: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """A bias that takes up what rounding weights shifts outputs by on average.
@@ -178,10 +177,10 @@ def corrected_bias(
 
     Shapes:
         bias: (outputs,)
-        exact: (inputs, outputs)
+        exact, restored: (inputs, outputs)
         mean: (inputs,)
     """
-    corrected: NDArray[np.float32] = bias + mean @ (exact - rounded.restored)
+    corrected: NDArray[np.float32] = bias + mean @ (exact - restored)
     return corrected
 
 
@@ -189,11 +188,16 @@ def _round(
     columns: NDArray[np.float32],
     seen: ActivationStatistics | None,
     recipe: LinearRecipe,
-    grid: Grid,
-) -> QuantizedWeight:
+    largest: int,
+    exact: int,
+) -> tuple[QuantizedWeight, NDArray[np.float32]]:
+    """Integers of all inputs, zero for the last `exact`, and the weights of those in float32."""
+    rounded = len(columns) - exact
+    within = np.where(np.arange(len(columns))[:, np.newaxis] < rounded, columns, np.float32(0))
+    grid = _grid(within, recipe, largest)
     if not recipe.compensate or seen is None:
-        return round_to_nearest(columns, grid)
-    return round_compensated(columns, seen.moment, grid)
+        return round_to_nearest(within, grid), columns[rounded:]
+    return round_compensated(columns, seen.moment, grid, exact)
 
 
 def _whole_ranges(

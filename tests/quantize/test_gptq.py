@@ -24,7 +24,7 @@ def loss(x: np.ndarray, weight: np.ndarray, quantized: QuantizedWeight) -> float
 
 
 def compensated_columns(weight: np.ndarray, moment: np.ndarray) -> QuantizedWeight:
-    return round_compensated(weight, moment, column_grid(weight))
+    return round_compensated(weight, moment, column_grid(weight))[0]
 
 
 def correlated(random: np.random.Generator, inputs: int) -> np.ndarray:
@@ -41,6 +41,30 @@ def test_two_equal_inputs_share_an_error_by_hand() -> None:
     assert quantize_columns(weight).values[:, 0].tolist() == [127, 0, 0]
     values = compensated_columns(weight, moment_of(x)).values[:, 0].tolist()
     assert values == [127, 0, 1]
+
+
+def test_an_exact_input_makes_up_for_all_of_an_error_by_hand() -> None:
+    """The last two inputs always agree, so what 0.3 loses at 0 steps its neighbour takes over."""
+    weight = np.array([[127.0], [0.3], [0.3]], np.float32)  # scale 1
+    x = np.array([[0.0, 100.0, 100.0], [0.01, 0.0, 0.0]])
+    found, rows = round_compensated(weight, moment_of(x), column_grid(weight), exact=1)
+    assert found.values[:, 0].tolist() == [127, 0, 0]
+    np.testing.assert_allclose(rows, [[0.6]], atol=0.01)
+
+
+@pytest.mark.parametrize("inputs", [32, 200])
+def test_exact_inputs_leave_less_to_lose(inputs: int) -> None:
+    random = np.random.default_rng(0)
+    x, exact = correlated(random, inputs), inputs // 8
+    weight = random.standard_normal((inputs, 24)).astype(np.float32)
+    within = weight.copy()
+    within[-exact:] = 0
+    found, rows = round_compensated(weight, moment_of(x), column_grid(within), exact)
+    restored = found.restored.copy()
+    np.testing.assert_array_equal(restored[-exact:], 0)
+    restored[-exact:] = rows
+    lost = float(np.square(x @ (restored - weight)).mean())
+    assert lost < 0.9 * loss(x, weight, compensated_columns(weight, moment_of(x)))
 
 
 def test_independent_inputs_are_rounded_to_the_nearest() -> None:
@@ -84,7 +108,7 @@ def test_blocks_of_four_bits_lose_less_too(inputs: int) -> None:
     x = correlated(random, inputs)
     weight = random.standard_normal((inputs, 24)).astype(np.float32)
     grid = block_grid(weight, bits=4, block=16)
-    found = round_compensated(weight, moment_of(x), grid)
+    found, _ = round_compensated(weight, moment_of(x), grid)
     assert found.values.min() >= 0
     assert found.values.max() <= 15
     assert loss(x, weight, found) < loss(x, weight, round_to_nearest(weight, grid)) / 2

@@ -1,5 +1,7 @@
 """Outliers after an activation function: moved together, multiplied in float, and nothing else."""
 
+from typing import Any
+
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -7,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert_quantize.outliers import Outliers, move_outliers_last
+from edgebert_quantize.recipes import LinearRecipe
+from edgebert_runtime.errors import ConfigError
 from tests.quantize.graphs import model_of, operators, quantize, run, seen
 
 FEED_FORWARD = """
@@ -84,8 +88,8 @@ def test_moving_channels_changes_no_answer(seed: int, share: float) -> None:
     assert (moved["kept"].maximum[: -found.count] <= found.limit).all()
 
 
-def test_integers_and_excess_by_hand() -> None:
-    """Three channels up to 255 in whole steps, the fourth to 1000: all exact, above it too."""
+def test_integers_and_outliers_by_hand() -> None:
+    """Three channels up to 255 in whole steps, the fourth to 1000: all exact, beyond it too."""
     model = model_of(
         """<ir_version: 11, opset_import: ["": 23]>
         g (float[B,S,4] x) => (float[B,S,2] y) { p = MatMul (x, w)  y = Add (p, b) }""",
@@ -94,7 +98,10 @@ def test_integers_and_excess_by_hand() -> None:
     )
     statistics = {"x": seen(np.array([[0, 0, 0, 0], [255, 255, 255, 1000]]))}
     quantize(model, statistics, outliers={"x": Outliers(count=1, limit=255.0)})
-    assert operators(model)[0] == "QuantizeLinear"
+    assert operators(model) == ["QuantizeLinear", "MatMulIntegerToFloat", "Slice", "MatMul", "Add"]
+    weight = next(v for name, v in model.graph.initializers.items() if name.endswith(".weight"))
+    assert weight.const_value is not None
+    assert weight.const_value.numpy()[-1].tolist() == [0, 0]
     (y,) = run(model, np.array([[[1, 2, 3, 4], [9, 8, 7, 1000], [0, 0, 0, 2000]]]))
     expected = [
         [127 + 15 - 12 + 10, 1 + 254 + 8 + 20],
@@ -162,3 +169,9 @@ def test_a_bias_that_others_share_stays_theirs(random: np.random.Generator) -> N
     statistics = {"x": seen(x), "kept": seen(kept(model, x))}
     assert move_outliers_last(model.graph, statistics, 1 / CHANNELS)[1]
     np.testing.assert_array_equal(model.graph.initializers["c"].const_value.numpy(), before)
+
+
+@pytest.mark.parametrize("how", [{"schemes": ("dynamic",)}, {"schemes": ("blocks",), "block": 32}])
+def test_outliers_go_around_known_ranges_and_whole_columns_only(how: Any) -> None:
+    with pytest.raises(ConfigError, match="outliers go around"):
+        LinearRecipe(outliers=0.1, **how)
