@@ -1,5 +1,6 @@
 """Process start to first vector, where the time goes, and what it takes of memory and disk."""
 
+import compileall
 import json
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+import edgebert_runtime
 from benchmarks.artifacts import PEERS
 from benchmarks.engines import ENGINES, OUR_PACKAGE, warm_folder
 from benchmarks.models import MODELS, Model, our_bundle
@@ -151,6 +153,8 @@ def _starters(model: Model, only: Sequence[str]) -> tuple[dict[str, Starter], di
 def _ours(model: Model) -> list[Starter]:
     variant = VARIANTS[model.name]
     folder = warm_folder(model, variant, tune=False)
+    for installed in edgebert_runtime.__path__:  # pip does this for what it copies
+        compileall.compile_dir(installed, quiet=1)
     return [
         Starter(
             engine=engine.format(variant),

@@ -6,6 +6,7 @@ Options: `mode`: eager, compile, bf16 (autocast) or int8 (dynamic quantization o
 import sys
 import warnings
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,11 +37,14 @@ MODES: Final[dict[str, Callable[[Any], Any]]] = {
 def open_model(model: str, options: dict[str, str], threads: int) -> Run:
     """What `AutoModel` gives, made ready as the mode says."""
     torch.set_num_threads(threads)
-    prepared = MODES[options["mode"]](AutoModel.from_pretrained(model).eval())
+    loaded = AutoModel.from_pretrained(model).eval()
+    taken = signature(loaded.forward).parameters
+    prepared = MODES[options["mode"]](loaded)
     half = options["mode"] == "bf16"
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
-        tensors = {name: torch.from_numpy(array) for name, array in feeds.items()}
+        wanted = {name: array for name, array in feeds.items() if name in taken}
+        tensors = {name: torch.from_numpy(array) for name, array in wanted.items()}
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             output: torch.Tensor = prepared(**tensors).last_hidden_state
         return output.float().numpy()
