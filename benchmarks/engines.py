@@ -15,7 +15,7 @@ from benchmarks.contenders import ctranslate2_folder, nncf_graph, optimum_folder
 from benchmarks.environments import interpreter
 from benchmarks.models import MODELS, Model, our_bundle
 from benchmarks.peers.engines import KEPT
-from benchmarks.standby import standby
+from benchmarks.standby import LIMIT_S, standby
 from edgebert_runtime.warming import warm
 
 MINILM: Final = MODELS["minilm"]
@@ -56,7 +56,7 @@ class Engine:
         return Path(sys.executable) if self.environment is None else interpreter(self.environment)
 
 
-def do(name: str, cores: int, action: str, **job: Any) -> dict[str, Any]:
+def do(name: str, cores: int, action: str, limit_s: float = LIMIT_S, **job: Any) -> dict[str, Any]:
     """Have a fresh process do a job of `peers/texts_to_vectors.py`, on so many cores.
 
     Raises:
@@ -65,7 +65,7 @@ def do(name: str, cores: int, action: str, **job: Any) -> dict[str, Any]:
     engine = ENGINES[name]
     script = str(PEERS / "texts_to_vectors.py")
     found = standby(str(engine.python()), script, name, str(engine.opens()), cores=cores)
-    return found.ask({"action": action, **job})
+    return found.ask({"action": action, **job}, limit_s)
 
 
 def our_folder() -> Path:

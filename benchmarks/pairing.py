@@ -72,19 +72,30 @@ def ratio(times: Sequence[float], others: Sequence[float]) -> Ratio:
     return Ratio.of([a / b for a, b in zip(times, others, strict=True)])
 
 
-def output_of(command: Sequence[str], *, cores: int | None = None) -> str:
+def output_of(
+    command: Sequence[str], *, cores: int | None = None, limit_s: float | None = None
+) -> str:
     """Standard output of a command.
 
     Args:
         command: the program and its arguments.
         cores: how many it may use, the first ones; None is all.
+        limit_s: seconds after which it is ended; None waits for ever.
 
     Raises:
-        PeerError: it failed; its last words are in the text.
+        PeerError: it failed, and its last words are in the text; or it did not end in time.
     """
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, preexec_fn=confined(cores)
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=confined(cores),
+            timeout=limit_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise PeerError(f"{' '.join(command[1:3])[:200]} hangs: {limit_s:g} s") from error
     if done.returncode:
         raise PeerError(f"{' '.join(command[1:3])[:200]} failed: {done.stderr.strip()[-800:]}")
     return done.stdout

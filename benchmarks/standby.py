@@ -2,20 +2,27 @@
 
 import atexit
 import json
+import os
+import signal
 import subprocess
 import tempfile
-from contextlib import ExitStack
+import time
 from functools import cache
-from typing import Any
+from threading import Timer
+from typing import IO, Any, Final
 
 from benchmarks.pairing import PeerError, confined
 from benchmarks.peers.forking import LAST_WORDS
+
+LIMIT_S: Final = 900
+"""A job that takes longer hangs: peers have been seen to."""
 
 
 class Standby:
     """A script of `peers/` that answers jobs, `peers.forking.serve`.
 
-    While it waits it takes no time of a core: it is blocked on its input.
+    It is started by the first job. While it waits it takes no time of a core: it is blocked on its
+    input.
 
     Args:
         command: the interpreter, the script and its arguments.
@@ -23,49 +30,89 @@ class Standby:
     """
 
     def __init__(self, command: tuple[str, ...], cores: int) -> None:
-        with ExitStack() as opened:
-            self._said = opened.enter_context(tempfile.TemporaryFile())
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._said,
-                text=True,
-                preexec_fn=confined(cores),
-            )
-            opened.callback(self._process.communicate)
-            opened.callback(self._process.kill)
-            self.close = opened.pop_all().close
-            """End it; nothing of it is needed."""
+        self._command, self._cores = command, cores
+        self._process: subprocess.Popen[str] | None = None
+        self._said: IO[bytes] | None = None
 
-    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, job: dict[str, Any], limit_s: float = LIMIT_S) -> dict[str, Any]:
         """What it answers.
 
+        Args:
+            job: JSON.
+            limit_s: seconds after which it is ended; the next job starts it anew.
+
         Raises:
-            PeerError: it cannot be imported, or the job failed; its last words are in the text.
+            PeerError: it cannot be imported, the job failed, and its last words are in the text;
+                or there is no answer in time.
         """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        process, begun = self._running(), time.monotonic()
+        timer = Timer(limit_s, _end, [process])
+        timer.start()
         try:
-            print(json.dumps(job), file=self._process.stdin, flush=True)
-        except BrokenPipeError as error:
-            raise PeerError(self._last_words()) from error
-        line = self._process.stdout.readline()
+            line = _answer(process, json.dumps(job))
+        finally:
+            timer.cancel()
         if not line:
-            raise PeerError(self._last_words())
+            words = self._last_words()
+            self.close()
+            late = time.monotonic() - begun >= limit_s
+            raise PeerError(f"no answer within {limit_s:g} s" if late else words)
         answer: dict[str, Any] = json.loads(line)
         if "failure" in answer:
             raise PeerError(answer["failure"])
         return answer
 
+    def close(self) -> None:
+        """End it; nothing of it is needed."""
+        if self._process is not None and self._said is not None:
+            _end(self._process)
+            self._process.communicate()
+            self._said.close()
+        self._process = self._said = None
+
+    def _running(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                text=True,
+                preexec_fn=confined(self._cores),
+                start_new_session=True,
+            )
+        return self._process
+
     def _last_words(self) -> str:
+        if self._said is None:
+            return ""
         self._said.seek(0)
         return self._said.read().decode(errors="replace").strip()[-LAST_WORDS:]
 
 
+def _answer(process: "subprocess.Popen[str]", job: str) -> str:
+    """A line for a line; empty once the process has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        print(job, file=process.stdin, flush=True)
+    except BrokenPipeError:
+        return ""
+    return process.stdout.readline()
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """Kill it and its fork, which are a session."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
 @cache
 def standby(*command: str, cores: int) -> Standby:
-    """The one that was started with this command for so many cores; it lives as long as we do."""
+    """The one for this command and so many cores; it lives as long as we do."""
     found = Standby(command, cores)
     atexit.register(found.close)
     return found

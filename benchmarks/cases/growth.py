@@ -14,6 +14,7 @@ from benchmarks.engines import ENGINES, do
 from benchmarks.models import MODELS, MODERNBERT_SMALL, Model
 from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
+from benchmarks.standby import LIMIT_S
 from benchmarks.texts import rated_sentences
 from edgebert_runtime.threads import usable_cores
 
@@ -39,6 +40,9 @@ MOST: Final = 1_000_000
 """Texts of the long run."""
 
 STREAMED: Final = ("edgebert_int8", "sentence_transformers_onnx")
+SLOWEST: Final = 100
+"""Texts a second of somebody who does not hang."""
+
 DIFFERENT: Final = 1000
 """More texts than these are the same ones again."""
 
@@ -118,7 +122,9 @@ def million(*, rounds: int) -> Record:
 
 def _stream(path: Path, name: str, count: int) -> dict[str, Any]:
     streams = name.startswith("edgebert")
-    return do(name, usable_cores(), "stream", texts=str(path), count=count, streams=streams)
+    job = {"texts": str(path), "count": count, "streams": streams}
+    limit_s = LIMIT_S + count / SLOWEST
+    return do(name, usable_cores(), "stream", limit_s, **job)
 
 
 def command_of(about: str) -> str:

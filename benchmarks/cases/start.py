@@ -24,6 +24,9 @@ from edgebert_runtime import Bundle
 
 CASE: Final = "start"
 TEXT: Final = "How fast does this start?"
+LIMIT_S: Final = 60
+"""A start that takes longer hangs; OpenVINO has been seen to."""
+
 SMALLEST_COSINE: Final = 0.9
 """Of any contender's vector to ours; int8 files of others are far from it."""
 
@@ -54,7 +57,8 @@ class Starter:
         """
         script = str(PEERS / "first_vector.py")
         begun = time.clock_gettime(time.CLOCK_MONOTONIC)
-        output = output_of([str(self.python), script, self.engine, str(self.model), TEXT])
+        command = [str(self.python), script, self.engine, str(self.model), TEXT]
+        output = output_of(command, limit_s=LIMIT_S)
         found: dict[str, Any] = json.loads(output.splitlines()[-1])
         at = [begun, *found.pop("at").values()]
         stretches = zip(STRETCHES, pairwise(at), strict=True)

@@ -12,11 +12,11 @@ from benchmarks.report.numbers import (
     Row,
     again,
     failures,
-    machine_sentence,
     measured,
     over,
     row_of,
     shape_title,
+    taken_on,
 )
 from edgebert_runtime.pages.document import Block, Plot, Point, Section, Series, Table
 
@@ -45,7 +45,7 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
                 f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest "
                 f"long one is their own; torch {100 * record['reference_recall']:.2f}. Time: over "
                 f"our fp32's, median of {record['rounds']} rounds. "
-                f"{machine_sentence(record['machine'])} {record.get('note', '')} {failures(rows)}"
+                f"{taken_on(record)} {failures(rows)}"
             ).strip(),
             command=record["command"],
             blocks=blocks,

@@ -13,12 +13,12 @@ from benchmarks.report.numbers import (
     again,
     brief,
     failures,
-    machine_sentence,
     measured,
     over,
     round_medians_ms,
     row_of,
     shape_title,
+    taken_on,
 )
 from edgebert_runtime.bench.record import Quartiles
 from edgebert_runtime.pages.document import (
@@ -54,7 +54,7 @@ def _latency(title: str, weights: str, record: Record) -> Section:
             f"Tokens in, token vectors out; {weights}. Milliseconds, and the time over ours, "
             f"medians of {record['rounds']} rounds: above 1 we are faster. fp32 is set beside our "
             "fp32; bf16 and int8 beside our int8. Cosine: of all token vectors to torch's on "
-            f"random tokens, at 1×128. {machine_sentence(record['machine'])} "
+            f"random tokens, at 1×128. {taken_on(record)} "
             f"{failures(record['rows'])}"
         ).strip(),
         command=record["command"],
@@ -152,7 +152,7 @@ def _growth(about: str, record: Record) -> Section:
     return Section(
         title=title,
         text=f"{stays} Median and quartiles of {record['rounds']} rounds. "
-        f"{machine_sentence(record['machine'])} {failures(record['rows'])}".strip(),
+        f"{taken_on(record)} {failures(record['rows'])}".strip(),
         command=record["command"],
         blocks=[plot, _growth_table(grows, series)],
     )
@@ -195,7 +195,7 @@ def _limits(title: str, record: Record) -> Section:
             "attention's two, each as a graph of one operator in ONNX Runtime, in the same turns. "
             "A fraction is the floor over a contender's time: what is missing to 1 is everything "
             "that is no product, and products that run slower inside the graph. "
-            f"{machine_sentence(record['machine'])} {failures(record['rows'])}"
+            f"{taken_on(record)} {failures(record['rows'])}"
         ).strip(),
         command=record["command"],
         blocks=[_roofline(record), _limits_table(record)],

@@ -92,12 +92,13 @@ def again(name: str) -> str:
     return f"`--only {name!r}`" if " " in name else f"`--only {name}`"
 
 
-def machine_sentence(machine: Mapping[str, Any]) -> str:
-    """What a record was measured on."""
+def taken_on(record: Mapping[str, Any]) -> str:
+    """What a record was measured on, and what it says of itself."""
+    machine = record["machine"]
     flags, libraries = ", ".join(machine["flags"]), machine["libraries"]
     dirty = ", with changes" if machine["dirty"] else ""
     return (
         f"{machine['cpu']}, {machine['cores']} cores ({flags}), load {machine['load']} before, "
         f"onnxruntime {libraries['onnxruntime']}, torch {libraries['torch']}, "
-        f"commit {machine['commit']}{dirty}."
-    )
+        f"commit {machine['commit']}{dirty}. {record.get('note', '')}"
+    ).strip()

@@ -19,11 +19,11 @@ from benchmarks.report.numbers import (
     failures,
     first_passes,
     later_passes,
-    machine_sentence,
     measured,
     mebibytes,
     plain,
     row_of,
+    taken_on,
     totals_ms,
 )
 from edgebert_runtime.bench.record import Quartiles
@@ -62,7 +62,7 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
                 "a second the first time an engine sees the texts, and once it has seen them: "
                 "some engines prepare themselves for every length they meet. How many times as "
                 f"fast ours is, of the first pass, median of {record['rounds']} rounds (quartiles)"
-                f". {machine_sentence(record['machine'])} {failures(rows)}"
+                f". {taken_on(record)} {failures(rows)}"
             ).strip(),
             command=record["command"],
             blocks=blocks,
@@ -120,7 +120,7 @@ def load_sections(records: Sequence[Record]) -> list[Section]:
             text=(
                 f"{record['clients']} threads of one process ask one query at a time, each again "
                 "as soon as it has its answer. Milliseconds until the answer; no 99th percentile "
-                f"from fewer than {FEWEST_FOR_P99} answers. {machine_sentence(record['machine'])} "
+                f"from fewer than {FEWEST_FOR_P99} answers. {taken_on(record)} "
                 f"{failures(record['rows'])}"
             ).strip(),
             command=record["command"],
@@ -166,7 +166,7 @@ def _start(title: str, record: Record) -> Section:
             "without anything of ours, check nothing. Growth is peak memory over what the imports "
             f"take; our file with its weights has {mebibytes(record['file_bytes'])} MiB. "
             "Installed: the distributions and all they need, before their bytecode. Files were in "
-            f"the system's cache. {machine_sentence(record['machine'])} {failures(rows)}"
+            f"the system's cache. {taken_on(record)} {failures(rows)}"
         ).strip(),
         command=record["command"],
         blocks=[
@@ -225,7 +225,7 @@ def many_sections(records: Sequence[Record]) -> list[Section]:
                 "Short texts that come one by one; ours takes an iterator and gives one, others "
                 "take a list, and are left out where they would take minutes. Growth: peak memory "
                 "over what the open and warm model takes. "
-                f"{machine_sentence(present[0]['machine'])} {failures(rows)}"
+                f"{taken_on(present[0])} {failures(rows)}"
             ).strip(),
             command=present[0]["command"],
             blocks=[_many_plot(rows), _many_table(rows)],

@@ -90,6 +90,11 @@ def test_what_cannot_be_installed_says_so_and_leaves_nothing(
     assert [path.suffix for path in (tmp_path / "made").iterdir()] == [".lock"]
 
 
+def test_a_command_that_hangs_is_ended() -> None:
+    with pytest.raises(PeerError, match=r"hangs: 0\.2 s"):
+        output_of([sys.executable, "-c", "import time; time.sleep(60)"], limit_s=0.2)
+
+
 def test_ratio_by_hand_is_of_pairs_and_not_of_medians() -> None:
     """Pairs 1/2, 2/1, 4/4, 3/2, 6/8 sorted: 0.5, 0.75, 1, 1.5, 2."""
     found = ratio([1, 2, 4, 3, 6], [2, 1, 4, 2, 8])

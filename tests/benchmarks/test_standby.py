@@ -29,6 +29,8 @@ def act(job):
         sys.exit(job["exit"])
     if "signal" in job:
         os.kill(os.getpid(), job["signal"])
+    if "hang" in job:
+        signal.pause()
     if "leave" in job:
         subprocess.Popen(["sleep", "30"], close_fds=False)
     found = dict(imported_by=imported_by, process=os.getpid(), jobs=jobs)
@@ -91,6 +93,14 @@ def test_one_that_dies_without_words_says_how(started: Start) -> None:
 
 def test_nobody_waits_for_what_a_job_leaves_behind(started: Start) -> None:
     assert started(SCRIPT).ask({"divisor": 1, "leave": True})["quotient"] == 1
+
+
+def test_one_that_hangs_is_ended_and_started_anew(started: Start) -> None:
+    waiting = started(SCRIPT)
+    first = waiting.ask({"divisor": 1})
+    with pytest.raises(PeerError, match=r"no answer within 0\.5 s"):
+        waiting.ask({"hang": True}, limit_s=0.5)
+    assert waiting.ask({"divisor": 1})["imported_by"] != first["imported_by"]
 
 
 def test_what_cannot_be_imported_says_so_every_time(started: Start) -> None:
