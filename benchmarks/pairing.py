@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from benchmarks.peers.forking import LAST_WORDS
 from edgebert_runtime.bench.record import Quartiles
 
 Name = TypeVar("Name")
@@ -97,7 +98,9 @@ def output_of(
     except subprocess.TimeoutExpired as error:
         raise PeerError(f"{' '.join(command[1:3])[:200]} hangs: {limit_s:g} s") from error
     if done.returncode:
-        raise PeerError(f"{' '.join(command[1:3])[:200]} failed: {done.stderr.strip()[-800:]}")
+        raise PeerError(
+            f"{' '.join(command[1:3])[:200]} failed: {done.stderr.strip()[-LAST_WORDS:]}"
+        )
     return done.stdout
 
 

@@ -5,14 +5,13 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from functools import cache
 from threading import Timer
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from benchmarks.pairing import PeerError, confined
-from benchmarks.peers.forking import LAST_WORDS
+from benchmarks.peers.forking import ANSWER, LAST_WORDS
 
 LIMIT_S: Final = 900
 """A job that takes longer hangs: peers have been seen to."""
@@ -32,7 +31,6 @@ class Standby:
     def __init__(self, command: tuple[str, ...], cores: int) -> None:
         self._command, self._cores = command, cores
         self._process: subprocess.Popen[str] | None = None
-        self._said: IO[bytes] | None = None
 
     def ask(self, job: dict[str, Any], limit_s: float = LIMIT_S) -> dict[str, Any]:
         """What it answers.
@@ -53,53 +51,46 @@ class Standby:
         finally:
             timer.cancel()
         if not line:
-            words = self._last_words()
-            self.close()
-            late = time.monotonic() - begun >= limit_s
+            late, words = time.monotonic() - begun >= limit_s, self.close()
             raise PeerError(f"no answer within {limit_s:g} s" if late else words)
         answer: dict[str, Any] = json.loads(line)
         if "failure" in answer:
             raise PeerError(answer["failure"])
         return answer
 
-    def close(self) -> None:
-        """End it; nothing of it is needed."""
-        if self._process is not None and self._said is not None:
-            _end(self._process)
-            self._process.communicate()
-            self._said.close()
-        self._process = self._said = None
+    def close(self) -> str:
+        """End it; returns the last words it had."""
+        process, self._process = self._process, None
+        if process is None:
+            return ""
+        _end(process)
+        _, words = process.communicate()
+        return words.strip()[-LAST_WORDS:]
 
     def _running(self) -> "subprocess.Popen[str]":
         if self._process is None:
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._said,
+                stderr=subprocess.PIPE,  # of imports alone: what a job says goes elsewhere
                 text=True,
                 preexec_fn=confined(self._cores),
                 start_new_session=True,
             )
         return self._process
 
-    def _last_words(self) -> str:
-        if self._said is None:
-            return ""
-        self._said.seek(0)
-        return self._said.read().decode(errors="replace").strip()[-LAST_WORDS:]
-
 
 def _answer(process: "subprocess.Popen[str]", job: str) -> str:
-    """A line for a line; empty once the process has ended."""
+    """A line for a line, whatever imports have printed; empty once the process has ended."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         print(job, file=process.stdin, flush=True)
     except BrokenPipeError:
         return ""
-    return process.stdout.readline()
+    lines = (line for line in process.stdout if line.startswith(ANSWER))
+    return next(lines, "").removeprefix(ANSWER)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -1,7 +1,7 @@
 """Jobs from standard input, each done by a fork of this process: fresh, but for what it imported.
 
-A job is a line of JSON, its answer another: what was returned for it, or `failure` with the last
-words of what failed. Needs no library.
+A job is a line of JSON, its answer another behind `ANSWER`: what was returned for it, or `failure`
+with the last words of what failed. Needs no library.
 """
 
 import json
@@ -15,6 +15,9 @@ from typing import IO, Any, Final
 Job = dict[str, Any]
 Act = Callable[[Job], Job]
 
+ANSWER: Final = "answer "
+"""What tells an answer from what a library prints when it is imported."""
+
 LAST_WORDS: Final = 800
 """Characters of what a failed job had to say."""
 
@@ -25,7 +28,7 @@ def serve(act: Act) -> None:
     Nothing may have started a thread that jobs need: a fork does not have it.
     """
     for line in sys.stdin:
-        print(json.dumps(_by_fork(act, json.loads(line))), flush=True)
+        print(ANSWER + json.dumps(_by_fork(act, json.loads(line))), flush=True)
 
 
 def _by_fork(act: Act, job: Job) -> Job:

@@ -140,12 +140,14 @@ def check_parity(
 
 
 def parity_cases(spec: ExportSpec, seed: int = 0) -> Iterator[Case]:
-    """Lengths 1, 2, an odd one, the text limit and all positions; batches of one and mixed."""
+    """Lengths 1, 2, an odd one, the text limit and all positions; batches of one and mixed.
+
+    Where all positions are too many for a whole mixed batch, the most that are not come, too.
+    """
     random = np.random.default_rng(seed)
-    lengths = sorted(
-        {min(length, spec.max_positions) for length in (1, 2, ODD_LENGTH, spec.text_limit)}
-        | {spec.max_positions}
-    )
+    usual = (1, 2, ODD_LENGTH, spec.text_limit, MIXED_TOKENS // MIXED_BATCH)
+    longest = spec.max_positions
+    lengths = sorted({length for length in usual if length < longest} | {longest})
     for length in lengths:
         yield _case(f"1x{length} full", np.ones((1, length), dtype=np.int64), spec, random)
         for mask in MASKS if length > 1 else ():

@@ -18,6 +18,7 @@ import os, signal, subprocess, sys
 sys.path.insert(0, {str(ROOT)!r})
 from benchmarks.peers.forking import serve
 
+print("noise of an import")
 imported_by, jobs = os.getpid(), 0
 
 def act(job):

@@ -58,6 +58,7 @@ def test_few_rows_are_of_a_length_that_takes_much_memory(
     for mask in MASKS:
         kept = masks[f"{rows}x{length} {mask}"].mean(axis=1)
         assert [share == 1 for share in kept] == [rows > 1, *[False] * (rows - 1)][:rows]
+        assert f"3x2730 {mask}" in masks
 
 
 def test_masks_differ_in_kind(source: Source) -> None:
