@@ -28,7 +28,6 @@ from edgebert_runtime.pages.document import Table as PageTable
 from edgebert_runtime.providers import parse_options
 
 MEBIBYTE: Final = 2**20
-PRECISIONS: Final = ("fp32", "int8")
 
 app = typer.Typer(
     add_completion=False,
@@ -77,7 +76,9 @@ def export(
     out: Annotated[Path, typer.Argument(help="folder of the new bundle")],
     task: Annotated[str, typer.Option(help="embed, classify, …, or auto")] = "auto",
     target: Annotated[str, typer.Option(help="cpu, cuda or portable")] = "cpu",
-    precision: Annotated[str, typer.Option(help="fp32, or int8 to quantize as well")] = "fp32",
+    precision: Annotated[
+        str, typer.Option(help="fp32, int8, fp16 or bf16; auto: fp16 for cuda, fp32 for others")
+    ] = "auto",
     max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
     min_ort: Annotated[
         str | None, typer.Option(help="oldest ONNX Runtime the portable graph is for")
@@ -88,8 +89,6 @@ def export(
     ] = False,
 ) -> None:
     """Export a checkpoint to a verified bundle."""
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
     from edgebert import workflow
 
     bundle = workflow.export(
@@ -99,11 +98,11 @@ def export(
         target,
         max_length=max_length,
         min_onnxruntime=min_ort,
+        precision=None if precision == "auto" else precision,
         overwrite=overwrite,
+        force=force,
         progress=_say,
     )
-    if precision != "fp32":
-        bundle = workflow.quantize(bundle, precision, force=force, progress=_say)
     _output.print(_variants_table(bundle))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.errors import CheckFailedError
+from edgebert_runtime.errors import CheckFailedError, ConfigError, QualityError
 from edgebert_runtime.manifest import Variant
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 LOGGER: Final = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
+
+PRECISIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fp32": (),
+    "int8": ("int8",),
+    "fp16": ("fp16", "fp16-packed"),
+    "bf16": ("bf16",),
+}
+"""Precision an export may be asked for → recipes that give it, as far as the bundle has what they
+start from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +82,9 @@ def export(
     *,
     max_length: int | None = None,
     min_onnxruntime: str | None = None,
+    precision: str | None = None,
     overwrite: bool = False,
+    force: bool = False,
     progress: Progress = LOGGER.info,
 ) -> Bundle:
     """Export a torch encoder to a verified bundle.
@@ -85,12 +96,17 @@ def export(
         task: `"embed"`, `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"fill"`,
             `"next_sentence"`, or `"auto"`, which goes by `modules.json`, `architectures` and the
             heads stored, and says what it found.
-        target: `"cpu"`, `"cuda"` or `"portable"`; the portable graph is written with each.
+        target: `"cpu"`, `"cuda"` or `"portable"`; the portable graph is written with each, one
+            without padding with `"cuda"`, if the model allows it.
         spec: what an `nn.Module` is; only with one.
         tokenizer: folder with the tokenizer of an `nn.Module`; only with one.
         max_length: where texts are cut, in tokens; the source says when None.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
+        precision: `"fp32"` for no more than that; `"int8"`, `"fp16"` or `"bf16"` to quantize as
+            well; None for what the target is for: fp16 on `"cuda"`, bf16 where the model
+            overflows in that, fp32 on others.
         overwrite: replace a bundle that is there, once the new one is complete.
+        force: with int8, take it even if it is slower than fp32.
         progress: told each step.
 
     Raises:
@@ -101,14 +117,17 @@ def export(
         ExportError: torch cannot trace the module.
         FusionError: a promised fusion is missing.
         ParityError: a finished graph differs from torch; nothing is written.
+        QualityError, SpeedError: as `quantize`; the bundle is there, in fp32.
     """
+    if precision not in (None, *PRECISIONS):
+        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
     from edgebert.sources import open_source
     from edgebert_export import export_bundle
 
     opened = open_source(source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length)
     for note in opened.notes:
         progress(note)
-    return export_bundle(
+    bundle = export_bundle(
         opened.module,
         opened.spec,
         opened.parts,
@@ -118,6 +137,26 @@ def export(
         overwrite=overwrite,
         progress=progress,
     )
+    if precision is None and target == "cuda":
+        return _halved(bundle, progress)
+    return _in_precision(bundle, precision or "fp32", force=force, progress=progress)
+
+
+def _halved(bundle: Bundle, progress: Progress) -> Bundle:
+    """In fp16, or in bf16 if that is refused."""
+    try:
+        return _in_precision(bundle, "fp16", force=False, progress=progress)
+    except QualityError as error:
+        progress(f"fp16 is refused, taking bf16: {error}")
+        return _in_precision(bundle, "bf16", force=False, progress=progress)
+
+
+def _in_precision(bundle: Bundle, precision: str, *, force: bool, progress: Progress) -> Bundle:
+    targets = {variant.target for variant in bundle.manifest.variants.values()}
+    for recipe in PRECISIONS[precision]:
+        if recipe != "fp16-packed" or "cuda-packed" in targets:
+            bundle = quantize(bundle, recipe, force=force, progress=progress)
+    return bundle
 
 
 def quantize(
@@ -271,8 +310,10 @@ def _verify_variant(
     graph = bundle.path_of(variant.file)
     if variant.quality is None:
         from edgebert_export import check_parity
+        from edgebert_export.targets import TARGETS
 
-        return check_parity(graph, source.module, source.spec)
+        provider, unpadded = variant.needs or "cpu", TARGETS[variant.target].unpadded
+        return check_parity(graph, source.module, source.spec, provider=provider, unpadded=unpadded)
     from edgebert.torch_reference import torch_runner
     from edgebert_quantize.nearness import Floor, comparison_of
     from edgebert_quantize.quality import compare, graph_runner

@@ -9,14 +9,26 @@ from typing import Final
 import numpy as np
 import onnx
 import onnx_ir as ir
+from onnx_ir.external_data import convert_tensors_to_external
 from onnx_ir.passes import common
 
 from edgebert_export.fusions import apply
+from edgebert_export.padding import remove_padding
+from edgebert_export.spec import PROMISES, ExportSpec
 from edgebert_export.targets import Target, engine_limits
 from edgebert_runtime.errors import FusionError
 
-COUNTED: Final = {"attention": "Attention", "gelu": "Gelu", "layer_norm": "LayerNormalization"}
-"""Fusion → operator that is counted in the finished graph."""
+COUNTED: Final = {
+    "attention": ("Attention", "PackedMultiHeadAttention"),
+    "gelu": ("Gelu", "BiasGelu", "FastGelu"),
+    "layer_norm": ("LayerNormalization", "SkipLayerNormalization"),
+    "bias_gelu": ("BiasGelu", "FastGelu"),
+    "skip_layer_norm": ("SkipLayerNormalization",),
+}
+"""Fusion → operators that are counted in the finished graph."""
+
+MASK_LENGTH: Final = 17
+"""On which what an attention mask is, is seen, beside the longest."""
 
 EXTERNAL_OVER_BYTES: Final = 64 * 2**20
 """More weights than this go to one external file, which ONNX Runtime maps instead of parsing."""
@@ -39,25 +51,30 @@ class BuiltGraph:
 
 
 def build(
-    canonical: ir.Model, target: Target, promised: Mapping[str, int], min_onnxruntime: str
+    canonical: ir.Model, target: Target, spec: ExportSpec, min_onnxruntime: str
 ) -> BuiltGraph:
     """Rewrite a copy of the canonical graph for a target.
 
     Raises:
         FusionError: the finished graph lacks a fusion the target promises; says why.
+        StillPaddedError: the target has no padding, and the graph cannot do without.
     """
     model = canonical.clone()
-    rules = [rule() for rule in target.rules]
+    rules, fused = ([rule() for rule in kinds] for kinds in (target.rules, target.fused))
     apply(model, rules)
     common.CommonSubexpressionEliminationPass()(model)
     _share_equal_weights(model)
+    common.RemoveUnusedNodesPass()(model)
+    if target.unpadded:
+        remove_padding(model, (min(MASK_LENGTH, spec.max_positions), spec.max_positions))
+    apply(model, fused)
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
     common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces there
     _forget_shapes(model.graph)
     fusions = count_fusions(model)
     refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
-    require_fusions(fusions, target.required(promised), target.name, refusals)
+    require_fusions(fusions, target.required(spec.promised), target.name, refusals)
     opset, model.ir_version = _limits(canonical, min_onnxruntime)
     require_operators(model, opset, target.name, refusals)
     model.opset_imports[""] = opset
@@ -72,9 +89,10 @@ def build(
 
 
 def count_fusions(model: ir.Model) -> dict[str, int]:
-    """Fusion → how many nodes of its operator the graph has."""
-    operators = Counter(node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph))
-    return {fusion: operators[operator] for fusion, operator in COUNTED.items()}
+    """Fusion → how many nodes of its operators the graph has; others than promised if any."""
+    found = Counter(node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph))
+    counts = {fusion: sum(found[kind] for kind in kinds) for fusion, kinds in COUNTED.items()}
+    return {fusion: count for fusion, count in counts.items() if count or fusion in PROMISES}
 
 
 def require_fusions(
@@ -122,34 +140,22 @@ def require_operators(model: ir.Model, opset: int, target: str, refusals: list[s
 def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str, ...]]:
     """Write each graph under its target's file name.
 
-    The first graph's weights are shared: tensors of the same name in later graphs point into its
-    external file.
+    Weights are shared: tensors of the same name in later graphs point into the external file of
+    the first that has them.
 
     Returns:
         Graph file → every file it needs, itself first; paths relative to `folder`.
     """
-    first = graphs[0]
-    weights = sum(_size(value) for value in first.model.graph.initializers.values())
-    external = weights > EXTERNAL_OVER_BYTES
-    data = f"{first.target.file}_data"
+    external: dict[str, ir.ExternalTensor] = {}
+    needed = {}
     for built in graphs:
         path = folder / built.target.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        if external and built is first:
-            ir.save(
-                built.model,
-                path,
-                external_data=Path(data).name,
-                size_threshold_bytes=INLINE_BELOW_BYTES,
-            )
-        else:
-            if external:
-                _share(built.model, folder / first.target.file)
-            ir.save(built.model, path)
-    return {
-        built.target.file: (built.target.file, data) if external else (built.target.file,)
-        for built in graphs
-    }
+        _share(built.model.graph, external, path.with_name(f"{path.name}_data"))
+        ir.save(built.model, path)
+        files = {f"{path.parent.name}/{name}" for name in _external_files(built.model.graph)}
+        needed[built.target.file] = (built.target.file, *sorted(files))
+    return needed
 
 
 def _share_equal_weights(model: ir.Model) -> None:
@@ -181,15 +187,30 @@ def _forget_shapes(graph: ir.Graph) -> None:
         value.metadata_props.clear()
 
 
-def _share(model: ir.Model, first: Path) -> None:
-    stored = ir.load(first).graph.initializers
-    for name, value in model.graph.initializers.items():
-        if name in stored and isinstance(stored[name].const_value, ir.ExternalTensor):
-            value.const_value = stored[name].const_value
+def _share(graph: ir.Graph, external: dict[str, ir.ExternalTensor], data: Path) -> None:
+    """Point weights to what lies in external files, and put the others into one if they are much.
+
+    Args:
+        graph: whose weights.
+        external: those that lie there, by name; what is added is added here.
+        data: the graph's own external file.
+    """
+    own = []
+    for name, value in graph.initializers.items():
+        tensor = external.get(name, value.const_value)
+        value.const_value = tensor
+        if name not in external and tensor is not None and tensor.nbytes >= INLINE_BELOW_BYTES:
+            own.append(value)
+    if sum(value.const_value.nbytes for value in own if value.const_value) > EXTERNAL_OVER_BYTES:
+        tensors = [value.const_value for value in own if value.const_value is not None]
+        stored = convert_tensors_to_external(tensors, data.parent, data.name)
+        for value, tensor in zip(own, stored, strict=True):
+            value.const_value = external[str(value.name)] = tensor
 
 
-def _size(value: ir.Value) -> int:
-    return 0 if value.const_value is None else value.const_value.nbytes
+def _external_files(graph: ir.Graph) -> set[str]:
+    tensors = (value.const_value for value in graph.initializers.values())
+    return {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
 
 
 def _limits(canonical: ir.Model, min_onnxruntime: str) -> tuple[int, int]:

@@ -13,10 +13,12 @@ from torch import nn
 from edgebert_export._version import __version__
 from edgebert_export.building import BuiltGraph, build, write_graphs
 from edgebert_export.card import model_card
+from edgebert_export.key_masks import StillPaddedError
 from edgebert_export.parity import ParityReport, check_parity
 from edgebert_export.spec import ExportSpec
-from edgebert_export.targets import TARGETS, Target
+from edgebert_export.targets import ASKED, TARGETS, Target
 from edgebert_export.trace import CANONICAL_OPSET, trace
+from edgebert_export.twins import runnable
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import (
@@ -74,7 +76,8 @@ def export_bundle(
         spec: what it is.
         parts: what goes beside the graphs.
         destination: the bundle's folder.
-        target: `cpu`, `cuda` or `portable`; the portable graph is written with every target.
+        target: `cpu`, `cuda` or `portable`; the portable graph is written with every target, and
+            one without padding with `cuda` if the model allows it.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
         overwrite: replace a bundle that is there.
         progress: told each step.
@@ -92,15 +95,20 @@ def export_bundle(
         canonical = trace(module, spec)
         progress(f"fusing for {', '.join(item.name for item in chosen)}")
         floors = {"portable": min_onnxruntime} if min_onnxruntime else {}
-        graphs = [
-            build(canonical, item, spec.promised, floors.get(item.name, item.min_onnxruntime))
-            for item in chosen
-        ]
+        graphs = []
+        for item in chosen:
+            floor = floors.get(item.name, item.min_onnxruntime)
+            try:
+                graphs.append(build(canonical, item, spec, floor))
+            except StillPaddedError as reason:
+                progress(f"leaving out {item.name}: {reason}")
         needed = write_graphs(graphs, staging)
         reports = {}
         for built in graphs:
             progress(f"verifying {built.target.name} against torch")
-            reports[built.target.name] = check_parity(staging / built.target.file, module, spec)
+            with runnable(built.target, staging / built.target.file) as graph:
+                unpadded = built.target.unpadded
+                reports[built.target.name] = check_parity(graph, module, spec, unpadded=unpadded)
             reports[built.target.name].require()
         progress("recording samples and writing the bundle")
         variants = {built.target.name: _variant(built, needed, reports) for built in graphs}
@@ -109,9 +117,9 @@ def export_bundle(
 
 
 def _chosen(target: str) -> list[Target]:
-    if target not in TARGETS:
-        raise ConfigError(f"target must be one of {', '.join(TARGETS)}; got {target!r}")
-    return [TARGETS[name] for name in dict.fromkeys(("portable", target))]
+    if target not in ASKED:
+        raise ConfigError(f"target must be one of {', '.join(ASKED)}; got {target!r}")
+    return [TARGETS[name] for name in ASKED[target]]
 
 
 def _variant(
@@ -130,6 +138,8 @@ def _variant(
         parity=reports[built.target.name].to_manifest(),
         quality=None,
         batch_invariant=True,
+        needs=built.target.needs,
+        verified=built.target.needs is None,
     )
 
 
@@ -150,6 +160,8 @@ def _write_parts(
 
 def _record_samples(bundle: Bundle) -> None:
     for name, variant in bundle.manifest.variants.items():
+        if not variant.verified:
+            continue
         path = bundle.folder / samples_path(name)
         path.parent.mkdir(exist_ok=True)
         recorded = record(bundle, name, bundle.folder / variant.file)

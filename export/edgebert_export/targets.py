@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgebert_export.fusions import (
+    AdditiveMask,
     BroadcastMask,
     ConstantReshape,
     ExpandAttention,
+    ExpandPackedAttention,
     ExpandRotary,
     FuseAttention,
+    FuseBiasGelu,
+    FuseSkipLayerNorm,
     Fusion,
+    JoinProjections,
 )
 from edgebert_runtime.errors import ConfigError
 
@@ -18,6 +23,7 @@ ENGINES: Final[Mapping[str, tuple[int, int]]] = {
     "1.20.0": (21, 10),
     "1.21.0": (22, 10),
     "1.23.0": (23, 11),
+    "1.25.0": (26, 13),
 }
 """ONNX Runtime version → newest opset and IR version it reads
 (https://onnxruntime.ai/docs/reference/compatibility.html)."""
@@ -36,6 +42,10 @@ class Target:
         rules: rewrite rules, in order.
         fused_attention: whether every layer has one attention node, or none has.
         min_onnxruntime: the oldest version that runs it; a key of `ENGINES`.
+        unpadded: whether padding is taken out after the rules; not every graph can do without.
+        fused: rewrite rules after that.
+        needs: the only provider that runs it; None, any.
+        twin: rewrite rules that make of it what any provider runs.
     """
 
     name: str
@@ -43,11 +53,27 @@ class Target:
     rules: tuple[type[Fusion], ...]
     fused_attention: bool
     min_onnxruntime: str
+    unpadded: bool = False
+    fused: tuple[type[Fusion], ...] = ()
+    needs: str | None = None
+    twin: tuple[type[Fusion], ...] = ()
 
     def required(self, promised: Mapping[str, int]) -> dict[str, int]:
         """Fusion → count the finished graph must have."""
         return {**promised, "attention": promised["attention"] if self.fused_attention else 0}
 
+
+ON_CUDA: Final = (
+    ConstantReshape,
+    AdditiveMask,
+    BroadcastMask,
+    ExpandRotary,
+    FuseAttention,
+    JoinProjections,
+)
+FUSED_ON_CUDA: Final = (FuseSkipLayerNorm, FuseBiasGelu)
+CUDA_ENGINE: Final = "1.25.0"
+"""The first whose CUDA provider has kernels for Attention; 1.24 has some that take no mask."""
 
 TARGETS: Final[Mapping[str, Target]] = {
     "portable": Target(
@@ -67,11 +93,30 @@ TARGETS: Final[Mapping[str, Target]] = {
     "cuda": Target(
         name="cuda",
         file="onnx/model_cuda.onnx",
-        rules=(ConstantReshape, BroadcastMask, ExpandRotary, FuseAttention),
+        rules=ON_CUDA,
+        fused=FUSED_ON_CUDA,
         fused_attention=True,
-        min_onnxruntime="1.23.0",
+        min_onnxruntime=CUDA_ENGINE,
+    ),
+    "cuda-packed": Target(
+        name="cuda-packed",
+        file="onnx/model_cuda_packed.onnx",
+        rules=ON_CUDA,
+        unpadded=True,
+        fused=FUSED_ON_CUDA,
+        fused_attention=True,
+        min_onnxruntime=CUDA_ENGINE,
+        needs="cuda",
+        twin=(ExpandPackedAttention,),
     ),
 }
+
+ASKED: Final[Mapping[str, tuple[str, ...]]] = {
+    "cpu": ("portable", "cpu"),
+    "cuda": ("portable", "cuda", "cuda-packed"),
+    "portable": ("portable",),
+}
+"""Target as the user asks for it → what is made for it."""
 
 
 def engine_limits(version: str) -> tuple[int, int]:

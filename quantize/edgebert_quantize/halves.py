@@ -43,36 +43,27 @@ def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> i
         emulated: compute in float32 and round to half what would be half, by a Cast there and back;
             so an engine without kernels for half precision gives nearly the same answers.
     """
-    ShapeInferencePass()(model)  # fills in types; shapes are forgotten again below
+    infer_types(model)  # and shapes, which are forgotten again below
     graph = model.graph
     converter = _Converter(graph, recipe.precision, emulated=emulated)
     floats = {value for node in graph for value in node.outputs if value.dtype == ir.DataType.FLOAT}
-    count = 0
+    halves = {node for node in graph if _can_be_half(node, recipe.float_operators)}
     for node in list(graph):
-        if not floats.intersection(node.outputs) or node.op_type in ("Cast", "Constant"):
-            continue
-        if node.op_type in recipe.float_operators or not _reads_floats(node):
+        if node in halves:
+            converter.read_halves(node)
+        elif floats.intersection(node.outputs):
             converter.read_floats(node)
-            continue
-        converter.read_halves(node)
-        count += 1
     converter.restore_outputs()
     drop_unused_initializers(graph)
     for value in floats.difference(graph.outputs):
         value.shape = None
-    return count
+    return len(halves)
 
 
 def half_operators(model: ir.Model, float_operators: Collection[str] = ()) -> set[str]:
     """Kinds of operators that `to_half` would convert."""
-    ShapeInferencePass()(model)
-    return {
-        node.op_type
-        for node in model.graph
-        if any(value.dtype == ir.DataType.FLOAT for value in node.outputs)
-        and node.op_type not in {"Cast", "Constant", *float_operators}
-        and _reads_floats(node)
-    }
+    infer_types(model)
+    return {node.op_type for node in model.graph if _can_be_half(node, float_operators)}
 
 
 class _Converter:
@@ -160,5 +151,19 @@ class _Converter:
         return node.outputs[0]
 
 
-def _reads_floats(node: ir.Node) -> bool:
-    return any(value is not None and value.dtype == ir.DataType.FLOAT for value in node.inputs)
+def infer_types(model: ir.Model) -> None:
+    """Fill in the types of all values; what ONNX Runtime's own operators give is float32, too."""
+    for node in model.graph:
+        if node.domain:
+            node.outputs[0].dtype = ir.DataType.FLOAT
+    ShapeInferencePass()(model)
+
+
+def _can_be_half(node: ir.Node, float_operators: Collection[str]) -> bool:
+    """Whether a node of the fp32 graph turns floats into floats, and may lose by it."""
+    if node.op_type in {"Cast", "Constant", *float_operators}:
+        return False
+    return all(
+        any(value is not None and value.dtype == ir.DataType.FLOAT for value in values)
+        for values in (node.inputs, node.outputs)
+    )

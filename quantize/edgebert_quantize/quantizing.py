@@ -9,7 +9,7 @@ from edgebert_quantize.card import extended_card
 from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.nearness import comparison_of
 from edgebert_quantize.quality import Quality, compare, graph_runner
-from edgebert_quantize.recipes import Recipe, find_recipe
+from edgebert_quantize.recipes import STAND_INS, Recipe, find_recipe
 from edgebert_quantize.rewriting import rewrite_graph, runnable_twin
 from edgebert_quantize.samples import Feeder, Samples, read_samples
 from edgebert_quantize.speed import Progress, require_fast
@@ -67,6 +67,7 @@ def quantize_bundle(
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
         chosen = new_recipe(recipe, opened)
         source = source_of(opened, chosen)
+        exact = opened.path_of(_stand_in(opened, source).file)
         graph = staging / Path(chosen.file).name
         progress(f"quantizing {source.file} by recipe {chosen.name}, for {cpu}")
         rewrite_graph(
@@ -76,9 +77,9 @@ def quantize_bundle(
             lambda: Feeder.of(opened).calibration(samples),
             LARGEST_WEIGHT[cpu],
         )
-        runnable = runnable_twin(graph, opened.path_of(source.file), chosen, source.target)
+        runnable = runnable_twin(graph, exact, chosen, source.target)
         progress("measuring its answers against fp32")
-        quality = _measure(opened, source, runnable, chosen, samples)
+        quality = _measure(opened, exact, runnable, chosen, samples)
         quality.require()
         if not force:
             feeds = Feeder.of(opened).long(samples.quality)
@@ -113,20 +114,30 @@ def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
     )
 
 
+def _stand_in(bundle: Bundle, source: Variant) -> Variant:
+    """What computes the same as a variant and runs here; that itself, if it does.
+
+    A graph without padding is held to torch by its own twin when it is exported, so what half
+    precision does to it is what it does to the graph with padding.
+    """
+    target = STAND_INS.get(source.target, source.target)
+    variants = bundle.manifest.variants.values()
+    same = (one for one in variants if (one.precision, one.target) == ("fp32", target))
+    return next(same, source)
+
+
 def _unverified(manifest: Manifest, name: str) -> Manifest:
     """Say that a variant itself was never run."""
     variant = replace(manifest.variants[name], needs="cuda", verified=False)
     return replace(manifest, variants={**manifest.variants, name: variant})
 
 
-def _measure(
-    bundle: Bundle, source: Variant, graph: Path, recipe: Recipe, samples: Samples
-) -> Quality:
+def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, samples: Samples) -> Quality:
     comparison = comparison_of(bundle.manifest)
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs),
-        graph_runner(bundle.path_of(source.file), comparison.outputs),
+        graph_runner(exact, comparison.outputs),
         Feeder.of(bundle),
         samples.quality,
         floor=recipe.floors[comparison.nearness],

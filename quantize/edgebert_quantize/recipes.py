@@ -106,15 +106,29 @@ FLOAT_OPERATORS: Final = frozenset(
 """Pooling and normalizing: little work, and vectors of length 1 in half precision are not."""
 
 
-def _half(precision: Precision, cosine: Floor, scores: Floor) -> Recipe:
+STAND_INS: Final[Mapping[str, str]] = {"cuda-packed": "cuda"}
+"""Target whose graphs run on a GPU only → target of the same model whose graph runs anywhere."""
+
+
+def _half(
+    precision: Precision,
+    cosine: Floor,
+    scores: Floor,
+    *,
+    suffix: str = "",
+    sources: tuple[str, ...] = ("cuda", "portable"),
+) -> Recipe:
     return Recipe(
-        name=precision,
-        file=f"onnx/model_{precision}.onnx",
+        name=f"{precision}{suffix}",
+        file=f"onnx/model_{precision}{suffix.replace('-', '_')}.onnx",
         precision=precision,
-        source_targets=("cuda", "portable"),
+        source_targets=sources,
         half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
         floors={Nearness.COSINE: cosine, Nearness.SCORES: scores},
     )
+
+
+FP16_FLOORS: Final = (Floor(mean=0.9999, worst=0.9999), Floor(mean=0.999, worst=0.99))
 
 
 STRENGTHS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -196,14 +210,15 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             },
             min_onnxruntime="1.23.0",
         ),
-        _half("fp16", Floor(mean=0.9999, worst=0.999), Floor(mean=0.999, worst=0.99)),
+        _half("fp16", *FP16_FLOORS),
+        _half("fp16", *FP16_FLOORS, suffix="-packed", sources=("cuda-packed",)),
         _half("bf16", Floor(mean=0.999, worst=0.995), Floor(mean=0.99, worst=0.9)),
     )
 }
 """`int8` is the one to use on a CPU. `int8-static` has standard operators only, for other engines;
 `int8-dynamic` is ONNX Runtime's usual scheme, for comparison; `int4` is for the smallest file;
-`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same; `fp16`
-and `bf16` are for GPUs."""
+`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same; `fp16`,
+`fp16-packed` (no padding) and `bf16` are for GPUs."""
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -35,6 +35,10 @@ INTEGER_OPERATORS: Final = frozenset(
 """What only a graph that somebody has quantized has."""
 
 
+ANYWHERE: Final = ("portable", "cpu")
+"""Targets whose graphs in half precision a CPU runs as a GPU does, if it opens them."""
+
+
 def rewrite_graph(
     path: Path,
     destination: Path,
@@ -97,11 +101,11 @@ def runnable_twin(graph: Path, source: Path, recipe: Recipe, target: str = "port
 
     Args:
         graph: what a recipe made.
-        source: of which graph.
+        source: the fp32 graph, or one that computes the same and runs here.
         recipe: which.
-        target: what `source` is for.
+        target: what the fp32 graph is for.
     """
-    if recipe.half is None or (target != "cuda" and can_open(graph)):
+    if recipe.half is None or (target in ANYWHERE and can_open(graph)):
         return graph
     twin = graph.with_name(f"twin_{graph.name}")
     write_half(source, twin, recipe.half, emulated=True)

@@ -43,29 +43,32 @@ class Bundle:
 
         Args:
             variant: a variant's name, a precision (`"fp32"`: the best graph of that precision
-                for the provider), or `"auto"` for the manifest's default.
+                for the provider), or `"auto"` for the recipe the provider prefers, and for the
+                manifest's default where the bundle has none of those.
             provider: a name of `PROVIDERS`.
             engine: version of ONNX Runtime; a precision then stands only for graphs it can run.
 
         Raises:
             ConfigError: no variant has that name or precision, or none runs on the provider.
         """
-        wanted = self.manifest.default_variant if variant == "auto" else variant
-        taken = {
-            name: candidate
-            for name, candidate in self.manifest.variants.items()
-            if PROVIDERS[provider].takes(candidate)
+        chosen, variants = PROVIDERS[provider], self.manifest.variants
+        taken = {name: found for name, found in variants.items() if chosen.takes(found)}
+        running = {
+            name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
         }
+        wanted = self.manifest.default_variant if variant == "auto" else variant
+        if variant == "auto":
+            wanted = next((name for name in chosen.preferred if name in running), wanted)
         if wanted in taken:
             return wanted
-        for target in PROVIDERS[provider].targets:
-            for name, candidate in taken.items():
-                runs = engine is None or candidate.runs_on(engine)
-                if runs and (candidate.precision, candidate.target) == (wanted, target):
+        for target in chosen.targets:
+            for name, found in running.items():
+                if (found.precision, found.target) == (wanted, target):
                     return name
-        offered = sorted({*taken, *(variant.precision for variant in taken.values())})
+        foreign = f", {wanted!r} is for {variants[wanted].target}" if wanted in variants else ""
+        offered = sorted({*taken, *(found.precision for found in taken.values())})
         raise ConfigError(
-            f"{self.folder} has no variant {wanted!r} for provider {provider!r}; it has "
+            f"{self.folder} has no variant {wanted!r} for provider {provider!r}{foreign}; it has "
             f"{', '.join(offered) or 'none: export again with target portable'}"
         )
 

@@ -29,8 +29,9 @@ class Provider:
         install: the line that installs it.
         needs: what the machine must have beside that.
         targets: the targets whose graphs it runs, best first.
-        standard_only: whether it refuses graphs for all other targets; those have operators of
-            ONNX Runtime's own, which would all run on the CPU.
+        only: whether it refuses graphs for all other targets; those have operators of ONNX
+            Runtime's own, which would run on the CPU.
+        preferred: recipes that `auto` takes before the bundle's default, best first.
         lacks: recipes whose graphs it cannot run although their operators are standard.
         options: the provider options there are; None where ONNX Runtime checks them.
         falls_back: whether ONNX Runtime runs the graph on the CPU where this does not start.
@@ -41,7 +42,8 @@ class Provider:
     install: str
     needs: str
     targets: tuple[str, ...] = ("portable",)
-    standard_only: bool = True
+    only: bool = True
+    preferred: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     options: frozenset[str] | None = None
     falls_back: bool = True
@@ -49,7 +51,7 @@ class Provider:
 
     def takes(self, variant: "Variant") -> bool:
         """Whether it has the operators of a variant's graph."""
-        known = variant.target in self.targets or not self.standard_only
+        known = variant.target in self.targets or not self.only
         return known and variant.recipe not in self.lacks
 
 
@@ -59,7 +61,7 @@ PROVIDERS: Final = {
         install="pip install 'edgebert-runtime[cpu]'",
         needs="nothing else",
         targets=("cpu", "portable"),
-        standard_only=False,
+        only=False,
         options=frozenset(),
         falls_back=False,
     ),
@@ -67,8 +69,8 @@ PROVIDERS: Final = {
         engine_name="CUDAExecutionProvider",
         install="pip install 'edgebert-runtime[gpu]' in an environment without onnxruntime",
         needs="an NVIDIA GPU with its driver, CUDA and cuDNN",
-        targets=("cuda", "portable"),
-        standard_only=False,
+        targets=("cuda-packed", "cuda", "portable"),
+        preferred=("fp16-packed", "fp16", "bf16"),
         page=f"{PAGES}/CUDA-ExecutionProvider.html",
     ),
     "openvino": Provider(

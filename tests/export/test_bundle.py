@@ -1,11 +1,14 @@
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import safetensors.numpy
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +24,8 @@ from edgebert_runtime.errors import (
     ParityError,
 )
 from edgebert_runtime.manifest import Step
+from tests.checkpoints.families import SAMPLES, build
+from tests.checkpoints.test_heads import save
 from tests.conftest import TEXTS, TINY
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "bundle.schema.json"
@@ -106,7 +111,45 @@ def test_a_newer_floor_raises_the_opset(tiny_folder: Path, tmp_path: Path) -> No
 
 def test_the_cuda_target_has_fused_attention(tiny_folder: Path, tmp_path: Path) -> None:
     bundle = edgebert.export(tiny_folder, tmp_path / "out", target="cuda")
-    assert bundle.manifest.variants["cuda"].fusions["attention"] == TINY.layers
+    variants = bundle.manifest.variants
+    assert set(variants) == {"portable", "cuda", "cuda-packed", "fp16", "fp16-packed"}
+    assert variants["cuda"].fusions["attention"] == TINY.layers
+    assert (variants["cuda"].needs, variants["cuda-packed"].needs) == (None, "cuda")
+    assert [variant.verified for variant in variants.values()] == [True, True, False, False, False]
+    assert not list(bundle.folder.glob("**/twin*"))
+
+
+def test_bf16_is_written_on_request_and_where_fp16_overflows(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    asked = edgebert.export(tiny_folder, tmp_path / "asked", target="cuda", precision="bf16")
+    assert set(asked.manifest.variants) == {"portable", "cuda", "cuda-packed", "bf16"}
+    source = shutil.copytree(tiny_folder, tmp_path / "source")
+    weights = safetensors.numpy.load_file(source / "model.safetensors")
+    for ending, gain in (("self.value.weight", 1e6), ("output.dense.weight", 1e-6)):
+        name = next(name for name in weights if name.endswith(f"layer.0.attention.{ending}"))
+        weights[name] = weights[name] * np.float32(gain)
+    safetensors.numpy.save_file(weights, source / "model.safetensors")
+    said: list[str] = []
+    large = edgebert.export(source, tmp_path / "large", target="cuda", progress=said.append)
+    assert set(large.manifest.variants) == {"portable", "cuda", "cuda-packed", "bf16"}
+    assert any("fp16 is refused, taking bf16" in line for line in said)
+
+
+def test_a_precision_there_is_not_is_refused_before_any_work(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="precision must be one of fp32, int8, fp16, bf16"):
+        edgebert.export(tiny_folder, tmp_path / "out", precision="fp8")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_with_masks_of_its_own_has_no_graph_without_padding(tmp_path: Path) -> None:
+    source = save(build(SAMPLES["mpnet"]), tmp_path / "source")
+    said: list[str] = []
+    bundle = edgebert.export(source, tmp_path / "out", target="cuda", progress=said.append)
+    assert set(bundle.manifest.variants) == {"portable", "cuda", "fp16"}
+    assert any(line.startswith("leaving out cuda-packed: the mask") for line in said)
 
 
 class Manual(nn.Module):

@@ -14,7 +14,7 @@ import safetensors.numpy
 import edgebert
 from edgebert_quantize.halves import HalfRecipe, Precision, half_operators, to_half
 from edgebert_quantize.quality import graph_runner
-from edgebert_quantize.recipes import FLOAT_OPERATORS
+from edgebert_quantize.recipes import FLOAT_OPERATORS, RECIPES
 from edgebert_quantize.samples import Feeder
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.checking import check_all
@@ -94,7 +94,8 @@ def test_operators_that_would_be_converted_are_named() -> None:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
-    return edgebert.export(tiny_folder, tmp_path_factory.mktemp("half") / "cuda", target="cuda")
+    folder = tmp_path_factory.mktemp("half") / "cuda"
+    return edgebert.export(tiny_folder, folder, target="cuda", precision="fp32")
 
 
 @pytest.fixture
@@ -138,19 +139,53 @@ def test_a_graph_for_gpus_says_what_it_needs(
     assert f"samples/{recipe}.json" not in bundle.manifest.files
     reports = {report.variant: report for report in check_all(bundle)}
     assert reports[recipe].left_out == "needs provider 'cuda'"
-    assert [report.passed for report in reports.values()] == [True, True, False]
+    assert [name for name, report in reports.items() if report.passed] == ["portable", "cuda"]
     with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
         load(bundle, recipe)
     report = edgebert.verify(bundle, against=tiny_folder)
-    assert report.left_out == {recipe: "cuda"}
+    assert report.left_out == {"cuda-packed": "cuda", recipe: "cuda"}
     assert set(report.variants) == {"portable", "cuda"}
+
+
+def without_packed(bundle: Bundle) -> Bundle:
+    """Without the graph that only a GPU opens."""
+    variants = dict(bundle.manifest.variants)
+    variants.pop("cuda-packed")
+    manifest = replace(bundle.manifest, variants=variants)
+    (bundle.folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle.open(bundle.folder)
+
+
+def test_a_graph_without_padding_is_measured_by_the_one_with_it(fp32: Bundle) -> None:
+    bundle = edgebert.quantize(edgebert.quantize(fp32, "fp16"), "fp16-packed")
+    plain, packed = (bundle.manifest.variants[name] for name in ("fp16", "fp16-packed"))
+    assert packed.quality == plain.quality
+    assert (packed.target, packed.needs, packed.verified) == ("cuda-packed", "cuda", False)
+    assert packed.fusions["attention"] == plain.fusions["attention"]
+    assert bundle.select("auto", "cuda") == "fp16-packed"
+    assert bundle.select("fp32", "cuda") == "cuda-packed"
+    with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
+        load(bundle, "fp16-packed")
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda-packed"])
+def test_half_precision_stands_between_few_casts(exported: Bundle, name: str) -> None:
+    """Those of masks and positions, and at the border of pooling; none within a layer."""
+    made = ir.load(exported.path_of(exported.manifest.variants[name].file))
+    recipe = RECIPES["fp16"].half
+    assert recipe is not None
+    before = operators(made).count("Cast")
+    to_half(made, recipe)
+    assert operators(made).count("Cast") - before <= 3
+    types = {value.dtype for node in made.graph for value in node.outputs if node.domain}
+    assert types == {ir.DataType.FLOAT16}
 
 
 def test_verifying_where_it_runs_takes_the_warning_away(
     fp32: Bundle, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The CPU stands for a GPU: what is tested is who may say `verified`."""
-    bundle = edgebert.quantize(fp32, "fp16")
+    bundle = edgebert.quantize(without_packed(fp32), "fp16")
     stand_in = replace(PROVIDERS["cuda"], engine_name="CPUExecutionProvider")
     monkeypatch.setitem(PROVIDERS, "cuda", stand_in)
     with pytest.warns(UnverifiedWarning, match="run edgebert verify here once"):
@@ -171,7 +206,7 @@ def test_what_overflows_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
     (name,) = [name for name in weights if name.endswith("embeddings.LayerNorm.weight")]
     weights[name] = weights[name] * np.float32(1e5)
     safetensors.numpy.save_file(weights, source / "model.safetensors")
-    bundle = edgebert.export(source, tmp_path / "out", target="cuda")
+    bundle = edgebert.export(source, tmp_path / "out", target="cuda", precision="fp32")
     before = sorted(bundle.folder.rglob("*"))
     with pytest.raises(QualityError, match=r"0\.0000 at worst"):
         edgebert.quantize(bundle, "fp16")

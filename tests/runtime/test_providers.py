@@ -41,7 +41,7 @@ from edgebert_runtime.providers import (
 from edgebert_runtime.session import Session
 from tests.conftest import TEXTS
 
-PLUG_INS = [name for name, provider in PROVIDERS.items() if provider.standard_only]
+PLUG_INS = [name for name, provider in PROVIDERS.items() if provider.only]
 OFFERED = {name for name in PROVIDERS if has_provider(name, onnxruntime)}
 needs_openvino = pytest.mark.skipif(
     "openvino" not in OFFERED, reason="this onnxruntime has no OpenVINO: onnxruntime-openvino has"
@@ -239,7 +239,7 @@ def test_which_of_them_take_static_integers(tiny_bundle: Bundle) -> None:
     manifest = replace(tiny_bundle.manifest, variants={**variants, "int8-static": static})
     bundle = replace(tiny_bundle, manifest=manifest)
     taking = [name for name in PLUG_INS if PROVIDERS[name].takes(static)]
-    assert taking == ["openvino", "qnn", "coreml"]
+    assert taking == ["cuda", "openvino", "qnn", "coreml"]
     assert {bundle.select("int8", name) for name in taking} == {"int8-static"}
     assert bundle.select("int8", "cpu") == "int8"
     with pytest.raises(ConfigError, match="no variant 'int8-static' for provider 'tensorrt'"):

@@ -2,11 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
+
+CONTRIB: Final = "com.microsoft"
+"""The domain of operators that only ONNX Runtime has."""
 
 
 class Fusion(ABC):
