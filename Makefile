@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test slow lint types architecture interop dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda slow lint types architecture interop dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -21,6 +21,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
+
+cuda: $(INSTALLED)
+	$(BIN)/python -m pytest -m cuda tests/cuda
 
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from benchmarks.cases import accuracy as accuracy_case
+from benchmarks.cases import gpu as gpu_case
 from benchmarks.cases import growth as growth_case
 from benchmarks.cases import latency as latency_case
 from benchmarks.cases import limits as limits_case
@@ -134,6 +135,35 @@ def limits(model: Model = "minilm", rounds: Rounds = 5, out: Out = None) -> None
 
 
 @app.command()
+def gpu(
+    model: Model = "minilm",
+    rounds: Rounds = 3,
+    only: Only = None,
+    shapes: Annotated[
+        str, typer.Option(help="batch x sequence, by commas; 64x~128 for all lengths up to 128")
+    ] = "",
+    here: Annotated[
+        bool, typer.Option(help="run in this environment, not in one made for it")
+    ] = False,
+    device: Annotated[
+        Literal["cuda", "cpu"], typer.Option(help="cpu only tries the scripts out")
+    ] = "cuda",
+    out: Out = None,
+) -> None:
+    """Tokens in, vectors out, on a GPU."""
+    step = partial(
+        gpu_case.measure,
+        MODELS[model],
+        rounds=rounds,
+        shapes=_shapes(shapes),
+        only=_known(only, [each.name for each in gpu_case.contenders(device)]),
+        here=here,
+        device=device,
+    )
+    _measure(step, out)
+
+
+@app.command()
 def prepare() -> None:
     """Make every environment and graph, and measure nothing."""
     prepare_all()
@@ -190,7 +220,7 @@ def _shapes(text: str) -> Sequence[str]:
     """
     shapes = [shape for shape in text.split(",") if shape]
     for shape in shapes:
-        if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", shape):
+        if not re.fullmatch(r"[1-9]\d*x~?[1-9]\d*", shape):
             raise typer.BadParameter(f"{shape!r} is no shape; write batch x sequence, as 8x128")
     return shapes
 

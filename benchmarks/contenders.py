@@ -20,7 +20,7 @@ from edgebert_runtime.external_data import external_locations
 NNCF_TEXTS: Final = 300
 """NNCF's own default for how many it calibrates on."""
 
-FLOORS: Final = {"fp32": 0.9999, "bf16": 0.99, "int8": 0.8}
+FLOORS: Final = {"fp32": 0.9999, "fp16": 0.999, "bf16": 0.99, "int8": 0.8}
 """Cosine of all token vectors to torch's on random tokens that is needed to be timed at all."""
 
 OUR_INT8_FLOOR: Final = 0.95

@@ -147,6 +147,16 @@ def our_bundle(model: Model, *recipes: str) -> Bundle:
     return bundle
 
 
+@cache
+def our_cuda_bundle(model: Model) -> Bundle:
+    """The same for a GPU, in fp32 and fp16."""
+    folder = FOLDER / f"{model.name}-cuda-{_code_hash()}"
+    try:
+        return Bundle.open(folder)
+    except BundleError:
+        return edgebert.export(model.source(), folder, target="cuda", overwrite=True)
+
+
 def our_graph(model: Model, variant: str) -> Path:
     """The ONNX file of a variant: `cpu` is fp32, others are called like their recipe."""
     bundle = our_bundle(model, *([] if variant == "cpu" else [variant]))

@@ -27,6 +27,9 @@ SIZE: Final = 0.25
 SPECIAL_SHARE: Final = 20
 """One in so many tokens, the first of a vocabulary, is special or unused, and not drawn."""
 
+SHORTEST: Final = 4
+"""Tokens of the shortest text in a batch of all lengths."""
+
 Feeds = Mapping[str, NDArray[np.int64]]
 """`input_ids`, `attention_mask` and `token_type_ids`, each (batch, sequence)."""
 
@@ -48,11 +51,20 @@ def serve(open_model: Open) -> None:
 
 
 def random_feeds(shape: str, vocabulary: int) -> dict[str, NDArray[np.int64]]:
-    """Random tokens, the same for every contender; shape is "batch x sequence"."""
-    batch, sequence = map(int, shape.split("x"))
+    """Random tokens, the same for every contender; shape is "batch x sequence".
+
+    Behind a ~, as in "64x~128", texts have all lengths up to that, as many short as long ones on
+    a logarithmic scale, and are padded to it.
+    """
+    batch, sequence = map(int, shape.replace("~", "").split("x"))
     random = np.random.default_rng(batch * 1000 + sequence)
     ids = random.integers(vocabulary // SPECIAL_SHARE, vocabulary, (batch, sequence))
-    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": ids * 0}
+    mask = np.ones_like(ids)
+    if "~" in shape:
+        lengths = np.exp(random.uniform(np.log(SHORTEST), np.log(sequence), batch)).astype(int)
+        lengths[0] = sequence
+        mask = (np.arange(sequence) < lengths[:, np.newaxis]).astype(np.int64)
+    return {"input_ids": ids * mask, "attention_mask": mask, "token_type_ids": ids * 0}
 
 
 def cosine_of(output: NDArray[np.float32], reference: NDArray[np.float32], floor: float) -> float:

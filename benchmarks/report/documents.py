@@ -1,11 +1,15 @@
 """The documents that are made of the committed records."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.records import FILE, read_records
+from benchmarks.records import FILE, Record, read_records
+from benchmarks.report.gpu import gpu_sections, not_measured
 from benchmarks.report.headlines import filled
 from benchmarks.report.page import page_of
+from edgebert_runtime.pages.document import Page
 from edgebert_runtime.pages.html import write_html
 from edgebert_runtime.pages.markdown import write_markdown
 
@@ -16,6 +20,13 @@ PAGE: Final = ROOT / "docs" / "benchmarks.md"
 FIGURES: Final = ROOT / "docs" / "figures"
 
 
+def whole_page(records: Sequence[Record]) -> Page:
+    """Every section, with those that nobody could measure yet."""
+    page = page_of(records)
+    missing = [] if gpu_sections(records) else [not_measured()]
+    return replace(page, sections=[*page.sections, *missing])
+
+
 def write_docs(results: Path = RESULTS) -> None:
     """Write the page of markdown, the report and README's numbers.
 
@@ -24,7 +35,7 @@ def write_docs(results: Path = RESULTS) -> None:
         OutputError: a file cannot be written.
     """
     records = read_records(results / FILE)
-    page = page_of(records)
+    page = whole_page(records)
     write_html(page, results / "report.html")
     write_markdown(page, PAGE, FIGURES)
     text = README.read_text(encoding="utf-8")

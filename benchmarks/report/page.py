@@ -6,6 +6,7 @@ from typing import Final
 from benchmarks.records import Record
 from benchmarks.report.accuracy import accuracy_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
+from benchmarks.report.gpu import gpu_sections
 from benchmarks.report.texts import (
     load_sections,
     many_sections,
@@ -36,6 +37,7 @@ def page_of(records: Sequence[Record]) -> Page:
         growth_sections,
         many_sections,
         limits_sections,
+        gpu_sections,
     )
     sections = [section for part in parts for section in part(records)]
     return Page(title="Benchmarks", lead=LEAD, sections=sections)

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import Manifest, Variant, read_manifest
 from edgebert_runtime.paths import resolve_inside
-from edgebert_runtime.providers import PROVIDERS
+from edgebert_runtime.providers import CAPTURE, PROVIDERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,12 @@ class Bundle:
         return cls(folder=folder, manifest=manifest)
 
     def select(
-        self, variant: str = "auto", provider: str = "cpu", engine: str | None = None
+        self,
+        variant: str = "auto",
+        provider: str = "cpu",
+        engine: str | None = None,
+        *,
+        captured: bool = False,
     ) -> str:
         """Name the variant to run.
 
@@ -47,12 +52,17 @@ class Bundle:
                 manifest's default where the bundle has none of those.
             provider: a name of `PROVIDERS`.
             engine: version of ONNX Runtime; a precision then stands only for graphs it can run.
+            captured: whether runs are to be captured and replayed, which takes fixed shapes.
 
         Raises:
             ConfigError: no variant has that name or precision, or none runs on the provider.
         """
         chosen, variants = PROVIDERS[provider], self.manifest.variants
-        taken = {name: found for name, found in variants.items() if chosen.takes(found)}
+        taken = {
+            name: found
+            for name, found in variants.items()
+            if chosen.takes(found, captured=captured)
+        }
         running = {
             name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
         }
@@ -66,9 +76,11 @@ class Bundle:
                 if (found.precision, found.target) == (wanted, target):
                     return name
         foreign = f", {wanted!r} is for {variants[wanted].target}" if wanted in variants else ""
+        replayed = f" with {CAPTURE}" if captured else ""
         offered = sorted({*taken, *(found.precision for found in taken.values())})
         raise ConfigError(
-            f"{self.folder} has no variant {wanted!r} for provider {provider!r}{foreign}; it has "
+            f"{self.folder} has no variant {wanted!r} for provider {provider!r}{replayed}"
+            f"{foreign}; it has "
             f"{', '.join(offered) or 'none: export again with target portable'}"
         )
 

@@ -13,6 +13,7 @@
     │   └── UnsafePathError          …or trusted: it points outside its own folder
     ├── OutputError              answers or a page cannot be written where they should go
     ├── EngineError              ONNX Runtime failed while it ran a graph
+    │   └── EngineMemoryError        …for want of memory
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
     ├── ProviderUnavailableError the provider asked for cannot be had here
@@ -82,6 +83,10 @@ class EngineError(EdgebertError):
     """ONNX Runtime failed while it ran a graph."""
 
 
+class EngineMemoryError(EngineError):
+    """ONNX Runtime had not the memory to run a graph."""
+
+
 class ModelClosedError(EdgebertError, ValueError):
     """A model is used after it was closed."""
 
@@ -136,6 +141,10 @@ class FallbackWarning(UserWarning):
 
 class UnverifiedWarning(UserWarning):
     """A variant runs that has never been measured on the provider it is for; `verify` does that."""
+
+
+class SmallerBatchWarning(UserWarning):
+    """A micro-batch did not fit into memory; it and later ones are run in halves."""
 
 
 class TruncationWarning(UserWarning):

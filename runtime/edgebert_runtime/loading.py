@@ -20,7 +20,15 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import NARROW, FileInfo, Manifest
-from edgebert_runtime.providers import ProviderOptions, choose_provider, log, read_options
+from edgebert_runtime.providers import (
+    PROVIDERS,
+    ProviderOptions,
+    captures,
+    choose_provider,
+    keeping_engines,
+    log,
+    read_options,
+)
 from edgebert_runtime.session import Session, import_engine
 from edgebert_runtime.threads import usable_cores
 from edgebert_runtime.tokenization import TextTokenizer
@@ -180,7 +188,8 @@ def load(
             what is asked for is what runs.
         task: what the bundle must be for (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
             `next_sentence`); None takes it as it is.
-        provider_options: the provider's own options, such as `{"device_type": "CPU"}`.
+        provider_options: the provider's own options, such as `{"device_type": "CPU"}`; on CUDA
+            `{"enable_cuda_graph": 1}` captures runs of up to 2,048 tokens and replays them.
         threads: intra-operator threads; None takes every core the process may use, or fewer
             where `edgebert-run bench --store` found that fewer are as fast.
         share_threads: take turns with all other models of the process that say so, so that they
@@ -207,10 +216,12 @@ def load(
     options = read_options(provider, provider_options)
     how = {"provider_options": options, "threads": threads, "shared": share_threads}
     opening = _Opening(opened, make, chosen_provider, how, verify, cache_dir)
-    name = opened.select(variant, chosen_provider)
+    captured = captures(options)
+    name = opened.select(variant, chosen_provider, captured=captured)
     opening.begin(name)  # hashes while the engine is imported
     engine = str(import_engine().__version__)
-    runnable = opened.select(variant, chosen_provider, engine)  # an old engine may need another
+    # an old engine may need another
+    runnable = opened.select(variant, chosen_provider, engine, captured=captured)
     name = _exact(opened, runnable, variant, chosen_provider)
     chosen = manifest.variants[name]
     if not chosen.runs_on(engine):
@@ -265,6 +276,8 @@ class _Opening:
     ) -> Any:
         tuning = kept.tunings.get(self._cores()) if kept else None
         how = {**self._how, "threads": self._threads(tuning), "optimized": kept is not None}
+        how["provider_options"] = self._options(name)
+        how["longest"] = self._bundle.manifest.tokenizer.max_positions
         try:
             session = Session(graph, provider=self._provider, **how)
             session.asked_threads = self._how["threads"]  # a pickled model looks for itself
@@ -277,6 +290,17 @@ class _Opening:
             raise
         _wait(checks)
         return model
+
+    def _options(self, name: str) -> dict[str, str]:
+        """The provider's options, with a folder to keep engines in where it keeps some."""
+        given: dict[str, str] = self._how["provider_options"]
+        if self._cache is None or not PROVIDERS[self._provider].cached:
+            return given
+        from edgebert_runtime.keeping import variant_folder
+
+        manifest = self._bundle.manifest
+        folder = variant_folder(self._cache, manifest, manifest.variants[name])
+        return {**keeping_engines(self._provider, folder / self._provider), **given}
 
     def _cores(self) -> int:
         """How many threads there are to use."""

@@ -3,7 +3,9 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.errors import ConfigError, EdgebertError, ProviderUnavailableError
@@ -13,6 +15,18 @@ if TYPE_CHECKING:
 
 ProviderOptions = Mapping[str, str | int | float | bool]
 """What `load` takes as `provider_options`; ONNX Runtime gets every value as a string."""
+
+DISTRIBUTIONS: Final = (
+    "onnxruntime",
+    "onnxruntime-directml",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-qnn",
+)
+"""Distributions of which each provides the module `onnxruntime`."""
+
+CAPTURE: Final = "enable_cuda_graph"
+"""The option that makes runs be captured and replayed."""
 
 ALONE: Final = "in an environment without another onnxruntime"
 """The distributions of ONNX Runtime overwrite each other's files."""
@@ -32,9 +46,17 @@ class Provider:
         only: whether it refuses graphs for all other targets; those have operators of ONNX
             Runtime's own, which would run on the CPU.
         preferred: recipes that `auto` takes before the bundle's default, best first.
+        capturing: the targets whose runs can be captured and replayed.
         lacks: recipes whose graphs it cannot run although their operators are standard.
         options: the provider options there are; None where ONNX Runtime checks them.
         falls_back: whether ONNX Runtime runs the graph on the CPU where this does not start.
+        device: what ONNX Runtime calls the memory that it computes in, the first of them unless
+            `device_id` says otherwise; None where that is not known.
+        defaults: options it is given unless others are asked for.
+        cached: options with which it keeps engines in a folder, which `{}` stands for.
+        libraries: whether ONNX Runtime can load its libraries from where pip puts them.
+        micro_batch_tokens: padded tokens that run at once; None, those of a CPU.
+        length_multiple: texts are padded to a multiple of so many tokens.
         page: where ONNX Runtime says what it needs and which options it has.
     """
 
@@ -44,16 +66,29 @@ class Provider:
     targets: tuple[str, ...] = ("portable",)
     only: bool = True
     preferred: tuple[str, ...] = ()
+    capturing: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     options: frozenset[str] | None = None
     falls_back: bool = True
+    device: str | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    cached: Mapping[str, str] = field(default_factory=dict)
+    libraries: bool = False
+    micro_batch_tokens: int | None = None
+    length_multiple: int = 1
     page: str = ""
 
-    def takes(self, variant: "Variant") -> bool:
-        """Whether it has the operators of a variant's graph."""
+    def takes(self, variant: "Variant", *, captured: bool = False) -> bool:
+        """Whether it has the operators of a variant's graph, and can capture its runs if asked."""
         known = variant.target in self.targets or not self.only
+        if captured and variant.target not in self.capturing:
+            return False
         return known and variant.recipe not in self.lacks
 
+
+ON_A_GPU: Final = 16384
+"""Padded tokens of a micro-batch: enough rows for its matrix products to be large. Nobody has
+measured it; `edgebert-run bench` does."""
 
 PROVIDERS: Final = {
     "cpu": Provider(
@@ -64,6 +99,7 @@ PROVIDERS: Final = {
         only=False,
         options=frozenset(),
         falls_back=False,
+        device="cpu",
     ),
     "cuda": Provider(
         engine_name="CUDAExecutionProvider",
@@ -71,6 +107,12 @@ PROVIDERS: Final = {
         needs="an NVIDIA GPU with its driver, CUDA and cuDNN",
         targets=("cuda-packed", "cuda", "portable"),
         preferred=("fp16-packed", "fp16", "bf16"),
+        capturing=("cuda", "portable"),
+        device="cuda",
+        defaults={"use_tf32": "0"},
+        libraries=True,
+        micro_batch_tokens=ON_A_GPU,
+        length_multiple=8,
         page=f"{PAGES}/CUDA-ExecutionProvider.html",
     ),
     "openvino": Provider(
@@ -84,6 +126,15 @@ PROVIDERS: Final = {
         install=f"pip install onnxruntime-gpu tensorrt {ALONE}",
         needs="an NVIDIA GPU with its driver, CUDA, cuDNN and TensorRT",
         lacks=("int8-static",),
+        device="cuda",
+        cached={
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": "{}",
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": "{}",
+        },
+        libraries=True,
+        micro_batch_tokens=ON_A_GPU,
         page=f"{PAGES}/TensorRT-ExecutionProvider.html",
     ),
     "qnn": Provider(
@@ -106,8 +157,7 @@ LIBRARIES: Final = (
     (r"(lib)?nv(infer|onnxparser)", "pip install tensorrt, and put its folder on {path}"),
     (
         r"(lib)?(cu|nvrtc)",
-        "pip install 'onnxruntime-gpu[cuda,cudnn]' and call onnxruntime.preload_dlls() before "
-        "load, or put the folders of CUDA and cuDNN on {path}",
+        "pip install 'onnxruntime-gpu[cuda,cudnn]', or put the folders of CUDA and cuDNN on {path}",
     ),
     (r"", "install it, and put its folder on {path}"),
 )
@@ -169,6 +219,11 @@ def read_options(wanted: str, options: ProviderOptions | None) -> dict[str, str]
     return read
 
 
+def captures(options: Mapping[str, str]) -> bool:
+    """Whether runs are captured and replayed, as a provider's options have it."""
+    return options.get(CAPTURE, "0").lower() in ("1", "true")
+
+
 def parse_options(pairs: Sequence[str]) -> dict[str, str]:
     """Turn what a command line says, `NAME=VALUE` each, into `provider_options`.
 
@@ -204,11 +259,48 @@ def require_offered(name: str, engine: Any) -> None:
     Raises:
         ProviderUnavailableError: it was; the install line is in the text.
     """
-    if not has_provider(name, engine):
+    if has_provider(name, engine):
+        return
+    wanted = PROVIDERS[name]
+    offered = ", ".join(engine.get_available_providers())
+    found = installed_engines()
+    if len(found) > 1:
         raise ProviderUnavailableError(
-            f"provider {name!r} needs {PROVIDERS[name].engine_name}, this onnxruntime offers "
-            f"{', '.join(engine.get_available_providers())}; {PROVIDERS[name].install}"
+            f"provider {name!r} needs {wanted.engine_name}, this onnxruntime offers {offered}: "
+            f"{' and '.join(found)} are both installed here, and all provide the module "
+            "onnxruntime, so the one installed last has overwritten the other; pip uninstall -y "
+            f"{' '.join(found)}, then {wanted.install}"
         )
+    raise ProviderUnavailableError(
+        f"provider {name!r} needs {wanted.engine_name}, this onnxruntime offers {offered}; "
+        f"{wanted.install}"
+    )
+
+
+def installed_engines() -> list[str]:
+    """The distributions of ONNX Runtime that are installed; more than one is one too many."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in DISTRIBUTIONS:
+        with suppress(PackageNotFoundError):
+            version(name)
+            found.append(name)
+    return found
+
+
+def load_libraries(name: str, engine: Any) -> None:
+    """Let ONNX Runtime load a provider's libraries from where pip puts them, if they are there.
+
+    What it finds missing it prints; the provider says so itself when it is started.
+    """
+    if not (PROVIDERS[name].libraries and hasattr(engine, "preload_dlls")):
+        return
+    import io
+    from contextlib import redirect_stdout
+
+    with redirect_stdout(io.StringIO()):
+        engine.preload_dlls()
 
 
 def require_running(name: str, options: Mapping[str, str], session: Any, said: str) -> None:
@@ -282,6 +374,11 @@ def log(message: str) -> None:
     logging = sys.modules.get("logging")
     if logging is not None:
         logging.getLogger(__name__).info(message)
+
+
+def keeping_engines(name: str, folder: Path) -> dict[str, str]:
+    """The options that let a provider keep what it makes of a graph in a folder."""
+    return {key: value.format(folder) for key, value in PROVIDERS[name].cached.items()}
 
 
 def _key(key: object) -> str:

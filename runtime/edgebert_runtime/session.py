@@ -1,9 +1,10 @@
 """The one ONNX Runtime session behind a model: provider, threads, run."""
 
 import os
+import re
 from _thread import allocate_lock
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
@@ -13,11 +14,19 @@ from edgebert_runtime.errors import (
     ConfigError,
     EdgebertError,
     EngineError,
+    EngineMemoryError,
     EngineMissingError,
     ModelClosedError,
 )
 from edgebert_runtime.listening import engine_log, pass_on
-from edgebert_runtime.providers import PROVIDERS, refusal, require_offered, require_running
+from edgebert_runtime.providers import (
+    PROVIDERS,
+    captures,
+    load_libraries,
+    refusal,
+    require_offered,
+    require_running,
+)
 from edgebert_runtime.threads import usable_cores
 from edgebert_runtime.traffic import Traffic
 
@@ -25,8 +34,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgebert_runtime.binding import Device, Replays
+
 ERRORS_ONLY: Final = 3
 """`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
+
+FATAL_ONLY: Final = 4
+"""The same for a run that fails, whose reason is in the exception."""
 
 RECORD_ASSIGNMENT: Final = "session.record_ep_graph_assignment_info"
 """The entry of a session's configuration that makes it remember which provider runs what."""
@@ -34,6 +48,15 @@ RECORD_ASSIGNMENT: Final = "session.record_ep_graph_assignment_info"
 GRAPH_ERRORS: Final = {"InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile", "NotImplemented"}
 """ONNX Runtime's exceptions that speak of the graph, whatever provider it is for."""
 
+
+OUT_OF_MEMORY: Final = (
+    r"(?i)out of memory|failed to allocate|bad_alloc|alloc_failed|available memory of \d+ is small"
+)
+"""What ONNX Runtime, CUDA and C++ say where there is no memory left."""
+
+GRAPH_ID: Final = "gpu_graph_id"
+"""The entry of a run's configuration that says which capture it is, -1 for none
+(https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html)."""
 
 STOP_SPINNING: Final = "session.force_spinning_stop"
 """Lets threads sleep at the end of a run, and leave the cores to another session's."""
@@ -94,6 +117,19 @@ def session_options(engine: Any, threads: int) -> Any:
     return options
 
 
+def run_options(engine: Any, capture: int = -1) -> Any:
+    """ONNX Runtime's options that every run of ours goes by.
+
+    Args:
+        engine: the module, of `import_engine`.
+        capture: the number of the capture it is, for CUDA to replay; -1 for none.
+    """
+    options = engine.RunOptions()
+    options.log_severity_level = FATAL_ONLY
+    options.add_run_config_entry(GRAPH_ID, str(capture))
+    return options
+
+
 class Session:
     """An open graph; in a forked process it is opened anew when it is first run there.
 
@@ -117,6 +153,7 @@ class Session:
         threads: int | None = None,
         optimized: bool = False,
         shared: bool = False,
+        longest: int | None = None,
     ) -> None:
         """Open `graph`.
 
@@ -128,6 +165,7 @@ class Session:
             optimized: whether ONNX Runtime has optimised it already and is to leave it as it is.
             shared: whether it takes turns with all such sessions of the process, so that together
                 they have no more threads running than one of them.
+            longest: tokens of the longest text the graph takes; None where runs are not captured.
 
         Raises:
             ConfigError: `threads` is not positive, or the provider does not know an option.
@@ -139,13 +177,15 @@ class Session:
         if threads is not None and threads < 1:
             raise ConfigError(f"threads must be at least 1, got {threads}")
         self.provider = provider
-        self.provider_options = dict(provider_options or {})
+        self.provider_options = {**PROVIDERS[provider].defaults, **(provider_options or {})}
         self.threads = threads or usable_cores()
         self.asked_threads = threads
         self.shared = shared
         self._graph = graph
         self.optimized = optimized
+        self._longest = longest
         self._closed = False
+        self._replays: Replays | None = None
         self.traffic = Traffic()
         self._session = self._open(graph)
         _sessions.add(self)
@@ -158,19 +198,58 @@ class Session:
         """Run the graph and return the named outputs in that order.
 
         Raises:
-            EngineError: ONNX Runtime fails, for example for want of memory.
+            EngineError: ONNX Runtime fails; `EngineMemoryError` for want of memory.
             ModelClosedError: it was closed.
         """
         session = self._live()
+        replays = self._replays
+        with self._translated(feeds), _turns if self.shared else nullcontext():
+            if replays is not None:
+                return replays.run(list(outputs), feeds)
+            arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds), self._quiet)
+        return arrays
+
+    def run_on_device(
+        self, outputs: Sequence[str], feeds: Mapping[str, "NDArray[np.int64]"]
+    ) -> list[Any]:
+        """Run the graph and leave the named outputs where they were computed.
+
+        Returns:
+            `onnxruntime.OrtValue`s, in that order; `binding.run_on_device` says more.
+
+        Raises:
+            ConfigError: it is not known what memory the provider computes in.
+            EngineError, ModelClosedError: as `run`.
+        """
+        from edgebert_runtime.binding import run_on_device
+
+        device = self._device()
+        session = self._live()
+        with self._translated(feeds), _turns if self.shared else nullcontext():
+            return run_on_device(import_engine(), session, device, outputs, feeds, self._quiet)
+
+    @contextmanager
+    def _translated(self, feeds: Mapping[str, "NDArray[np.int64]"]) -> Iterator[None]:
+        """ONNX Runtime's errors as ours."""
         try:
-            with _turns if self.shared else nullcontext():
-                arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds))
+            yield
+        except EdgebertError:
+            raise
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
-            raise EngineError(
-                f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}"
-            ) from error
-        return arrays
+            kind = EngineMemoryError if re.search(OUT_OF_MEMORY, str(error)) else EngineError
+            raise kind(f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}") from error
+
+    def _device(self) -> "Device":
+        from edgebert_runtime.binding import Device
+
+        kind = PROVIDERS[self.provider].device
+        if kind is None:
+            raise ConfigError(
+                f"provider {self.provider!r} computes in memory that answers cannot be left in; "
+                "take them as numpy arrays"
+            )
+        return Device(kind, int(self.provider_options.get("device_id", "0")))
 
     def twin(self, threads: int) -> "Session":
         """The same graph on so many threads, opened when it is first run."""
@@ -183,7 +262,7 @@ class Session:
 
     def close(self) -> None:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
-        self._closed, self._session = True, None
+        self._closed, self._session, self._replays = True, None, None
 
     def leave_to_the_parent(self) -> None:
         """Forget the engine's session, which belongs to the process this one was forked from."""
@@ -191,8 +270,9 @@ class Session:
         if self._session is not None:
             from ctypes import py_object, pythonapi
 
-            pythonapi.Py_IncRef(py_object(self._session))
-            self._session = None
+            for left in (self._session, self._replays):
+                pythonapi.Py_IncRef(py_object(left))
+            self._session = self._replays = None
 
     def _live(self) -> Any:
         """The engine's session, of this very process."""
@@ -209,6 +289,7 @@ class Session:
     def _open(self, graph: Path) -> Any:
         engine = import_engine()
         require_offered(self.provider, engine)
+        load_libraries(self.provider, engine)
         heard: list[str] = []
         falls_back = PROVIDERS[self.provider].falls_back
         try:
@@ -218,7 +299,16 @@ class Session:
             raise self._why_not(engine, graph, error, heard) from error
         require_running(self.provider, self.provider_options, session, "".join(heard))
         pass_on(heard)
+        self._quiet = run_options(engine)
+        self._replays = self._capturing(engine, session)
         return session
+
+    def _capturing(self, engine: Any, session: Any) -> "Replays | None":
+        if self._longest is None or not captures(self.provider_options):
+            return None
+        from edgebert_runtime.binding import Replays
+
+        return Replays(engine, session, self._device(), self._longest, run_options)
 
     def _create(self, engine: Any, graph: Path) -> Any:
         provider = PROVIDERS[self.provider]

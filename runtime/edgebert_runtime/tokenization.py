@@ -157,13 +157,21 @@ class TextTokenizer:
         for part in slide(len(last), room, shared_tokens(self.limit, room, stride)):
             yield _filled(template, [*others, last[part.start : part.stop]])
 
-    def pad(self, encoded: Sequence[EncodedText]) -> dict[str, NDArray[np.int64]]:
+    def pad(
+        self, encoded: Sequence[EncodedText], multiple: int = 1
+    ) -> dict[str, NDArray[np.int64]]:
         """Lay texts out as one batch, padded right to the longest.
+
+        Args:
+            encoded: the texts.
+            multiple: of which the batch's length is one, as far as the model takes it.
 
         Returns:
             input_ids, attention_mask, token_type_ids: each (batch, sequence), int64
         """
-        shape = (len(encoded), max(len(text.input_ids) for text in encoded))
+        longest = max(len(text.input_ids) for text in encoded)
+        rounded = min(-(-longest // multiple) * multiple, self._info.max_positions)
+        shape = (len(encoded), max(longest, rounded))
         input_ids = np.full(shape, self._info.pad_id, dtype=np.int64)
         token_type_ids = np.full(shape, self._info.pad_type_id, dtype=np.int64)
         attention_mask = np.zeros(shape, dtype=np.int64)

@@ -15,7 +15,7 @@ from benchmarks.cases.throughput import require_right
 from benchmarks.pairing import PeerError
 from benchmarks.records import FILE, find, keep, key_of, read_records
 from benchmarks.report.accuracy import accuracy_sections
-from benchmarks.report.documents import README, RESULTS, ROOT
+from benchmarks.report.documents import README, RESULTS, ROOT, whole_page
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.headlines import filled
 from benchmarks.report.numbers import brief, failures
@@ -420,11 +420,11 @@ def test_the_committed_documents_are_what_the_records_say(tmp_path: Path) -> Non
     records = read_records(RESULTS / FILE)
     (tmp_path / "docs").mkdir()
     written = tmp_path / "docs" / "benchmarks.md"
-    write_markdown(page_of(records), written, tmp_path / "docs" / "figures")
+    write_markdown(whole_page(records), written, tmp_path / "docs" / "figures")
     for path in (tmp_path / "docs").rglob("*.*"):
         committed = ROOT / path.relative_to(tmp_path)
         assert committed.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
-    assert html(page_of(records)) == (RESULTS / "report.html").read_text(encoding="utf-8")
+    assert html(whole_page(records)) == (RESULTS / "report.html").read_text(encoding="utf-8")
     readme = README.read_text(encoding="utf-8")
     assert readme == filled(readme, records)
 

@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edgebert
 from benchmarks import artifacts
 from benchmarks.artifacts import PEERS
+from benchmarks.cases import gpu
 from benchmarks.cases.accuracy import encoded
 from benchmarks.cases.encoding import time_encoders
 from benchmarks.contenders import ENCODERS, OURS, REFERENCE, Encoder, encoder, onnx_encoder
 from benchmarks.models import Model
 from benchmarks.pairing import PeerError, output_of
 from benchmarks.peers.engines import MICRO_BATCH_TOKENS, micro_batches
+from benchmarks.report.gpu import gpu_sections
 from benchmarks.standby import standby
 from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
 from edgebert_runtime import Bundle, load, schedule
+from edgebert_runtime.pages.document import Table
 from edgebert_runtime.tasks.base import MICRO_BATCH_TOKENS as OUR_MICRO_BATCH_TOKENS
 
 TEXTS = ["the small cat", "a red dog ran far", "blue mat"]
@@ -94,6 +98,41 @@ def test_vectors_of_a_script_are_those_of_the_runtime(
     job = {"feeds": {"alone": str(tmp_path / "feeds.npz")}, "out": str(tmp_path)}
     ours("cpu").do(tiny_model, 1, "vectors", **job)
     np.testing.assert_allclose(np.load(tmp_path / "alone.npy"), expected, atol=2e-6)
+
+
+def test_scripts_for_a_gpu_answer_alike_on_a_cpu(
+    tiny_folder: Path, tmp_path: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole case, torch beside our graph for CUDA, on a device that is always there."""
+    bundle = edgebert.export(tiny_folder, tmp_path / "bundle", target="cuda", precision="fp32")
+    monkeypatch.setattr("benchmarks.cases.gpu.our_cuda_bundle", lambda _: bundle)
+    monkeypatch.setattr("benchmarks.cases.encoding.FOLDER", tmp_path / "cache")
+    monkeypatch.setattr("benchmarks.cases.gpu.SECONDS", 0.01)
+    shapes = ("1x8", "4x~16")
+    record = gpu.measure(
+        tiny_model, rounds=2, shapes=shapes, only=["torch fp32"], here=True, device="cpu"
+    )
+    rows = {row["contender"]: row for row in record["rows"]}
+    assert list(rows) == ["edgebert fp32", "torch fp32"]
+    assert all(set(row["samples_us"]) == set(shapes) for row in rows.values())
+    assert rows["edgebert fp32"]["cosines"]["4x~16"] > 0.99999
+    assert [floor["shape"] for floor in record["floors"]] == ["1x8"]
+    assert all(time > 0 for time in record["floors"][0]["ms"])
+    (section,) = gpu_sections([record | {"about": "minilm"}])
+    times, rates = section.blocks
+    assert isinstance(times, Table)
+    assert isinstance(rates, Table)
+    assert times.columns[-1] == "4×~16"
+    assert [row[0] for row in rates.rows] == ["edgebert fp32", "torch fp32"]
+
+
+def test_a_batch_of_all_lengths_is_padded_to_its_longest() -> None:
+    feeds = random_feeds("64x~256", 30522)
+    lengths = feeds["attention_mask"].sum(axis=1)
+    assert feeds["input_ids"].shape == (64, 256)
+    assert lengths.max() == 256
+    assert lengths.min() < 16
+    assert not feeds["input_ids"][feeds["attention_mask"] == 0].any()
 
 
 def test_feeds_come_back_as_they_were(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ from edgebert_runtime.providers import (
     choose_provider,
     has_provider,
     how_to_get,
+    installed_engines,
+    load_libraries,
     parse_options,
     read_options,
     refusal,
@@ -117,7 +119,7 @@ CUDA_OPTION = 'Unknown provider option: "use_fp16".'
 @pytest.mark.parametrize(
     ("name", "said", "message"),
     [
-        ("cuda", CUDA_LIBRARY, r"libcublasLt\.so\.13, .*cuDNN 9\.\* and CUDA 13\.\*\).*preload"),
+        ("cuda", CUDA_LIBRARY, r"libcublasLt\.so\.13, .*cuDNN 9\.\* and CUDA 13\.\*\).*cudnn\]"),
         ("cuda", OLDER_CUDA_LIBRARY, r"libcublasLt\.so\.11, .* LD_LIBRARY_PATH"),
         ("cuda", WINDOWS_CUDA_LIBRARY, r"cublasLt64_12\.dll, .* on PATH"),
         ("cuda", WINDOWS_CUDA_UNNAMED, r"no options; .*wasn't able to be loaded.*\[gpu\]"),
@@ -352,10 +354,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("stand_in")
 def test_options_are_kept(tiny_bundle: Bundle) -> None:
     model = load(tiny_bundle, provider="cuda", provider_options={"device_id": 0})
-    assert model.info().provider_options == {"device_id": "0"}
+    expected = {"use_tf32": "0", "device_id": "0"}
+    assert model.info().provider_options == expected
     again = pickle.loads(pickle.dumps(model))  # noqa: S301 - our own bytes
-    assert (again.info().provider, again.info().provider_options) == ("cuda", {"device_id": "0"})
+    assert (again.info().provider, again.info().provider_options) == ("cuda", expected)
     assert load(tiny_bundle).info().provider_options == {}
+    rounding = load(tiny_bundle, provider="cuda", provider_options={"use_tf32": 1})
+    assert rounding.info().provider_options == {"use_tf32": "1"}
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -375,7 +380,7 @@ def test_a_graph_opened_anew_has_them_too(
     expected = model.embed(TEXTS)
     model.session.leave_to_the_parent()
     np.testing.assert_array_equal(model.embed(TEXTS), expected)
-    assert asked == [[{"device_id": "0"}]] * 2
+    assert asked == [[{"use_tf32": "0", "device_id": "0"}]] * 2
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -392,7 +397,7 @@ def test_the_command_line(tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str
     chosen = ["--provider", "cuda", option, "device_id=0", option, "arena=x=y"]
     assert main(["info", folder, *chosen]) == 0
     info = json.loads(capsys.readouterr().out)
-    assert info["provider_options"] == {"device_id": "0", "arena": "x=y"}
+    assert info["provider_options"] == {"use_tf32": "0", "device_id": "0", "arena": "x=y"}
     assert main(["embed", folder, "a cat", *chosen]) == 0
     assert len(json.loads(capsys.readouterr().out)["embedding"]) == 48
 
@@ -458,3 +463,72 @@ def test_openvino_says_why_not(
     with pytest.raises(error, match=message):
         load(tiny_bundle, provider="openvino", provider_options=options)
     assert capfd.readouterr() == ("", "")
+
+
+def test_variants_for_cpus_are_refused_on_a_gpu_by_name(tiny_bundle: Bundle) -> None:
+    with pytest.raises(ConfigError, match=r"no variant 'int8' for provider 'cuda', 'int8' is for"):
+        tiny_bundle.select("int8", "cuda")
+    assert tiny_bundle.select("auto", "cuda") == "portable"
+
+
+def install(folder: Path, *names: str) -> Path:
+    """Folders as pip leaves them, which say what is installed."""
+    for name in names:
+        info = folder / f"{name.replace('-', '_')}-1.31.1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.31.1\n")
+    return folder
+
+
+def test_two_distributions_that_overwrite_each_other_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Bundle
+) -> None:
+    monkeypatch.syspath_prepend(str(install(tmp_path, "onnxruntime-gpu")))
+    assert installed_engines() == ["onnxruntime", "onnxruntime-gpu"]
+    with pytest.raises(ProviderUnavailableError) as caught:
+        load(tiny_bundle, provider="cuda")
+    said = str(caught.value)
+    assert "onnxruntime and onnxruntime-gpu are both installed" in said
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu, then pip install" in said
+
+
+def test_one_distribution_is_none_too_many(tiny_bundle: Bundle) -> None:
+    assert installed_engines() == ["onnxruntime"]
+    with pytest.raises(ProviderUnavailableError, match=r"offers .*; pip install 'edgebert-run"):
+        load(tiny_bundle, provider="cuda")
+
+
+class Noisy:
+    """An engine that prints what it misses, as ONNX Runtime does."""
+
+    def preload_dlls(self) -> None:
+        print("Failed to load libcudnn.so.9")  # noqa: T201 - that is what it does
+
+
+def test_libraries_are_loaded_quietly(capsys: pytest.CaptureFixture[str]) -> None:
+    load_libraries("cuda", Noisy())
+    load_libraries("cuda", object())  # an older one, which has no such function
+    load_libraries("cpu", onnxruntime)
+    assert capsys.readouterr().out == ""
+
+
+def test_engines_of_tensorrt_are_kept_in_the_users_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    provider = replace(PROVIDERS["tensorrt"], engine_name="CPUExecutionProvider")
+    monkeypatch.setitem(PROVIDERS, "tensorrt", provider)
+    asked = {"trt_fp16_enable": 1, "trt_timing_cache_enable": 0}
+    model = load(tiny_bundle, provider="tensorrt", provider_options=asked, cache_dir=tmp_path)
+    options = model.info().provider_options
+    folder = Path(options["trt_engine_cache_path"])
+    assert folder.is_relative_to(tmp_path)
+    assert folder.name == "tensorrt"
+    assert options == {
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(folder),
+        "trt_timing_cache_enable": "0",
+        "trt_timing_cache_path": str(folder),
+        "trt_fp16_enable": "1",
+    }
+    without = load(tiny_bundle, provider="tensorrt", cache_dir=False)
+    assert without.info().provider_options == {}

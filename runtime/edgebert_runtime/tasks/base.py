@@ -1,6 +1,7 @@
 """What the models of all tasks share: an open bundle, micro-batches, reports."""
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir
 from edgebert_runtime.errors import (
     BundleError,
+    EngineMemoryError,
     ModelClosedError,
+    SmallerBatchWarning,
     TruncationWarning,
 )
 from edgebert_runtime.manifest import HeadInfo
+from edgebert_runtime.providers import PROVIDERS
 from edgebert_runtime.reports import ModelInfo, RunReport
 from edgebert_runtime.schedule import chunks, micro_batches
 from edgebert_runtime.session import Session
@@ -91,6 +95,7 @@ class TaskModel:
         self._verified = verified
         self._cache_dir = cache_dir
         self._plan = plan or Plan()
+        self._fitting = sys.maxsize
         self._last_call: Call | None = None
         strange = [name for name in self._session.inputs if name not in INPUTS]
         if strange:
@@ -148,7 +153,8 @@ class TaskModel:
 
     @property
     def _budget(self) -> int:
-        return self._plan.micro_batch_tokens or MICRO_BATCH_TOKENS
+        usual = PROVIDERS[self._session.provider].micro_batch_tokens or MICRO_BATCH_TOKENS
+        return min(self._plan.micro_batch_tokens or usual, self._fitting)
 
     @property
     def _tokenizer(self) -> TextTokenizer:
@@ -306,18 +312,46 @@ class TaskModel:
         elif self._plan.narrow and session.traffic.dense:
             session = self._plan.narrow
         gone = caller_gone()
+        multiple = PROVIDERS[session.provider].length_multiple
+        sizes: list[int] = []
 
         def one(indices: list[int]) -> None:
             stop_if_set(gone)
-            work(session, indices, self._tokenizer.pad([rows[index] for index in indices]))
+            feeds = self._tokenizer.pad([rows[index] for index in indices], multiple)
+            try:
+                work(session, indices, feeds)
+                sizes.append(feeds["input_ids"].size)
+            except EngineMemoryError as error:
+                for half in self._halves(indices, feeds, error):
+                    one(half)
 
         caller = session.traffic.begin()
         try:
             run_side_by_side(batches, one, workers)
         finally:
             session.traffic.end(caller)
-        padded = sum(len(batch) * lengths[batch[0]] for batch in batches)
-        call.ran(rows, padded, len(batches))
+        call.ran(rows, sum(sizes), len(sizes))
+
+    def _halves(
+        self, indices: list[int], feeds: Feeds, error: EngineMemoryError
+    ) -> tuple[list[int], list[int]]:
+        """What is left to try where a micro-batch does not fit into memory; says so once.
+
+        Raises:
+            EngineMemoryError: it is one text.
+        """
+        if len(indices) == 1:
+            raise error
+        if self._fitting == sys.maxsize:
+            warnings.warn(
+                f"a micro-batch of {feeds['input_ids'].size} tokens does not fit into memory; it "
+                f"and later ones are run in halves: {error}",
+                SmallerBatchWarning,
+                stacklevel=2,
+            )
+        self._fitting = min(self._fitting, max(1, feeds["input_ids"].size // 2))
+        middle = len(indices) // 2
+        return indices[:middle], indices[middle:]
 
     def _run(self, outputs: Sequence[str], feeds: Feeds, session: Session) -> list[Floats]:
         """One micro-batch, with the inputs the graph has."""

@@ -1,13 +1,14 @@
 """Sentence embeddings from a bundle."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_runtime.errors import BundleError, ConfigError
+from edgebert_runtime.errors import BundleError, ConfigError, InputError
 from edgebert_runtime.manifest import EmbeddingInfo
+from edgebert_runtime.providers import PROVIDERS
 from edgebert_runtime.session import Session
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Feeds, TaskModel
@@ -15,6 +16,9 @@ from edgebert_runtime.tasks.calls import Call
 from edgebert_runtime.tasks.codes import Precision, find_precision
 from edgebert_runtime.tasks.joining import gather, weighted_means
 from edgebert_runtime.windows import Long
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tasks.on_device import DeviceVectors
 
 
 class Embedder(TaskModel):
@@ -124,6 +128,48 @@ class Embedder(TaskModel):
         return answer([], call) if vectors is None else vectors
 
     aembed = asynchronous(embed)
+
+    def embed_on_device(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        long: Literal["truncate", "error"] = "truncate",
+    ) -> "DeviceVectors":
+        """Embed texts, and leave their vectors in the memory of the device that computes them.
+
+        All texts are one batch: there must be memory for it, and on a graph without padding
+        (`info().target` is `cuda-packed`) their lengths may differ at no cost.
+
+        Args:
+            texts: a list of at least one string, or a column of them.
+            prompt: as `embed` has it.
+            long: as `embed` has it.
+
+        Returns:
+            (number of texts, dimensions), float32, as the bundle normalises them.
+
+        Raises:
+            InputError: as `embed`, or `texts` is empty.
+            ConfigError: unknown prompt or `long`, or the provider's memory is not known.
+            EngineMemoryError: the batch does not fit.
+        """
+        from edgebert_runtime.tasks.on_device import DeviceVectors
+
+        items = self._checked("embed_on_device", texts)
+        if not items:
+            raise InputError("embed_on_device takes at least one text, got an empty list")
+        call = self._call(long, windows=False)
+        rows, _ = self._rows(items, call, self._prefix(prompt))
+        session = self._session
+        feeds = self._tokenizer.pad(rows, PROVIDERS[session.provider].length_multiple)
+        (vectors,) = session.run_on_device(
+            ["sentence_embedding"], {name: feeds[name] for name in session.inputs}
+        )
+        call.ran(rows, feeds["input_ids"].size, 1)
+        call.texts += len(items)
+        self._finish(call, stacklevel=3)
+        return DeviceVectors(vectors)
 
     def _embed(
         self, texts: Sequence[str], call: Call, prefix: str, *, unit: bool

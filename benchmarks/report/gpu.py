@@ -1,0 +1,107 @@
+"""Sections on encoders on a GPU."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from benchmarks.contenders import OURS
+from benchmarks.models import MODELS
+from benchmarks.records import Record, find
+from benchmarks.report.numbers import (
+    NONE,
+    Row,
+    brief,
+    failures,
+    measured,
+    over,
+    round_medians_ms,
+    shape_title,
+    taken_on,
+)
+from edgebert_runtime.bench.record import Quartiles
+from edgebert_runtime.pages.document import Section, Table
+
+MISSING: Final = (
+    "Not measured yet: no GPU was at hand. On a machine with one, `python -m benchmarks gpu` "
+    "measures our fp16 graphs beside torch in fp16 with SDPA, torch.compile with CUDA graphs and "
+    "sentence-transformers' default, with the rate of the bare matrix products, in one run."
+)
+
+
+def gpu_sections(records: Sequence[Record]) -> list[Section]:
+    """One for each model."""
+    found = ((model.title, find(records, "gpu", name)) for name, model in MODELS.items())
+    return [_gpu(title, record) for title, record in found if record]
+
+
+def not_measured() -> Section:
+    """What would measure it, for a page of all there is."""
+    return Section(title="On a GPU", text=MISSING, command="python -m benchmarks gpu", blocks=[])
+
+
+def _gpu(title: str, record: Record) -> Section:
+    return Section(
+        title=f"On a GPU, {title}",
+        text=(
+            "Tokens in, one vector a text out. Milliseconds, and the time over the faster of ours; "
+            "above 1 we are faster. A ~ stands before a batch of all lengths up to that. "
+            "10¹² operations a second are those of the model's matrix products, the fraction is "
+            f"of the rate of those products alone. {record['card']}. {taken_on(record)} "
+            f"{failures(record['rows'])}"
+        ).strip(),
+        command=record["command"],
+        blocks=[_times(record), _rates(record)],
+    )
+
+
+def _times(record: Record) -> Table:
+    rows = measured(record["rows"])
+    shapes = list(rows[0]["samples_us"]) if rows else []
+    return Table(
+        columns=["", "setting", *map(shape_title, shapes)],
+        rows=[
+            [row["contender"], row["setting"] or "default", *(_cell(row, rows, s) for s in shapes)]
+            for row in rows
+        ],
+        caption="ms (time over ours)",
+    )
+
+
+def _cell(row: Row, rows: Sequence[Row], shape: str) -> str:
+    time, ours = brief(_median(row, shape)), fastest_of_ours(rows, shape)
+    if row["maker"] == OURS or ours is None:
+        return time
+    return f"{time} ({over(row, ours, shape).median:.2f})"
+
+
+def fastest_of_ours(rows: Sequence[Row], shape: str) -> Row | None:
+    """Ours with the least time of a shape."""
+    ours = [row for row in rows if row["maker"] == OURS]
+    return min(
+        ours, key=lambda row: Quartiles.of(round_medians_ms(row, shape)).median, default=None
+    )
+
+
+def _median(row: Row, shape: str) -> float:
+    return Quartiles.of(round_medians_ms(row, shape)).median
+
+
+def _rates(record: Record) -> Table:
+    floors = record["floors"]
+    rows = [
+        [row["contender"], *(_rate(row, floor) for floor in floors)]
+        for row in measured(record["rows"])
+    ]
+    return Table(
+        columns=["", *(shape_title(floor["shape"]) for floor in floors)],
+        rows=rows,
+        caption="10¹² operations a second (fraction of the products alone)",
+    )
+
+
+def _rate(row: Row, floor: Mapping[str, Any]) -> str:
+    times = round_medians_ms(row, floor["shape"])
+    if not floor["ms"]:
+        return NONE
+    rate = floor["giga_operations"] / Quartiles.of(times).median
+    parts = [bare / time for bare, time in zip(floor["ms"], times, strict=True)]
+    return f"{rate:.2f} ({Quartiles.of(parts).median:.2f})"

@@ -1,0 +1,168 @@
+"""Runs on memory of a provider's device: captured ones on fixed buffers, and answers left there."""
+
+from _thread import allocate_lock
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CAPTURED_TOKENS: Final = 2048
+"""Padded tokens up to which a run is captured: larger ones keep a GPU busy between launches."""
+
+CAPTURED_SHAPES: Final = 32
+"""How many captures there may be; each holds its buffers for ever."""
+
+SEQUENCE_STEP: Final = 16
+"""Lengths are rounded up to a multiple of it, batches to a power of two."""
+
+
+class Device(NamedTuple):
+    """Memory as ONNX Runtime names it: `cpu` or `cuda`, and which one of them."""
+
+    kind: str
+    number: int
+
+
+def run_on_device(
+    engine: Any,
+    session: Any,
+    device: Device,
+    outputs: Sequence[str],
+    feeds: "Mapping[str, NDArray[np.int64]]",
+    options: Any,
+) -> list[Any]:
+    """Run a graph and leave what it gives where it was computed.
+
+    Args:
+        engine: the module, of `import_engine`.
+        session: the engine's.
+        device: where to.
+        outputs: names.
+        feeds: arrays by name, which go up once.
+        options: of the run.
+
+    Returns:
+        An `onnxruntime.OrtValue` for each output; it has `__dlpack__`, `shape()` and `numpy()`.
+    """
+    binding = session.io_binding()
+    for name, array in feeds.items():
+        value = engine.OrtValue.ortvalue_from_numpy(array, *device)
+        binding.bind_ortvalue_input(name, value)
+    for name in outputs:
+        binding.bind_output(name, *device)
+    session.run_with_iobinding(binding, options)
+    found: list[Any] = binding.get_outputs()
+    return found
+
+
+class Replays:
+    """Captured runs of one session of the engine, a capture for each of few shapes.
+
+    The first run of a shape is captured while it goes, later ones are one launch for all kernels,
+    on the same buffers (https://docs.nvidia.com/cuda/cuda-programming-guide/, "CUDA Graphs").
+    Batches are filled up with rows that keep no token, texts with tokens that are dropped.
+
+    Args:
+        engine: the module, of `import_engine`.
+        session: the engine's, opened with `enable_cuda_graph`.
+        device: where buffers lie.
+        longest: tokens of the longest text the graph takes.
+        options: makes those of a run, given the engine and the number of its capture.
+    """
+
+    def __init__(
+        self,
+        engine: Any,
+        session: Any,
+        device: Device,
+        longest: int,
+        options: Callable[[Any, int], Any],
+    ) -> None:
+        self._engine, self._session = engine, session
+        self._device, self._longest = device, longest
+        self._captured: dict[tuple[Any, ...], _Captured] = {}
+        self._options = options
+        self._plain = options(engine, -1)
+        self._running = allocate_lock()
+
+    def run(
+        self, outputs: Sequence[str], feeds: "Mapping[str, NDArray[np.int64]]"
+    ) -> "list[NDArray[np.float32]]":
+        """Run the graph, captured if its shape is one of those, and return the named outputs."""
+        batch, sequence = next(iter(feeds.values())).shape
+        shape = bucket(batch, sequence, self._longest)
+        with self._running:  # captures share buffers and a stream
+            captured = self._capture(shape, tuple(outputs))
+            if captured is not None:
+                return captured.run(self._session, feeds)
+            found: list[NDArray[np.float32]] = self._session.run(outputs, feeds, self._plain)
+            return found
+
+    def _capture(self, shape: tuple[int, int], outputs: tuple[str, ...]) -> "_Captured | None":
+        key = (shape, outputs)
+        if key not in self._captured:
+            if shape[0] * shape[1] > CAPTURED_TOKENS or len(self._captured) >= CAPTURED_SHAPES:
+                return None
+            options = self._options(self._engine, len(self._captured) + 1)
+            self._captured[key] = _Captured(
+                self._engine, self._session, self._device, shape, outputs, options
+            )
+        return self._captured[key]
+
+
+class _Captured:
+    """Buffers of one shape, bound for ever."""
+
+    def __init__(
+        self,
+        engine: Any,
+        session: Any,
+        device: Device,
+        shape: tuple[int, int],
+        outputs: tuple[str, ...],
+        options: Any,
+    ) -> None:
+        import numpy as np
+
+        self._shape, self._options = shape, options
+        self._binding = session.io_binding()
+        make = engine.OrtValue.ortvalue_from_shape_and_type
+        self._inputs = {
+            node.name: make(list(shape), np.int64, *device) for node in session.get_inputs()
+        }
+        sizes = dict(zip(("batch", "sequence"), shape, strict=True))
+        shapes = {node.name: node.shape for node in session.get_outputs()}
+        self._per_token = ["sequence" in shapes[name] for name in outputs]
+        self._outputs = [
+            make([sizes.get(size, size) for size in shapes[name]], np.float32, *device)
+            for name in outputs
+        ]
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
+        for name, value in zip(outputs, self._outputs, strict=True):
+            self._binding.bind_ortvalue_output(name, value)
+
+    def run(
+        self, session: Any, feeds: "Mapping[str, NDArray[np.int64]]"
+    ) -> "list[NDArray[np.float32]]":
+        import numpy as np
+
+        batch, sequence = next(iter(feeds.values())).shape
+        for name, buffer in self._inputs.items():
+            filled = np.zeros(self._shape, dtype=np.int64)
+            filled[:batch, :sequence] = feeds[name]
+            buffer.update_inplace(filled)
+        session.run_with_iobinding(self._binding, self._options)
+        found: list[NDArray[np.float32]] = []
+        for value, per_token in zip(self._outputs, self._per_token, strict=True):
+            rows = value.numpy()[:batch]
+            found.append((rows[:, :sequence] if per_token else rows).copy())  # used again soon
+        return found
+
+
+def bucket(batch: int, sequence: int, longest: int) -> tuple[int, int]:
+    """The shape that a batch is filled up to."""
+    rounded = -(-sequence // SEQUENCE_STEP) * SEQUENCE_STEP
+    return 1 << (batch - 1).bit_length(), max(sequence, min(rounded, longest))
