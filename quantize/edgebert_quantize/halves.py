@@ -15,7 +15,8 @@ Precision = Literal["fp16", "bf16"]
 TYPES: Final = {"fp16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16}
 
 LARGEST: Final = {"fp16": 65504.0, "bf16": 3.3895314e38}
-"""What constants beyond it become: those that stand for minus infinity in a mask."""
+"""Constants beyond it, which stand for minus infinity in a mask, become half of it: far enough for
+any score, and added to one still finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +135,8 @@ class _Converter:
         return self._floats[value]
 
     def _constant(self, value: ir.Value, array: np.ndarray) -> ir.Value:
-        bounded = np.clip(array, -self._largest, self._largest)
+        beyond = np.abs(array) > self._largest
+        bounded = np.where(beyond, np.copysign(self._largest / 2, array), array)
         half = bounded.astype(self._half.numpy())
         kept = half.astype(np.float32) if self._emulated else half
         return initializer(self._graph, f"{value.name}_{self._half.name.lower()}", kept)

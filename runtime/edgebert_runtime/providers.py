@@ -1,29 +1,18 @@
 """Where a graph runs: the providers by name, their options, and why one cannot be had."""
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edgebert_runtime.errors import ConfigError, EdgebertError, ProviderUnavailableError
+from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgebert_runtime.manifest import Variant
 
 ProviderOptions = Mapping[str, str | int | float | bool]
 """What `load` takes as `provider_options`; ONNX Runtime gets every value as a string."""
-
-DISTRIBUTIONS: Final = (
-    "onnxruntime",
-    "onnxruntime-directml",
-    "onnxruntime-gpu",
-    "onnxruntime-openvino",
-    "onnxruntime-qnn",
-)
-"""Distributions of which each provides the module `onnxruntime`."""
 
 CAPTURE: Final = "enable_cuda_graph"
 """The option that makes runs be captured and replayed."""
@@ -152,28 +141,6 @@ PROVIDERS: Final = {
 }
 """Our name of a provider → what it is."""
 
-LIBRARIES: Final = (
-    (r"(lib)?(cuda\.so|nvcuda)", "it comes with NVIDIA's driver: install the driver"),
-    (r"(lib)?nv(infer|onnxparser)", "pip install tensorrt, and put its folder on {path}"),
-    (
-        r"(lib)?(cu|nvrtc)",
-        "pip install 'onnxruntime-gpu[cuda,cudnn]', or put the folders of CUDA and cuDNN on {path}",
-    ),
-    (r"", "install it, and put its folder on {path}"),
-)
-"""What a missing library's name begins with → how to get it; the first that fits."""
-
-MISSING_LIBRARY: Final = (
-    r"([\w.+-]+): cannot open shared object file"
-    r'|which depends on "([^"]+)" which is missing'
-)
-"""What Linux says, and what ONNX Runtime says on Windows."""
-
-REQUIRED: Final = r"Require (cuDNN \S+ and CUDA [\w*]+\.?[\d*]*)"
-UNKNOWN_OPTION: Final = r'(?:Invalid \w+ EP option:|Unknown provider option:)\s*"?([\w.]+)'
-LOG_PREFIX: Final = r"(?m)^(\x1b\[[\d;]*m)?\S+ \S+ \[[A-Z]:onnxruntime:.*?\] |\x1b\[[\d;]*m"
-"""What ONNX Runtime begins a line of its log with, and colours."""
-
 
 def choose_provider(wanted: str) -> str:
     """Turn `auto` or a provider's name into the provider that will run, never into another one.
@@ -253,42 +220,6 @@ def has_provider(name: str, engine: Any) -> bool:
     return known is not None and known.engine_name in engine.get_available_providers()
 
 
-def require_offered(name: str, engine: Any) -> None:
-    """Refuse a provider that this ONNX Runtime was built without.
-
-    Raises:
-        ProviderUnavailableError: it was; the install line is in the text.
-    """
-    if has_provider(name, engine):
-        return
-    wanted = PROVIDERS[name]
-    offered = ", ".join(engine.get_available_providers())
-    found = installed_engines()
-    if len(found) > 1:
-        raise ProviderUnavailableError(
-            f"provider {name!r} needs {wanted.engine_name}, this onnxruntime offers {offered}: "
-            f"{' and '.join(found)} are both installed here, and all provide the module "
-            "onnxruntime, so the one installed last has overwritten the other; pip uninstall -y "
-            f"{' '.join(found)}, then {wanted.install}"
-        )
-    raise ProviderUnavailableError(
-        f"provider {name!r} needs {wanted.engine_name}, this onnxruntime offers {offered}; "
-        f"{wanted.install}"
-    )
-
-
-def installed_engines() -> list[str]:
-    """The distributions of ONNX Runtime that are installed; more than one is one too many."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = []
-    for name in DISTRIBUTIONS:
-        with suppress(PackageNotFoundError):
-            version(name)
-            found.append(name)
-    return found
-
-
 def load_libraries(name: str, engine: Any) -> None:
     """Let ONNX Runtime load a provider's libraries from where pip puts them, if they are there.
 
@@ -301,72 +232,6 @@ def load_libraries(name: str, engine: Any) -> None:
 
     with redirect_stdout(io.StringIO()):
         engine.preload_dlls()
-
-
-def require_running(name: str, options: Mapping[str, str], session: Any, said: str) -> None:
-    """Refuse a session that runs somewhere else than it was asked to.
-
-    ONNX Runtime leaves out a provider that does not start, and gives the CPU whatever operators a
-    provider does not take. Some is how such providers work; all means that it does not run.
-
-    Args:
-        name: the provider.
-        options: its options.
-        session: the engine's, open.
-        said: what the engine wrote to its log meanwhile.
-
-    Raises:
-        ConfigError: the provider does not know one of its options.
-        ProviderUnavailableError: another provider runs the graph.
-    """
-    wanted = PROVIDERS[name]
-    if wanted.engine_name not in session.get_providers()[:1]:
-        raise refusal(name, options, said)
-    if not wanted.falls_back or not hasattr(session, "get_provider_graph_assignment_info"):
-        return
-    parts = session.get_provider_graph_assignment_info()
-    if wanted.engine_name not in {part.ep_name for part in parts}:
-        raise ProviderUnavailableError(
-            f"provider {name!r} takes none of the graph's operators with {_given(options)}: all "
-            f"would run on the CPU; {_quoted(said)}correct the options ({wanted.page}), or load "
-            "with provider='cpu'"
-        )
-
-
-def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
-    """What to raise where a provider did not start.
-
-    Args:
-        name: the provider.
-        options: its options.
-        said: the engine's own words, from its exception and its log.
-    """
-    wanted = PROVIDERS[name]
-    option = re.search(UNKNOWN_OPTION, said)
-    if option is not None:
-        return ConfigError(
-            f"provider {name!r} has no option {option[1]!r}, got {_given(options)}; its options: "
-            f"{wanted.page}"
-        )
-    library = re.search(MISSING_LIBRARY, said)
-    if library is not None:
-        missing, required = library[1] or library[2], re.search(REQUIRED, said)
-        versions = f" (this ONNX Runtime requires {required[1]})" if required else ""
-        return ProviderUnavailableError(
-            f"provider {name!r} needs the library {missing}, which was not found here{versions}; "
-            f"{how_to_get(missing)}: {wanted.page}"
-        )
-    return ProviderUnavailableError(
-        f"provider {name!r} did not start with {_given(options)}; {_quoted(said)}it needs "
-        f"{wanted.needs} ({wanted.page}); to install it: {wanted.install}"
-    )
-
-
-def how_to_get(library: str) -> str:
-    """What to do about a shared library that is missing, by its file's name."""
-    path = "PATH" if library.endswith(".dll") else "LD_LIBRARY_PATH"
-    fitting = (advice for begins, advice in LIBRARIES if re.match(begins, library))
-    return next(fitting).format(path=path)
 
 
 def log(message: str) -> None:
@@ -393,13 +258,3 @@ def _value(key: str, value: object) -> str:
             f"provider_options has {key!r} = {value!r}, expected a string, a number or a bool"
         )
     return str(value)
-
-
-def _given(options: Mapping[str, str]) -> str:
-    pairs = ", ".join(f"{key}={value}" for key, value in options.items())
-    return f"options {pairs}" if pairs else "no options"
-
-
-def _quoted(said: str) -> str:
-    words = " ".join(re.sub(LOG_PREFIX, "", said).split())
-    return f"ONNX Runtime says: {words}; " if words else ""

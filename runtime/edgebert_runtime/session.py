@@ -1,7 +1,6 @@
 """The one ONNX Runtime session behind a model: provider, threads, run."""
 
 import os
-import re
 from _thread import allocate_lock
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,14 +18,7 @@ from edgebert_runtime.errors import (
     ModelClosedError,
 )
 from edgebert_runtime.listening import engine_log, pass_on
-from edgebert_runtime.providers import (
-    PROVIDERS,
-    captures,
-    load_libraries,
-    refusal,
-    require_offered,
-    require_running,
-)
+from edgebert_runtime.providers import PROVIDERS, captures, has_provider, load_libraries
 from edgebert_runtime.threads import usable_cores
 from edgebert_runtime.traffic import Traffic
 
@@ -48,11 +40,6 @@ RECORD_ASSIGNMENT: Final = "session.record_ep_graph_assignment_info"
 GRAPH_ERRORS: Final = {"InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile", "NotImplemented"}
 """ONNX Runtime's exceptions that speak of the graph, whatever provider it is for."""
 
-
-OUT_OF_MEMORY: Final = (
-    r"(?i)out of memory|failed to allocate|bad_alloc|alloc_failed|available memory of \d+ is small"
-)
-"""What ONNX Runtime, CUDA and C++ say where there is no memory left."""
 
 GRAPH_ID: Final = "gpu_graph_id"
 """The entry of a run's configuration that says which capture it is, -1 for none
@@ -236,8 +223,10 @@ class Session:
         except EdgebertError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            from edgebert_runtime.refusals import is_out_of_memory
+
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
-            kind = EngineMemoryError if re.search(OUT_OF_MEMORY, str(error)) else EngineError
+            kind = EngineMemoryError if is_out_of_memory(error) else EngineError
             raise kind(f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}") from error
 
     def _device(self) -> "Device":
@@ -288,7 +277,10 @@ class Session:
 
     def _open(self, graph: Path) -> Any:
         engine = import_engine()
-        require_offered(self.provider, engine)
+        if not has_provider(self.provider, engine):
+            from edgebert_runtime.refusals import not_offered
+
+            raise not_offered(self.provider, engine)
         load_libraries(self.provider, engine)
         heard: list[str] = []
         falls_back = PROVIDERS[self.provider].falls_back
@@ -297,7 +289,10 @@ class Session:
                 session = self._create(engine, graph)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._why_not(engine, graph, error, heard) from error
-        require_running(self.provider, self.provider_options, session, "".join(heard))
+        if falls_back:
+            from edgebert_runtime.refusals import require_running
+
+            require_running(self.provider, self.provider_options, session, "".join(heard))
         pass_on(heard)
         self._quiet = run_options(engine)
         self._replays = self._capturing(engine, session)
@@ -330,8 +325,11 @@ class Session:
     def _why_not(
         self, engine: Any, graph: Path, error: Exception, heard: Sequence[str]
     ) -> EdgebertError:
-        """The graph's fault, or the provider's."""
-        spoilt = type(error).__name__ in GRAPH_ERRORS
-        if PROVIDERS[self.provider].falls_back and not spoilt:
-            return refusal(self.provider, self.provider_options, "\n".join([str(error), *heard]))
+        """The graph's fault, or the provider's: without it, the CPU may lack an operator."""
+        if PROVIDERS[self.provider].falls_back:
+            from edgebert_runtime.refusals import did_not_start, refusal
+
+            said = "\n".join([str(error), *heard])
+            if type(error).__name__ not in GRAPH_ERRORS or did_not_start(self.provider, said):
+                return refusal(self.provider, self.provider_options, said)
         return BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}")

@@ -19,6 +19,7 @@ from edgebert_runtime.errors import (
     ConfigError,
     EngineMemoryError,
     InputError,
+    ModelClosedError,
     SmallerBatchWarning,
     TruncationWarning,
 )
@@ -107,6 +108,27 @@ def test_a_bucket_holds_its_batch_and_no_text_is_too_long(
     assert sequence <= tokens <= longest
     assert tokens % SEQUENCE_STEP == 0 or tokens == longest
     assert bucket(rows, tokens, longest) == (rows, tokens)
+
+
+def test_warming_up_captures_what_calls_then_replay(capturing: Embedder) -> None:
+    capturing.warm_up([(1, 16), (4, 20)])
+    replays = capturing.session._replays
+    assert replays is not None
+    before = list(replays._captured)
+    assert [shape for shape, _ in before] == [(1, 16), (4, 32)]
+    capturing.embed(["a cat on the mat"])
+    assert list(replays._captured) == before
+
+
+@pytest.mark.parametrize("shape", [(0, 8), (1, 0), (1, 41)])
+def test_what_cannot_be_warmed_up_is_named(tiny_bundle: Bundle, shape: tuple[int, int]) -> None:
+    model = load(tiny_bundle)
+    model.warm_up()
+    with pytest.raises(InputError, match=r"at least 1 and 1 to 40 tokens, got"):
+        model.warm_up([shape])
+    model.close()
+    with pytest.raises(ModelClosedError):
+        model.warm_up()
 
 
 def test_runs_are_captured_only_if_asked_for(stand_in: None, tiny_bundle: Bundle) -> None:

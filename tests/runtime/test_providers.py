@@ -14,12 +14,16 @@ import subprocess
 import sys
 import time
 import types
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.parser
 import onnxruntime
 import pytest
 
@@ -32,11 +36,13 @@ from edgebert_runtime.providers import (
     PROVIDERS,
     choose_provider,
     has_provider,
-    how_to_get,
-    installed_engines,
     load_libraries,
     parse_options,
     read_options,
+)
+from edgebert_runtime.refusals import (
+    how_to_get,
+    installed_engines,
     refusal,
     require_running,
 )
@@ -85,6 +91,17 @@ WINDOWS_CUDA_UNNAMED = (
     "be loaded. Please install the correct version of CUDA and cuDNN as mentioned in the GPU "
     "requirements page"
 )
+CUDA_FAILURE = (
+    # https://github.com/onnxruntime/mobius/issues/316, with other numbers in others
+    "/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:122 std::conditional_t<THRW, "
+    "void, onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, const char*, "
+    "SUCCTYPE, const char*, const char*, int) [with ERRTYPE = cudaError; bool THRW = true] {} ; "
+    "GPU=-1 ; file=/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_execution_provider.cc ; "
+    "line=336 ; expr=cudaSetDevice(info_.device_id); "
+)
+OLD_DRIVER = "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version"
+NO_DEVICE = "CUDA failure 100: no CUDA-capable device is detected"
+NO_SUCH_DEVICE = "CUDA failure 101: invalid device ordinal"
 TENSORRT_LIBRARY = (
     # https://github.com/microsoft/onnxruntime/issues/18597
     "EP Error /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1193 "
@@ -123,6 +140,9 @@ CUDA_OPTION = 'Unknown provider option: "use_fp16".'
         ("cuda", OLDER_CUDA_LIBRARY, r"libcublasLt\.so\.11, .* LD_LIBRARY_PATH"),
         ("cuda", WINDOWS_CUDA_LIBRARY, r"cublasLt64_12\.dll, .* on PATH"),
         ("cuda", WINDOWS_CUDA_UNNAMED, r"no options; .*wasn't able to be loaded.*\[gpu\]"),
+        ("cuda", CUDA_FAILURE.format(OLD_DRIVER), "driver that is older.*; update the driver"),
+        ("cuda", CUDA_FAILURE.format(NO_DEVICE), "no NVIDIA GPU; .*CUDA_VISIBLE_DEVICES"),
+        ("cuda", CUDA_FAILURE.format(NO_SUCH_DEVICE), "no GPU of this number; device_id counts"),
         ("tensorrt", TENSORRT_LIBRARY, r"libnvinfer\.so\.8, .*pip install tensorrt"),
         ("qnn", QNN_BACKEND, "says: QNN SetupBackend failed .*Snapdragon.*onnxruntime-qnn"),
         ("openvino", OPENVINO_DEVICE, r"says: /onn.*GPU is not available; it needs an x86-64 CPU"),
@@ -388,6 +408,36 @@ def test_a_damaged_graph_is_no_fault_of_the_provider(tmp_path: Path) -> None:
     graph = tmp_path / "model.onnx"
     graph.write_bytes(b"no graph")
     with pytest.raises(BundleError, match=r"cannot open .*model\.onnx"):
+        Session(graph, provider="cuda")
+
+
+@pytest.mark.parametrize(("said", "error"), [(CUDA_LIBRARY, "libcublasLt"), ("", "cannot open")])
+@pytest.mark.usefixtures("stand_in")
+def test_an_operator_that_the_cpu_lacks_is_no_fault_of_the_graph(
+    said: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where CUDA does not start, ONNX Runtime says so in its log and tries the CPU."""
+    text = """
+      <ir_version: 10, opset_import: ["": 21, "com.microsoft": 1]>
+      g (float[T,8] q, int32[B,S] at, int32[C] ends) => (float[T,8] y)
+      { y = com.microsoft.PackedMultiHeadAttention <num_heads = 2> (q, q, q, , at, ends) }
+    """
+    provider = replace(PROVIDERS["cuda"], engine_name="CUDAExecutionProvider")
+    graph = tmp_path / "packed.onnx"
+    onnx.save(onnx.parser.parse_model(text), graph)
+
+    @contextmanager
+    def heard() -> Iterator[list[str]]:
+        yield [said]
+
+    def started(self: Session, *_: object) -> Any:
+        monkeypatch.setitem(PROVIDERS, "cuda", provider)
+        return onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr("edgebert_runtime.session.engine_log", heard)
+    monkeypatch.setattr(Session, "_create", started)
+    kind = ProviderUnavailableError if said else BundleError
+    with pytest.raises(kind, match=error):
         Session(graph, provider="cuda")
 
 

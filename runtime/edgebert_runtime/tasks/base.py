@@ -15,6 +15,7 @@ from edgebert_runtime.caches import CacheDir
 from edgebert_runtime.errors import (
     BundleError,
     EngineMemoryError,
+    InputError,
     ModelClosedError,
     SmallerBatchWarning,
     TruncationWarning,
@@ -42,6 +43,9 @@ INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
 
 MICRO_BATCH_TOKENS: Final = 512
 """Padded tokens a micro-batch may hold where nothing was measured, docs/decisions/0005."""
+
+WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
+"""Shapes of a few words, a question and a sentence."""
 
 SPLIT_FROM: Final = 2
 """Micro-batches a thread at which they go side by side: fewer would leave threads idle."""
@@ -142,6 +146,31 @@ class TaskModel:
             sha256={path: manifest.files[path].sha256 for path in opened},
             verified=self._verified,
         )
+
+    def warm_up(self, shapes: Sequence[tuple[int, int]] = WARM_UP) -> None:
+        """Run the graph on padding, so that the first call waits for nothing that is done once.
+
+        On a GPU the first run of a process loads kernels, and with `enable_cuda_graph` the first
+        of a shape is captured.
+
+        Args:
+            shapes: batch and length in tokens of each run, at most `info().max_length` tokens.
+
+        Raises:
+            InputError: a batch or a length below 1, or a length above the limit.
+            EngineError, ModelClosedError: as every call.
+        """
+        limit = self._tokenizer.limit
+        for batch, length in shapes:
+            if batch < 1 or not 1 <= length <= limit:
+                raise InputError(
+                    f"warm_up takes batches of at least 1 and 1 to {limit} tokens, got "
+                    f"{batch} and {length}"
+                )
+            ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
+            feeds = {"input_ids": ids, "attention_mask": ids * 0 + 1, "token_type_ids": ids * 0}
+            for session in filter(None, (self._session, self._plan.session, self._plan.narrow)):
+                self._run(self.OUTPUTS[-1:], feeds, session)
 
     def close(self) -> None:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""

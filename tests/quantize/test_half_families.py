@@ -1,0 +1,52 @@
+"""fp16 of the graph for CUDA in every family: near torch, and finite whatever is masked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgebert.model.sentence import SentenceEmbedder
+from edgebert_export.building import build, write_graphs
+from edgebert_export.parity import parity_cases
+from edgebert_export.targets import TARGETS
+from edgebert_export.trace import trace
+from edgebert_quantize.recipes import RECIPES
+from edgebert_quantize.rewriting import write_half
+from edgebert_runtime.session import Session
+from tests.checkpoints.families import SAMPLES
+from tests.checkpoints.families import build as build_theirs
+from tests.checkpoints.test_families import ours
+from tests.export.test_families import spec_of
+
+COSINE, WORST = 0.9999, 5e-3
+"""What fp16 keeps of vectors once they have length 1: a cosine, and every number."""
+
+
+@pytest.mark.parametrize("family", SAMPLES)
+def test_a_family_in_fp16_is_near_torch(family: str, tmp_path: Path) -> None:
+    """By the twin, which rounds wherever a GPU would store a half."""
+    encoder = ours(build_theirs(SAMPLES[family]))
+    spec, target = spec_of(encoder), TARGETS["cuda"]
+    module = SentenceEmbedder(encoder, spec.steps, {}).eval()
+    write_graphs([build(trace(module, spec), target, spec, target.min_onnxruntime)], tmp_path)
+    recipe = RECIPES["fp16"].half
+    assert recipe is not None
+    write_half(tmp_path / target.file, tmp_path / "twin.onnx", recipe, emulated=True)
+    session = Session(tmp_path / "twin.onnx", provider="cpu")
+    for case in parity_cases(spec):
+        feeds = {name: case.feeds[name] for name in session.inputs}
+        (found,) = session.run(["sentence_embedding"], feeds)
+        with torch.no_grad():
+            inputs = (torch.from_numpy(array) for array in case.feeds.values())
+            exact = module(*inputs)[1].numpy()
+        assert np.isfinite(found).all(), case.name
+        some = case.feeds["attention_mask"].any(axis=1)
+        one, other = unit(found[some]), unit(exact[some])
+        assert (one * other).sum(axis=1).min() >= COSINE, case.name
+        assert np.abs(one - other).max() <= WORST, case.name
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Of length 1."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
