@@ -13,6 +13,7 @@ from edgebert_runtime import (
     Bundle,
     CheckReport,
     Classification,
+    DeviceVectors,
     Embedder,
     Entity,
     Filling,
@@ -36,6 +37,15 @@ def prove(bundle: str) -> float | None:
     report: CheckReport = check(bundle, variant="int8", provider="cpu", threads=1)
     report.require()
     return report.worst
+
+
+def on_a_gpu(texts: list[str]) -> tuple[int, int]:
+    edgebert.export("source", "out/", target="cuda", precision="bf16")
+    model: Embedder = load("out/", provider="cuda", provider_options={"enable_cuda_graph": True})
+    model.warm_up([(1, 16)])
+    vectors: DeviceVectors = model.embed_on_device(texts, long="error")
+    copied: NDArray[np.float32] = vectors.numpy()
+    return vectors.shape if len(copied) else vectors.__dlpack_device__()
 
 
 def search(question: str, texts: list[str]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgebert_runtime.tasks.embed import Embedder
     from edgebert_runtime.tasks.fill import Filling, MaskFiller
     from edgebert_runtime.tasks.next_sentence import NextSentence
+    from edgebert_runtime.tasks.on_device import DeviceVectors
     from edgebert_runtime.tasks.rank import RankedDocument, Ranker
     from edgebert_runtime.tasks.tag import Entity, Tagger
 
@@ -35,6 +36,7 @@ __all__ = [
     "CheckReport",
     "Classification",
     "Classifier",
+    "DeviceVectors",
     "Embedder",
     "Entity",
     "Filling",
@@ -59,6 +61,7 @@ HOMES: Final = {
     "CheckReport": "checking",
     "Classification": "tasks.classify",
     "Classifier": "tasks.classify",
+    "DeviceVectors": "tasks.on_device",
     "Embedder": "tasks.embed",
     "Entity": "tasks.tag",
     "Filling": "tasks.fill",
