@@ -13,7 +13,7 @@ import edgebert
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.checking import check_all
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.tasks.tag import Aggregation
+from edgebert_runtime.spans import Aggregation
 from tests.checkpoints.families import SAMPLES, build_with_head
 from tests.checkpoints.test_heads import save
 from tests.checkpoints.tokenizers import TEXTS

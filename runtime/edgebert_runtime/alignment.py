@@ -1,11 +1,20 @@
 """Where in a text its tokens lie."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgebert_runtime.tokenization import EncodedText
 from edgebert_runtime.windows import kept_positions, room_in, shared_tokens, slide
+
+
+class Token(NamedTuple):
+    """One token of a text alone, as `AlignedText` has them."""
+
+    id: int
+    piece: str
+    offsets: tuple[int, int]
+    word: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +57,7 @@ class AlignedText(EncodedText):
             ConfigError: a stride that a window has no room for.
             InputError: there is no room for the last text.
         """
-        length = self.sources.count(self._last)
-        room = room_in(limit, len(self.input_ids) - length)
+        length, room = self.sources.count(self._last), self.room(limit)
         shared = shared_tokens(limit, room, stride) if length > room else 0
         return list(slide(length, room, shared)) or [range(0)]
 
@@ -74,6 +82,46 @@ class AlignedText(EncodedText):
         """Only the tokens of the text itself."""
         return self.take([at for at, source in enumerate(self.sources) if source is not None])
 
+    def content(self, characters: int, words: int) -> list[Token]:
+        """The tokens of a single text, which is behind so many characters and words of a whole."""
+        return [
+            Token(
+                self.input_ids[at],
+                self.pieces[at],
+                (self.offsets[at][0] + characters, self.offsets[at][1] + characters),
+                None if (word := self.words[at]) is None else word + words,
+            )
+            for at, source in enumerate(self.sources)
+            if source is not None
+        ]
+
+    def refilled(self, tokens: Sequence[Token]) -> "AlignedText":
+        """With other tokens in place of the last text's."""
+        at = self.sources.index(self._last)
+        behind = at + self.sources.count(self._last)
+
+        def around(mine: Sequence[Any], others: Iterable[Any]) -> list[Any]:
+            return [*mine[:at], *others, *mine[behind:]]
+
+        count = len(tokens)
+        return AlignedText(
+            input_ids=around(self.input_ids, (token.id for token in tokens)),
+            token_type_ids=around(self.token_type_ids, [self.token_type_ids[at]] * count),
+            tokens=len(self.input_ids) - (behind - at) + count,
+            pieces=around(self.pieces, (token.piece for token in tokens)),
+            offsets=around(self.offsets, (token.offsets for token in tokens)),
+            words=around(self.words, (token.word for token in tokens)),
+            sources=around(self.sources, [self._last] * count),
+        )
+
+    def room(self, limit: int) -> int:
+        """How many tokens of the last text a window of so many holds.
+
+        Raises:
+            InputError: none.
+        """
+        return room_in(limit, len(self.input_ids) - self.sources.count(self._last))
+
     def take(self, kept: Sequence[int]) -> "AlignedText":
         """Only the tokens at some positions."""
         return AlignedText(
@@ -85,3 +133,28 @@ class AlignedText(EncodedText):
             words=[self.words[at] for at in kept],
             sources=[self.sources[at] for at in kept],
         )
+
+
+def stream(
+    template: AlignedText, tokens: Iterable[Token], limit: int, stride: int | None
+) -> Iterator[AlignedText]:
+    """Windows over tokens as they come, each filled into a template.
+
+    Args:
+        template: what every window has, with any text in place of theirs.
+        tokens: of the text, more than a window holds.
+        limit: tokens of a window.
+        stride: tokens that neighbouring windows share; None is the usual.
+
+    Raises:
+        ConfigError, InputError: as `AlignedText.parts`.
+    """
+    room = template.room(limit)
+    shared = shared_tokens(limit, room, stride)
+    held: list[Token] = []
+    for token in tokens:
+        if len(held) == room:  # and there is more
+            yield template.refilled(held)
+            held = held[room - shared :]
+        held.append(token)
+    yield template.refilled(held)

@@ -18,7 +18,7 @@ from edgebert_runtime.slicing import SLICE_CHARACTERS, slices
 from edgebert_runtime.windows import kept_positions, room_in, shared_tokens, slide
 
 if TYPE_CHECKING:
-    from edgebert_runtime.alignment import AlignedText
+    from edgebert_runtime.alignment import AlignedText, Token
 
 Item = str | tuple[str, str]
 """A text, or two that the model sees at once."""
@@ -131,6 +131,46 @@ class TextTokenizer:
                 checked, heads, self._tokenizer.encode_batch(heads), strict=True
             )
         ]
+
+    def align_windows(self, item: Item, window: int, stride: int | None) -> "Iterator[AlignedText]":
+        """Windows over a text, or over the second of a pair, with the place of every token.
+
+        Args:
+            item: the last string may be of any length, and takes little memory.
+            window: tokens of a window.
+            stride: tokens that neighbouring windows share; None is the usual.
+
+        Raises:
+            ConfigError: a stride that a window has no room for.
+            InputError: as in `encode`, or the first of a pair fills a window.
+        """
+        from edgebert_runtime.alignment import stream
+
+        *others, last = strings_of(item)
+        if len(last) <= SLICE_CHARACTERS:
+            (whole,) = self.align([item])
+            yield from whole.windows(whole.parts(window, stride))
+            return
+        (template,) = self.align([(others[0], PROBE) if others else PROBE])
+        yield from stream(template, self._tokens(last), window, stride)
+
+    def overlap(self, window: int, stride: int | None) -> int:
+        """How many tokens neighbouring windows over a long text share.
+
+        Raises:
+            ConfigError: a stride that a window has no room for.
+        """
+        (template,) = self.align([PROBE])
+        return shared_tokens(window, template.room(window), stride)
+
+    def _tokens(self, text: str) -> "Iterator[Token]":
+        """The tokens of a text of any length, with their places in it."""
+        characters = words = 0
+        for part in slices(text, self.ids_of):
+            (aligned,) = self.align([part])
+            yield from aligned.content(characters, words)
+            characters += len(part)
+            words += 1 + max((word for word in aligned.words if word is not None), default=-1)
 
     def count(self, items: Sequence[Item], first: int = 0, prefix: str = "") -> list[int]:
         """How many tokens each item has, special tokens included, nothing cut.

@@ -8,6 +8,9 @@ from edgebert_runtime.errors import ConfigError, InputError
 Long = Literal["truncate", "error", "window"]
 """What becomes of a text beyond the limit: it is cut, refused, or run in overlapping windows."""
 
+WINDOWS_AT_ONCE: Final = 128
+"""Windows of a huge text that are held together; all but its last are full."""
+
 STRIDE_TOKENS: Final = 128
 """Most that neighbouring windows share where the caller says nothing."""
 

@@ -4,7 +4,7 @@ Equal to transformers' question-answering pipeline with its defaults (4.57, its 
 one: pipelines/question_answering.py), but that spans of probability 0 never fill up a list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.schedule import chunks
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tasks.calls import require_positive
+from edgebert_runtime.tasks.calls import Call, require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
+from edgebert_runtime.windows import WINDOWS_AT_ONCE
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""
@@ -29,7 +31,7 @@ NULL: Final = 0
 """Position of `[CLS]`, which stands for "no answer" (Devlin et al. 2019, section 4.3)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """One span of the context.
 
@@ -98,35 +100,41 @@ class Answerer(TaskModel):
         """
         require_positive("max_answer_length", max_answer_length)
         require_positive("top_k", top_k)
-        windows = self._windows(question, context, self._window_tokens(window), stride)
+        for name, text in (("question", question), ("context", context)):
+            check_text(name, text)
+            if not text:
+                raise InputError(f"{name} is empty, expected a text")
+        tokens = self._window_tokens(window)
+        windows = self._tokenizer.align_windows((question, context), tokens, stride)
         call = self._call(windows=False)
-        candidates = 2 * top_k + 10  # several may widen to the same words
-        found: list[Answer] = []
         nulls: list[float] = []
-        for text, (starts, ends) in zip(windows, self._run_one(windows, call), strict=True):
-            start_scores, end_scores = score_tokens(starts, ends, text.sources)
-            nulls.append(float(start_scores[NULL] * end_scores[NULL]))
-            inside = context_positions(text.sources)
-            spans = best_spans(start_scores, end_scores, inside, max_answer_length, candidates)
-            found += [read_span(context, text, span) for span in spans]
-        answers = merge_alike(found)
+
+        def spans() -> Iterator[Answer]:
+            candidates = 2 * top_k + 10  # several may widen to the same words
+            for text, (starts, ends) in self._run_windows(windows, call):
+                if CONTEXT not in text.sources:
+                    raise InputError("context has no token for this model, expected a text")
+                start_scores, end_scores = score_tokens(starts, ends, text.sources)
+                nulls.append(float(start_scores[NULL] * end_scores[NULL]))
+                inside = context_positions(text.sources)
+                best = best_spans(start_scores, end_scores, inside, max_answer_length, candidates)
+                yield from (read_span(context, text, span) for span in best)
+
+        answers = merge_alike(spans())
+        call.texts += 1
+        self._finish(call, stacklevel=3)
         if allow_no_answer:
             answers.append(Answer(text="", score=min(nulls), start=0, end=0))
         return sorted(answers, key=lambda answer: answer.score, reverse=True)[:top_k]
 
     aanswer = asynchronous(answer)
 
-    def _windows(
-        self, question: str, context: str, window: int, stride: int | None
-    ) -> list[AlignedText]:
-        for name, text in (("question", question), ("context", context)):
-            check_text(name, text)
-            if not text:
-                raise InputError(f"{name} is empty, expected a text")
-        (whole,) = self._tokenizer.align([(question, context)])
-        if CONTEXT not in whole.sources:
-            raise InputError("context has no token for this model, expected a text to search")
-        return list(whole.windows(whole.parts(window, stride)))
+    def _run_windows(
+        self, windows: Iterator[AlignedText], call: Call
+    ) -> Iterator[tuple[AlignedText, tuple[Floats, ...]]]:
+        """Each window with its logits, a few held at a time."""
+        for several in chunks(windows, WINDOWS_AT_ONCE):
+            yield from zip(several, self._run_all(several, call), strict=True)
 
     def _window_tokens(self, asked: int | None) -> int:
         if asked is not None and not 1 <= asked <= self._limit:
@@ -196,7 +204,7 @@ def read_span(context: str, text: AlignedText, span: TokenSpan) -> Answer:
     return Answer(text=context[start:end], score=span.score, start=start, end=end)
 
 
-def merge_alike(answers: Sequence[Answer]) -> list[Answer]:
+def merge_alike(answers: Iterable[Answer]) -> list[Answer]:
     """Sum the scores of answers that read alike but for case; the first keeps its place."""
     merged: dict[str, Answer] = {}
     for answer in answers:

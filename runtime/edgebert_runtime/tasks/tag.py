@@ -5,26 +5,30 @@ every aggregation strategy; there `word` is spelt by the tokenizer, here `text` 
 caller's string.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, overload
-
-import numpy as np
+from typing import Any, overload
 
 from edgebert_runtime.alignment import AlignedText
-from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.schedule import chunks
+from edgebert_runtime.slicing import SLICE_CHARACTERS
+from edgebert_runtime.spans import (
+    Aggregation,
+    TokenTags,
+    check_aggregation,
+    continues_word,
+    stream_spans,
+)
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel
 from edgebert_runtime.tasks.calls import Call
 from edgebert_runtime.tasks.joining import joined
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import Long
-
-Aggregation = Literal["none", "simple", "first", "average", "max"]
+from edgebert_runtime.windows import WINDOWS_AT_ONCE, Long
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entity:
     """A labelled piece of a text.
 
@@ -38,31 +42,6 @@ class Entity:
     text: str
     label: str
     score: float
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenTags:
-    """The tokens of one text, special tokens excluded.
-
-    Attributes:
-        offsets: (tokens, 2) first and behind-last character of each.
-        scores: (tokens, labels) probabilities.
-        continues: (tokens,) whether a token goes on with the word of the one before.
-    """
-
-    offsets: Sequence[tuple[int, int]]
-    scores: Floats
-    continues: Sequence[bool]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span:
-    """Characters from `start` to `end` with one label, prefix included, and its probability."""
-
-    label: str
-    score: np.float32
     start: int
     end: int
 
@@ -131,12 +110,22 @@ class Tagger(TaskModel):
                 long and `long` is `error`.
             ConfigError: unknown aggregation or `long`, or a stride that a window has no room for.
         """
-        _check_aggregation(aggregation)
+        check_aggregation(aggregation)
 
         def answer(chunk: list[str], call: Call) -> list[list[Entity]]:
+            for index, text in enumerate(chunk):
+                check_text(f"item {call.texts + index}", text)
+            huge = [call.long == "window" and len(text) > SLICE_CHARACTERS for text in chunk]
+            usual = [text for text, alone in zip(chunk, huge, strict=True) if not alone]
+            labelled = self._labelled(usual, call)
             return [
-                self._entities(text, aligned, logits, aggregation, ignore)
-                for text, (aligned, logits) in zip(chunk, self._labelled(chunk, call), strict=True)
+                self._entities(
+                    text,
+                    self._pieces(text, call) if alone else iter([next(labelled)]),
+                    aggregation,
+                    ignore,
+                )
+                for text, alone in zip(chunk, huge, strict=True)
             ]
 
         return self._each("tag", texts, answer, self._call(long, stride))
@@ -145,8 +134,6 @@ class Tagger(TaskModel):
 
     def _labelled(self, texts: list[str], call: Call) -> Iterator[tuple[AlignedText, Floats]]:
         """Each text, as far as it was run, and the logits of its own tokens, (tokens, labels)."""
-        for index, text in enumerate(texts):
-            check_text(f"item {call.texts + index}", text)
         windowed = call.long == "window"
         whole = self._tokenizer.align(texts, call.texts, head=not windowed)
         if not windowed:
@@ -160,19 +147,38 @@ class Tagger(TaskModel):
             found = [_of_text(next(windows), next(logits)[0]) for _ in each]
             yield aligned.inside(), joined(each, found)
 
+    def _pieces(self, text: str, call: Call) -> Iterator[tuple[AlignedText, Floats]]:
+        """The same of a huge text, some windows at a time; each half of an overlap from the window
+        that has more around it.
+        """
+        shared = self._tokenizer.overlap(call.limit, call.stride)
+        before: tuple[AlignedText, Floats] | None = None
+        first = 0
+        windows = self._tokenizer.align_windows(text, call.limit, call.stride)
+        for several in chunks(windows, WINDOWS_AT_ONCE):
+            for window, (logits,) in zip(several, self._run_all(several, call), strict=True):
+                if before is not None:
+                    yield _between(*before, first, shared // 2)
+                    first = shared - shared // 2
+                before = window.inside(), _of_text(window, logits)
+        if before is not None:
+            yield _between(*before, first, 0)
+
     def _entities(
         self,
         text: str,
-        aligned: AlignedText,
-        logits: Floats,
+        pieces: Iterator[tuple[AlignedText, Floats]],
         aggregation: Aggregation,
         ignore: Sequence[str],
     ) -> list[Entity]:
         marked = self._tokenizer.marks_subwords
-        tags = TokenTags(
-            offsets=aligned.offsets,
-            scores=softmax(logits),
-            continues=continues_word(text, aligned, self._unknown_id, marked=marked),
+        tags = (
+            TokenTags(
+                offsets=aligned.offsets,
+                scores=softmax(logits),
+                continues=continues_word(text, aligned, self._unknown_id, marked=marked),
+            )
+            for aligned, logits in pieces
         )
         return [
             Entity(
@@ -182,126 +188,18 @@ class Tagger(TaskModel):
                 start=span.start,
                 end=span.end,
             )
-            for span in find_spans(tags, self._head.labels, aggregation)
-            if span.label not in ignore
+            for span in stream_spans(tags, self._head.labels, aggregation, ignore)
         ]
+
+
+def _between(
+    aligned: AlignedText, logits: Floats, first: int, left_out: int
+) -> tuple[AlignedText, Floats]:
+    """Some tokens of a window: without the first, and without the last."""
+    kept = range(first, len(aligned.input_ids) - left_out)
+    return aligned.take(kept), logits[kept.start : kept.stop]
 
 
 def _of_text(window: AlignedText, logits: Floats) -> Floats:
     """The rows of a window's own tokens, without what was added and what is padding."""
     return logits[[at for at, source in enumerate(window.sources) if source is not None]]
-
-
-def continues_word(
-    text: str, aligned: AlignedText, unknown_id: int | None, *, marked: bool
-) -> list[bool]:
-    """For every token, whether it goes on with the word of the token before.
-
-    Args:
-        text: the string the offsets are of.
-        aligned: its tokens.
-        unknown_id: id of the token for what the vocabulary lacks; it is always a word.
-        marked: the vocabulary marks what continues a word by a prefix, so that the piece is
-            longer than its characters. Else every token that follows no space does.
-    """
-
-    def follows(piece: str, start: int, end: int) -> bool:
-        if marked:
-            return len(piece) != end - start
-        return start > 0 and " " not in text[start - 1 : start + 1]
-
-    return [
-        token_id != unknown_id and follows(piece, start, end)
-        for token_id, piece, (start, end) in zip(
-            aligned.input_ids, aligned.pieces, aligned.offsets, strict=True
-        )
-    ]
-
-
-def find_spans(tags: TokenTags, labels: Sequence[str], aggregation: Aggregation) -> list[Span]:
-    """Label tokens or words, then join neighbours.
-
-    Args:
-        tags: the tokens of one text.
-        labels: names in the order of the scores.
-        aggregation: see `Tagger.tag`.
-    """
-    by_token = aggregation in ("none", "simple")
-    groups = [[index] for index in range(len(tags.offsets))] if by_token else _words(tags)
-    spans = [_labelled(tags, group, labels, aggregation) for group in groups]
-    return spans if aggregation == "none" else [_joined(run) for run in _runs(spans)]
-
-
-def _words(tags: TokenTags) -> list[list[int]]:
-    words: list[list[int]] = []
-    for index, continues in enumerate(tags.continues):
-        if continues and words:
-            words[-1].append(index)
-        else:
-            words.append([index])
-    return words
-
-
-def _surest(scores: Floats) -> Floats:
-    row: Floats = scores[scores.max(axis=1).argmax()]
-    return row
-
-
-def _mean(scores: Floats) -> Floats:
-    row: Floats = scores.mean(axis=0)
-    return row
-
-
-SCORES_OF_WORD: Final[Mapping[str, Callable[[Floats], Floats]]] = {
-    "none": lambda scores: scores[0],
-    "simple": lambda scores: scores[0],
-    "first": lambda scores: scores[0],
-    "average": _mean,
-    "max": _surest,
-}
-"""Aggregation → from (tokens, labels) of one word to its (labels,)."""
-
-
-def _labelled(
-    tags: TokenTags, group: Sequence[int], labels: Sequence[str], aggregation: Aggregation
-) -> Span:
-    scores = SCORES_OF_WORD[aggregation](tags.scores[group])
-    best = int(scores.argmax())
-    return Span(
-        label=labels[best],
-        score=scores[best],
-        start=tags.offsets[group[0]][0],
-        end=tags.offsets[group[-1]][1],
-    )
-
-
-def _runs(spans: Sequence[Span]) -> Iterator[list[Span]]:
-    """Neighbours with one tag, up to the next that begins an entity."""
-    run: list[Span] = []
-    for span in spans:
-        if run and (span.label.startswith("B-") or _tag(span.label) != _tag(run[-1].label)):
-            yield run
-            run = []
-        run.append(span)
-    if run:
-        yield run
-
-
-def _joined(run: Sequence[Span]) -> Span:
-    return Span(
-        label=run[0].label.split("-", 1)[-1],  # any prefix, as transformers: "X-LOC" is "LOC"
-        score=np.mean([span.score for span in run], dtype=np.float32),
-        start=run[0].start,
-        end=run[-1].end,
-    )
-
-
-def _tag(label: str) -> str:
-    return label[2:] if label.startswith(("B-", "I-")) else label
-
-
-def _check_aggregation(aggregation: str) -> None:
-    if aggregation not in SCORES_OF_WORD:
-        raise ConfigError(
-            f"aggregation must be one of {', '.join(SCORES_OF_WORD)}; got {aggregation!r}"
-        )

@@ -398,3 +398,22 @@ def test_options_without_sense_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         by_formula("wordpiece").answer("who?", CONTEXT, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recipes", [BERT, ROBERTA], ids=["wordpiece", "bytes"])
+def test_a_huge_context_has_the_answers_of_the_whole(
+    sample: GetSample, recipes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Answerer = load(sample(recipes["answer"]).folder, task="answer", verify="never")
+    context = " ".join(f"{CONTEXT} {number}" for number in range(40))
+    asked: dict[str, Any] = {"top_k": 9, "allow_no_answer": True}
+    expected = model.answer("Who lives in Paris?", context, **asked)
+    for place in ("slicing", "tokenization"):
+        monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", 200)
+    monkeypatch.setattr("edgebert_runtime.tasks.answer.WINDOWS_AT_ONCE", 3)
+    found = model.answer("Who lives in Paris?", context, **asked)
+    assert [(each.text, each.start, each.end) for each in found] == [
+        (each.text, each.start, each.end) for each in expected
+    ]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.score == pytest.approx(theirs.score, rel=1e-4)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from tokenizers import Tokenizer
 
 from edgebert_runtime import Bundle, Classifier, Embedder, Ranker, Tagger, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
+from edgebert_runtime.manifest import TokenizerInfo
 from edgebert_runtime.slicing import SLICE_CHARACTERS, slices
 from edgebert_runtime.tasks.joining import joined, weighted_means
+from edgebert_runtime.tokenization import TextTokenizer
 from edgebert_runtime.windows import slide
 from tests.checkpoints.tokenizers import BUILDERS, save_tokenizer
 from tests.runtime.tasks.bundles import BERT, ROBERTA
@@ -243,3 +246,65 @@ def test_what_surrounds_a_huge_text_is_unharmed(model: Embedder) -> None:
     np.testing.assert_allclose(found[1], cut[0], atol=2e-6)
     np.testing.assert_allclose(found[[0, 2]], model.embed(["cat", "dog"]), atol=2e-6)
     assert model.count_tokens([huge]) == [30_002]
+
+
+def test_windows_of_slices_are_those_of_the_whole(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids, pieces, words and places, alone and behind another text."""
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    info = TokenizerInfo(
+        file="tokenizer.json",
+        max_length=40,
+        max_positions=40,
+        padding_side="right",
+        pad_id=0,
+        pad_token="[PAD]",
+        pad_type_id=0,
+        special_tokens={},
+    )
+    ours = TextTokenizer(tmp_path / "tokenizer.json", info)
+    text = "".join(PASSAGE * (1 + number % 3) for number in range(20))
+    items: list[Any] = [text, ("Who sat on the mat?", text)]
+    expected = [list(ours.align_windows(item, 40, 7)) for item in items]
+    monkeypatch.setattr("edgebert_runtime.slicing.SLICE_CHARACTERS", 500)
+    monkeypatch.setattr("edgebert_runtime.tokenization.SLICE_CHARACTERS", 500)
+    for item, windows in zip(items, expected, strict=True):
+        found = list(ours.align_windows(item, 40, 7))
+        assert len(found) == len(windows) > 10
+        for one, other in zip(found, windows, strict=True):
+            assert replace(one, tokens=0) == replace(other, tokens=0)
+
+
+WINDOWS = """
+import sys, warnings
+from edgebert_runtime import load
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+task, repeats = sys.argv[2], int(sys.argv[3])
+model = load(sys.argv[1], task=task)
+text = "the small cat sat on a mat and dog ran far over red blue mat " * repeats
+labels = model._bundle.manifest.head.labels  # what it finds would be most of it: nearly every token
+run = {
+    "tag": lambda text: model.tag([text], aggregation="none", ignore=labels, long="window"),
+    "answer": lambda text: model.answer("who sat?", text),
+}[task]
+run(text[:3000])
+before = peak()
+found = run(text)
+print(len(text), peak() - before, len(found))
+"""
+
+
+@pytest.mark.parametrize("task", ["tag", "answer"])
+def test_windows_over_a_huge_text_take_little_memory(sample: GetSample, task: str) -> None:
+    """Two million characters, whose tokens all at once would take over 200 MB."""
+    folder = sample(BERT[task]).folder
+    command = [sys.executable, "-c", WINDOWS, str(folder), task, "33000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    characters, kibibytes, _ = map(int, done.stdout.split())
+    assert characters > 2_000_000
+    assert kibibytes * 1024 < 60_000_000

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from edgebert_runtime import Entity, Tagger, load
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
-from edgebert_runtime.tasks import base
-from edgebert_runtime.tasks.tag import (
+from edgebert_runtime.spans import (
     Aggregation,
     Span,
     TokenTags,
     continues_word,
     find_spans,
+    stream_spans,
 )
+from edgebert_runtime.tasks import base
 from tests.runtime.tasks.bundles import BERT, LABELS, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -354,3 +355,53 @@ def test_what_cannot_be_tagged_is_named(bert: Tagger, texts: list[str], message:
 def test_an_unknown_aggregation_is_refused(bert: Tagger) -> None:
     with pytest.raises(ConfigError, match="none, simple, first, average, max; got 'last'"):
         bert.tag(["a"], aggregation="last")  # type: ignore[arg-type]
+
+
+def make_huge(monkeypatch: pytest.MonkeyPatch, characters: int = 300) -> None:
+    """Let texts beyond so many characters be tokenized in slices."""
+    for place in ("slicing", "tokenization", "tasks.tag"):
+        monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", characters)
+
+
+@settings(deadline=None)
+@given(data=st.data(), aggregation=st.sampled_from(STRATEGIES))
+def test_spans_of_parts_are_those_of_the_whole(data: Any, aggregation: Aggregation) -> None:
+    """Wherever a text is cut, in a word or in an entity, also where tokens share a character."""
+    labels = ("O", "B-PER", "I-PER", "LOC")
+    chosen = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=40))
+    continues = [False, *(data.draw(st.booleans()) for _ in chosen[1:])]
+    starts = np.cumsum([data.draw(st.integers(0, 2)) for _ in chosen]).tolist()
+    whole = TokenTags(
+        offsets=[(start, start + 1) for start in starts],
+        scores=np.eye(4, dtype=np.float32)[chosen] * 0.7 + 0.1,
+        continues=continues,
+    )
+    cuts = sorted(data.draw(st.sets(st.integers(1, 39))))
+    places = [0, *(cut for cut in cuts if cut < len(chosen)), len(chosen)]
+    parts = [whole.part(first, behind) for first, behind in itertools.pairwise(places)]
+    ignore = data.draw(st.sampled_from([(), ("O",), ("O", "PER", "B-PER"), ("LOC",)]))
+    expected = [
+        (span.label, float(span.score), span.start, span.end)
+        for span in find_spans(whole, labels, aggregation)
+        if span.label not in ignore
+    ]
+    found = stream_spans(parts, labels, aggregation, ignore)
+    assert [(span.label, float(span.score), span.start, span.end) for span in found] == expected
+
+
+@pytest.mark.parametrize("aggregation", STRATEGIES)
+@pytest.mark.parametrize("recipes", [BERT, ROBERTA], ids=["wordpiece", "bytes"])
+def test_a_huge_text_in_windows_has_the_entities_of_the_whole(
+    sample: GetSample, recipes: Any, aggregation: Aggregation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Tagger = load(sample(recipes["tag"]).folder, task="tag", verify="never")
+    text = " ".join(TEXTS[:8] * 12)
+    expected = model.tag([text, "a cat", text], aggregation=aggregation, long="window")
+    make_huge(monkeypatch)
+    found = model.tag([text, "a cat", text], aggregation=aggregation, long="window")
+    assert [[each.text for each in one] for one in found] == [
+        [each.text for each in one] for one in expected
+    ]
+    for ours, theirs in zip(found[0], expected[0], strict=True):
+        assert (ours.label, ours.start, ours.end) == (theirs.label, theirs.start, theirs.end)
+        assert ours.score == pytest.approx(theirs.score, abs=1e-4)
