@@ -20,6 +20,7 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.external_data import check_external_data
 from edgebert_runtime.integrity import IntegrityCheck
 from edgebert_runtime.manifest import NARROW, FileInfo, Manifest
+from edgebert_runtime.memory import give_back_freed
 from edgebert_runtime.providers import (
     PROVIDERS,
     ProviderOptions,
@@ -289,6 +290,7 @@ class _Opening:
             _wait(checks)  # a damaged file is the better explanation
             raise
         _wait(checks)
+        give_back_freed()
         return model
 
     def _options(self, name: str) -> dict[str, str]:

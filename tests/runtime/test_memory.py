@@ -1,5 +1,6 @@
 """Resident memory of real processes."""
 
+import platform
 import subprocess
 import sys
 
@@ -60,3 +61,28 @@ def test_a_stream_takes_no_more_memory_the_longer_it_is(tiny_bundle: Bundle) -> 
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     early, late = map(int, done.stdout.split())
     assert late - early < SLACK_KIB  # 30,720 rows of 48 numbers alone would be three times that
+
+
+FREED = """
+import numpy as np
+from edgebert_runtime.memory import give_back_freed
+
+def resident_kib():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+blocks = [np.ones(100_000, np.uint8) for _ in range(1000)]  # too small to be mapped on their own
+last = np.ones(100_000, np.uint8)  # behind them, so that the heap cannot shrink by itself
+del blocks
+before = resident_kib()
+give_back_freed()
+print(before - resident_kib(), last.sum())
+"""
+
+
+def test_what_was_freed_goes_back_to_the_system() -> None:
+    """On glibc; elsewhere it goes back by itself, or cannot be made to."""
+    command = [sys.executable, "-c", FREED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    returned, _ = map(int, done.stdout.split())
+    assert returned > 80_000 or platform.libc_ver()[0] != "glibc"
