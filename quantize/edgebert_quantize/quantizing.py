@@ -69,7 +69,8 @@ def quantize_bundle(
         source = source_of(opened, chosen)
         exact = opened.path_of(_stand_in(opened, source).file)
         graph = staging / Path(chosen.file).name
-        progress(f"quantizing {source.file} by recipe {chosen.name}, for {cpu}")
+        of_a_class = f", for {cpu}" if chosen.linears else ""
+        progress(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
         rewrite_graph(
             opened.path_of(source.file),
             graph,

@@ -62,6 +62,8 @@ def simplify(source: Path, destination: Path, *, standard: bool) -> None:
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         raise ExportError(f"{source} is no ONNX graph that can be read here: {error}") from error
     model = ir.load(destination)
+    ir.external_data.set_base_dir(model.graph, source.parent)  # what lay outside is left there
+    ir.external_data.load_to_model(model)
     spread_gemms(model.graph)
     ir.save(model, destination)
 

@@ -139,6 +139,23 @@ def test_a_quantized_file_says_so(odd: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "twice.onnx").exists()
 
 
+def test_weights_beside_a_graph_are_found(odd: Path, tmp_path: Path) -> None:
+    """As in every export of more than 2 GB, and many of less."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    model = onnx.load(odd)
+    onnx.save(model, folder / "m.onnx", save_as_external_data=True, size_threshold=1024)
+    tokenizer = odd.parents[1]
+    edgebert.quantize_file(odd, tmp_path / "inside.onnx", force=True)
+    edgebert.quantize_file(
+        folder / "m.onnx", tmp_path / "beside.onnx", tokenizer=tokenizer, force=True
+    )
+    for found, expected in zip(
+        run(tmp_path / "beside.onnx"), run(tmp_path / "inside.onnx"), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_external_data_elsewhere_are_refused(odd: Path, tmp_path: Path) -> None:
     model = onnx.load(odd)
     folder = tmp_path / "theirs"
