@@ -109,9 +109,10 @@ def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
         for variant in bundle.manifest.variants.values():
             if (variant.precision, variant.target) == ("fp32", target):
                 return variant
+    first = recipe.source_targets[0]
     raise ConfigError(
-        f"recipe {recipe.name!r} starts from the fp32 graph for {recipe.source_targets[0]}, which "
-        f"{bundle.folder} lacks; export with target={recipe.source_targets[0]!r}"
+        f"recipe {recipe.name!r} starts from the fp32 graph for {first}, which {bundle.folder} "
+        f"lacks; export with target={STAND_INS.get(first, first)!r}"
     )
 
 

@@ -18,7 +18,12 @@ from edgebert_quantize.recipes import FLOAT_OPERATORS, RECIPES
 from edgebert_quantize.samples import Feeder
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.checking import check_all
-from edgebert_runtime.errors import ProviderUnavailableError, QualityError, UnverifiedWarning
+from edgebert_runtime.errors import (
+    ConfigError,
+    ProviderUnavailableError,
+    QualityError,
+    UnverifiedWarning,
+)
 from edgebert_runtime.providers import PROVIDERS
 from tests.conftest import TEXTS
 from tests.quantize.graphs import model_of, operators, run
@@ -166,6 +171,11 @@ def test_a_graph_without_padding_is_measured_by_the_one_with_it(fp32: Bundle) ->
     assert bundle.select("fp32", "cuda") == "cuda-packed"
     with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
         load(bundle, "fp16-packed")
+
+
+def test_a_bundle_that_lacks_the_graph_says_how_to_get_it(bundle: Bundle) -> None:
+    with pytest.raises(ConfigError, match=r"fp32 graph for cuda-packed, .* with target='cuda'"):
+        edgebert.quantize(bundle, "fp16-packed")
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda-packed"])
