@@ -100,7 +100,7 @@ def _rates(record: Record) -> Table:
 
 def _rate(row: Row, floor: Mapping[str, Any]) -> str:
     times = round_medians_ms(row, floor["shape"])
-    if not floor["ms"]:
+    if len(floor["ms"]) != len(times):  # the products alone failed, in one round at least
         return NONE
     rate = floor["giga_operations"] / Quartiles.of(times).median
     parts = [bare / time for bare, time in zip(floor["ms"], times, strict=True)]

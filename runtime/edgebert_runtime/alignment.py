@@ -118,7 +118,7 @@ class AlignedText(EncodedText):
         """How many tokens of the last text a window of so many holds.
 
         Raises:
-            InputError: none.
+            InputError: there is no room for the last text.
         """
         return room_in(limit, len(self.input_ids) - self.sources.count(self._last))
 

@@ -1,8 +1,10 @@
 """Runs on memory of a provider's device: captured ones on fixed buffers, and answers left there."""
 
 from _thread import allocate_lock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from edgebert_runtime.session import run_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +33,6 @@ def run_on_device(
     device: Device,
     outputs: Sequence[str],
     feeds: "Mapping[str, NDArray[np.int64]]",
-    options: Any,
 ) -> list[Any]:
     """Run a graph and leave what it gives where it was computed.
 
@@ -41,7 +42,6 @@ def run_on_device(
         device: where to.
         outputs: names.
         feeds: arrays by name, which go up once.
-        options: of the run.
 
     Returns:
         An `onnxruntime.OrtValue` for each output; it has `__dlpack__`, `shape()` and `numpy()`.
@@ -52,7 +52,7 @@ def run_on_device(
         binding.bind_ortvalue_input(name, value)
     for name in outputs:
         binding.bind_output(name, *device)
-    session.run_with_iobinding(binding, options)
+    session.run_with_iobinding(binding, run_options(engine))
     found: list[Any] = binding.get_outputs()
     return found
 
@@ -69,22 +69,13 @@ class Replays:
         session: the engine's, opened with `enable_cuda_graph`.
         device: where buffers lie.
         longest: tokens of the longest text the graph takes.
-        options: makes those of a run, given the engine and the number of its capture.
     """
 
-    def __init__(
-        self,
-        engine: Any,
-        session: Any,
-        device: Device,
-        longest: int,
-        options: Callable[[Any, int], Any],
-    ) -> None:
+    def __init__(self, engine: Any, session: Any, device: Device, longest: int) -> None:
         self._engine, self._session = engine, session
         self._device, self._longest = device, longest
         self._captured: dict[tuple[Any, ...], _Captured] = {}
-        self._options = options
-        self._plain = options(engine, -1)
+        self._plain = run_options(engine)
         self._running = allocate_lock()
 
     def run(
@@ -105,7 +96,7 @@ class Replays:
         if key not in self._captured:
             if shape[0] * shape[1] > CAPTURED_TOKENS or len(self._captured) >= CAPTURED_SHAPES:
                 return None
-            options = self._options(self._engine, len(self._captured) + 1)
+            options = run_options(self._engine, len(self._captured) + 1)
             self._captured[key] = _Captured(
                 self._engine, self._session, self._device, shape, outputs, options
             )

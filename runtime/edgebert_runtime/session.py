@@ -213,7 +213,7 @@ class Session:
         device = self._device()
         session = self._live()
         with self._translated(feeds), _turns if self.shared else nullcontext():
-            return run_on_device(import_engine(), session, device, outputs, feeds, self._quiet)
+            return run_on_device(import_engine(), session, device, outputs, feeds)
 
     @contextmanager
     def _translated(self, feeds: Mapping[str, "NDArray[np.int64]"]) -> Iterator[None]:
@@ -303,7 +303,7 @@ class Session:
             return None
         from edgebert_runtime.binding import Replays
 
-        return Replays(engine, session, self._device(), self._longest, run_options)
+        return Replays(engine, session, self._device(), self._longest)
 
     def _create(self, engine: Any, graph: Path) -> Any:
         provider = PROVIDERS[self.provider]

@@ -6,7 +6,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.errors import ProviderUnavailableError
 from edgebert_runtime.session import Session
 
 SMALLEST = """
@@ -22,5 +22,5 @@ def gpu(tmp_path_factory: pytest.TempPathFactory) -> None:
     onnx.save(onnx.parser.parse_model(SMALLEST), graph)
     try:
         Session(graph, provider="cuda")
-    except EdgebertError as error:
+    except ProviderUnavailableError as error:
         pytest.skip(str(error))

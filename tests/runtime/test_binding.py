@@ -17,6 +17,7 @@ from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.binding import CAPTURED_SHAPES, CAPTURED_TOKENS, SEQUENCE_STEP, bucket
 from edgebert_runtime.errors import (
     ConfigError,
+    EngineError,
     EngineMemoryError,
     InputError,
     ModelClosedError,
@@ -272,7 +273,7 @@ def test_a_failed_run_is_named_and_not_printed(
 ) -> None:
     session = load(tiny_bundle).session
     ids = np.full((1, 3), 10**6)
-    with pytest.raises(Exception, match=r"cannot run .* on input_ids \(1, 3\)"):
+    with pytest.raises(EngineError, match=r"cannot run .* on input_ids \(1, 3\)"):
         session.run(session.outputs, dict.fromkeys(session.inputs, ids))
     assert capfd.readouterr().err == ""
 

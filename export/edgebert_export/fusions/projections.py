@@ -12,9 +12,9 @@ from edgebert_export.fusions.rule import Fusion, attributes, constant
 class JoinProjections(Fusion):
     """Attention(x Wq + bq, x Wk + bk, x Wv + bv)  becomes  Attention(Split(x [Wq Wk Wv] + b)).
 
-    On a GPU one wide product and one addition take the time of the launches of one each where
-    three products and three additions take three; on a CPU it is the other way round
-    (docs/decisions/0014). Weights of unequal width, or without a bias, are left alone.
+    One product and one addition to launch on a GPU where there were three of each, which should
+    be faster and is to be measured; on a CPU it is slower (docs/decisions/0014). Weights of
+    unequal width, or without a bias, are left alone.
     """
 
     title: ClassVar[str] = "joined_projections"

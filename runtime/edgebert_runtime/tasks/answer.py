@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.schedule import chunks
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tasks.calls import Call, require_positive
+from edgebert_runtime.tasks.calls import require_positive
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import WINDOWS_AT_ONCE
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""
@@ -128,13 +126,6 @@ class Answerer(TaskModel):
         return sorted(answers, key=lambda answer: answer.score, reverse=True)[:top_k]
 
     aanswer = asynchronous(answer)
-
-    def _run_windows(
-        self, windows: Iterator[AlignedText], call: Call
-    ) -> Iterator[tuple[AlignedText, tuple[Floats, ...]]]:
-        """Each window with its logits, a few held at a time."""
-        for several in chunks(windows, WINDOWS_AT_ONCE):
-            yield from zip(several, self._run_all(several, call), strict=True)
 
     def _window_tokens(self, asked: int | None) -> int:
         if asked is not None and not 1 <= asked <= self._limit:

@@ -28,11 +28,12 @@ from edgebert_runtime.session import Session
 from edgebert_runtime.tasks.asynchronous import caller_gone, stop_if_set
 from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, listed
 from edgebert_runtime.tokenization import EncodedText, Item, TextTokenizer, check_item
-from edgebert_runtime.windows import Long
+from edgebert_runtime.windows import WINDOWS_AT_ONCE, Long
 from edgebert_runtime.workers import run_side_by_side
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
+Encoded = TypeVar("Encoded", bound=EncodedText)
 Answers = TypeVar("Answers")
 
 Floats = NDArray[np.float32]
@@ -74,12 +75,14 @@ class TaskModel:
 
     Attributes:
         OUTPUTS: what the graph must offer, by name.
+        RUN: those of them that a usual call takes; none for all.
 
     Raises:
         BundleError: the graph lacks an output of the task, or wants an input no tokenizer makes.
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("logits",)
+    RUN: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -170,7 +173,7 @@ class TaskModel:
             ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
             feeds = {"input_ids": ids, "attention_mask": ids * 0 + 1, "token_type_ids": ids * 0}
             for session in filter(None, (self._session, self._plan.session, self._plan.narrow)):
-                self._run(self.OUTPUTS[-1:], feeds, session)
+                self._run(self.RUN or self.OUTPUTS, feeds, session)
 
     def close(self) -> None:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""
@@ -397,6 +400,13 @@ class TaskModel:
 
         self._each_batch(rows, call, work)
         return found
+
+    def _run_windows(
+        self, windows: Iterable[Encoded], call: Call
+    ) -> Iterator[tuple[Encoded, tuple[Floats, ...]]]:
+        """Each window with its part of every output; few are held at a time."""
+        for several in chunks(windows, WINDOWS_AT_ONCE):
+            yield from zip(several, self._run_all(several, call), strict=True)
 
     def _run_one(self, encoded: Sequence[EncodedText], call: Call) -> list[tuple[Floats, ...]]:
         """Run what is one item to the caller, and say what was done."""

@@ -25,6 +25,7 @@ class Embedder(TaskModel):
     """Turns texts into vectors; made by `load`."""
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("last_hidden_state", "sentence_embedding")
+    RUN: ClassVar[tuple[str, ...]] = ("sentence_embedding",)
 
     def _prepare(self) -> None:
         if self._bundle.manifest.embedding is None:

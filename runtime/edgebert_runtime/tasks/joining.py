@@ -1,12 +1,13 @@
 """Put together what chunks and windows gave."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Window = TypeVar("Window")
 
 
 def gather(parts: Iterable[NDArray[Any]], count: int) -> NDArray[Any] | None:
@@ -47,21 +48,28 @@ def weighted_means(rows: Floats, owners: Sequence[int], weights: Sequence[int]) 
     return means.astype(np.float32, copy=False)
 
 
-def joined(parts: Sequence[range], rows: Sequence[Floats]) -> Floats:
-    """Rows of overlapping windows as rows of the whole; each half of an overlap from the window
-    that has more around it.
+def deepest(
+    windows: Iterable[Window], length: Callable[[Window], int], shared: int
+) -> Iterator[tuple[Window, range]]:
+    """Each window with those of its places that lie deeper in it than in its neighbours.
+
+    Every place is in one of them: each half of an overlap is of the window that has more around
+    it.
 
     Args:
-        parts: places of each window in the whole.
-        rows: of each window, (places, …)
+        windows: neighbours, in order.
+        length: places of a window.
+        shared: places that neighbours share.
     """
-    kept: list[Floats] = []
-    for number, (part, each) in enumerate(zip(parts, rows, strict=True)):
-        before = parts[number - 1].stop - part.start if number else 0
-        behind = part.stop - parts[number + 1].start if number + 1 < len(parts) else 0
-        kept.append(each[before - before // 2 : len(part) - behind // 2])
-    whole: Floats = np.concatenate(kept)
-    return whole
+    before: Window | None = None
+    first = 0
+    for window in windows:
+        if before is not None:
+            yield before, range(first, length(before) - shared // 2)
+            first = shared - shared // 2
+        before = window
+    if before is not None:
+        yield before, range(first, length(before))
 
 
 def highest(rows: Floats, owners: Sequence[int]) -> Floats:

@@ -5,12 +5,12 @@ every aggregation strategy; there `word` is spelt by the tokenizer, here `text` 
 caller's string.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, overload
 
 from edgebert_runtime.alignment import AlignedText
-from edgebert_runtime.schedule import chunks
 from edgebert_runtime.slicing import SLICE_CHARACTERS
 from edgebert_runtime.spans import (
     Aggregation,
@@ -22,10 +22,13 @@ from edgebert_runtime.spans import (
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel
 from edgebert_runtime.tasks.calls import Call
-from edgebert_runtime.tasks.joining import joined
+from edgebert_runtime.tasks.joining import deepest
 from edgebert_runtime.tasks.scores import softmax
 from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import WINDOWS_AT_ONCE, Long
+from edgebert_runtime.windows import Long
+
+Labelled = tuple[AlignedText, Floats]
+"""Tokens of a text, and their logits, (tokens, labels)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +124,7 @@ class Tagger(TaskModel):
             return [
                 self._entities(
                     text,
-                    self._pieces(text, call) if alone else iter([next(labelled)]),
+                    self._labelled_alone(text, call) if alone else next(labelled),
                     aggregation,
                     ignore,
                 )
@@ -132,8 +135,8 @@ class Tagger(TaskModel):
 
     atag = asynchronous(tag)
 
-    def _labelled(self, texts: list[str], call: Call) -> Iterator[tuple[AlignedText, Floats]]:
-        """Each text, as far as it was run, and the logits of its own tokens, (tokens, labels)."""
+    def _labelled(self, texts: list[str], call: Call) -> Iterator[Iterator[Labelled]]:
+        """Of each text, as far as it was run, the tokens and their logits, window by window."""
         windowed = call.long == "window"
         whole = self._tokenizer.align(texts, call.texts, head=not windowed)
         if not windowed:
@@ -141,33 +144,21 @@ class Tagger(TaskModel):
             whole = [aligned.cut(call.limit) for aligned in whole]
         parts = [aligned.parts(call.limit, call.stride) for aligned in whole]
         rows = [row for text, each in zip(whole, parts, strict=True) for row in text.windows(each)]
-        logits = iter(self._run_all(rows, call))
-        windows = iter(rows)
-        for aligned, each in zip(whole, parts, strict=True):
-            found = [_of_text(next(windows), next(logits)[0]) for _ in each]
-            yield aligned.inside(), joined(each, found)
+        run = zip(rows, self._run_all(rows, call), strict=True)
+        for each in parts:
+            shared = each[0].stop - each[1].start if len(each) > 1 else 0
+            yield _own_tokens(list(islice(run, len(each))), shared)
 
-    def _pieces(self, text: str, call: Call) -> Iterator[tuple[AlignedText, Floats]]:
-        """The same of a huge text, some windows at a time; each half of an overlap from the window
-        that has more around it.
-        """
-        shared = self._tokenizer.overlap(call.limit, call.stride)
-        before: tuple[AlignedText, Floats] | None = None
-        first = 0
+    def _labelled_alone(self, text: str, call: Call) -> Iterator[Labelled]:
+        """The same of a huge text, of which some windows are held at a time."""
         windows = self._tokenizer.align_windows(text, call.limit, call.stride)
-        for several in chunks(windows, WINDOWS_AT_ONCE):
-            for window, (logits,) in zip(several, self._run_all(several, call), strict=True):
-                if before is not None:
-                    yield _between(*before, first, shared // 2)
-                    first = shared - shared // 2
-                before = window.inside(), _of_text(window, logits)
-        if before is not None:
-            yield _between(*before, first, 0)
+        shared = self._tokenizer.overlap(call.limit, call.stride)
+        return _own_tokens(self._run_windows(windows, call), shared)
 
     def _entities(
         self,
         text: str,
-        pieces: Iterator[tuple[AlignedText, Floats]],
+        pieces: Iterator[Labelled],
         aggregation: Aggregation,
         ignore: Sequence[str],
     ) -> list[Entity]:
@@ -192,12 +183,13 @@ class Tagger(TaskModel):
         ]
 
 
-def _between(
-    aligned: AlignedText, logits: Floats, first: int, left_out: int
-) -> tuple[AlignedText, Floats]:
-    """Some tokens of a window: without the first, and without the last."""
-    kept = range(first, len(aligned.input_ids) - left_out)
-    return aligned.take(kept), logits[kept.start : kept.stop]
+def _own_tokens(
+    run: Iterable[tuple[AlignedText, tuple[Floats, ...]]], shared: int
+) -> Iterator[Labelled]:
+    """Of windows that were run, each token of the text once, with the logits that know it best."""
+    windows = ((window.inside(), _of_text(window, logits)) for window, (logits,) in run)
+    for (aligned, logits), kept in deepest(windows, lambda each: len(each[1]), shared):
+        yield aligned.take(kept), logits[kept.start : kept.stop]
 
 
 def _of_text(window: AlignedText, logits: Floats) -> Floats:

@@ -410,10 +410,28 @@ def test_a_huge_context_has_the_answers_of_the_whole(
     expected = model.answer("Who lives in Paris?", context, **asked)
     for place in ("slicing", "tokenization"):
         monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", 200)
-    monkeypatch.setattr("edgebert_runtime.tasks.answer.WINDOWS_AT_ONCE", 3)
+    monkeypatch.setattr("edgebert_runtime.tasks.base.WINDOWS_AT_ONCE", 3)
     found = model.answer("Who lives in Paris?", context, **asked)
     assert [(each.text, each.start, each.end) for each in found] == [
         (each.text, each.start, each.end) for each in expected
     ]
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.score == pytest.approx(theirs.score, rel=1e-4)
+
+
+def test_warming_up_runs_what_answering_runs(
+    sample: GetSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both outputs at once: a capture of one of them would be another."""
+    model: Answerer = load(sample(BERT["answer"]).folder, task="answer", verify="never")
+    asked: list[tuple[str, ...]] = []
+    really = model.session.run
+
+    def noting(outputs: Any, feeds: Any) -> Any:
+        asked.append(tuple(outputs))
+        return really(outputs, feeds)
+
+    monkeypatch.setattr(model.session, "run", noting)
+    model.warm_up([(1, 8)])
+    model.answer("Who lives in Paris?", CONTEXT)
+    assert set(asked) == {("start_logits", "end_logits")}

@@ -16,7 +16,7 @@ from edgebert_runtime import Bundle, Classifier, Embedder, Ranker, Tagger, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
 from edgebert_runtime.manifest import TokenizerInfo
 from edgebert_runtime.slicing import SLICE_CHARACTERS, slices
-from edgebert_runtime.tasks.joining import joined, weighted_means
+from edgebert_runtime.tasks.joining import deepest, weighted_means
 from edgebert_runtime.tokenization import TextTokenizer
 from edgebert_runtime.windows import slide
 from tests.checkpoints.tokenizers import BUILDERS, save_tokenizer
@@ -149,13 +149,14 @@ def test_a_short_text_is_tagged_alike_in_a_window(sample: GetSample) -> None:
 
 @given(length=st.integers(1, 60), room=st.integers(1, 20), data=st.data())
 def test_joined_windows_have_every_place_once(length: int, room: int, data: Any) -> None:
-    parts = list(slide(length, room, data.draw(st.integers(0, room - 1))))
-    rows = [np.array([[place, number] for place in part]) for number, part in enumerate(parts)]
-    whole = joined(parts, rows)
-    assert whole[:, 0].tolist() == list(range(length))
-    for place, number in whole:
-        depth = depth_in(parts[number], place, length)
-        assert depth >= max(depth_in(part, place, length) for part in parts if place in part) - 1
+    shared = data.draw(st.integers(0, room - 1))
+    parts = list(slide(length, room, shared))
+    windows = deepest(parts, len, shared)
+    kept = [(place, part) for part, own in windows for place in part[own.start : own.stop]]
+    assert [place for place, _ in kept] == list(range(length))
+    for place, part in kept:
+        depth = depth_in(part, place, length)
+        assert depth >= max(depth_in(each, place, length) for each in parts if place in each) - 1
 
 
 def depth_in(part: range, place: int, length: int) -> int:
