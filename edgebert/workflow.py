@@ -30,8 +30,8 @@ PRECISIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "fp16": ("fp16", "fp16-packed"),
     "bf16": ("bf16",),
 }
-"""Precision an export may be asked for → recipes that give it, as far as the bundle has what they
-start from."""
+"""Precision an export may be asked for → the recipe that gives it, and others where the bundle has
+what they start from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +152,12 @@ def _halved(bundle: Bundle, progress: Progress) -> Bundle:
 
 
 def _in_precision(bundle: Bundle, precision: str, *, force: bool, progress: Progress) -> Bundle:
+    from edgebert_quantize.recipes import RECIPES
+
     targets = {variant.target for variant in bundle.manifest.variants.values()}
     for recipe in PRECISIONS[precision]:
-        if recipe != "fp16-packed" or "cuda-packed" in targets:
+        there = not targets.isdisjoint(RECIPES[recipe].source_targets)
+        if there or recipe == precision:  # which says what it lacks
             bundle = quantize(bundle, recipe, force=force, progress=progress)
     return bundle
 

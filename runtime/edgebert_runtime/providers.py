@@ -1,4 +1,4 @@
-"""Where a graph runs: the providers by name, their options, and why one cannot be had."""
+"""Where a graph runs: the providers by name, what each is like, and their options."""
 
 import sys
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
@@ -55,18 +54,18 @@ class ExpandPackedAttention(Fusion):
         packed: ir.Value,
         **_: Any,
     ) -> ir.Value:
-        one = op.Constant(value=ir.tensor(np.array([0], dtype=np.int64)))
+        leading, behind = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
         heads = attributes(packed)["num_heads"].as_int()
         text = _text_of_each_token(op, query, cumulative)
-        same = op.Equal(op.Unsqueeze(text, op.Constant(value_ints=[1])), op.Unsqueeze(text, one))
+        same = op.Equal(op.Unsqueeze(text, behind), op.Unsqueeze(text, leading))
         attended = op.Attention(
-            *(op.Unsqueeze(part, one) for part in (query, key, value)),
+            *(op.Unsqueeze(part, leading) for part in (query, key, value)),
             same,
             q_num_heads=heads,
             kv_num_heads=heads,
             scale=attributes(packed)["scale"],
         )
-        expanded: ir.Value = op.Squeeze(attended, one)
+        expanded: ir.Value = op.Squeeze(attended, leading)
         return expanded
 
 
