@@ -233,6 +233,8 @@ class _Remover:
 class _Layout:
     """Where the kept tokens of a batch lie; computed once, at the beginning of a graph.
 
+    A GPU makes the host wait once, for how many tokens are kept: NonZero.
+
     Attributes:
         shape: (batch, sequence), int64.
         kept: of every kept token the place among all, (tokens,), int64.
@@ -244,23 +246,20 @@ class _Layout:
 
     def __init__(self, graph: _Remover, mask: ir.Value) -> None:
         add, constant_of = graph.add, graph.constant
-        axis, zero, all_of_them = constant_of(0), constant_of([0]), constant_of([-1])
+        axis, one, zero = constant_of(0), constant_of(1), constant_of([0])
         self.shape = add("Shape", mask)
-        flat = add("Reshape", add("Cast", mask, to=ir.DataType.BOOL), all_of_them)
-        self.kept = _chosen(add, flat, zero)
-        dropped = _chosen(add, add("Not", flat), zero)
-        before = add("CumSum", add("Cast", flat, to=ir.DataType.INT64), axis, exclusive=1)
+        kept = add("Reshape", add("Cast", mask, to=ir.DataType.BOOL), constant_of([-1]))
+        self.kept = add("Squeeze", add("NonZero", kept), zero)
+        before = add("CumSum", add("Cast", kept, to=ir.DataType.INT64), axis, exclusive=1)
         after_last = add("Shape", self.kept)
-        self.places = add("Reshape", add("Where", flat, before, after_last), self.shape)
-        ordered = add("Concat", self.kept, dropped, axis=0)
+        self.places = add("Reshape", add("Where", kept, before, after_last), self.shape)
+        every = add("Range", axis, add("Squeeze", add("Shape", kept)), one)
+        behind = add("Add", after_last, add("Sub", every, before))
+        ordered = add("ScatterElements", every, add("Where", kept, before, behind), every, axis=0)
         self.offsets = add("Cast", add("Reshape", ordered, self.shape), to=ir.DataType.INT32)
         lengths = add("ReduceSum", mask, constant_of([1]), keepdims=0)
         ends = add("CumSum", lengths, axis)
         self.cumulative = add("Cast", add("Concat", zero, ends, axis=0), to=ir.DataType.INT32)
-
-
-def _chosen(add: Callable[..., ir.Value], chosen: ir.Value, axis: ir.Value) -> ir.Value:
-    return add("Squeeze", add("NonZero", chosen), axis)
 
 
 def _attributes(graph: ir.Graph) -> Iterator[ir.Attr]:

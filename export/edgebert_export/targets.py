@@ -9,13 +9,16 @@ from edgebert_export.fusions import (
     BroadcastMask,
     ConstantReshape,
     ExpandAttention,
+    ExpandNorm,
     ExpandPackedAttention,
+    ExpandPackedProjections,
     ExpandRotary,
     FuseAttention,
     FuseBiasGelu,
     FuseSkipLayerNorm,
     Fusion,
     JoinProjections,
+    PackProjections,
 )
 from edgebert_runtime.errors import ConfigError
 
@@ -67,6 +70,7 @@ ON_CUDA: Final = (
     ConstantReshape,
     AdditiveMask,
     BroadcastMask,
+    ExpandNorm,
     ExpandRotary,
     FuseAttention,
     JoinProjections,
@@ -79,7 +83,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "portable": Target(
         name="portable",
         file="onnx/model.onnx",
-        rules=(ConstantReshape, ExpandAttention, ExpandRotary),
+        rules=(ConstantReshape, ExpandAttention, ExpandNorm, ExpandRotary),
         fused_attention=False,
         min_onnxruntime=OLDEST_ENGINE,
     ),
@@ -103,11 +107,11 @@ TARGETS: Final[Mapping[str, Target]] = {
         file="onnx/model_cuda_packed.onnx",
         rules=ON_CUDA,
         unpadded=True,
-        fused=FUSED_ON_CUDA,
+        fused=(PackProjections, *FUSED_ON_CUDA),
         fused_attention=True,
         min_onnxruntime=CUDA_ENGINE,
         needs="cuda",
-        twin=(ExpandPackedAttention,),
+        twin=(ExpandPackedProjections, ExpandPackedAttention),
     ),
 }
 

@@ -60,7 +60,7 @@ def result_of(node: ir.Node, packed: Packed) -> Packed | None:
         return packed if weights is not None and weights.ndim == 2 and packed.axis == 1 else None
     if kind in ALONG_LAST | ALONG_AXIS:
         axis = attributes["axis"].as_int() if "axis" in attributes else -1 % rank
-        return packed if axis % rank == rank - 1 and packed.axis < rank - 1 else None
+        return packed if axis % rank > packed.axis else None
     if kind == "Transpose":
         order = list(attributes["perm"].as_ints())
         return Packed(rank, order.index(packed.axis)) if order[0] == 0 else None

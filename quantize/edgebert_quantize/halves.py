@@ -9,6 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
 from edgebert_quantize.building import drop_unused_initializers, initializer
+from edgebert_runtime.errors import ExportError
 
 Precision = Literal["fp16", "bf16"]
 
@@ -43,9 +44,13 @@ def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> i
         recipe: which precision, and which operators not.
         emulated: compute in float32 and round to half what would be half, by a Cast there and back;
             so an engine without kernels for half precision gives nearly the same answers.
+
+    Raises:
+        ExportError: the type of a value cannot be inferred.
     """
     infer_types(model)  # and shapes, which are forgotten again below
     graph = model.graph
+    _require_types(graph)
     converter = _Converter(graph, recipe.precision, emulated=emulated)
     floats = {value for node in graph for value in node.outputs if value.dtype == ir.DataType.FLOAT}
     halves = {node for node in graph if _can_be_half(node, recipe.float_operators)}
@@ -104,7 +109,7 @@ class _Converter:
             name = value.name
             value.name = f"{name}_unrestored"
             restored.name, restored.shape = name, value.shape
-            restored.dtype = ir.DataType.FLOAT
+            restored.type = ir.TensorType(ir.DataType.FLOAT)
             self._graph.outputs[index] = restored
 
     def _add_output(self, value: ir.Value) -> None:
@@ -112,7 +117,7 @@ class _Converter:
         if self._emulated:
             self._halves[value] = self._cast(self._cast(value, self._half), ir.DataType.FLOAT)
         else:
-            value.dtype = self._half
+            value.type = ir.TensorType(self._half)
             self._halves[value] = value
 
     def _half_of(self, value: ir.Value) -> ir.Value:
@@ -157,8 +162,20 @@ def infer_types(model: ir.Model) -> None:
     """Fill in the types of all values; what ONNX Runtime's own operators give is float32, too."""
     for node in model.graph:
         if node.domain:
-            node.outputs[0].dtype = ir.DataType.FLOAT
+            node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     ShapeInferencePass()(model)
+
+
+def _require_types(graph: ir.Graph) -> None:
+    """Refuse a graph in which it would be guessed what is float32."""
+    for node in graph:
+        for value in node.outputs:
+            if value.dtype is None and (value.uses() or value.is_graph_output()):
+                raise ExportError(
+                    f"the type of {value.name}, which {node.op_type} {node.name} gives, cannot be "
+                    "inferred, so the graph cannot be in half precision; leave it in fp32, or "
+                    "write it with shapes that onnx can infer"
+                )
 
 
 def _can_be_half(node: ir.Node, float_operators: Collection[str]) -> bool:

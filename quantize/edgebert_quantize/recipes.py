@@ -101,7 +101,7 @@ class Recipe:
 
 
 FLOAT_OPERATORS: Final = frozenset(
-    {"Clip", "Div", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum"}
+    {"Clip", "Div", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare", "Sqrt"}
 )
 """Pooling and normalizing: little work, and vectors of length 1 in half precision are not."""
 

@@ -104,7 +104,7 @@ class Replays:
 
 
 class _Captured:
-    """Buffers of one shape, bound for ever."""
+    """Buffers of one shape, bound for ever; all inputs lie in one, and go up in one copy."""
 
     def __init__(
         self,
@@ -117,12 +117,14 @@ class _Captured:
     ) -> None:
         import numpy as np
 
-        self._shape, self._options = shape, options
+        self._options = options
         self._binding = session.io_binding()
         make = engine.OrtValue.ortvalue_from_shape_and_type
-        self._inputs = {
-            node.name: make(list(shape), np.int64, *device) for node in session.get_inputs()
-        }
+        self._names = [node.name for node in session.get_inputs()]
+        self._filled = np.zeros((len(self._names), *shape), dtype=np.int64)
+        self._inputs = make(list(self._filled.shape), np.int64, *device)
+        for name, at in zip(self._names, self._addresses(), strict=True):
+            self._binding.bind_input(name, *device, np.int64, list(shape), at)
         sizes = dict(zip(("batch", "sequence"), shape, strict=True))
         shapes = {node.name: node.shape for node in session.get_outputs()}
         self._per_token = ["sequence" in shapes[name] for name in outputs]
@@ -130,27 +132,28 @@ class _Captured:
             make([sizes.get(size, size) for size in shapes[name]], np.float32, *device)
             for name in outputs
         ]
-        for name, value in self._inputs.items():
-            self._binding.bind_ortvalue_input(name, value)
         for name, value in zip(outputs, self._outputs, strict=True):
             self._binding.bind_ortvalue_output(name, value)
 
     def run(
         self, session: Any, feeds: "Mapping[str, NDArray[np.int64]]"
     ) -> "list[NDArray[np.float32]]":
-        import numpy as np
-
         batch, sequence = next(iter(feeds.values())).shape
-        for name, buffer in self._inputs.items():
-            filled = np.zeros(self._shape, dtype=np.int64)
+        self._filled.fill(0)
+        for filled, name in zip(self._filled, self._names, strict=True):
             filled[:batch, :sequence] = feeds[name]
-            buffer.update_inplace(filled)
+        self._inputs.update_inplace(self._filled)
         session.run_with_iobinding(self._binding, self._options)
         found: list[NDArray[np.float32]] = []
         for value, per_token in zip(self._outputs, self._per_token, strict=True):
             rows = value.numpy()[:batch]
             found.append((rows[:, :sequence] if per_token else rows).copy())  # used again soon
         return found
+
+    def _addresses(self) -> list[int]:
+        """Where each input begins on the device."""
+        first = self._inputs.data_ptr()
+        return [first + at * self._filled[0].nbytes for at in range(len(self._names))]
 
 
 def bucket(batch: int, sequence: int, longest: int) -> tuple[int, int]:

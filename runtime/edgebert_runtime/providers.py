@@ -1,5 +1,6 @@
 """Where a graph runs: the providers by name, what each is like, and their options."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Provider:
         defaults: options it is given unless others are asked for.
         cached: options with which it keeps engines in a folder, which `{}` stands for.
         libraries: whether ONNX Runtime can load its libraries from where pip puts them.
+        environment: variables that ONNX Runtime reads when it starts, unless they are set.
         micro_batch_tokens: padded tokens that run at once; None, those of a CPU.
         length_multiple: texts are padded to a multiple of so many tokens.
         page: where ONNX Runtime says what it needs and which options it has.
@@ -63,6 +65,7 @@ class Provider:
     defaults: Mapping[str, str] = field(default_factory=dict)
     cached: Mapping[str, str] = field(default_factory=dict)
     libraries: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
     micro_batch_tokens: int | None = None
     length_multiple: int = 1
     page: str = ""
@@ -74,6 +77,10 @@ class Provider:
             return False
         return known and variant.recipe not in self.lacks
 
+
+FLASH_ALWAYS: Final = {"ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV": "0"}
+"""Flash attention for queries, keys and values in one, however short the texts; ONNX Runtime takes
+it from 513 tokens on."""
 
 ON_A_GPU: Final = 16384
 """Padded tokens of a micro-batch: enough rows for its matrix products to be large. Nobody has
@@ -100,6 +107,7 @@ PROVIDERS: Final = {
         device="cuda",
         defaults={"use_tf32": "0"},
         libraries=True,
+        environment=FLASH_ALWAYS,
         micro_batch_tokens=ON_A_GPU,
         length_multiple=8,
         page=f"{PAGES}/CUDA-ExecutionProvider.html",
@@ -220,11 +228,14 @@ def has_provider(name: str, engine: Any) -> bool:
     return known is not None and known.engine_name in engine.get_available_providers()
 
 
-def load_libraries(name: str, engine: Any) -> None:
-    """Let ONNX Runtime load a provider's libraries from where pip puts them, if they are there.
+def prepare(name: str, engine: Any) -> None:
+    """Let a provider find what it reads when it starts: variables, and libraries.
 
-    What it finds missing it prints; the provider says so itself when it is started.
+    ONNX Runtime looks for libraries where pip puts them, and prints what it misses; the provider
+    says so itself when it is started.
     """
+    for variable, value in PROVIDERS[name].environment.items():
+        os.environ.setdefault(variable, value)
     if not (PROVIDERS[name].libraries and hasattr(engine, "preload_dlls")):
         return
     import io

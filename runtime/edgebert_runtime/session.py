@@ -18,7 +18,7 @@ from edgebert_runtime.errors import (
     ModelClosedError,
 )
 from edgebert_runtime.listening import engine_log, pass_on
-from edgebert_runtime.providers import PROVIDERS, captures, has_provider, load_libraries
+from edgebert_runtime.providers import PROVIDERS, captures, has_provider, prepare
 from edgebert_runtime.threads import usable_cores
 from edgebert_runtime.traffic import Traffic
 
@@ -281,7 +281,7 @@ class Session:
             from edgebert_runtime.refusals import not_offered
 
             raise not_offered(self.provider, engine)
-        load_libraries(self.provider, engine)
+        prepare(self.provider, engine)
         heard: list[str] = []
         falls_back = PROVIDERS[self.provider].falls_back
         try:

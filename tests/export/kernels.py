@@ -44,7 +44,7 @@ def without_kernel(model: ir.Model, precision: str) -> set[str]:
     for node in model.graph:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
         value = _worked_on(node)
-        if name in ON_THE_CPU or value is None or value.dtype is None:
+        if name in ON_THE_CPU or value is None:
             continue
         kernels = cuda_kernels().get(name, set())
         if kernels.isdisjoint({"any", NAMES[value.dtype]}):

@@ -14,11 +14,14 @@ from edgebert.sources import open_source
 from edgebert_export.building import BuiltGraph, build, write_graphs
 from edgebert_export.fusions import (
     AdditiveMask,
+    ExpandNorm,
     ExpandPackedAttention,
+    ExpandPackedProjections,
     FuseBiasGelu,
     FuseSkipLayerNorm,
     Fusion,
     JoinProjections,
+    PackProjections,
     apply,
 )
 from edgebert_export.key_masks import StillPaddedError
@@ -170,7 +173,8 @@ def test_three_products_are_one() -> None:
     model = projected()
     (expected,) = run(model, kept())
     assert fires(JoinProjections(), model) == 1
-    assert operators(model) == ["MatMul", "Add", "Split", "Attention"]
+    kinds = ["MatMul", "Add", "Reshape", "Split", *["Reshape"] * 3, "Attention"]
+    assert operators(model) == kinds
     np.testing.assert_allclose(run(model, kept())[0], expected, atol=1e-6)
 
 
@@ -179,6 +183,94 @@ def test_products_of_something_else_or_of_another_width_stay_three() -> None:
     assert fires(rule, projected(key="q")) == 0
     assert fires(rule, projected(width=4)) == 0
     assert "with biases of" in rule.refusals[0]
+
+
+PACKED = """
+<ir_version: 11, opset_import: ["": 23, "com.microsoft": 1]>
+g (float[1,T,6] x, float[18] other, int32[B,S] offsets, int32[C] cumulative) => (float[T,6] y)
+{{
+  product = MatMul (x, w)
+  biased = Add (product, {added})
+  shape = Constant <value_ints = [0, 0, {split}]> ()
+  joined = Reshape (biased, shape)
+  q, k, v = Split <axis = 3, num_outputs = 3> (joined)
+  whole = Constant <value_ints = [0, 0, 6]> ()
+  first = Constant <value_ints = [0]> ()
+  qr = Reshape (q, whole)
+  kr = Reshape (k, whole)
+  vr = Reshape (v, whole)
+  qs = Squeeze (qr, first)
+  ks = Squeeze (kr, first)
+  vs = Squeeze (vr, first)
+  y = com.microsoft.PackedMultiHeadAttention <num_heads = 2, scale = 0.3>
+    (qs, ks, vs, , offsets, cumulative)
+}}
+"""
+
+
+def packed(added: str = "b", split: str = "2, 3, 3") -> ir.Model:
+    return model_of(PACKED.format(added=added, split=split), w=numbers(6, 18), b=numbers(18, seed=1))
+
+
+def two_texts() -> dict[str, np.ndarray]:
+    return {
+        "x": numbers(1, 5, 6),
+        "other": numbers(18),
+        "offsets": np.array([[0, 1, 2], [3, 4, 5]], np.int32),
+        "cumulative": np.array([0, 2, 5], np.int32),
+    }
+
+
+def test_attention_reads_what_one_product_left() -> None:
+    """Three heads' parts beside each other, and the bias one part after the other."""
+    plain, model = packed(), packed()
+    apply(plain, [ExpandPackedAttention()])
+    (expected,) = run(plain, two_texts())
+    assert fires(PackProjections(), model) == 1
+    ir.passes.common.RemoveUnusedNodesPass()(model)
+    assert operators(model) == ["MatMul", "Reshape", "PackedMultiHeadAttention"]
+    bias = model.graph[-1].inputs[3]
+    assert bias is not None
+    assert bias.const_value is not None
+    by_hand = numbers(18, seed=1)[[0, 1, 2, 9, 10, 11, 3, 4, 5, 12, 13, 14, 6, 7, 8, 15, 16, 17]]
+    np.testing.assert_array_equal(bias.const_value.numpy(), by_hand)
+    apply(model, [ExpandPackedProjections(), ExpandPackedAttention()])
+    np.testing.assert_allclose(run(model, two_texts())[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("near_miss", "reason"),
+    [({"added": "other"}, "no bias"), ({"split": "1, 3, 6"}, "lie as")],
+    ids=str,
+)
+def test_a_near_miss_of_packed_projections(near_miss: dict[str, str], reason: str) -> None:
+    """What is added is computed; the parts of all heads lie together."""
+    rule = PackProjections()
+    assert fires(rule, packed(**near_miss)) == 0
+    assert reason in rule.refusals[0]
+
+
+LENGTH = """
+<ir_version: 11, opset_import: ["": 23]>
+g (float[B,6] x) => (float[?,?] y)
+{{
+  axes = Constant <value_ints = [{axis}]> ()
+  y = ReduceL2 <keepdims = {kept}> (x, axes)
+}}
+"""
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_length_is_the_root_of_squares(kept: int) -> None:
+    model, feeds = model_of(LENGTH.format(axis=-1, kept=kept)), {"x": numbers(3, 6)}
+    (expected,) = run(model, feeds)
+    assert fires(ExpandNorm(), model) == 1
+    assert operators(model) == ["ReduceSumSquare", "Sqrt"]
+    np.testing.assert_allclose(run(model, feeds)[0], expected, rtol=1e-6)
+
+
+def test_lengths_along_another_axis_stay() -> None:
+    assert fires(ExpandNorm(), model_of(LENGTH.format(axis=0, kept=1))) == 0
 
 
 def test_a_mask_is_added() -> None:

@@ -20,6 +20,7 @@ from edgebert_runtime import Bundle, load
 from edgebert_runtime.checking import check_all
 from edgebert_runtime.errors import (
     ConfigError,
+    ExportError,
     ProviderUnavailableError,
     QualityError,
     UnverifiedWarning,
@@ -48,6 +49,26 @@ def model() -> ir.Model:
 
 def half(value: np.ndarray) -> np.ndarray:
     return value.astype(np.float16).astype(np.float32)
+
+
+def test_a_copy_leaves_the_types_of_its_original() -> None:
+    original = model()
+    before = [value.dtype for node in original.graph for value in node.outputs]
+    to_half(original.clone(), HalfRecipe(precision="fp16", float_operators=KEPT))
+    assert [value.dtype for node in original.graph for value in node.outputs] == before
+
+
+def test_a_type_that_nobody_knows_is_not_guessed() -> None:
+    """Another's operator gives two values; of one it is known that it is float32."""
+    made = model()
+    (product, *_) = made.graph
+    other = ir.node("Two", [product.outputs[0]], num_outputs=2, domain="someone.else")
+    made.graph.insert_after(product, other)
+    made.opset_imports["someone.else"] = 1
+    product.outputs[0].replace_all_uses_with(other.outputs[1])
+    other.replace_input_with(0, product.outputs[0])
+    with pytest.raises(ExportError, match="which Two .* gives, cannot be inferred"):
+        to_half(made, HalfRecipe(precision="fp16", float_operators=KEPT))
 
 
 def test_operators_are_converted_and_borders_cast() -> None:

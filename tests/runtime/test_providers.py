@@ -36,7 +36,7 @@ from edgebert_runtime.providers import (
     PROVIDERS,
     choose_provider,
     has_provider,
-    load_libraries,
+    prepare,
     parse_options,
     read_options,
 )
@@ -556,9 +556,9 @@ class Noisy:
 
 
 def test_libraries_are_loaded_quietly(capsys: pytest.CaptureFixture[str]) -> None:
-    load_libraries("cuda", Noisy())
-    load_libraries("cuda", object())  # an older one, which has no such function
-    load_libraries("cpu", onnxruntime)
+    prepare("cuda", Noisy())
+    prepare("cuda", object())  # an older one, which has no such function
+    prepare("cpu", onnxruntime)
     assert capsys.readouterr().out == ""
 
 

@@ -5,7 +5,10 @@ from edgebert_export.fusions.attention import FuseAttention
 from edgebert_export.fusions.attention_expansion import ExpandAttention
 from edgebert_export.fusions.bias_gelu import FuseBiasGelu
 from edgebert_export.fusions.mask import BroadcastMask
+from edgebert_export.fusions.norm_expansion import ExpandNorm
 from edgebert_export.fusions.packed_attention_expansion import ExpandPackedAttention
+from edgebert_export.fusions.packed_projections import PackProjections
+from edgebert_export.fusions.packed_projections_expansion import ExpandPackedProjections
 from edgebert_export.fusions.projections import JoinProjections
 from edgebert_export.fusions.reshape import ConstantReshape
 from edgebert_export.fusions.rotary_expansion import ExpandRotary
@@ -18,12 +21,15 @@ __all__ = [
     "BroadcastMask",
     "ConstantReshape",
     "ExpandAttention",
+    "ExpandNorm",
     "ExpandPackedAttention",
+    "ExpandPackedProjections",
     "ExpandRotary",
     "FuseAttention",
     "FuseBiasGelu",
     "FuseSkipLayerNorm",
     "Fusion",
     "JoinProjections",
+    "PackProjections",
     "apply",
 ]
