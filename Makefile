@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda slow lint types architecture interop dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -24,6 +24,9 @@ test: $(INSTALLED)
 
 cuda: $(INSTALLED)
 	$(BIN)/python -m pytest -m cuda tests/cuda
+
+dry-cuda: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/dry-cuda
 
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnx_ir.external_data import convert_tensors_to_external
 from onnx_ir.passes import common
 
+from edgebert_export.capturing import is_capturable
 from edgebert_export.fusions import apply
 from edgebert_export.padding import remove_padding
 from edgebert_export.spec import PROMISES, ExportSpec
@@ -48,6 +49,7 @@ class BuiltGraph:
     fusions: Mapping[str, int]
     opset: int
     min_onnxruntime: str
+    capturable: bool
 
 
 def build(
@@ -71,6 +73,7 @@ def build(
     common.RemoveUnusedNodesPass()(model)
     common.RemoveUnusedOpsetsPass()(model)
     common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces there
+    capturable = is_capturable(model)
     _forget_shapes(model.graph)
     fusions = count_fusions(model)
     refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
@@ -85,6 +88,7 @@ def build(
         fusions=fusions,
         opset=opset,
         min_onnxruntime=min_onnxruntime,
+        capturable=capturable,
     )
 
 

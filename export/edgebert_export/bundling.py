@@ -140,6 +140,7 @@ def _variant(
         batch_invariant=True,
         needs=built.target.needs,
         verified=built.target.needs is None,
+        capturable=built.capturable,
     )
 
 

@@ -106,6 +106,7 @@ class Variant:
     cpu: str | None = None
     needs: str | None = None
     verified: bool = True
+    capturable: bool = True
 
     @property
     def needs_wide_sums(self) -> bool:
@@ -281,6 +282,7 @@ class _Reader:
             cpu=self._get({"cpu": None, **fields}, "cpu", (str, type(None))),
             needs=self._get({"needs": None, **fields}, "needs", (str, type(None))),
             verified=self._get({"verified": True, **fields}, "verified", bool),
+            capturable=self._get({"capturable": True, **fields}, "capturable", bool),
         )
 
     def _file(self, fields: Mapping[str, Any]) -> FileInfo:

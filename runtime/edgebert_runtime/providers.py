@@ -36,7 +36,6 @@ class Provider:
         only: whether it refuses graphs for all other targets; those have operators of ONNX
             Runtime's own, which would run on the CPU.
         preferred: recipes that `auto` takes before the bundle's default, best first.
-        capturing: the targets whose runs can be captured and replayed.
         lacks: recipes whose graphs it cannot run although their operators are standard.
         options: the provider options there are; None where ONNX Runtime checks them.
         falls_back: whether ONNX Runtime runs the graph on the CPU where this does not start.
@@ -57,7 +56,6 @@ class Provider:
     targets: tuple[str, ...] = ("portable",)
     only: bool = True
     preferred: tuple[str, ...] = ()
-    capturing: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     options: frozenset[str] | None = None
     falls_back: bool = True
@@ -71,16 +69,21 @@ class Provider:
     page: str = ""
 
     def takes(self, variant: "Variant", *, captured: bool = False) -> bool:
-        """Whether it has the operators of a variant's graph, and can capture its runs if asked."""
+        """Whether it has the operators of a variant's graph; if asked, whether its runs can be
+        captured.
+        """
         known = variant.target in self.targets or not self.only
-        if captured and variant.target not in self.capturing:
-            return False
-        return known and variant.recipe not in self.lacks
+        able = variant.capturable or not captured
+        return known and able and variant.recipe not in self.lacks
 
 
-FLASH_ALWAYS: Final = {"ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV": "0"}
-"""Flash attention for queries, keys and values in one, however short the texts; ONNX Runtime takes
-it from 513 tokens on."""
+FUSED_ALWAYS: Final = {
+    "ORT_MIN_SEQ_LEN_EFFICIENT_ATTENTION_FP32": "0",
+    "ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV": "0",
+}
+"""Fused attention however short the texts. ONNX Runtime takes flash attention for queries, keys and
+values in one from 513 tokens on, and memory-efficient attention in fp32 from 256 on: below that it
+works on padding again, and makes the host wait in every layer (docs/decisions/0016)."""
 
 ON_A_GPU: Final = 16384
 """Padded tokens of a micro-batch: enough rows for its matrix products to be large. Nobody has
@@ -100,14 +103,13 @@ PROVIDERS: Final = {
     "cuda": Provider(
         engine_name="CUDAExecutionProvider",
         install="pip install 'edgebert-runtime[gpu]' in an environment without onnxruntime",
-        needs="an NVIDIA GPU with its driver, CUDA and cuDNN",
+        needs="an NVIDIA GPU with its driver, and CUDA",
         targets=("cuda-packed", "cuda", "portable"),
         preferred=("fp16-packed", "fp16", "bf16"),
-        capturing=("cuda", "portable"),
         device="cuda",
         defaults={"use_tf32": "0"},
         libraries=True,
-        environment=FLASH_ALWAYS,
+        environment=FUSED_ALWAYS,
         micro_batch_tokens=ON_A_GPU,
         length_multiple=8,
         page=f"{PAGES}/CUDA-ExecutionProvider.html",

@@ -40,6 +40,7 @@ LOG_PREFIX: Final = r"(?m)^(\x1b\[[\d;]*m)?\S+ \S+ \[[A-Z]:onnxruntime:.*?\] |\x
 """What ONNX Runtime begins a line of its log with, and colours."""
 
 CUDA_FAILURE: Final = r"CUDA failure (\d+):"
+NO_SUCH_GPU: Final = r"Invalid device ID"
 FAILURES: Final = {
     "35": "found an NVIDIA driver that is older than the CUDA of this ONNX Runtime needs; update "
     "the driver, or install an ONNX Runtime for an older CUDA; asked for",
@@ -138,14 +139,22 @@ def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
             f"provider {name!r} needs the library {missing}, which was not found here{versions}; "
             f"{how_to_get(missing)}: {wanted.page}"
         )
-    failure = re.search(CUDA_FAILURE, said)
-    if failure is not None and failure[1] in FAILURES:
+    failure = FAILURES.get(_cuda_failure(said))
+    if failure is not None:
         raised = ProviderUnavailableError
-        return raised(f"provider {name!r} {FAILURES[failure[1]]} {_given(options)}: {wanted.page}")
+        return raised(f"provider {name!r} {failure} {_given(options)}: {wanted.page}")
     return ProviderUnavailableError(
         f"provider {name!r} did not start with {_given(options)}; {_quoted(said)}it needs "
         f"{wanted.needs} ({wanted.page}); to install it: {wanted.install}"
     )
+
+
+def _cuda_failure(said: str) -> str:
+    """CUDA's number of what failed; ONNX Runtime looks itself whether there is such a GPU."""
+    if re.search(NO_SUCH_GPU, said):
+        return "101"
+    found = re.search(CUDA_FAILURE, said)
+    return "" if found is None else found[1]
 
 
 def how_to_get(library: str) -> str:
@@ -163,6 +172,15 @@ def did_not_start(name: str, said: str) -> bool:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception of ONNX Runtime is for want of memory."""
     return re.search(OUT_OF_MEMORY, str(error)) is not None
+
+
+def what_to_do(error: Exception) -> str:
+    """Advice for a run that failed for want of a library; empty where that is not why."""
+    library = re.search(MISSING_LIBRARY, str(error))
+    if library is None:
+        return ""
+    missing = library[1] or library[2]
+    return f" without the library {missing}; {how_to_get(missing)}"
 
 
 def _given(options: Mapping[str, str]) -> str:

@@ -223,11 +223,13 @@ class Session:
         except EdgebertError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-            from edgebert_runtime.refusals import is_out_of_memory
+            from edgebert_runtime.refusals import is_out_of_memory, what_to_do
 
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
             kind = EngineMemoryError if is_out_of_memory(error) else EngineError
-            raise kind(f"ONNX Runtime cannot run {self._graph} on {shapes}: {error}") from error
+            raise kind(
+                f"ONNX Runtime cannot run {self._graph} on {shapes}{what_to_do(error)}: {error}"
+            ) from error
 
     def _device(self) -> "Device":
         from edgebert_runtime.binding import Device

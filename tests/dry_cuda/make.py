@@ -51,13 +51,16 @@ def _make(scratch: Path, library: Path, symbols: set[str], headers: str) -> None
     defined = _said("nm", "--defined-only", *objects).split() if objects else []
     missing = sorted(symbols - set(defined))
     rest = scratch / f"rest_of_{library.name}.c"
-    lines = [f'int {name}(void) {{ trace("unexpected {name}"); return {NOT_SUPPORTED}; }}' for name in missing]
-    rest.write_text('#include "trace.h"\n' + "\n".join(lines) + "\n", encoding="utf-8")
+    rest.write_text("\n".join(['#include "trace.h"', *map(_refused, missing), ""]))
     objects.append(_compile(rest, scratch, headers))
     versions = scratch / "versions"
     versions.write_text(f"{library.name} {{ *; }};\n", encoding="utf-8")
     version = () if library.name == DRIVER else (f"-Wl,--version-script={versions}",)
     _said("gcc", "-shared", *version, f"-Wl,-soname,{library.name}", "-o", library, *objects)
+
+
+def _refused(name: str) -> str:
+    return f'int {name}(void) {{ trace("unexpected {name}"); return {NOT_SUPPORTED}; }}'
 
 
 def _compile(source: Path, scratch: Path, headers: str) -> Path:

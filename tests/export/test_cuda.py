@@ -209,7 +209,8 @@ g (float[1,T,6] x, float[18] other, int32[B,S] offsets, int32[C] cumulative) => 
 
 
 def packed(added: str = "b", split: str = "2, 3, 3") -> ir.Model:
-    return model_of(PACKED.format(added=added, split=split), w=numbers(6, 18), b=numbers(18, seed=1))
+    text = PACKED.format(added=added, split=split)
+    return model_of(text, w=numbers(6, 18), b=numbers(18, seed=1))
 
 
 def two_texts() -> dict[str, np.ndarray]:

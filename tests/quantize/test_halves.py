@@ -67,7 +67,7 @@ def test_a_type_that_nobody_knows_is_not_guessed() -> None:
     made.opset_imports["someone.else"] = 1
     product.outputs[0].replace_all_uses_with(other.outputs[1])
     other.replace_input_with(0, product.outputs[0])
-    with pytest.raises(ExportError, match="which Two .* gives, cannot be inferred"):
+    with pytest.raises(ExportError, match=r"which Two .* gives, cannot be inferred"):
         to_half(made, HalfRecipe(precision="fp16", float_operators=KEPT))
 
 

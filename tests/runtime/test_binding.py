@@ -143,7 +143,11 @@ def test_a_graph_without_padding_cannot_be_captured(tiny_bundle: Bundle) -> None
     """Its shapes depend on the texts, so the one with padding is taken, and it is not there."""
     variants = tiny_bundle.manifest.variants
     packed = replace(
-        variants["portable"], recipe="fp16-packed", precision="fp16", target="cuda-packed"
+        variants["portable"],
+        recipe="fp16-packed",
+        precision="fp16",
+        target="cuda-packed",
+        capturable=False,
     )
     manifest = replace(tiny_bundle.manifest, variants={**variants, "fp16-packed": packed})
     bundle = replace(tiny_bundle, manifest=manifest)

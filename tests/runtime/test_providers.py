@@ -36,8 +36,8 @@ from edgebert_runtime.providers import (
     PROVIDERS,
     choose_provider,
     has_provider,
-    prepare,
     parse_options,
+    prepare,
     read_options,
 )
 from edgebert_runtime.refusals import (
@@ -102,6 +102,7 @@ CUDA_FAILURE = (
 OLD_DRIVER = "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version"
 NO_DEVICE = "CUDA failure 100: no CUDA-capable device is detected"
 NO_SUCH_DEVICE = "CUDA failure 101: invalid device ordinal"
+NO_SUCH_NUMBER = "Invalid device ID: 9, must be between 0 (inclusive) and 1 (exclusive)."
 TENSORRT_LIBRARY = (
     # https://github.com/microsoft/onnxruntime/issues/18597
     "EP Error /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1193 "
@@ -143,6 +144,7 @@ CUDA_OPTION = 'Unknown provider option: "use_fp16".'
         ("cuda", CUDA_FAILURE.format(OLD_DRIVER), "driver that is older.*; update the driver"),
         ("cuda", CUDA_FAILURE.format(NO_DEVICE), "no NVIDIA GPU; .*CUDA_VISIBLE_DEVICES"),
         ("cuda", CUDA_FAILURE.format(NO_SUCH_DEVICE), "no GPU of this number; device_id counts"),
+        ("cuda", CUDA_FAILURE.format(NO_SUCH_NUMBER), "no GPU of this number; device_id counts"),
         ("tensorrt", TENSORRT_LIBRARY, r"libnvinfer\.so\.8, .*pip install tensorrt"),
         ("qnn", QNN_BACKEND, "says: QNN SetupBackend failed .*Snapdragon.*onnxruntime-qnn"),
         ("openvino", OPENVINO_DEVICE, r"says: /onn.*GPU is not available; it needs an x86-64 CPU"),
@@ -553,6 +555,14 @@ class Noisy:
 
     def preload_dlls(self) -> None:
         print("Failed to load libcudnn.so.9")  # noqa: T201 - that is what it does
+
+
+def test_a_variable_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = list(PROVIDERS["cuda"].environment)
+    monkeypatch.setenv(names[0], "7")
+    monkeypatch.delenv(names[1], raising=False)
+    prepare("cuda", object())
+    assert [os.environ[name] for name in names] == ["7", "0"]
 
 
 def test_libraries_are_loaded_quietly(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,7 @@ class ExpandNorm(Fusion):
     title: ClassVar[str] = "norm_expansion"
 
     def pattern(self, op: Any, x: ir.Value, axes: ir.Value) -> ir.Value:
-        length: ir.Value = op.ReduceL2(
-            x, axes, _allow_other_attributes=True, _outputs=["length"]
-        )
+        length: ir.Value = op.ReduceL2(x, axes, _allow_other_attributes=True, _outputs=["length"])
         return length
 
     def check(self, context: Any, x: ir.Value, axes: ir.Value, **_: Any) -> MatchResult:

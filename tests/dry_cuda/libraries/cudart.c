@@ -17,18 +17,18 @@ static size_t allocated;
 
 static cudaError_t present(void) { return (cudaError_t)setting("DRY_CUDA_ERROR", 0); }
 
-static int cards(void) { return (int)setting("DRY_CUDA_CARDS", 1); }
+enum { CARDS = 2 };
 
 static size_t memory(void) { return (size_t)setting("DRY_CUDA_MEMORY", 8L << 30); }
 
 cudaError_t cudaGetDeviceCount(int *count) {
-  *count = cards();
+  *count = CARDS;
   return present();
 }
 
 cudaError_t cudaSetDevice(int number) {
   if (present()) return present();
-  if (number < 0 || number >= cards()) return cudaErrorInvalidDevice;
+  if (number < 0 || number >= CARDS) return cudaErrorInvalidDevice;
   device = number;
   return cudaSuccess;
 }
@@ -399,6 +399,14 @@ cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 blocks, dim3 threads, v
                                size_t shared, cudaStream_t stream) {
   (void)shared, (void)stream;
   return launch(kernel, blocks, threads, arguments);
+}
+
+/* What the host does once the stream has come so far; a capture would do it at every replay. */
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void *data) {
+  (void)stream;
+  trace("%s", capturing ? "captured host function" : "host function");
+  if (!capturing) function(data);
+  return cudaSuccess;
 }
 
 static __thread struct {
