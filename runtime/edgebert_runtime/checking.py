@@ -9,7 +9,8 @@ from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import SampleError
 from edgebert_runtime.exercises import EXERCISES, Off, answers
 from edgebert_runtime.integrity import IntegrityCheck
-from edgebert_runtime.loading import load, open_tokenizer
+from edgebert_runtime.loading import load
+from edgebert_runtime.opening import open_tokenizer
 from edgebert_runtime.providers import ProviderOptions, choose_provider
 from edgebert_runtime.runnable import why_not
 from edgebert_runtime.samples import Samples, machine, read_samples, samples_path

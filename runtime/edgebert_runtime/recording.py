@@ -11,8 +11,9 @@ from typing import Any, Final
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.exercises import EXERCISES, answers
-from edgebert_runtime.loading import model_class, open_tokenizer
+from edgebert_runtime.loading import model_class
 from edgebert_runtime.manifest import Manifest
+from edgebert_runtime.opening import open_tokenizer
 from edgebert_runtime.samples import Sample, Samples, machine
 from edgebert_runtime.session import Session
 from edgebert_runtime.tokenization import Item, TextTokenizer

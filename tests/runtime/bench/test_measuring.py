@@ -265,7 +265,7 @@ def test_the_command_stores_and_says_how_to_load(
     monkeypatch.setenv("EDGEBERT_CACHE", str(tmp_path))
     monkeypatch.setattr("edgebert_runtime.bench.options.usable_cores", lambda: 1)
     monkeypatch.setattr("edgebert_runtime.bench.options.QUICK_SECONDS", 0.0005)
-    monkeypatch.setattr("edgebert_runtime.loading.usable_cores", lambda: 1)
+    monkeypatch.setattr("edgebert_runtime.opening.usable_cores", lambda: 1)
     assert main(["bench", str(tiny_bundle.folder), *FEW, "--quick", "--store"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  choose int8 with 1 thread" in lines
