@@ -104,7 +104,7 @@ def tuned(**fields: Any) -> Tuned:
 @pytest.fixture
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than there may be, so that settings differ."""
-    for module in ("loading", "session"):
+    for module in ("opening", "session"):
         monkeypatch.setattr(f"edgebert_runtime.{module}.usable_cores", lambda: 4)
 
 
