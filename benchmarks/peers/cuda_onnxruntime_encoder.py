@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "runtime")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "runtime"))  # not installed there
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.worker import Feeds, Run, serve
 from edgebert_runtime.session import Session
 

@@ -45,8 +45,8 @@ def _gpu(title: str, record: Record) -> Section:
             "Tokens in, one vector a text out. Milliseconds, and the time over the faster of ours; "
             "above 1 we are faster. A ~ stands before a batch of all lengths up to that. "
             "10¹² operations a second are those of the model's matrix products, the fraction is "
-            f"of the rate of those products alone. {record['card'] or 'No GPU'}; {taken_on(record)} "
-            f"{failures(record['rows'])}"
+            f"of the rate of those products alone. {record['card'] or 'No GPU'}; "
+            f"{taken_on(record)} {failures(record['rows'])}"
         ).strip(),
         command=record["command"],
         blocks=[_times(record), _rates(record)],
