@@ -6,28 +6,33 @@ progress to standard error. No command but `export`, `train` and `verify` loads 
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from edgebert._version import __version__
+from edgebert.terminal import (
+    errors,
+    output,
+    print_file,
+    print_json,
+    print_page,
+    say,
+    show_search,
+    track_items,
+    training_table,
+    variants_table,
+    verify_table,
+)
 from edgebert_runtime.bench.command import HELP as BENCH_HELP
 from edgebert_runtime.bench.command import bench_lines
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.cli import PROVIDER_HELP, PROVIDER_OPTION_HELP, answer_lines, exit_code
 from edgebert_runtime.errors import BudgetError, ConfigError, EdgebertError
-from edgebert_runtime.manifest import Variant
-from edgebert_runtime.pages.document import Page
-from edgebert_runtime.pages.document import Table as PageTable
 from edgebert_runtime.providers import parse_options
-
-MEBIBYTE: Final = 2**20
 
 app = typer.Typer(
     add_completion=False,
@@ -35,8 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Take a torch text encoder to production on any device: verified, small and fast.",
 )
-_errors = Console(stderr=True, highlight=False)
-_output = Console(highlight=False)
 
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder of the bundle")]
 TextsFile = Annotated[
@@ -101,9 +104,9 @@ def export(
         precision=None if precision == "auto" else precision,
         overwrite=overwrite,
         force=force,
-        progress=_say,
+        progress=say,
     )
-    _output.print(_variants_table(bundle))
+    output.print(variants_table(bundle))
 
 
 @app.command()
@@ -161,12 +164,12 @@ def train(
         from_scratch=from_scratch,
         resume=resume,
         overwrite=overwrite,
-        progress=_say,
+        progress=say,
     )
     if as_json:
-        _print_json(report.summary())
+        print_json(report.summary())
     else:
-        _output.print(_training_table(report.summary()))
+        output.print(training_table(report.summary()))
 
 
 @app.command()
@@ -210,21 +213,21 @@ def quantize(
         "texts": texts,
         "column": column,
         "force": force,
-        "progress": _say,
+        "progress": say,
     }
     is_file = source.suffix == ".onnx"
     _check_together(source, is_file, (out, tokenizer, overwrite), (budget, evaluation, plot))
     if budget is not None:
         _quantize_within(source, budget, recipe, evaluation, plot, options)
     elif not is_file:
-        _output.print(_variants_table(workflow.quantize(source, recipe, **options)))
+        output.print(variants_table(workflow.quantize(source, recipe, **options)))
     elif out is None:
         raise ConfigError(f"{source} is a file: say OUT too, where the quantized one goes")
     else:
         quality = workflow.quantize_file(
             source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, **options
         )
-        _print_file(out, quality)
+        print_file(out, quality)
 
 
 def _check_together(
@@ -256,35 +259,13 @@ def _quantize_within(
     plot = check_plot(plot or Path(f"{bundle.resolve().name}-frontier.svg"))
     try:
         search = workflow.quantize_within(
-            bundle, budget, recipe, evaluation=evaluation, track=_track, **options
+            bundle, budget, recipe, evaluation=evaluation, track=track_items, **options
         )
     except BudgetError as error:
-        _show(error.search, bundle, plot)
+        show_search(error.search, bundle, plot)
         raise
-    _show(search, bundle, plot)
-    _output.print(_variants_table(search.bundle))
-
-
-def _show(search: Any, bundle: Path, plot: Path) -> None:
-    from edgebert import frontier
-    from edgebert_quantize.plotting import draw
-
-    _output.print(frontier.table(search))
-    draw(frontier.page(search, bundle.resolve().name), plot)
-    _say(f"drawn to {plot}")
-
-
-def _track(items: Sequence[Any], what: str) -> Iterable[Any]:
-    return track(items, what, console=_errors, transient=True)
-
-
-def _print_file(out: Path, quality: Any) -> None:
-    size = out.stat().st_size / MEBIBYTE
-    _output.print(
-        f"{out}: {size:.1f} MiB, {quality.nearness} to fp32 {quality.mean:.4f} on average and "
-        f"{quality.worst:.4f} at worst over {quality.samples} {quality.data}",
-        soft_wrap=True,
-    )
+    show_search(search, bundle, plot)
+    output.print(variants_table(search.bundle))
 
 
 @app.command()
@@ -298,15 +279,18 @@ def verify(
     """Compare every variant of a bundle with torch; exits with 1 if one fails."""
     from edgebert import workflow
 
-    report = workflow.verify(bundle, against, texts=texts, column=column, progress=_say)
-    variants = {name: _result(result) for name, result in report.variants.items()}
+    report = workflow.verify(bundle, against, texts=texts, column=column, progress=say)
+    variants = {
+        name: {"passed": result.passed, **result.to_manifest()}
+        for name, result in report.variants.items()
+    }
     if as_json:
         left_out = dict(report.left_out)
-        _print_json({"passed": report.passed, "variants": variants, "left_out": left_out})
+        print_json({"passed": report.passed, "variants": variants, "left_out": left_out})
     else:
-        _output.print(_verify_table(variants))
+        output.print(verify_table(variants))
     for name, needed in report.left_out.items():
-        _say(f"{name} was left out: it needs {needed}, which is not here")
+        say(f"{name} was left out: it needs {needed}, which is not here")
     report.require()
 
 
@@ -315,13 +299,13 @@ def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
     """Show what a bundle holds."""
     opened = Bundle.open(bundle)
     if as_json:
-        _print_json(json.loads(opened.manifest.to_json()))
+        print_json(json.loads(opened.manifest.to_json()))
         return
     manifest = opened.manifest
     source = manifest.source
-    _output.print(f"{opened.folder}: {manifest.task}, from {source['kind']} {source['name']}")
-    _output.print(f"texts cut after {manifest.tokenizer.max_length} tokens")
-    _output.print(_variants_table(opened))
+    output.print(f"{opened.folder}: {manifest.task}, from {source['kind']} {source['name']}")
+    output.print(f"texts cut after {manifest.tokenizer.max_length} tokens")
+    output.print(variants_table(opened))
 
 
 @app.command()
@@ -426,27 +410,14 @@ def profile_command(
         sequence=sequence,
         threads=threads,
         runs=runs,
-        progress=_say,
+        progress=say,
     )
     page = page_of(report)
-    _print_page(page)
+    print_page(page)
     if json_file is not None:
         write_whole(json_file, json.dumps(report.to_fields(), indent=2) + "\n")
     if html is not None:
         write_html(page, html)
-
-
-def _print_page(page: Page) -> None:
-    """Its lead and its tables."""
-    _output.print(page.lead, markup=False, soft_wrap=True)
-    for section in page.sections:
-        for block in section.blocks:
-            if isinstance(block, PageTable):
-                table = _table(*block.columns)
-                table.title, table.caption = section.title, block.caption
-                for row in block.rows:
-                    table.add_row(*row)
-                _output.print(table)
 
 
 @contextmanager
@@ -455,58 +426,5 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except EdgebertError as error:
-        _errors.print(f"edgebert: {error}", markup=False, soft_wrap=True)
+        errors.print(f"edgebert: {error}", markup=False, soft_wrap=True)
         sys.exit(exit_code(error))
-
-
-def _say(step: str) -> None:
-    _errors.print(step, markup=False, style="dim", soft_wrap=True)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _table(*columns: str) -> Table:
-    table = Table()
-    for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
-    return table
-
-
-def _variants_table(bundle: Bundle) -> Table:
-    table = _table("variant", "file", "MiB", "against torch or fp32", "fused")
-    for name, variant in bundle.manifest.variants.items():
-        fused = ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
-        size = f"{bundle.size_bytes(variant) / MEBIBYTE:.1f}"
-        table.add_row(name, variant.file, size, _measured(variant), fused)
-    return table
-
-
-def _training_table(summary: dict[str, Any]) -> Table:
-    table = _table("what", "value")
-    for name, value in {**summary, **summary["metrics"]}.items():
-        if name not in ("metrics", "confusion", "labels"):
-            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
-    return table
-
-
-def _measured(variant: Variant) -> str:
-    if variant.parity is not None:
-        return f"worst difference {variant.parity['worst']:.1e}"
-    if variant.quality is not None:
-        kind = variant.quality["metric"].partition(" of ")[0]
-        return f"{kind} {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
-    return "not measured"
-
-
-def _result(result: Any) -> dict[str, Any]:
-    return {"passed": result.passed, **result.to_manifest()}
-
-
-def _verify_table(variants: dict[str, dict[str, Any]]) -> Table:
-    table = _table("variant", "passed", "worst", "where")
-    for name, found in variants.items():
-        where = found.get("worst_case", f"{found.get('samples')} texts")
-        table.add_row(name, str(found["passed"]), f"{found['worst']:.3g}", where)
-    return table
