@@ -1,4 +1,4 @@
-"""Take padding out of a graph: between embeddings and outputs it sees only kept tokens.
+"""Take padding out of a graph: from the first lookup to the outputs it sees only kept tokens.
 
 The tokens of all texts become one row of (1, tokens, …), so whatever treats each token alone stays
 as it is, and attention is PackedMultiHeadAttention, which keeps to the bounds of each text
@@ -66,8 +66,8 @@ class _Remover:
                 self._attention(node)
             elif any(value in self._packed for value in _given(node.inputs)):
                 self._follow(node)
-            elif self._enters(node):
-                self._change_inputs(node, _given(node.inputs[:1]), self._as_tokens)
+            elif (entrance := self._entrance(node)) is not None:
+                self._change_inputs(node, [entrance], self._as_tokens)
                 self._packed[node.outputs[0]] = Packed(3, 1)
         self._restore_outputs()
 
@@ -82,12 +82,18 @@ class _Remover:
         """A constant of the graph."""
         return self.add("Constant", value=ir.tensor(np.array(values, dtype=dtype)))
 
-    def _enters(self, node: ir.Node) -> bool:
-        """Whether a product of token vectors with weights; the first are a layer's."""
-        if node.op_type != "MatMul" or constant(node.inputs[1]) is None:
-            return False
-        shape = node.inputs[0].shape if node.inputs[0] is not None else None
-        return shape is not None and len(shape) == 3 and shape[1] == self._sequence
+    def _entrance(self, node: ir.Node) -> ir.Value | None:
+        """What a node turns into token vectors: ids looked up in a table, or other vectors."""
+        if node.op_type == "Gather" and constant(node.inputs[0]) is not None:
+            value, expected = node.inputs[1], [self._batch, self._sequence]
+            enters = value is not None and value.shape is not None and list(value.shape) == expected
+            return value if enters and len(constant(node.inputs[0]).shape) == 2 else None
+        if node.op_type == "MatMul" and constant(node.inputs[1]) is not None:
+            value = node.inputs[0]
+            shape = None if value is None else value.shape
+            enters = shape is not None and len(shape) == 3 and shape[1] == self._sequence
+            return value if enters else None
+        return None
 
     def _follow(self, node: ir.Node) -> None:
         """Let a node work on tokens if it treats each alone; give it padded values if not."""
@@ -147,11 +153,10 @@ class _Remover:
             raise StillPaddedError(f"{value.name} has shape {value.shape}")
         if between:
             value = self.add("Squeeze", value, self.constant(list(range(1, axis))))
-        if batch != [self._batch]:  # the same for every text, so far
-            whole = self.add("Concat", self._layout.shape, self.constant(rest), axis=0)
-            value = self.add("Expand", value, whole)
+        of_every_text = batch != [self._batch]
+        places = self._layout.columns if of_every_text else self._layout.kept
         rows = self.add("Reshape", value, self.constant([-1, *rest]))
-        tokens = self.add("Gather", rows, self._layout.kept, axis=0)
+        tokens = self.add("Gather", rows, places, axis=0)
         ones = list(range(axis))
         return self.add("Unsqueeze", tokens, self.constant(ones)) if ones else tokens
 
@@ -238,6 +243,7 @@ class _Layout:
     Attributes:
         shape: (batch, sequence), int64.
         kept: of every kept token the place among all, (tokens,), int64.
+        columns: of every kept token the place within its text, (tokens,), int64.
         places: of every token the place among the kept, (batch, sequence), int64; of one that is
             dropped, the place after the last.
         offsets: (batch, sequence): the places of all tokens, the kept ones first, int32.
@@ -250,6 +256,7 @@ class _Layout:
         self.shape = add("Shape", mask)
         kept = add("Reshape", add("Cast", mask, to=ir.DataType.BOOL), constant_of([-1]))
         self.kept = add("Squeeze", add("NonZero", kept), zero)
+        self.columns = add("Mod", self.kept, add("Shape", mask, start=1))
         before = add("CumSum", add("Cast", kept, to=ir.DataType.INT64), axis, exclusive=1)
         after_last = add("Shape", self.kept)
         self.places = add("Reshape", add("Where", kept, before, after_last), self.shape)

@@ -340,6 +340,21 @@ def forgetful(model: ir.Model) -> ir.Model:
     return model
 
 
+def test_only_kept_tokens_are_looked_up() -> None:
+    model = padded()
+    remove_padding(model, (5,))
+    (lookup,) = [node for node in model.graph if node.inputs and node.inputs[0].name == "table"]
+    ids = lookup.inputs[1]
+    assert ids is not None
+    ids.name = "ids"
+    part = ir.convenience.extract(model.graph, list(model.graph.inputs), ["ids"])
+    part.opset_imports.update(model.opset_imports)
+    mask = np.array([[1, 1, 0], [0, 1, 1]])
+    feeds = {"input_ids": np.array([[5, 6, 7], [2, 3, 4]]), "attention_mask": mask}
+    (found,) = run(ir.Model(part, ir_version=11), feeds)
+    np.testing.assert_array_equal(found, [[5, 6, 3, 4]])
+
+
 def test_what_mixes_tokens_sees_padding_again() -> None:
     """A mean over tokens reads (batch, sequence, …) with zeros where nothing was kept."""
     after = """
