@@ -273,10 +273,10 @@ def verify(
     """
     from edgebert.sources import open_source
     from edgebert_quantize.samples import read_samples
+    from edgebert_runtime.engine import import_engine
     from edgebert_runtime.external_data import check_external_data
     from edgebert_runtime.integrity import IntegrityCheck
     from edgebert_runtime.providers import has_provider
-    from edgebert_runtime.session import import_engine
     from edgebert_runtime.staging import mark_verified
 
     samples = read_samples(texts, column)

@@ -29,10 +29,10 @@ from edgebert.profiling.report import Operator, ProfileReport
 from edgebert.profiling.tracing import Task, record, time_plain
 from edgebert_runtime.bench.record import Quartiles
 from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.loading import load, model_class
 from edgebert_runtime.manifest import Manifest
-from edgebert_runtime.session import import_engine
 
 if TYPE_CHECKING:
     import onnx_ir as ir

@@ -20,6 +20,7 @@ from edgebert_export.targets import ASKED, TARGETS, Target
 from edgebert_export.trace import CANONICAL_OPSET, trace
 from edgebert_export.twins import runnable
 from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.manifest import (
     CARD_NAME,
@@ -33,7 +34,6 @@ from edgebert_runtime.manifest import (
 )
 from edgebert_runtime.recording import record
 from edgebert_runtime.samples import samples_path
-from edgebert_runtime.session import import_engine
 from edgebert_runtime.staging import hash_folder, new_bundle
 
 Progress = Callable[[str], None]

@@ -6,7 +6,7 @@ from typing import Any
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_runtime.session import import_engine, session_options
+from edgebert_runtime.engine import import_engine, session_options
 
 
 def run_model(model: ir.Model, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

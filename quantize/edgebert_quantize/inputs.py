@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.calibration import Feeds
 from edgebert_quantize.rewriting import refuse_quantized
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import ExportError
-from edgebert_runtime.session import import_engine
 
 ROLES: Final = ("input_ids", "attention_mask", "token_type_ids")
 HARMLESS: Final = ("Cast", "Identity")

@@ -6,9 +6,9 @@ from typing import Final
 import onnx_ir as ir
 
 from edgebert_quantize.gemms import spread_gemms
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import BundleError, ExportError, UnsafePathError
 from edgebert_runtime.external_data import check_external_data, external_locations
-from edgebert_runtime.session import import_engine
 
 UNWANTED: Final = (
     "AttentionFusion",

@@ -32,8 +32,8 @@ from edgebert_quantize.speed import shortened
 from edgebert_quantize.trials import Evaluator, Point, Trials
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import default_cache_dir
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import BudgetError, ConfigError
-from edgebert_runtime.session import import_engine
 from edgebert_runtime.staging import staging_area
 from edgebert_runtime.threads import usable_cores
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from edgebert_runtime.tokenization import EncodedText
+from edgebert_runtime.encoded import EncodedText
 from edgebert_runtime.windows import kept_positions, room_in, shared_tokens, slide
 
 

@@ -4,7 +4,7 @@ from _thread import allocate_lock
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edgebert_runtime.session import run_options
+from edgebert_runtime.engine import run_options
 
 if TYPE_CHECKING:
     import numpy as np

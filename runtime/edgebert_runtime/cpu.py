@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.session import import_engine
+from edgebert_runtime.engine import import_engine
 
 LARGEST: Final = 4 * 255 * 127
 """What the probe gives where sums are exact."""

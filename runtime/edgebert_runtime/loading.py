@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import (
     BundleError,
     ConfigError,
@@ -23,7 +24,6 @@ from edgebert_runtime.providers import (
     choose_provider,
     read_options,
 )
-from edgebert_runtime.session import import_engine
 
 if TYPE_CHECKING:
     from edgebert_runtime.tasks.answer import Answerer

@@ -2,8 +2,8 @@
 
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.cpu import sums_saturate
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.providers import PROVIDERS
-from edgebert_runtime.session import import_engine
 
 
 def why_not(bundle: Bundle, name: str, provider: str) -> str | None:

@@ -10,8 +10,8 @@ import tokenizers
 
 from edgebert_runtime._version import __version__
 from edgebert_runtime.cpu import cpu_name
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.session import import_engine
 from edgebert_runtime.tokenization import Item
 
 

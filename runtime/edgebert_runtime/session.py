@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
+from edgebert_runtime.engine import import_engine, run_options, session_options
 from edgebert_runtime.errors import (
     BundleError,
     ConfigError,
     EdgebertError,
     EngineError,
     EngineMemoryError,
-    EngineMissingError,
     ModelClosedError,
 )
 from edgebert_runtime.listening import engine_log, pass_on
@@ -28,22 +28,14 @@ if TYPE_CHECKING:
 
     from edgebert_runtime.binding import Device, Replays
 
-ERRORS_ONLY: Final = 3
-"""`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
-
-FATAL_ONLY: Final = 4
-"""The same for a run that fails, whose reason is in the exception."""
-
 RECORD_ASSIGNMENT: Final = "session.record_ep_graph_assignment_info"
 """The entry of a session's configuration that makes it remember which provider runs what."""
 
 GRAPH_ERRORS: Final = {"InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile", "NotImplemented"}
 """ONNX Runtime's exceptions that speak of the graph, whatever provider it is for."""
 
-
-GRAPH_ID: Final = "gpu_graph_id"
-"""The entry of a run's configuration that says which capture it is, -1 for none
-(https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html)."""
+NOT_LOADED: Final = "Load model from"
+"""What ONNX Runtime begins with where a graph contradicts itself, in an exception for anything."""
 
 STOP_SPINNING: Final = "session.force_spinning_stop"
 """Lets threads sleep at the end of a run, and leave the cores to another session's."""
@@ -69,52 +61,6 @@ def _leave_to_the_parent() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_the_parent)
-
-
-TELEMETRY_OFF: Final = "ORT_DISABLE_TELEMETRY"
-"""ONNX Runtime 1.29 and later report their use to Microsoft unless this says 1 when they start."""
-
-
-def import_engine() -> Any:
-    """Import `onnxruntime`, its telemetry off unless the environment says otherwise.
-
-    Off for privacy, and because its uploader's thread makes every forked child hang when it ends
-    (https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md).
-
-    Raises:
-        EngineMissingError: neither of the two distributions that provide it is installed.
-    """
-    os.environ.setdefault(TELEMETRY_OFF, "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise EngineMissingError(
-            f"onnxruntime is not installed; {PROVIDERS['cpu'].install} (CPU) or "
-            f"{PROVIDERS['cuda'].install} (GPU)"
-        ) from error
-    return onnxruntime
-
-
-def session_options(engine: Any, threads: int) -> Any:
-    """ONNX Runtime's options that every session of ours starts from."""
-    options = engine.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    return options
-
-
-def run_options(engine: Any, capture: int = -1) -> Any:
-    """ONNX Runtime's options that every run of ours goes by.
-
-    Args:
-        engine: the module, of `import_engine`.
-        capture: the number of the capture it is, for CUDA to replay; -1 for none.
-    """
-    options = engine.RunOptions()
-    options.log_severity_level = FATAL_ONLY
-    options.add_run_config_entry(GRAPH_ID, str(capture))
-    return options
 
 
 class Session:
@@ -332,6 +278,7 @@ class Session:
             from edgebert_runtime.refusals import did_not_start, refusal
 
             said = "\n".join([str(error), *heard])
-            if type(error).__name__ not in GRAPH_ERRORS or did_not_start(self.provider, said):
+            of_graph = type(error).__name__ in GRAPH_ERRORS or NOT_LOADED in str(error)
+            if not of_graph or did_not_start(self.provider, said):
                 return refusal(self.provider, self.provider_options, said)
         return BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}")

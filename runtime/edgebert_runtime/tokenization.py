@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgebert_runtime import forking as forking  # what it registers is all it is for
+from edgebert_runtime.encoded import EncodedText
 from edgebert_runtime.errors import InputError, TokenizerError
 from edgebert_runtime.manifest import TokenizerInfo
 from edgebert_runtime.slicing import SLICE_CHARACTERS, slices
@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 
 Item = str | tuple[str, str]
 """A text, or two that the model sees at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncodedText:
-    """One text, or a pair, as ids.
-
-    Attributes:
-        input_ids, token_type_ids: (sequence,), special tokens included, cut to the limit.
-        tokens: how many tokens the whole text has, special tokens included.
-    """
-
-    input_ids: Sequence[int]
-    token_type_ids: Sequence[int]
-    tokens: int
 
 
 class Slot(NamedTuple):

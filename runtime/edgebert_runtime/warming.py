@@ -16,13 +16,14 @@ from edgebert_runtime.aligning import align
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
 from edgebert_runtime.drafts import write_whole
+from edgebert_runtime.engine import import_engine, session_options
 from edgebert_runtime.errors import ConfigError, EngineError, ExportError
 from edgebert_runtime.keeping import ENTRY, GRAPH, Tuning, WarmGraph, find_warm, place_of
 from edgebert_runtime.leftovers import discard, remove_stale, work_folder
 from edgebert_runtime.loading import load
 from edgebert_runtime.manifest import FileInfo
 from edgebert_runtime.providers import PROVIDERS
-from edgebert_runtime.session import Session, import_engine, session_options
+from edgebert_runtime.session import Session
 from edgebert_runtime.staging import hash_file
 from edgebert_runtime.syncing import sync_tree
 from edgebert_runtime.threads import usable_cores

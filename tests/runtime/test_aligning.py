@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.aligning import ALIGNMENT, LARGE, LARGE_ALIGNMENT, PACKED_PLACE, align
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.keeping import GRAPH
-from edgebert_runtime.session import Session, import_engine
+from edgebert_runtime.session import Session
 from edgebert_runtime.warming import DATA, _write, warm
 
 WIDTHS = (1, 257, 1031, 300)

@@ -19,8 +19,9 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from edgebert_runtime import Bundle, forking, load
+from edgebert_runtime.engine import TELEMETRY_OFF
 from edgebert_runtime.errors import EngineError, ModelClosedError
-from edgebert_runtime.session import TELEMETRY_OFF, Session
+from edgebert_runtime.session import Session
 from tests.conftest import TEXTS
 
 SECONDS = 60
@@ -83,10 +84,10 @@ print(*found, resident())
 
 ASKING = """
 import os
-from edgebert_runtime import session
+from edgebert_runtime import engine
 
-session.import_engine()
-print(os.environ[session.TELEMETRY_OFF])
+engine.import_engine()
+print(os.environ[engine.TELEMETRY_OFF])
 """
 
 APP = """

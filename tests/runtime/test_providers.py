@@ -405,10 +405,22 @@ def test_a_graph_opened_anew_has_them_too(
     assert asked == [[{"use_tf32": "0", "device_id": "0"}]] * 2
 
 
+MIXED = """
+<ir_version: 10, opset_import: ["": 21]>
+g (float[N,4] x, float16[4,4] w) => (float[N,4] y) { y = MatMul (x, w) }
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no graph", onnx.parser.parse_model(MIXED).SerializeToString()],
+    ids=["torn", "mixed"],
+)
 @pytest.mark.usefixtures("stand_in")
-def test_a_damaged_graph_is_no_fault_of_the_provider(tmp_path: Path) -> None:
+def test_a_damaged_graph_is_no_fault_of_the_provider(content: bytes, tmp_path: Path) -> None:
+    """What is no graph at all, and what contradicts itself."""
     graph = tmp_path / "model.onnx"
-    graph.write_bytes(b"no graph")
+    graph.write_bytes(content)
     with pytest.raises(BundleError, match=r"cannot open .*model\.onnx"):
         Session(graph, provider="cuda")
 

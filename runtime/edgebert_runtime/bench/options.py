@@ -8,10 +8,10 @@ from typing import Final
 from edgebert_runtime.bench.ranking import FEWEST_RANKED
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir, find_cache
+from edgebert_runtime.engine import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.providers import ProviderOptions, choose_provider, read_options
 from edgebert_runtime.runnable import why_not
-from edgebert_runtime.session import import_engine
 from edgebert_runtime.threads import usable_cores
 
 ALL: Final = "all"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.bundle import Bundle
 from edgebert_runtime.caches import CacheDir
+from edgebert_runtime.encoded import EncodedText
 from edgebert_runtime.errors import (
     BundleError,
     EngineMemoryError,
@@ -27,7 +28,7 @@ from edgebert_runtime.schedule import chunks, micro_batches
 from edgebert_runtime.session import Session
 from edgebert_runtime.tasks.asynchronous import caller_gone, stop_if_set
 from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, listed
-from edgebert_runtime.tokenization import EncodedText, Item, TextTokenizer, check_item
+from edgebert_runtime.tokenization import Item, TextTokenizer, check_item
 from edgebert_runtime.windows import WINDOWS_AT_ONCE, Long
 from edgebert_runtime.workers import run_side_by_side
 

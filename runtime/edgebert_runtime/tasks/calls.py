@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from edgebert_runtime.encoded import EncodedText
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.reports import RunReport, TruncatedText
-from edgebert_runtime.tokenization import EncodedText
 from edgebert_runtime.windows import Long, check_long
 
 CHUNK_TEXTS: Final = 1024

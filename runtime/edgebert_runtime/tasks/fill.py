@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgebert_runtime.encoded import EncodedText
 from edgebert_runtime.errors import BundleError, InputError
 from edgebert_runtime.tasks.asynchronous import asynchronous
 from edgebert_runtime.tasks.base import Floats, TaskModel
 from edgebert_runtime.tasks.calls import require_positive
 from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import EncodedText, check_text
+from edgebert_runtime.tokenization import check_text
 from edgebert_runtime.windows import Long
 
 
