@@ -84,16 +84,19 @@ class _Remover:
 
     def _entrance(self, node: ir.Node) -> ir.Value | None:
         """What a node turns into token vectors: ids looked up in a table, or other vectors."""
-        if node.op_type == "Gather" and constant(node.inputs[0]) is not None:
-            value, expected = node.inputs[1], [self._batch, self._sequence]
-            enters = value is not None and value.shape is not None and list(value.shape) == expected
-            return value if enters and len(constant(node.inputs[0]).shape) == 2 else None
-        if node.op_type == "MatMul" and constant(node.inputs[1]) is not None:
-            value = node.inputs[0]
-            shape = None if value is None else value.shape
-            enters = shape is not None and len(shape) == 3 and shape[1] == self._sequence
-            return value if enters else None
-        return None
+        if node.op_type == "Gather" and node.attributes.get_int("axis", 0) == 0:
+            table, value = node.inputs
+        elif node.op_type == "MatMul":
+            value, table = node.inputs
+        else:
+            return None
+        numbers = constant(table)
+        if numbers is None or numbers.ndim != 2 or value is None or value.shape is None:
+            return None
+        shape = list(value.shape)
+        if node.op_type == "Gather":
+            return value if shape == [self._batch, self._sequence] else None
+        return value if len(shape) == 3 and shape[1] == self._sequence else None
 
     def _follow(self, node: ir.Node) -> None:
         """Let a node work on tokens if it treats each alone; give it padded values if not."""

@@ -355,6 +355,25 @@ def test_only_kept_tokens_are_looked_up() -> None:
     np.testing.assert_array_equal(found, [[5, 6, 3, 4]])
 
 
+def test_a_lookup_along_another_axis_is_none_of_tokens() -> None:
+    """Columns of a table are (rows, batch, sequence): nothing enters by them."""
+    after = """
+      few = Sub (input_ids, input_ids)
+      columns = Gather <axis = 1> (table, few)
+      last = Transpose <perm = [1, 2, 0]> (columns)
+      two = Constant <value_ints = [2]> ()
+      total = ReduceSum <keepdims = 1> (last, two)
+      y = Add (mixed, total)
+    """
+    model, feeds = padded(after=after), holes()
+    (expected,) = run(model, feeds)
+    remove_padding(model, (5,))
+    apply(model, [ExpandPackedAttention()])
+    (found,) = run(forgetful(model), feeds)
+    keep = feeds["attention_mask"] > 0
+    np.testing.assert_allclose(found[keep], expected[keep], atol=1e-5)
+
+
 def test_what_mixes_tokens_sees_padding_again() -> None:
     """A mean over tokens reads (batch, sequence, …) with zeros where nothing was kept."""
     after = """
