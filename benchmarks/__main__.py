@@ -27,13 +27,13 @@ from benchmarks.records import FILE, keep, read_records
 from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
-from edgebert_runtime.bench.command import AT_MOST, compare_lines
-from edgebert_runtime.bench.table import aligned
-from edgebert_runtime.cli import exit_code
+from edgebert_runtime.benchmarking.table import aligned
+from edgebert_runtime.cli.bench import AT_MOST, compare_lines
+from edgebert_runtime.cli.main import exit_code
+from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EdgebertError
-from edgebert_runtime.pages.document import Table
-from edgebert_runtime.pages.html import write_html
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.reporting.document import Table
+from edgebert_runtime.reporting.html import write_html
 
 REPORT: Final = "report.html"
 

@@ -16,7 +16,7 @@ from benchmarks.environments import interpreter
 from benchmarks.models import MODELS, Model, our_bundle
 from benchmarks.peers.engines import KEPT
 from benchmarks.standby import LIMIT_S, standby
-from edgebert_runtime.warming import warm
+from edgebert_runtime.warmup.warm import warm
 
 MINILM: Final = MODELS["minilm"]
 OURS: Final = "edgebert_int8"

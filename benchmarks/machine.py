@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert_runtime.bench.machine import describe_machine
+from edgebert_runtime.benchmarking.machine import describe_machine
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LIBRARIES: Final = ("numpy", "onnxruntime", "tokenizers", "torch")

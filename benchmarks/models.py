@@ -17,10 +17,10 @@ import edgebert_export
 import edgebert_quantize
 import edgebert_runtime
 from benchmarks.artifacts import FOLDER, made
-from edgebert.checkpoints.bert import BERT
-from edgebert.checkpoints.family import Family
-from edgebert.checkpoints.modernbert import MODERNBERT
-from edgebert.checkpoints.translation import config_to_hf, state_to_hf
+from edgebert.checkpoints.families.bert import BERT
+from edgebert.checkpoints.families.family import Family
+from edgebert.checkpoints.families.modernbert import MODERNBERT
+from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig, LocalAttention, Positions, Rotary
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, Generic, TypeVar
 
 from benchmarks.peers.forking import LAST_WORDS
-from edgebert_runtime.bench.record import Quartiles
+from edgebert_runtime.benchmarking.results import Quartiles
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")

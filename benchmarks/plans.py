@@ -12,7 +12,7 @@ from benchmarks.engines import ENGINES, warm_folder
 from benchmarks.models import MODELS, MODERNBERT_SMALL
 from benchmarks.pairing import PeerError
 from benchmarks.records import Record
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 MINILM, BERT_BASE = MODELS["minilm"], MODELS["bert-base"]
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 import safetensors.torch
 from torch import Tensor
 
-from edgebert.checkpoints.tokenizer import TokenizerFiles
+from edgebert.checkpoints.tokenizer.read import TokenizerFiles
 from edgebert.model.sentence import DenseWeights
-from edgebert_runtime.manifest import EmbeddingInfo, Step
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 
 POOLING_FLAGS: Final[Mapping[str, str]] = {
     "cls": "pooling_mode_cls_token",

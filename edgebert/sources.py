@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, TokenizerFiles, read_checkpoint
 from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
-from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import Demands, read_tokenizer
 from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.heads import TaskModel
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, TokenizerInfo
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.manifest import EmbeddingInfo, TokenizerInfo
 
 
 @dataclass(frozen=True, kw_only=True)

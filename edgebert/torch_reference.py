@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebert_quantize.nearness import Outputs, comparison_of
-from edgebert_quantize.quality import Runner
-from edgebert_runtime.bundle import Bundle
+from edgebert_quantize.evaluation.quality import Runner
+from edgebert_quantize.similarity import Outputs, comparison_of
+from edgebert_runtime.bundle.bundle import Bundle
 
 
 def torch_runner(bundle: Bundle, module: nn.Module) -> Runner:

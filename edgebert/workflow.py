@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edgebert_runtime.bundle import Bundle
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import CheckFailedError, ConfigError, QualityError
-from edgebert_runtime.manifest import Variant
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from edgebert.sources import Source
     from edgebert_export import ExportSpec, ParityReport
     from edgebert_quantize import Quality, Search
-    from edgebert_quantize.exploring import Track
-    from edgebert_quantize.samples import Samples
+    from edgebert_quantize.calibration.samples import Samples
+    from edgebert_quantize.search.explore import Track
 
 LOGGER: Final = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ def quantize_within(
 ) -> "Search":
     """Add the cheapest variant that keeps a budget; see `edgebert_quantize.quantize_within`."""
     from edgebert_quantize import quantize_within
-    from edgebert_quantize.exploring import no_track
+    from edgebert_quantize.search.explore import no_track
 
     return quantize_within(
         bundle,
@@ -272,12 +272,12 @@ def verify(
         BundleError, CheckpointError, ConfigError: something cannot be read.
     """
     from edgebert.sources import open_source
-    from edgebert_quantize.samples import read_samples
-    from edgebert_runtime.engine import import_engine
-    from edgebert_runtime.external_data import check_external_data
-    from edgebert_runtime.integrity import IntegrityCheck
-    from edgebert_runtime.providers import has_provider
-    from edgebert_runtime.staging import mark_verified
+    from edgebert_quantize.calibration.samples import read_samples
+    from edgebert_runtime.bundle.external_data import check_external_data
+    from edgebert_runtime.bundle.integrity import IntegrityCheck
+    from edgebert_runtime.bundle.staging import mark_verified
+    from edgebert_runtime.engine.onnxruntime import import_engine
+    from edgebert_runtime.engine.providers import has_provider
 
     samples = read_samples(texts, column)
     opened = Bundle.open(bundle)
@@ -318,9 +318,9 @@ def _verify_variant(
         provider, unpadded = variant.needs or "cpu", TARGETS[variant.target].unpadded
         return check_parity(graph, source.module, source.spec, provider=provider, unpadded=unpadded)
     from edgebert.torch_reference import torch_runner
-    from edgebert_quantize.nearness import Floor, comparison_of
-    from edgebert_quantize.quality import compare, graph_runner
-    from edgebert_quantize.samples import Feeder
+    from edgebert_quantize.calibration.samples import Feeder
+    from edgebert_quantize.evaluation.quality import compare, graph_runner
+    from edgebert_quantize.similarity import Floor, comparison_of
 
     comparison = comparison_of(bundle.manifest)
     return compare(

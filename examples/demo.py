@@ -15,11 +15,11 @@ from rich.table import Table
 
 import edgebert
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.bench.options import BenchOptions
-from edgebert_runtime.bench.record import BenchReport
-from edgebert_runtime.bench.running import bench
+from edgebert_runtime.benchmarking.api import bench
+from edgebert_runtime.benchmarking.options import BenchOptions
+from edgebert_runtime.benchmarking.results import BenchReport
+from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.threads import usable_cores
 from examples.minilm import CACHE, minilm_folder
 
 BUNDLE: Final = CACHE / "demo-bundle"

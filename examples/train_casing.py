@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 import edgebert
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 from examples.minilm import minilm_folder
 from examples.rated import Rated
 from examples.train_data import parse_run, split, write_tagged

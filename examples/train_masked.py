@@ -9,7 +9,7 @@ from typing import Final
 import torch
 
 import edgebert
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 from examples.minilm import minilm_folder
 from examples.rated import Rated
 from examples.train_data import parse_run, write_documents

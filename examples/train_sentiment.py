@@ -10,7 +10,7 @@ import torch
 
 import edgebert
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 from examples.minilm import minilm_folder
 from examples.rated import Rated
 from examples.train_data import clear, parse_run, split, write_labelled

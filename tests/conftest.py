@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 
 import edgebert
-from edgebert.checkpoints.bert import BERT
-from edgebert.checkpoints.translation import config_to_hf, state_to_hf
+from edgebert.checkpoints.families.bert import BERT
+from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle

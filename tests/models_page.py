@@ -15,13 +15,13 @@ import torch
 import transformers
 
 from edgebert.sources import open_source
-from edgebert_export.building import build, write_graphs
-from edgebert_export.key_masks import StillPaddedError
-from edgebert_export.parity import check_parity
+from edgebert_export.graph.build import build, write_graphs
+from edgebert_export.graph.trace import trace
 from edgebert_export.spec import PROMISES
 from edgebert_export.targets import TARGETS
-from edgebert_export.trace import trace
-from edgebert_export.twins import runnable
+from edgebert_export.unpadding.key_masks import StillPaddedError
+from edgebert_export.verification.parity import check_parity
+from edgebert_export.verification.runnable_equivalents import runnable
 from tests.checkpoints.families import ENDINGS, NAMES, SAMPLES, build_with_head, has_head
 from tests.checkpoints.families import build as build_bare
 from tests.checkpoints.test_heads import save

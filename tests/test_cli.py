@@ -19,11 +19,11 @@ def run(module: str, *arguments: str, stdin: str = "") -> subprocess.CompletedPr
 
 
 def edgebert(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return run("edgebert.cli", *map(str, arguments), stdin=stdin)
+    return run("edgebert.cli.main", *map(str, arguments), stdin=stdin)
 
 
 def edgebert_run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return run("edgebert_runtime.cli", *map(str, arguments), stdin=stdin)
+    return run("edgebert_runtime.cli.main", *map(str, arguments), stdin=stdin)
 
 
 def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 import edgebert
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.checking import check_all
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.spans import Aggregation
+from edgebert_runtime.postprocessing.spans import Aggregation
+from edgebert_runtime.verification.self_test import check_all
 from tests.checkpoints.families import SAMPLES, build_with_head
 from tests.checkpoints.test_heads import save
 from tests.checkpoints.tokenizers import TEXTS

@@ -34,14 +34,14 @@ from benchmarks.records import Record, new_record
 from benchmarks.texts import package_descriptions, package_pairs, rated_sentences
 from benchmarks.worker import Feeds, write_feeds
 from edgebert_quantize import RECIPES
-from edgebert_quantize.nearness import row_cosines
+from edgebert_quantize.calibration.samples import Feeder, default_samples
 from edgebert_quantize.recipes import LinearRecipe
-from edgebert_quantize.rewriting import rewrite_graph
-from edgebert_quantize.samples import Feeder, default_samples
-from edgebert_quantize.weights import LARGEST
+from edgebert_quantize.rewrite.rewrite import rewrite_graph
+from edgebert_quantize.similarity import row_cosines
+from edgebert_quantize.weights.grids import LARGEST
 from edgebert_runtime import Bundle
-from edgebert_runtime.threads import usable_cores
-from edgebert_runtime.tokenization import TextTokenizer
+from edgebert_runtime.engine.threads import usable_cores
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
 CASE: Final = "accuracy"
 COMMAND: Final = "python -m benchmarks accuracy"

@@ -10,7 +10,7 @@ from benchmarks.contenders import REFERENCE, Encoder
 from benchmarks.models import Model
 from benchmarks.pairing import in_turn
 from benchmarks.records import rows_of
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 
 def time_encoders(

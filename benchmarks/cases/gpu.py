@@ -18,7 +18,7 @@ from benchmarks.pairing import PeerError, in_turn, output_of
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.standby import standby
 from edgebert.profiling.products import Product
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "gpu"
 ENVIRONMENT: Final = "gpu"

@@ -16,7 +16,7 @@ from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.standby import LIMIT_S
 from benchmarks.texts import rated_sentences
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "growth"
 SECONDS: Final = 0.15

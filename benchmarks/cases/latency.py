@@ -7,7 +7,7 @@ from benchmarks.cases.encoding import time_encoders
 from benchmarks.contenders import ENCODERS, OURS
 from benchmarks.models import Model
 from benchmarks.records import Record, new_record
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "latency"
 SHAPES: Final = ("1x8", "1x32", "1x128", "1x512", "8x128", "32x64")

@@ -10,9 +10,9 @@ from benchmarks.contenders import encoder
 from benchmarks.models import Model
 from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
-from edgebert.profiling.floors import bare_rates
 from edgebert.profiling.products import Product
-from edgebert_runtime.threads import usable_cores
+from edgebert.profiling.roofline import bare_rates
+from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "limits"
 SHAPES: Final = ("1x32", "1x128", "8x128")

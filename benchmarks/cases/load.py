@@ -11,7 +11,7 @@ from benchmarks.engines import ENGINES, do
 from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.texts import rated_sentences
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "load"
 COMMAND: Final = "python -m benchmarks load"

@@ -15,7 +15,7 @@ from benchmarks.engines import ENGINES, do
 from benchmarks.pairing import Outcome, PeerError, in_turn
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.texts import mixed_texts, package_descriptions, rated_sentences
-from edgebert_runtime.threads import usable_cores
+from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "throughput"
 COMMAND: Final = "python -m benchmarks throughput"

@@ -18,7 +18,7 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
-from edgebert_runtime.pages.document import Block, Plot, Point, Section, Series, Table
+from edgebert_runtime.reporting.document import Block, Plot, Point, Section, Series, Table
 
 EXACT: Final = "edgebert fp32"
 CHARTED: Final = "1x128"

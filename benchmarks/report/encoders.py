@@ -20,8 +20,8 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
-from edgebert_runtime.bench.record import Quartiles
-from edgebert_runtime.pages.document import (
+from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.reporting.document import (
     Bar,
     Bars,
     Block,

@@ -17,8 +17,8 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
-from edgebert_runtime.bench.record import Quartiles
-from edgebert_runtime.pages.document import Section, Table
+from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.reporting.document import Section, Table
 
 MISSING: Final = (
     "Not measured yet: no GPU was at hand. On a machine with one, `python -m benchmarks gpu` "

@@ -13,7 +13,7 @@ from benchmarks.report.texts import (
     start_sections,
     throughput_sections,
 )
-from edgebert_runtime.pages.document import Page
+from edgebert_runtime.reporting.document import Page
 
 LEAD: Final = (
     "Every contender runs in a process of its own, in the environment that "

@@ -26,8 +26,8 @@ from benchmarks.report.numbers import (
     taken_on,
     totals_ms,
 )
-from edgebert_runtime.bench.record import Quartiles
-from edgebert_runtime.pages.document import (
+from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.reporting.document import (
     Bar,
     Bars,
     Block,

@@ -9,27 +9,27 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.description import Description, describe
-from edgebert.checkpoints.family import Family
+from edgebert.checkpoints.describe import Description, describe
+from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
 from edgebert.checkpoints.hub import download, is_hub_id
+from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.sentence_transformers import Pipeline
-from edgebert.checkpoints.steps import read_embedding
-from edgebert.checkpoints.tasks import AUTO, EMBED, choose_task, head_info
-from edgebert.checkpoints.tokenizer import TokenizerFiles
-from edgebert.checkpoints.translation import (
+from edgebert.checkpoints.state_dict import (
     beside_encoder,
     has_pooler,
     heads_in,
     state_from_hf,
 )
+from edgebert.checkpoints.tasks import AUTO, EMBED, choose_task, head_info
+from edgebert.checkpoints.tokenizer.read import TokenizerFiles
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head
 from edgebert.model.sentence import DenseWeights
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, HeadInfo
 from edgebert_runtime.errors import CheckpointError
-from edgebert_runtime.manifest import EmbeddingInfo, HeadInfo
 
 Kind = Literal["folder", "hub"]
 

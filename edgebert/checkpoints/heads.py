@@ -7,7 +7,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.family import ACTIVATIONS, no_fields
+from edgebert.checkpoints.families.family import ACTIVATIONS, no_fields
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.heads import Head, HeadConfig, Pooled
 from edgebert_runtime.errors import CheckpointError, ConfigError

@@ -14,19 +14,19 @@ from typing import Any, Final
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgebert.checkpoints.family import Family
+from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.heads import HeadTable, head_to_hf
-from edgebert.checkpoints.tokenizer import TokenizerFiles
-from edgebert.checkpoints.translation import config_to_hf, state_to_hf
+from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
+from edgebert.checkpoints.tokenizer.read import TokenizerFiles
 from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled
 from edgebert.model.sentence import DenseWeights
+from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.leftovers import discard, remove_stale, work_folder
-from edgebert_runtime.manifest import EmbeddingInfo
-from edgebert_runtime.renaming import swap
-from edgebert_runtime.syncing import sync_folder, sync_tree
+from edgebert_runtime.storage.atomic_swap import swap
+from edgebert_runtime.storage.fsync import sync_folder, sync_tree
+from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from edgebert.checkpoints.family import Family
+from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.heads import HeadTable
 from edgebert.checkpoints.sentence_transformers import CROSS_ENCODER, Pipeline
+from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError
-from edgebert_runtime.manifest import HeadInfo
 
 AUTO: Final = "auto"
 EMBED: Final = "embed"

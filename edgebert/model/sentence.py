@@ -1,6 +1,6 @@
 """Sentence vectors in torch: the steps a bundle names, inside the graph.
 
-`edgebert_runtime.pooling` says what each step means; this is the same, traceable.
+`edgebert_runtime.postprocessing.pooling` says what each step means; this is the same, traceable.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgebert_runtime.bundle.manifest import Step
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.manifest import Step
 
 SMALLEST_NORM: Final = 1e-12
 

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edgebert.profiling.bare import has_bare
 from edgebert.profiling.events import NodeTime, Recording, joined
-from edgebert.profiling.floors import (
+from edgebert.profiling.isolated_matmul import has_bare
+from edgebert.profiling.layers import UNASSIGNED, regions_of
+from edgebert.profiling.products import Product, products_of
+from edgebert.profiling.report import Operator, ProfileReport
+from edgebert.profiling.roofline import (
     ROUNDS,
     BareRate,
     ProductsAlone,
@@ -23,16 +26,13 @@ from edgebert.profiling.floors import (
     require_positive,
     squares,
 )
-from edgebert.profiling.layers import UNASSIGNED, regions_of
-from edgebert.profiling.products import Product, products_of
-from edgebert.profiling.report import Operator, ProfileReport
 from edgebert.profiling.tracing import Task, record, time_plain
-from edgebert_runtime.bench.record import Quartiles
-from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.engine import import_engine
+from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.loading import load, model_class
-from edgebert_runtime.manifest import Manifest
+from edgebert_runtime.loading.load import load, model_class
 
 if TYPE_CHECKING:
     import onnx_ir as ir

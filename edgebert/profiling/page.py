@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edgebert.profiling.report import Group, Operator, ProfileReport, Use
-from edgebert_runtime.pages.document import (
+from edgebert_runtime.reporting.document import (
     Bar,
     Bars,
     Page,

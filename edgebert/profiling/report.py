@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import Any, Final
 
-from edgebert.profiling.floors import BareRate, rate
 from edgebert.profiling.layers import EMBEDDINGS, LAYER, SHARED, UNASSIGNED
 from edgebert.profiling.products import Product
-from edgebert_runtime.bench.record import Quartiles
+from edgebert.profiling.roofline import BareRate, rate
+from edgebert_runtime.benchmarking.results import Quartiles
 
 UNSTEADY: Final = 1.25
 """A run over the medians of its parts; on a quiet machine it is below 1.1."""

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgebert_runtime.bench.timing import WARM_UP_RUNS
-from edgebert_runtime.engine import import_engine, session_options
-from edgebert_runtime.session import Session
+from edgebert_runtime.benchmarking.timing import WARM_UP_RUNS
+from edgebert_runtime.engine.onnxruntime import import_engine, session_options
+from edgebert_runtime.engine.session import Session
 
 WEIGHTS_APART: Final = "session.optimized_model_external_initializers_file_name"
 """The entry of a session's configuration that leaves weights out of an optimised graph."""

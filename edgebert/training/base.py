@@ -9,18 +9,18 @@ from typing import Any, Final
 from torch import Tensor, nn
 
 from edgebert.checkpoints import TokenizerFiles, read_checkpoint
-from edgebert.checkpoints.description import describe
-from edgebert.checkpoints.family import Family
+from edgebert.checkpoints.describe import describe
+from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
+from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
-from edgebert.checkpoints.steps import read_embedding
 from edgebert.checkpoints.tasks import EMBED
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
 from edgebert.model.sentence import Dense, DenseWeights, SentenceEmbedder
-from edgebert.training.encoding import Inputs
+from edgebert.training.data.encoding import Inputs
+from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.manifest import EmbeddingInfo
 
 HEADS: Final[Mapping[str, tuple[str, ...]]] = {
     "classify": ("classify",),

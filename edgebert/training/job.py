@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from edgebert.training.base import Base, Wanted, open_base
 from edgebert.training.config import TASKS, Problem, TrainingConfig
-from edgebert.training.encoding import TextEncoder
-from edgebert.training.kinds import KINDS, Kind, Setting
+from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.objectives.base import Objective
+from edgebert.training.task_specs import KINDS, Kind, Setting
 from edgebert_runtime.errors import ConfigError, InputError
 
 FREE: Final = frozenset({"learning_rate", "max_gradient_norm", "device", "save_every", "patience"})

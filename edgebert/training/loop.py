@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgebert.training.config import TrainingConfig
+from edgebert.training.data.batch_order import steps_of
 from edgebert.training.metrics import Scores
 from edgebert.training.objectives.base import Batch, Objective
 from edgebert.training.optimization import adamw, choose_arithmetic, learning_rate
-from edgebert.training.order import steps_of
 from edgebert.training.report import Evaluation
 from edgebert.training.resume import Progress, StateFile
 from edgebert_runtime.errors import CheckFailedError

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation
 from edgebert_runtime.errors import CheckpointError, ConfigError
-from edgebert_runtime.syncing import sync_file, sync_folder
+from edgebert_runtime.storage.fsync import sync_file, sync_folder
 
 SUFFIX = ".state.pt"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from edgebert.checkpoints.saving import check_free, save_checkpoint
-from edgebert.training.bar import progress_bar
 from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
 from edgebert.training.metrics import require_scikit_learn
+from edgebert.training.progress_bar import progress_bar
 from edgebert.training.report import TrainingReport
 from edgebert.training.resume import SUFFIX, StateFile, seeded
 from edgebert_runtime.errors import ConfigError

@@ -1,10 +1,10 @@
 """Trace a torch encoder to ONNX, fuse it for a target, verify it, and write a bundle."""
 
 from edgebert_export._version import __version__
-from edgebert_export.bundling import BundleParts, export_bundle
-from edgebert_export.parity import CaseResult, ParityReport, check_parity
+from edgebert_export.bundle.write import BundleParts, export_bundle
 from edgebert_export.spec import ExportSpec, InputSpec, OutputSpec
 from edgebert_export.targets import TARGETS, Target, engine_limits
+from edgebert_export.verification.parity import CaseResult, ParityReport, check_parity
 
 __all__ = [
     "TARGETS",

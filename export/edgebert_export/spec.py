@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from edgebert_runtime.bundle.manifest import HeadInfo, Step
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.manifest import HeadInfo, Step
 
 INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
 """Inputs a text encoder may have, in the order its `forward` takes them."""

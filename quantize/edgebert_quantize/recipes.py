@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from edgebert_quantize.halves import HalfRecipe, Precision
-from edgebert_quantize.nearness import Floor, Nearness
-from edgebert_quantize.ranges import RangeMethod
+from edgebert_quantize.calibration.ranges import RangeMethod
+from edgebert_quantize.rewrite.half_precision import HalfRecipe, Precision
+from edgebert_quantize.similarity import Floor, Nearness
 from edgebert_runtime.errors import ConfigError
 
 Scheme = Literal["static", "dynamic", "token", "standard", "blocks", "float"]

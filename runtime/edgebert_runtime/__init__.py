@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Final
 
 from edgebert_runtime import errors
 from edgebert_runtime._version import __version__
-from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.loading import load
-from edgebert_runtime.reports import ModelInfo, RunReport, TruncatedText
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
+from edgebert_runtime.loading.load import load
 
 if TYPE_CHECKING:
-    from edgebert_runtime.checking import CheckReport, check
+    from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
     from edgebert_runtime.tasks.answer import Answer, Answerer
     from edgebert_runtime.tasks.classify import Classification, Classifier, LabelScore
     from edgebert_runtime.tasks.embed import Embedder
     from edgebert_runtime.tasks.fill import Filling, MaskFiller
     from edgebert_runtime.tasks.next_sentence import NextSentence
-    from edgebert_runtime.tasks.on_device import DeviceVectors
     from edgebert_runtime.tasks.rank import RankedDocument, Ranker
     from edgebert_runtime.tasks.tag import Entity, Tagger
+    from edgebert_runtime.verification.self_test import CheckReport, check
 
 __all__ = [
     "Answer",
@@ -58,10 +58,10 @@ __all__ = [
 HOMES: Final = {
     "Answer": "tasks.answer",
     "Answerer": "tasks.answer",
-    "CheckReport": "checking",
+    "CheckReport": "verification.self_test",
     "Classification": "tasks.classify",
     "Classifier": "tasks.classify",
-    "DeviceVectors": "tasks.on_device",
+    "DeviceVectors": "postprocessing.device_vectors",
     "Embedder": "tasks.embed",
     "Entity": "tasks.tag",
     "Filling": "tasks.fill",
@@ -71,7 +71,7 @@ HOMES: Final = {
     "RankedDocument": "tasks.rank",
     "Ranker": "tasks.rank",
     "Tagger": "tasks.tag",
-    "check": "checking",
+    "check": "verification.self_test",
 }
 """Name → the module it is imported from on first use; a cold start needs one task."""
 

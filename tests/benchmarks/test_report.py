@@ -29,9 +29,9 @@ from benchmarks.report.texts import (
 from benchmarks.report.times import times_of
 from edgebert.profiling.products import Product
 from edgebert_runtime import Bundle
-from edgebert_runtime.pages.document import Bars, Plot, Section, Table
-from edgebert_runtime.pages.html import html
-from edgebert_runtime.pages.markdown import write_markdown
+from edgebert_runtime.reporting.document import Bars, Plot, Section, Table
+from edgebert_runtime.reporting.html import html
+from edgebert_runtime.reporting.markdown import write_markdown
 
 MACHINE: Final = {
     "cpu": "A CPU",

@@ -24,8 +24,9 @@ from benchmarks.peers.engines import MICRO_BATCH_TOKENS, micro_batches
 from benchmarks.report.gpu import gpu_sections
 from benchmarks.standby import standby
 from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
-from edgebert_runtime import Bundle, load, schedule
-from edgebert_runtime.pages.document import Table
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.inference import batching
+from edgebert_runtime.reporting.document import Table
 from edgebert_runtime.tasks.base import MICRO_BATCH_TOKENS as OUR_MICRO_BATCH_TOKENS
 
 TEXTS = ["the small cat", "a red dog ran far", "blue mat"]
@@ -244,7 +245,7 @@ def test_micro_batches_by_hand() -> None:
 
 @given(st.lists(st.integers(1, 600)))
 def test_peers_are_sorted_and_cut_as_ours(lengths: list[int]) -> None:
-    assert micro_batches(lengths) == list(schedule.micro_batches(lengths, MICRO_BATCH_TOKENS))
+    assert micro_batches(lengths) == list(batching.micro_batches(lengths, MICRO_BATCH_TOKENS))
 
 
 def test_what_a_crash_leaves_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

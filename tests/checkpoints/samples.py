@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgebert.checkpoints.bert import BERT
-from edgebert.checkpoints.translation import config_to_hf, state_to_hf
+from edgebert.checkpoints.families.bert import BERT
+from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from edgebert.checkpoints.bert import BERT
-from edgebert.checkpoints.translation import (
+from edgebert.checkpoints.families.bert import BERT
+from edgebert.checkpoints.state_dict import (
     config_from_hf,
     config_to_hf,
     has_pooler,

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from edgebert.checkpoints.families import FAMILIES
-from edgebert.checkpoints.family import Family
-from edgebert.checkpoints.translation import (
+from edgebert.checkpoints.families.family import Family
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.state_dict import (
     config_from_hf,
     config_to_hf,
     has_pooler,

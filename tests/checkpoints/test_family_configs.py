@@ -8,9 +8,9 @@ import pytest
 import transformers
 from tokenizers import Tokenizer
 
-from edgebert.checkpoints.families import FAMILIES
-from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
-from edgebert.checkpoints.translation import config_from_hf
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.state_dict import config_from_hf
+from edgebert.checkpoints.tokenizer.read import Demands, read_tokenizer
 from edgebert.model.config import EncoderConfig, LocalAttention, Positions, Rotary
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 from tests.checkpoints.tokenizers import TEXTS, save_tokenizer

@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from edgebert.checkpoints import read_checkpoint
-from edgebert.checkpoints.families import FAMILIES
+from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.heads import head_to_hf
 from edgebert.model.heads import TaskModel
+from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError, EdgebertError
-from edgebert_runtime.manifest import HeadInfo
 from tests.checkpoints.families import (
     ENDINGS,
     LABELS,

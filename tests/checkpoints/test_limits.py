@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgebert.checkpoints.limits import choose_limit
+from edgebert.checkpoints.tokenizer.max_length import choose_limit
 from edgebert_runtime.errors import CheckpointError, ConfigError
 
 

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import save_file
 
 from edgebert.checkpoints import DenseWeights
+from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.sentence_transformers import read_pipeline
-from edgebert.checkpoints.steps import read_embedding
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
-from edgebert_runtime.manifest import EmbeddingInfo, Step
 from tests.checkpoints.samples import TINY, write_dense, write_json, write_sentence_model
 
 DENSE = ("2_Dense", "sentence_transformers.models.Dense")

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
-from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
 from edgebert_runtime.errors import CheckpointError, TokenizerError
 from tests.checkpoints.samples import (
     SPECIALS,

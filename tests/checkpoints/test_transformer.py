@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgebert.checkpoints.transformer import TRANSFORMER
-from edgebert.checkpoints.translation import (
+from edgebert.checkpoints.families.transformer import TRANSFORMER
+from edgebert.checkpoints.state_dict import (
     config_from_hf,
     config_to_hf,
     state_from_hf,

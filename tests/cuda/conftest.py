@@ -6,8 +6,8 @@ import onnx
 import onnx.parser
 import pytest
 
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ProviderUnavailableError
-from edgebert_runtime.session import Session
 
 SMALLEST = """
 <ir_version: 10, opset_import: ["": 21]>

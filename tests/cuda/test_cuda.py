@@ -14,16 +14,16 @@ import torch
 import edgebert
 from edgebert.sources import open_source
 from edgebert_export import check_parity
-from edgebert_export.parity import parity_cases
 from edgebert_export.targets import TARGETS
+from edgebert_export.verification.parity import parity_cases
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
     ProviderUnavailableError,
     SmallerBatchWarning,
     UnverifiedWarning,
 )
-from edgebert_runtime.manifest import Variant
-from edgebert_runtime.session import Session
 from tests.checkpoints.families import SAMPLES, build
 from tests.checkpoints.test_heads import save
 from tests.conftest import TEXTS

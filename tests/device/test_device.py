@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from edgebert_runtime import Bundle, errors, load
-from edgebert_runtime.checking import check_all
+from edgebert_runtime.verification.self_test import check_all
 
 BUNDLE, VECTORS = (
     os.environ.get("EDGEBERT_DEVICE_BUNDLE"),

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.binding import CAPTURED_SHAPES, CAPTURED_TOKENS
+from edgebert_runtime.engine.io_binding import CAPTURED_SHAPES, CAPTURED_TOKENS
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
     ConfigError,
     EngineError,
@@ -20,7 +21,6 @@ from edgebert_runtime.errors import (
     ProviderUnavailableError,
     SmallerBatchWarning,
 )
-from edgebert_runtime.session import Session
 from tests.dry_cuda.events import Event, Trace, attention, count, sizes, tokens
 
 pytestmark = pytest.mark.filterwarnings("ignore::edgebert_runtime.errors.UnverifiedWarning")

@@ -16,6 +16,7 @@ import edgebert
 from edgebert.model.encoder import Encoder
 from edgebert_export import ExportSpec
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.bundle.manifest import Step
 from edgebert_runtime.errors import (
     BundleExistsError,
     ConfigError,
@@ -23,7 +24,6 @@ from edgebert_runtime.errors import (
     FusionError,
     ParityError,
 )
-from edgebert_runtime.manifest import Step
 from tests.checkpoints.families import SAMPLES, build
 from tests.checkpoints.test_heads import save
 from tests.conftest import TEXTS, TINY
@@ -260,7 +260,7 @@ def test_the_runtime_pools_as_the_graph_does(
         tiny_encoder, tmp_path / "out", spec=spec, tokenizer=tiny_folder, target="portable"
     )
     model = load(bundle)
-    from edgebert_runtime.pooling import normalize
+    from edgebert_runtime.postprocessing.pooling import normalize
 
     in_graph, in_numpy = model.embed(TEXTS), normalize(model.embed(TEXTS, normalize=False))
     assert abs(in_graph - in_numpy).max() < 2e-6

@@ -4,7 +4,7 @@ import onnx.parser
 import onnx_ir as ir
 import pytest
 
-from edgebert_export.capturing import is_capturable
+from edgebert_export.graph.cuda_graph_support import is_capturable
 
 PRODUCT = """
 <ir_version: 11, opset_import: ["": 23]>

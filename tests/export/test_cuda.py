@@ -11,7 +11,6 @@ import pytest
 
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert.sources import open_source
-from edgebert_export.building import BuiltGraph, build, write_graphs
 from edgebert_export.fusions import (
     AdditiveMask,
     ExpandNorm,
@@ -24,14 +23,15 @@ from edgebert_export.fusions import (
     PackProjections,
     apply,
 )
-from edgebert_export.key_masks import StillPaddedError
-from edgebert_export.padding import remove_padding
-from edgebert_export.parity import check_parity
-from edgebert_export.running import run_model
+from edgebert_export.graph.build import BuiltGraph, build, write_graphs
+from edgebert_export.graph.trace import trace
 from edgebert_export.spec import ExportSpec
 from edgebert_export.targets import TARGETS
-from edgebert_export.trace import trace
-from edgebert_export.twins import runnable
+from edgebert_export.unpadding.key_masks import StillPaddedError
+from edgebert_export.unpadding.unpadding import remove_padding
+from edgebert_export.verification.parity import check_parity
+from edgebert_export.verification.run_model import run_model
+from edgebert_export.verification.runnable_equivalents import runnable
 from tests.checkpoints.families import SAMPLES, build_with_head
 from tests.checkpoints.families import build as build_theirs
 from tests.checkpoints.test_families import ours

@@ -10,11 +10,11 @@ from edgebert.model.config import Disentangled
 from edgebert.model.encoder import Encoder
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert.profiling.layers import regions_of
-from edgebert_export.building import build, write_graphs
-from edgebert_export.parity import check_parity
+from edgebert_export.graph.build import build, write_graphs
+from edgebert_export.graph.trace import trace
 from edgebert_export.spec import ExportSpec
 from edgebert_export.targets import ASKED, TARGETS
-from edgebert_export.trace import trace
+from edgebert_export.verification.parity import check_parity
 from tests.checkpoints.families import SAMPLES
 from tests.checkpoints.families import build as build_theirs
 from tests.checkpoints.test_families import ours

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 import edgebert
 from edgebert_export import ExportSpec
 from edgebert_runtime import load
+from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import ConfigError, ExportError
-from edgebert_runtime.manifest import HeadInfo
 from tests.checkpoints.families import LABELS, SAMPLES, build_with_head
 from tests.checkpoints.test_heads import save
 

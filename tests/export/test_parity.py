@@ -8,8 +8,8 @@ import pytest
 
 from edgebert.sources import Source, open_source
 from edgebert_export import check_parity
-from edgebert_export.parity import MASKS, parity_cases
-from edgebert_export.trace import EXAMPLE_BATCH, EXAMPLE_SEQUENCE
+from edgebert_export.graph.trace import EXAMPLE_BATCH, EXAMPLE_SEQUENCE
+from edgebert_export.verification.parity import MASKS, parity_cases
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import ParityError
 

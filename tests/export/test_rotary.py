@@ -6,8 +6,8 @@ import onnx.parser
 import onnx_ir as ir
 import pytest
 
-from edgebert_export.building import require_operators
 from edgebert_export.fusions import ExpandRotary, apply
+from edgebert_export.graph.build import require_operators
 from edgebert_runtime.errors import FusionError
 from tests.export.test_fusions import operators, run_unoptimized
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import edgebert
-from edgebert_runtime.session import Session
+from edgebert_runtime.engine.session import Session
 from tests.checkpoints.families import SAMPLES, build_with_head
 from tests.checkpoints.test_heads import save
 

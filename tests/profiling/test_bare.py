@@ -8,9 +8,9 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from edgebert.profiling.bare import BareGraph, bare_graph, has_bare
-from edgebert.profiling.floors import SQUARES, BareRate, bare_rates, fastest, squares
+from edgebert.profiling.isolated_matmul import BareGraph, bare_graph, has_bare
 from edgebert.profiling.products import Product
+from edgebert.profiling.roofline import SQUARES, BareRate, bare_rates, fastest, squares
 from edgebert_runtime.errors import ConfigError, EdgebertError
 
 

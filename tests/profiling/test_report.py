@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert.profiling.floors import BareRate
 from edgebert.profiling.page import OUTSIDE, UNSTEADY, page_of
 from edgebert.profiling.products import Product
 from edgebert.profiling.report import Operator, ProfileReport
-from edgebert_runtime.bench.record import Quartiles
-from edgebert_runtime.pages.document import Bars, Block, Page, Plot, Table
+from edgebert.profiling.roofline import BareRate
+from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.reporting.document import Bars, Block, Page, Plot, Table
 
 LARGE, SMALL = Product("int8", 128, 400, 100), Product("float32", 16, 8, 16, 12)
 STRANGE = Product("float16", 10, 10, 10)

@@ -9,12 +9,12 @@ import onnx.parser
 import onnx_ir as ir
 import onnxruntime
 
-from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import shared_linears
-from edgebert_quantize.outliers import Outliers
-from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.calibration.statistics import ActivationStatistics
+from edgebert_quantize.graph.linear_layers import shared_linears
 from edgebert_quantize.recipes import LinearRecipe, Scheme
-from edgebert_quantize.rounding import LayerNumbers, RoundedLayer, round_layer
+from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
+from edgebert_quantize.weights.outlier_channels import Outliers
+from edgebert_quantize.weights.rounding import LayerNumbers, RoundedLayer, round_layer
 
 
 def model_of(text: str, **weights: np.ndarray) -> ir.Model:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgebert_quantize.budget import Measured, parse_budget
-from edgebert_quantize.nearness import Floor, Nearness
+from edgebert_quantize.search.budget import Measured, parse_budget
+from edgebert_quantize.similarity import Floor, Nearness
 from edgebert_runtime.errors import ConfigError
 
 EXACT = Measured(mean=1.0, worst=1.0, accuracy=0.9)

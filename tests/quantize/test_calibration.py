@@ -7,8 +7,8 @@ import onnx
 import onnx.parser
 import pytest
 
-from edgebert_quantize import calibration
-from edgebert_quantize.calibration import activation_statistics, kept_rows
+from edgebert_quantize.calibration import statistics
+from edgebert_quantize.calibration.statistics import activation_statistics, kept_rows
 from edgebert_runtime.errors import ExportError
 
 GRAPH = """
@@ -60,15 +60,15 @@ def test_a_large_model_is_run_over_the_texts_again(
 ) -> None:
     batches = [feeds([[1, 2]], [[1, 1]])]
     at_once = activation_statistics(graph, CHANNELS, batches)
-    monkeypatch.setattr(calibration, "MOMENTS_BYTES", 20)  # one 2 x 2 matrix takes 16
+    monkeypatch.setattr(statistics, "MOMENTS_BYTES", 20)  # one 2 x 2 matrix takes 16
     opened: list[list[str]] = []
-    write = calibration._write_watched
+    write = statistics._write_watched
 
     def note(model: Path, names: list[str], destination: Path) -> None:
         opened.append(names)
         write(model, names, destination)
 
-    monkeypatch.setattr(calibration, "_write_watched", note)
+    monkeypatch.setattr(statistics, "_write_watched", note)
     in_turn = activation_statistics(graph, CHANNELS, batches)
     assert opened == [["narrow"], ["y"]]
     for name, found in at_once.items():

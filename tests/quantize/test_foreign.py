@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 import edgebert
-from edgebert.cli import app
+from edgebert.cli.main import app
 from edgebert.model.encoder import Encoder
-from edgebert_quantize.nearness import Floor, Nearness
 from edgebert_quantize.recipes import RECIPES
+from edgebert_quantize.similarity import Floor, Nearness
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import (
     ConfigError,

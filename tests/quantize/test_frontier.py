@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edgebert import frontier
+from edgebert.cli import pareto_report
 from edgebert_quantize import Search
-from edgebert_quantize.budget import Budget, Measured
-from edgebert_quantize.plotting import check_plot, draw
-from edgebert_quantize.speed import Speed
-from edgebert_quantize.trials import Assignment, Point
+from edgebert_quantize.evaluation.speed import Speed
+from edgebert_quantize.search.budget import Budget, Measured
+from edgebert_quantize.search.plotting import check_plot, draw
+from edgebert_quantize.search.trials import Assignment, Point
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.pages.document import Plot, Table
+from edgebert_runtime.reporting.document import Plot, Table
 from tests.runtime.tiny_manifest import write_bundle
 
 
@@ -46,7 +46,7 @@ def search(tmp_path: Path) -> Search:
 
 
 def test_plots_have_what_was_measured(search: Search) -> None:
-    time, size = frontier.page(search, "mine").sections[0].blocks
+    time, size = pareto_report.page(search, "mine").sections[0].blocks
     assert isinstance(time, Plot)
     assert isinstance(size, Plot)
     measured, chosen = time.series
@@ -55,11 +55,11 @@ def test_plots_have_what_was_measured(search: Search) -> None:
     assert [(point.x, point.label) for point in chosen.points] == [(2.0, "1 static, 1 float")]
     assert chosen.chosen
     losses = [point.y for point in size.series[0].points]
-    assert losses == pytest.approx([0.1, 0.01, frontier.SMALLEST_LOSS])
+    assert losses == pytest.approx([0.1, 0.01, pareto_report.SMALLEST_LOSS])
 
 
 def test_the_table_has_every_graph(search: Search) -> None:
-    page = frontier.page(search, "mine")
+    page = pareto_report.page(search, "mine")
     (table,) = page.sections[1].blocks
     assert isinstance(table, Table)
     assert table.rows[2] == [
@@ -71,7 +71,7 @@ def test_the_table_has_every_graph(search: Search) -> None:
 
 
 def test_a_search_is_drawn_as_either(search: Search, tmp_path: Path) -> None:
-    page = frontier.page(search, "mine")
+    page = pareto_report.page(search, "mine")
     for ending, start in ((".svg", "<svg "), (".html", "<!DOCTYPE html>")):
         place = check_plot(tmp_path / f"frontier{ending}")
         draw(page, place)

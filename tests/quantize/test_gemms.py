@@ -9,8 +9,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from edgebert_quantize.gemms import spread_gemms
-from edgebert_quantize.linear import find_linears
+from edgebert_quantize.graph.gemm import spread_gemms
+from edgebert_quantize.graph.linear_layers import find_linears
 
 RANDOM = np.random.default_rng(0)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edgebert_quantize import gptq
-from edgebert_quantize.gptq import round_compensated
-from edgebert_quantize.weights import (
+from edgebert_quantize.weights import gptq
+from edgebert_quantize.weights.gptq import round_compensated
+from edgebert_quantize.weights.grids import (
     LARGEST,
     QuantizedWeight,
     block_grid,

@@ -6,17 +6,17 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from edgebert_quantize.activations import asymmetric_scale
-from edgebert_quantize.linear import find_linears
-from edgebert_quantize.products import quantize_linears
+from edgebert_quantize.graph.activation_quantizers import asymmetric_scale
+from edgebert_quantize.graph.linear_layers import find_linears
 from edgebert_quantize.recipes import LinearRecipe, Scheme
-from edgebert_quantize.smoothing import (
+from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
+from edgebert_quantize.weights.grids import quantize_columns
+from edgebert_quantize.weights.smoothquant import (
     best_scales,
     expected_error,
     smooth_contexts,
     smoothing_scales,
 )
-from edgebert_quantize.weights import quantize_columns
 from tests.quantize.graphs import model_of, operators, quantize, rounded, run, seen
 
 TWO_READERS = """

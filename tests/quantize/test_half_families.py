@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from edgebert.model.sentence import SentenceEmbedder
-from edgebert_export.building import build, write_graphs
-from edgebert_export.parity import parity_cases
+from edgebert_export.graph.build import build, write_graphs
+from edgebert_export.graph.trace import trace
 from edgebert_export.targets import TARGETS
-from edgebert_export.trace import trace
+from edgebert_export.verification.parity import parity_cases
 from edgebert_quantize.recipes import RECIPES
-from edgebert_quantize.rewriting import write_half
-from edgebert_runtime.session import Session
+from edgebert_quantize.rewrite.rewrite import write_half
+from edgebert_runtime.engine.session import Session
 from tests.checkpoints.families import SAMPLES
 from tests.checkpoints.families import build as build_theirs
 from tests.checkpoints.test_families import ours

@@ -12,12 +12,12 @@ import pytest
 import safetensors.numpy
 
 import edgebert
-from edgebert_quantize.halves import HalfRecipe, Precision, half_operators, to_half
-from edgebert_quantize.quality import graph_runner
+from edgebert_quantize.calibration.samples import Feeder
+from edgebert_quantize.evaluation.quality import graph_runner
 from edgebert_quantize.recipes import FLOAT_OPERATORS, RECIPES
-from edgebert_quantize.samples import Feeder
+from edgebert_quantize.rewrite.half_precision import HalfRecipe, Precision, half_operators, to_half
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.checking import check_all
+from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import (
     ConfigError,
     ExportError,
@@ -25,7 +25,7 @@ from edgebert_runtime.errors import (
     QualityError,
     UnverifiedWarning,
 )
-from edgebert_runtime.providers import PROVIDERS
+from edgebert_runtime.verification.self_test import check_all
 from tests.conftest import TEXTS
 from tests.quantize.graphs import model_of, operators, run
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebert_quantize.ledger import Ledger
+from edgebert_quantize.search.measurement_cache import Ledger
 
 
 def test_values_are_there_for_the_next(tmp_path: Path) -> None:

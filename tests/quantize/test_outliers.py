@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert_quantize.outliers import Outliers, move_outliers_last
 from edgebert_quantize.recipes import LinearRecipe
+from edgebert_quantize.weights.outlier_channels import Outliers, move_outliers_last
 from edgebert_runtime.errors import ConfigError
 from tests.quantize.graphs import model_of, operators, quantize, run, seen
 

@@ -12,7 +12,9 @@ from tokenizers import Tokenizer
 
 import edgebert
 from edgebert_quantize import RECIPES, default_texts
-from edgebert_quantize.nearness import (
+from edgebert_quantize.calibration.samples import Feeder, calibration_texts, default_samples
+from edgebert_quantize.evaluation.quality import compare, graph_runner
+from edgebert_quantize.similarity import (
     Floor,
     Nearness,
     Outputs,
@@ -20,11 +22,9 @@ from edgebert_quantize.nearness import (
     row_cosines,
     score_nearness,
 )
-from edgebert_quantize.quality import compare, graph_runner
-from edgebert_quantize.samples import Feeder, calibration_texts, default_samples
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.bundle.staging import hash_file
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
-from edgebert_runtime.staging import hash_file
 from tests.conftest import TEXTS
 
 

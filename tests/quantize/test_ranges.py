@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert_quantize.activations import asymmetric_scale
-from edgebert_quantize.ranges import BINS, CHOOSERS, Histogram, Range, RangeMethod, mse, percentile
+from edgebert_quantize.calibration.ranges import (
+    BINS,
+    CHOOSERS,
+    Histogram,
+    Range,
+    RangeMethod,
+    mse,
+    percentile,
+)
+from edgebert_quantize.graph.activation_quantizers import asymmetric_scale
 
 
 def histogram(*batches: np.ndarray, **options: float) -> Histogram:

@@ -8,8 +8,8 @@ import pytest
 from pyarrow import parquet
 
 import edgebert
-from edgebert_quantize.reading import read_texts
-from edgebert_quantize.samples import FEWEST, read_samples
+from edgebert_quantize.calibration.readers import read_texts
+from edgebert_quantize.calibration.samples import FEWEST, read_samples
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import InputError
 from tests.conftest import WORDS

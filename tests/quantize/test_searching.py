@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert_quantize.budget import Budget, Measured
-from edgebert_quantize.exploring import explore, no_track
-from edgebert_quantize.searching import Unit, chain, first_that_passes
-from edgebert_quantize.trials import Assignment, Point
+from edgebert_quantize.search.budget import Budget, Measured
+from edgebert_quantize.search.explore import explore, no_track
+from edgebert_quantize.search.pareto import Unit, chain, first_that_passes
+from edgebert_quantize.search.trials import Assignment, Point
 
 
 def test_most_loss_for_its_cost_goes_first_by_hand() -> None:

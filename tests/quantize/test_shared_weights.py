@@ -5,10 +5,10 @@ import onnx.parser
 import onnx_ir as ir
 import pytest
 
-from edgebert_quantize.activations import asymmetric_scale
-from edgebert_quantize.building import initializer
-from edgebert_quantize.calibration import ActivationStatistics
-from edgebert_quantize.linear import shared_linears
+from edgebert_quantize.calibration.statistics import ActivationStatistics
+from edgebert_quantize.graph.activation_quantizers import asymmetric_scale
+from edgebert_quantize.graph.linear_layers import shared_linears
+from edgebert_quantize.graph.node_builder import initializer
 from tests.export.test_fusions import run_unoptimized
 from tests.quantize.graphs import quantize, seen
 

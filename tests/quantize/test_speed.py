@@ -7,7 +7,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from edgebert_quantize.speed import ROUNDS, Speed, measure_speed, shortened
+from edgebert_quantize.evaluation.speed import ROUNDS, Speed, measure_speed, shortened
 from edgebert_runtime.errors import EdgebertError, SpeedError
 
 GRAPH = """<ir_version: 10, opset_import: ["": 21]>

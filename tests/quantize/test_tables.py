@@ -7,9 +7,9 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from edgebert_quantize import tables
-from edgebert_quantize.building import drop_unused_initializers
-from edgebert_quantize.tables import quantize_tables
+from edgebert_quantize.graph.node_builder import drop_unused_initializers
+from edgebert_quantize.rewrite import embeddings
+from edgebert_quantize.rewrite.embeddings import quantize_tables
 
 GRAPH = """
 <ir_version: 11, opset_import: ["": 23]>
@@ -23,7 +23,7 @@ TABLE = np.array([[127.0, -4.0, 0.0], [0.0, 0.0, 0.0], [1.27, 0.5, -0.254]], np.
 
 @pytest.fixture(autouse=True)
 def every_table_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SMALLEST_BYTES", 1)
+    monkeypatch.setattr(embeddings, "SMALLEST_BYTES", 1)
 
 
 def model_of(text: str) -> ir.Model:
@@ -69,5 +69,5 @@ def test_what_is_no_lookup_stays(text: str) -> None:
 
 
 def test_a_small_table_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SMALLEST_BYTES", TABLE.nbytes + 1)
+    monkeypatch.setattr(embeddings, "SMALLEST_BYTES", TABLE.nbytes + 1)
     assert quantize_tables(model_of(GRAPH.replace("<AXIS>", "")).graph) == 0

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgebert_quantize.weights import LARGEST, block_grid, quantize_columns, round_to_nearest
+from edgebert_quantize.weights.grids import LARGEST, block_grid, quantize_columns, round_to_nearest
 
 
 def test_per_column_int8_by_hand() -> None:

@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 import edgebert
-from edgebert.cli import app
-from edgebert_quantize.labelled import Labelled, read_labelled
-from edgebert_quantize.nearness import comparison_of
-from edgebert_quantize.samples import Feeder, default_samples
-from edgebert_quantize.trials import Evaluator
-from edgebert_quantize.within import without
+from edgebert.cli.main import app
+from edgebert_quantize.calibration.samples import Feeder, default_samples
+from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
+from edgebert_quantize.search.search import without
+from edgebert_quantize.search.trials import Evaluator
+from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import BudgetError, ConfigError, InputError
 from tests.checkpoints.families import SAMPLES, build_with_head
@@ -125,8 +125,8 @@ def test_points_are_timed_in_processes_of_their_own(
     fp32: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One round each is enough here; that rounds alternate is tested with the timing."""
-    monkeypatch.setattr("edgebert_quantize.speed.ROUNDS", 1)
-    monkeypatch.setattr("edgebert_quantize.exploring.QUARTERS", 1)
+    monkeypatch.setattr("edgebert_quantize.evaluation.speed.ROUNDS", 1)
+    monkeypatch.setattr("edgebert_quantize.search.explore.QUARTERS", 1)
     search = edgebert.quantize_within(fp32, "cosine>=0.5", cache_dir=tmp_path / "cache", force=True)
     assert search.chosen is not None
     assert search.chosen.milliseconds is not None
@@ -186,7 +186,7 @@ def test_labelled_texts_are_not_calibrated_on() -> None:
 def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> None:
     """A graph whose layers are all zero is far from fp32."""
     from edgebert_quantize import RECIPES
-    from edgebert_quantize.rewriting import prepare_graph, write_graph
+    from edgebert_quantize.rewrite.rewrite import prepare_graph, write_graph
 
     path, feeder = fp32.path_of("onnx/model_cpu.onnx"), Feeder.of(fp32)
     recipe, samples = RECIPES["int8-dynamic"], default_samples()

@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime import staging
+from edgebert_runtime.bundle import staging
+from edgebert_runtime.bundle.manifest import read_manifest
+from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, new_bundle, staging_area
 from edgebert_runtime.errors import EdgebertError
-from edgebert_runtime.manifest import read_manifest
-from edgebert_runtime.staging import add_to_bundle, hash_file, new_bundle, staging_area
 from tests.runtime.tiny_manifest import write_bundle
 
 NAME: Final = "bundle"

@@ -11,11 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.aligning import ALIGNMENT, LARGE, LARGE_ALIGNMENT, PACKED_PLACE, align
-from edgebert_runtime.engine import import_engine
-from edgebert_runtime.keeping import GRAPH
-from edgebert_runtime.session import Session
-from edgebert_runtime.warming import DATA, _write, warm
+from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.loading.graph_cache import GRAPH
+from edgebert_runtime.warmup.tensor_alignment import (
+    ALIGNMENT,
+    LARGE,
+    LARGE_ALIGNMENT,
+    PACKED_PLACE,
+    align,
+)
+from edgebert_runtime.warmup.warm import DATA, _write, warm
 
 WIDTHS = (1, 257, 1031, 300)
 """Of matrices one after the other; none ends where the next may begin."""
@@ -73,8 +79,8 @@ def test_everything_is_aligned_and_nothing_is_lost(
     staging = tmp_path / "kept"
     staging.mkdir()
     with monkeypatch.context() as patch:  # running it as it was written might end the process
-        patch.setattr("edgebert_runtime.warming.align", lambda *_: False)
-        patch.setattr("edgebert_runtime.warming._require_same", lambda *_: None)
+        patch.setattr("edgebert_runtime.warmup.warm.align", lambda *_: False)
+        patch.setattr("edgebert_runtime.warmup.warm._require_same", lambda *_: None)
         _write(import_engine(), odd, staging)
     graph = staging / GRAPH
     before = places(graph)

@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert_runtime import Bundle, Embedder, load
-from edgebert_runtime.binding import CAPTURED_SHAPES, CAPTURED_TOKENS, SEQUENCE_STEP, bucket
+from edgebert_runtime.engine.io_binding import (
+    CAPTURED_SHAPES,
+    CAPTURED_TOKENS,
+    SEQUENCE_STEP,
+    bucket,
+)
+from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import (
     ConfigError,
     EngineError,
@@ -24,7 +30,6 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     TruncationWarning,
 )
-from edgebert_runtime.providers import PROVIDERS
 from tests.conftest import TEXTS
 
 WORDS = ["a", "cat", "on", "the", "mat", "looks", "at", "the", "dog"]
@@ -84,7 +89,7 @@ def test_large_batches_and_a_thousandth_shape_are_not_captured(
     expected = load(tiny_bundle, "portable").embed(many[:1])
     np.testing.assert_allclose(capturing.embed(many)[-1:], expected, atol=1e-5)
     assert not replays._captured
-    monkeypatch.setattr("edgebert_runtime.binding.CAPTURED_SHAPES", 2)
+    monkeypatch.setattr("edgebert_runtime.engine.io_binding.CAPTURED_SHAPES", 2)
     for texts in (1, 2, 4, 8):
         capturing.embed(["a cat"] * texts)
     assert len(replays._captured) == 2 < CAPTURED_SHAPES
@@ -286,6 +291,6 @@ def test_a_cpu_does_not_load_what_is_for_gpus(tiny_bundle: Bundle) -> None:
     code = (
         "import sys\nfrom edgebert_runtime import load\n"
         f"load({str(tiny_bundle.folder)!r}).embed(['a'])\n"
-        "assert 'edgebert_runtime.binding' not in sys.modules"
+        "assert 'edgebert_runtime.engine.io_binding' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,12 +15,12 @@ import pytest
 from onnx import numpy_helper
 
 from edgebert_runtime import Bundle, CheckReport, check
-from edgebert_runtime.checking import check_all, check_files
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.staging import hash_folder
 from edgebert_runtime.errors import BundleError, BundleIntegrityError, SampleError
-from edgebert_runtime.exercises import distance, moved
-from edgebert_runtime.manifest import Manifest
-from edgebert_runtime.samples import read_samples
-from edgebert_runtime.staging import hash_folder
+from edgebert_runtime.verification.probes import distance, moved
+from edgebert_runtime.verification.samples import read_samples
+from edgebert_runtime.verification.self_test import check_all, check_files
 from tests.runtime.test_torch_free import run_fenced
 
 VARIANTS = ["portable", "cpu", "int8"]
@@ -51,7 +51,7 @@ def edit_json(path: Path, change: Callable[[Any], None]) -> None:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgebert_runtime.cli", "check", *map(str, arguments)]
+    command = [sys.executable, "-m", "edgebert_runtime.cli.main", "check", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

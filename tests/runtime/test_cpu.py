@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import edgebert
-from edgebert_quantize.cpus import LARGEST_WEIGHT, choose_cpu
-from edgebert_runtime import Bundle, keeping, load
-from edgebert_runtime.cpu import (
+from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.engine.cpu import (
     LARGEST,
     PROBE,
     cpu_fields,
@@ -26,7 +26,8 @@ from edgebert_runtime.cpu import (
     sums_saturate,
 )
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
-from edgebert_runtime.samples import machine
+from edgebert_runtime.loading import graph_cache
+from edgebert_runtime.verification.samples import machine
 from tests.conftest import TEXTS
 
 ROOT = Path(__file__).parents[2]
@@ -38,8 +39,8 @@ ON_HASWELL = """
 import sys, warnings
 import numpy as np
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.checking import check_all
-from edgebert_runtime.cpu import sums_saturate
+from edgebert_runtime.verification.self_test import check_all
+from edgebert_runtime.engine.cpu import sums_saturate
 from edgebert_runtime.errors import BundleError
 
 wide, narrow, texts = sys.argv[1], sys.argv[2], sys.argv[3:]
@@ -78,8 +79,8 @@ def narrow_weights(largest: int) -> st.SearchStrategy[np.ndarray]:
 @pytest.fixture
 def saturating(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this CPU had no VNNI."""
-    monkeypatch.setattr("edgebert_runtime.cpu.sums_saturate", lambda: True)
-    monkeypatch.setattr("edgebert_quantize.cpus.sums_saturate", lambda: True)
+    monkeypatch.setattr("edgebert_runtime.engine.cpu.sums_saturate", lambda: True)
+    monkeypatch.setattr("edgebert_quantize.evaluation.target_cpu.sums_saturate", lambda: True)
 
 
 def test_the_probe_asks_for_the_largest_sum() -> None:
@@ -206,12 +207,12 @@ INTEL = b"processor\t: 0\nmodel name\t: Some CPU @ 2\nflags\t\t: fpu avx2\n"
 def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("edgebert_runtime.cpu.CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("edgebert_runtime.engine.cpu.CPUINFO", tmp_path / "cpuinfo")
     assert first_processor() == []
     assert cpu_name() == platform.machine()
-    assert platform.machine().encode() in keeping._cpu()
+    assert platform.machine().encode() in graph_cache._cpu()
     (tmp_path / "cpuinfo").write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
     assert cpu_fields()["flags"] == "fpu avx2"
     assert cpu_name() == f"Some CPU @ 2, {platform.machine()}"
     assert machine("cpu")["cpu"] == cpu_name()
-    assert keeping._cpu() == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"
+    assert graph_cache._cpu() == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"

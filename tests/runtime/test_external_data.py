@@ -22,13 +22,13 @@ from onnx import (
     numpy_helper,
 )
 
-from edgebert_runtime.errors import BundleError, UnsafePathError
-from edgebert_runtime.external_data import (
+from edgebert_runtime.bundle.external_data import (
     MAX_DEPTH,
     MESSAGES,
     check_external_data,
     external_locations,
 )
+from edgebert_runtime.errors import BundleError, UnsafePathError
 
 PASSWORDS = "../../../../../../../etc/passwd"
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from edgebert_runtime.caches import default_cache_dir
-from edgebert_runtime.errors import BundleIntegrityError, ConfigError, UnsafePathError
-from edgebert_runtime.integrity import (
+from edgebert_runtime.bundle.integrity import (
     ALWAYS_UP_TO_BYTES,
     MAX_REMEMBERED,
     IntegrityCheck,
     Mode,
 )
-from edgebert_runtime.manifest import FileInfo
+from edgebert_runtime.bundle.manifest import FileInfo
+from edgebert_runtime.errors import BundleIntegrityError, ConfigError, UnsafePathError
+from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 CONTENTS = {
     "tokenizer.json": b"{}",
@@ -396,8 +396,8 @@ def test_nothing_is_written_into_the_bundle(bundle: Path, mode: Mode, inside: st
 WRITER = """
 import sys
 from pathlib import Path
-from edgebert_runtime.integrity import IntegrityCheck
-from edgebert_runtime.manifest import FileInfo
+from edgebert_runtime.bundle.integrity import IntegrityCheck
+from edgebert_runtime.bundle.manifest import FileInfo
 
 folder, cache, size, sha256 = sys.argv[1:]
 for name in sorted(path.name for path in Path(folder).iterdir()):

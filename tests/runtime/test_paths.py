@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.errors import UnsafePathError
-from edgebert_runtime.paths import resolve_inside
 
 
 @pytest.fixture

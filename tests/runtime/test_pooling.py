@@ -7,9 +7,9 @@ import torch
 
 from edgebert.interop import sentence_transformers_files
 from edgebert.model.sentence import DenseWeights, SentenceEmbedder
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.manifest import EmbeddingInfo, Step
-from edgebert_runtime.pooling import POOLING, apply_steps, pool
+from edgebert_runtime.postprocessing.pooling import POOLING, apply_steps, pool
 
 HIDDEN = np.array([[[1, 10], [3, 30], [8, -80]], [[5, 5], [6, 6], [7, 7]]], dtype=np.float32)
 MASK = np.array([[1, 1, 0], [0, 0, 0]], dtype=np.int64)

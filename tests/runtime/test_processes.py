@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from edgebert_runtime import Bundle, forking, load
-from edgebert_runtime.engine import TELEMETRY_OFF
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.engine.onnxruntime import TELEMETRY_OFF
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import EngineError, ModelClosedError
-from edgebert_runtime.session import Session
+from edgebert_runtime.tokenization import fork_safety
 from tests.conftest import TEXTS
 
 SECONDS = 60
@@ -84,10 +85,10 @@ print(*found, resident())
 
 ASKING = """
 import os
-from edgebert_runtime import engine
+from edgebert_runtime.engine import onnxruntime
 
-engine.import_engine()
-print(os.environ[engine.TELEMETRY_OFF])
+onnxruntime.import_engine()
+print(os.environ[onnxruntime.TELEMETRY_OFF])
 """
 
 APP = """
@@ -116,7 +117,7 @@ def embed(model: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("way", ["go", "close"])
 def test_a_forked_child_works_and_nobody_says_a_word(tiny_bundle: Bundle, way: str) -> None:
-    variables = {name: value for name, value in os.environ.items() if name != forking.VARIABLE}
+    variables = {name: value for name, value in os.environ.items() if name != fork_safety.VARIABLE}
     done = subprocess.run(
         [sys.executable, "-c", FORKING, str(tiny_bundle.folder), way],
         env=variables,  # transformers sets it, where another test has run one of its pipelines

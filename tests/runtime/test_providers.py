@@ -29,10 +29,15 @@ import pytest
 
 import edgebert
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.cli import main
-from edgebert_runtime.errors import BundleError, ConfigError, ProviderUnavailableError
-from edgebert_runtime.listening import engine_log, pass_on
-from edgebert_runtime.providers import (
+from edgebert_runtime.cli.main import main
+from edgebert_runtime.engine.native_log import engine_log, pass_on
+from edgebert_runtime.engine.provider_errors import (
+    how_to_get,
+    installed_engines,
+    refusal,
+    require_running,
+)
+from edgebert_runtime.engine.providers import (
     PROVIDERS,
     choose_provider,
     has_provider,
@@ -40,13 +45,8 @@ from edgebert_runtime.providers import (
     prepare,
     read_options,
 )
-from edgebert_runtime.refusals import (
-    how_to_get,
-    installed_engines,
-    refusal,
-    require_running,
-)
-from edgebert_runtime.session import Session
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.errors import BundleError, ConfigError, ProviderUnavailableError
 from tests.conftest import TEXTS
 
 PLUG_INS = [name for name, provider in PROVIDERS.items() if provider.only]
@@ -357,7 +357,7 @@ def test_threads_listen_one_after_the_other(capfd: pytest.CaptureFixture[str]) -
 def test_a_daemon_without_standard_error_hears_nothing() -> None:
     code = """
 import os
-from edgebert_runtime.listening import engine_log
+from edgebert_runtime.engine.native_log import engine_log
 os.close(2)
 with engine_log() as heard:
     pass
@@ -448,7 +448,7 @@ def test_an_operator_that_the_cpu_lacks_is_no_fault_of_the_graph(
         monkeypatch.setitem(PROVIDERS, "cuda", provider)
         return onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
 
-    monkeypatch.setattr("edgebert_runtime.session.engine_log", heard)
+    monkeypatch.setattr("edgebert_runtime.engine.session.engine_log", heard)
     monkeypatch.setattr(Session, "_create", started)
     kind = ProviderUnavailableError if said else BundleError
     with pytest.raises(kind, match=error):

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.cli import main
+from edgebert_runtime.cli.main import main
+from edgebert_runtime.cli.progress import progress_line
 from edgebert_runtime.errors import OutputError
-from edgebert_runtime.progress import progress_line
-from edgebert_runtime.reading import BATCH_ROWS, open_file, read_rows
-from edgebert_runtime.tasks.calls import CHUNK_TEXTS
-from edgebert_runtime.writing import VectorType, check_output, write_records
+from edgebert_runtime.inference.call import CHUNK_TEXTS
+from edgebert_runtime.io.readers import BATCH_ROWS, open_file, read_rows
+from edgebert_runtime.io.writers import VectorType, check_output, write_records
 
 TEXTS: Final = ["the cat sat", 'a "dog", red', "", "it ran far 🙂"]
-COMMAND: Final = [sys.executable, "-m", "edgebert_runtime.cli"]
+COMMAND: Final = [sys.executable, "-m", "edgebert_runtime.cli.main"]
 PATIENCE: Final = 120
 LONG: Final = "cat " * 100
 
@@ -386,7 +386,7 @@ def test_bench_shows_its_processes_on_a_terminal(tiny_bundle: Bundle) -> None:
 
 def test_a_light_start_imports_nothing_for_other_formats(tiny_bundle: Bundle) -> None:
     code = (
-        "import sys; from edgebert_runtime.cli import main; main(sys.argv[1:]);"
+        "import sys; from edgebert_runtime.cli.main import main; main(sys.argv[1:]);"
         "print(sorted({'pyarrow', 'csv', 'typing_extensions', 'asyncio'} & sys.modules.keys()))"
     )
     command = [sys.executable, "-c", code, "embed", str(tiny_bundle.folder), "a"]

@@ -13,15 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from edgebert_runtime.errors import (
-    BundleError,
-    BundleExistsError,
-    BundleIntegrityError,
-    ExportError,
-)
-from edgebert_runtime.locking import is_locked, locked
-from edgebert_runtime.manifest import FileInfo, Manifest, read_manifest
-from edgebert_runtime.staging import (
+from edgebert_runtime.bundle.manifest import FileInfo, Manifest, read_manifest
+from edgebert_runtime.bundle.staging import (
     add_to_bundle,
     hash_file,
     hash_folder,
@@ -29,6 +22,13 @@ from edgebert_runtime.staging import (
     recover,
     staging_area,
 )
+from edgebert_runtime.errors import (
+    BundleError,
+    BundleExistsError,
+    BundleIntegrityError,
+    ExportError,
+)
+from edgebert_runtime.storage.file_lock import is_locked, locked
 from tests.runtime.crashing import NAME, NEW, OLD, OPERATIONS, SAMPLES, add
 from tests.runtime.tiny_manifest import write_bundle
 

@@ -12,7 +12,7 @@ import pytest
 
 from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
-from edgebert_runtime.tasks import calls
+from edgebert_runtime.inference import call
 from tests.conftest import TEXTS
 
 MANY = [f"{TEXTS[number % len(TEXTS)]} cat {'dog ' * (number % 7)}" for number in range(40)]
@@ -49,7 +49,7 @@ def test_an_iterator_is_read_no_further_than_a_chunk(model: Embedder) -> None:
     rows = model.embed(endless())
     assert taken == 0
     next(rows)
-    assert taken == calls.CHUNK_TEXTS
+    assert taken == call.CHUNK_TEXTS
 
 
 @pytest.mark.parametrize(

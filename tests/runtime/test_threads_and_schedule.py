@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert_runtime import threads
-from edgebert_runtime.schedule import micro_batches
+from edgebert_runtime.engine import threads
+from edgebert_runtime.inference.batching import micro_batches
 
 
 @given(st.lists(st.integers(1, 600), max_size=60), st.integers(1, 2000))

@@ -38,14 +38,14 @@ def test_the_fence_can_fail() -> None:
 def test_light_commands_of_the_workflow_load_no_torch(tiny_bundle: Bundle) -> None:
     folder = str(tiny_bundle.folder)
     for arguments in (["--help"], ["--version"], ["inspect", folder], ["run", folder, "a cat"]):
-        code = "from edgebert.cli import main; sys.argv[0] = 'edgebert'; main()"
+        code = "from edgebert.cli.main import main; sys.argv[0] = 'edgebert'; main()"
         done = run_fenced(code, *arguments)
         assert done.returncode == 0, done.stderr
 
 
 def test_a_profile_loads_no_torch(tiny_bundle: Bundle) -> None:
     code = """
-from edgebert.cli import main
+from edgebert.cli.main import main
 sys.argv[0] = "edgebert"
 try:
     main()

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgebert_runtime import Bundle, Embedder, load, traffic
-from edgebert_runtime.session import Session
-from edgebert_runtime.traffic import REMEMBERED_SECONDS, Traffic
-from edgebert_runtime.warming import warm
+from edgebert_runtime import Bundle, Embedder, load
+from edgebert_runtime.engine import concurrency
+from edgebert_runtime.engine.concurrency import REMEMBERED_SECONDS, Traffic
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.warmup.warm import warm
 
 TEXTS = ["the small cat", "a red dog ran far"]
 PATIENCE_SECONDS = 60
@@ -19,7 +20,7 @@ PATIENCE_SECONDS = 60
 
 def test_runs_that_meet_are_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(traffic, "monotonic", lambda: now)
+    monkeypatch.setattr(concurrency, "monotonic", lambda: now)
     found = Traffic()
     assert not found.dense
     first = found.begin()

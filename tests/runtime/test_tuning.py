@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgebert_runtime import Bundle, Embedder, load, workers
+from edgebert_runtime import Bundle, Embedder, load
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ModelClosedError
-from edgebert_runtime.keeping import ENTRY, Tuning, WarmGraph
-from edgebert_runtime.session import Session
-from edgebert_runtime.tuning import BUDGETS, best_tuning, choose
-from edgebert_runtime.tuning import _budgets as tuning_budgets
-from edgebert_runtime.warming import warm
-from edgebert_runtime.workers import run_side_by_side
+from edgebert_runtime.inference import thread_pool
+from edgebert_runtime.inference.thread_pool import run_side_by_side
+from edgebert_runtime.loading.graph_cache import ENTRY, Tuning, WarmGraph
+from edgebert_runtime.warmup.tuning import BUDGETS, best_tuning, choose
+from edgebert_runtime.warmup.tuning import _budgets as tuning_budgets
+from edgebert_runtime.warmup.warm import warm
 from tests.conftest import TEXTS
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over at once, and believed all the same."""
-    monkeypatch.setattr("edgebert_runtime.tuning.SECONDS", 0.001)
+    monkeypatch.setattr("edgebert_runtime.warmup.tuning.SECONDS", 0.001)
 
 
 USUAL = Tuning(512, workers=False)
@@ -149,7 +150,7 @@ def test_an_interrupt_while_the_others_are_awaited_ends_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The caller has nothing left to do and waits for a helper when ctrl-C comes."""
-    join, calls, stopped = workers._join, 0, []
+    join, calls, stopped = thread_pool._join, 0, []
 
     def interrupted(threads: Any) -> None:
         nonlocal calls
@@ -158,10 +159,10 @@ def test_an_interrupt_while_the_others_are_awaited_ends_them(
             raise KeyboardInterrupt
         join(threads)
 
-    stop = workers._Jobs.stop
-    monkeypatch.setattr(workers, "_join", interrupted)
+    stop = thread_pool._Jobs.stop
+    monkeypatch.setattr(thread_pool, "_join", interrupted)
     monkeypatch.setattr(
-        workers._Jobs, "stop", lambda jobs, error: (stopped.append(error), stop(jobs, error))
+        thread_pool._Jobs, "stop", lambda jobs, error: (stopped.append(error), stop(jobs, error))
     )
     with pytest.raises(KeyboardInterrupt):
         run_side_by_side(range(3), lambda _: None, 2)

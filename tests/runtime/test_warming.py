@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.cli import main
+from edgebert_runtime.cli.main import main
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
-from edgebert_runtime.keeping import ENTRY, GRAPH, find_warm
-from edgebert_runtime.warming import DATA, warm
+from edgebert_runtime.loading.graph_cache import ENTRY, GRAPH, find_warm
+from edgebert_runtime.warmup.warm import DATA, warm
 from tests.conftest import TEXTS
 
 
@@ -28,7 +28,7 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tuning that is over at once."""
-    monkeypatch.setattr("edgebert_runtime.tuning.SECONDS", 0.001)
+    monkeypatch.setattr("edgebert_runtime.warmup.tuning.SECONDS", 0.001)
 
 
 @pytest.mark.parametrize("variant", ["fp32", "int8", "portable"])
@@ -74,7 +74,7 @@ def test_another_cpu_finds_nothing(
     tiny_bundle: Bundle, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm(tiny_bundle, cache_dir=cache)
-    monkeypatch.setattr("edgebert_runtime.keeping._cpu", lambda: b"another")
+    monkeypatch.setattr("edgebert_runtime.loading.graph_cache._cpu", lambda: b"another")
     assert not load(tiny_bundle, cache_dir=cache).info().warm
 
 
@@ -159,7 +159,7 @@ def test_caches_that_are_off_remember_no_hash(
 
 
 def test_several_processes_warm_at_once(tiny_bundle: Bundle, cache: Path) -> None:
-    command = [sys.executable, "-m", "edgebert_runtime.cli", "warm", str(tiny_bundle.folder)]
+    command = [sys.executable, "-m", "edgebert_runtime.cli.main", "warm", str(tiny_bundle.folder)]
     command += ["--cache-dir", str(cache), "--no-tune"]
     together = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgebert_runtime.manifest import FileInfo, Manifest, TokenizerInfo, Variant
-from edgebert_runtime.staging import hash_folder
+from edgebert_runtime.bundle.manifest import FileInfo, Manifest, TokenizerInfo, Variant
+from edgebert_runtime.bundle.staging import hash_folder
 
 
 def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebert.training.encoding import TextEncoder
+from edgebert.training.data.encoding import TextEncoder
+from edgebert.training.data.masking import Masker, masker_of
 from edgebert.training.losses import IGNORED
-from edgebert.training.masking import Masker, masker_of
 from edgebert_runtime.errors import TokenizerError
 from tests.training.tiny import tokenizer_in, write_base
 

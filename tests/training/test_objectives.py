@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebert.checkpoints import TokenizerFiles
-from edgebert.checkpoints.families import FAMILIES
-from edgebert.checkpoints.tokenizer import Demands, read_tokenizer
-from edgebert.training.documents import paired_passages, passages
-from edgebert.training.encoding import Encoded, TextEncoder
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.tokenizer.read import Demands, read_tokenizer
+from edgebert.training.data.documents import paired_passages, passages
+from edgebert.training.data.encoding import Encoded, TextEncoder
+from edgebert.training.data.records import Question, Tagged
 from edgebert.training.losses import IGNORED
 from edgebert.training.objectives.answer import Answering, best_span, span_of
 from edgebert.training.objectives.pretrain import Pretraining
 from edgebert.training.objectives.tag import Tagging, first_tokens
-from edgebert.training.records import Question, Tagged
 from edgebert_runtime.errors import InputError
 from tests.checkpoints.tokenizers import save_tokenizer
 from tests.training.tiny import tokenizer_in, write_base

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert.training.order import POOL, steps_of
+from edgebert.training.data.batch_order import POOL, steps_of
 
 
 @given(

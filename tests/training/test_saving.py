@@ -10,16 +10,16 @@ import transformers
 from safetensors.torch import load_file
 
 from edgebert.checkpoints import read_checkpoint
-from edgebert.checkpoints.families import FAMILIES
+from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.heads import HeadTable, head_config
 from edgebert.checkpoints.saving import CheckpointParts, label_settings, save_checkpoint
-from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
-from edgebert.checkpoints.translation import config_from_hf
+from edgebert.checkpoints.state_dict import config_from_hf
+from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.manifest import EmbeddingInfo, Step
 from tests.checkpoints.families import SAMPLES, SIZES
 from tests.checkpoints.tokenizers import save_tokenizer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgebert.training.config import Problem
-from edgebert.training.records import (
+from edgebert.training.data.records import (
     Labelled,
     labels_in,
     read_labelled,
@@ -16,7 +16,7 @@ from edgebert.training.records import (
     read_scored,
     read_tagged,
 )
-from edgebert.training.tables import read_csv, read_documents
+from edgebert.training.data.tables import read_csv, read_documents
 from edgebert_runtime.errors import InputError
 
 SINGLE = Problem.SINGLE_LABEL

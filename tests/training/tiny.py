@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import torch
 
-from edgebert.checkpoints.bert import BERT
+from edgebert.checkpoints.families.bert import BERT
 from edgebert.checkpoints.saving import CheckpointParts, save_checkpoint
-from edgebert.checkpoints.tokenizer import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
 from edgebert.model.encoder import Encoder
 from edgebert.training import TrainingConfig
 from tests.conftest import SPECIALS, TINY, WORDS

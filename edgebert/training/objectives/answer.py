@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgebert.training import losses
-from edgebert.training.encoding import Encoded, TextEncoder
+from edgebert.training.data.encoding import Encoded, TextEncoder
+from edgebert.training.data.records import Question
 from edgebert.training.metrics import Scores, answer_scores
 from edgebert.training.objectives.base import (
     Batch,
@@ -19,7 +20,6 @@ from edgebert.training.objectives.base import (
     cut_texts,
     lengths_of,
 )
-from edgebert.training.records import Question
 from edgebert_runtime.errors import InputError
 
 LONGEST_ANSWER: Final = 30

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgebert.training.encoding import Encoded, Inputs, TextEncoder
+from edgebert.training.data.encoding import Encoded, Inputs, TextEncoder
 from edgebert.training.metrics import Scores
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from edgebert.training import losses
 from edgebert.training.config import Problem
-from edgebert.training.encoding import Text, TextEncoder
+from edgebert.training.data.encoding import Text, TextEncoder
+from edgebert.training.data.records import Labelled
 from edgebert.training.metrics import (
     Scores,
     multi_label_scores,
@@ -25,7 +26,6 @@ from edgebert.training.objectives.base import (
     cut_texts,
     lengths_of,
 )
-from edgebert.training.records import Labelled
 from edgebert_runtime.errors import InputError
 
 

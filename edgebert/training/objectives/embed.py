@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgebert.training import losses
-from edgebert.training.encoding import TextEncoder
+from edgebert.training.data.encoding import TextEncoder
+from edgebert.training.data.records import Positive, Scored
 from edgebert.training.metrics import Scores, similarity_scores
 from edgebert.training.objectives.base import (
     Batch,
@@ -19,7 +20,6 @@ from edgebert.training.objectives.base import (
     cut_texts,
     lengths_of,
 )
-from edgebert.training.records import Positive, Scored
 
 
 class _Pairs(Objective):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from edgebert.training import losses
-from edgebert.training.documents import Passage
-from edgebert.training.encoding import Text, TextEncoder
-from edgebert.training.masking import masker_of
+from edgebert.training.data.documents import Passage
+from edgebert.training.data.encoding import Text, TextEncoder
+from edgebert.training.data.masking import masker_of
 from edgebert.training.metrics import Scores
 from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
 

@@ -7,11 +7,11 @@ import numpy as np
 from torch import Tensor
 
 from edgebert.training import losses
-from edgebert.training.encoding import Encoded, TextEncoder, padded
+from edgebert.training.data.encoding import Encoded, TextEncoder, padded
+from edgebert.training.data.records import Tagged
 from edgebert.training.metrics import Scores, tagging_scores
 from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
 from edgebert.training.objectives.classify import numbered
-from edgebert.training.records import Tagged
 
 OUTSIDE = "O"
 

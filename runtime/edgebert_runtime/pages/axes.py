@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgebert_runtime.pages.values import EXACT_DIGITS, PLAIN, power
+from edgebert_runtime.reporting.validation import EXACT_DIGITS, PLAIN, power
 
 NICE: Final = (1, 2, 5)
 INTERVALS: Final = 5

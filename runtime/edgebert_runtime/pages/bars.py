@@ -7,7 +7,6 @@ from typing import Final
 
 from edgebert_runtime.pages.axes import Axis, linear_axis
 from edgebert_runtime.pages.colours import SERIES, painted, series
-from edgebert_runtime.pages.document import Bar, Bars, Part
 from edgebert_runtime.pages.drawing import (
     LINE,
     SMALL,
@@ -22,7 +21,8 @@ from edgebert_runtime.pages.drawing import (
 )
 from edgebert_runtime.pages.frames import BELOW, below, overhang
 from edgebert_runtime.pages.legends import SAMPLE, Entry, legend
-from edgebert_runtime.pages.values import check_bars, exact, short
+from edgebert_runtime.reporting.document import Bar, Bars, Part
+from edgebert_runtime.reporting.validation import check_bars, exact, short
 
 NAMES: Final = 0.34
 """Of the width, at most, for what stands before the bars."""

@@ -5,13 +5,13 @@ from typing import Final
 
 from edgebert_runtime.pages.axes import Axis, linear_axis, log_axis
 from edgebert_runtime.pages.colours import SERIES, painted, series
-from edgebert_runtime.pages.document import Plot, Point, Series
 from edgebert_runtime.pages.drawing import Drawing, element, paragraph, title
 from edgebert_runtime.pages.frames import BELOW, Frame, frame, grid
 from edgebert_runtime.pages.labels import Spot, labels
 from edgebert_runtime.pages.legends import SAMPLE, Entry, legend
 from edgebert_runtime.pages.marks import DASHES, ROOM, mark
-from edgebert_runtime.pages.values import check_plot, exact
+from edgebert_runtime.reporting.document import Plot, Point, Series
+from edgebert_runtime.reporting.validation import check_plot, exact
 
 RADIUS: Final = 4.5
 CHOSEN_RADIUS: Final = 7.0

@@ -11,13 +11,13 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.inference.call import require_positive
+from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tasks.calls import require_positive
-from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import check_text
+from edgebert_runtime.tokenization.offsets import AlignedText
+from edgebert_runtime.tokenization.tokenizer import check_text
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.caches import CacheDir
-from edgebert_runtime.encoded import EncodedText
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import HeadInfo
+from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
     BundleError,
     EngineMemoryError,
@@ -21,16 +22,15 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     TruncationWarning,
 )
-from edgebert_runtime.manifest import HeadInfo
-from edgebert_runtime.providers import PROVIDERS
-from edgebert_runtime.reports import ModelInfo, RunReport
-from edgebert_runtime.schedule import chunks, micro_batches
-from edgebert_runtime.session import Session
-from edgebert_runtime.tasks.asynchronous import caller_gone, stop_if_set
-from edgebert_runtime.tasks.calls import CHUNK_TEXTS, Call, listed
-from edgebert_runtime.tokenization import Item, TextTokenizer, check_item
-from edgebert_runtime.windows import WINDOWS_AT_ONCE, Long
-from edgebert_runtime.workers import run_side_by_side
+from edgebert_runtime.inference.async_calls import caller_gone, stop_if_set
+from edgebert_runtime.inference.batching import chunks, micro_batches
+from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
+from edgebert_runtime.inference.reports import ModelInfo, RunReport
+from edgebert_runtime.inference.thread_pool import run_side_by_side
+from edgebert_runtime.storage.cache_dir import CacheDir
+from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.sliding_window import WINDOWS_AT_ONCE, Long
+from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer, check_item
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -203,7 +203,7 @@ class TaskModel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by path: whoever unpickles it loads the bundle anew."""
-        from edgebert_runtime.loading import reload
+        from edgebert_runtime.loading.load import reload
 
         session = self._session
         how = {

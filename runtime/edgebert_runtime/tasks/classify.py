@@ -6,13 +6,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.inference.call import Call, require_top_k
+from edgebert_runtime.postprocessing.activations import ACTIVATIONS
+from edgebert_runtime.postprocessing.window_aggregation import weighted_means
 from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tasks.calls import Call, require_top_k
-from edgebert_runtime.tasks.joining import weighted_means
-from edgebert_runtime.tasks.scores import ACTIVATIONS
-from edgebert_runtime.tokenization import Item
-from edgebert_runtime.windows import Long
+from edgebert_runtime.tokenization.sliding_window import Long
+from edgebert_runtime.tokenization.tokenizer import Item
 
 
 @dataclass(frozen=True, kw_only=True)

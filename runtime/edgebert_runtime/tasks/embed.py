@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_runtime.bundle.manifest import EmbeddingInfo
+from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
-from edgebert_runtime.manifest import EmbeddingInfo
-from edgebert_runtime.providers import PROVIDERS
-from edgebert_runtime.session import Session
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.inference.call import Call
+from edgebert_runtime.postprocessing.vector_precision import Precision, find_precision
+from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
 from edgebert_runtime.tasks.base import Feeds, TaskModel
-from edgebert_runtime.tasks.calls import Call
-from edgebert_runtime.tasks.codes import Precision, find_precision
-from edgebert_runtime.tasks.joining import gather, weighted_means
-from edgebert_runtime.windows import Long
+from edgebert_runtime.tokenization.sliding_window import Long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.tasks.on_device import DeviceVectors
+    from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
 
 
 class Embedder(TaskModel):
@@ -155,7 +155,7 @@ class Embedder(TaskModel):
             ConfigError: unknown prompt or `long`, or the provider's memory is not known.
             EngineMemoryError: the batch does not fit.
         """
-        from edgebert_runtime.tasks.on_device import DeviceVectors
+        from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
 
         items = self._checked("embed_on_device", texts)
         if not items:
@@ -192,7 +192,7 @@ class Embedder(TaskModel):
         if unit or not self._embedding.normalized:
             (vectors,) = self._run(["sentence_embedding"], feeds, session)
             return _unit(vectors) if unit and not self._embedding.normalized else vectors
-        from edgebert_runtime.pooling import apply_steps
+        from edgebert_runtime.postprocessing.pooling import apply_steps
 
         (hidden,) = self._run(["last_hidden_state"], feeds, session)
         steps = self._embedding.steps[:-1]
@@ -223,7 +223,7 @@ def _shorten(
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    from edgebert_runtime.pooling import (
+    from edgebert_runtime.postprocessing.pooling import (
         normalize,
     )  # most calls take vectors as the graph gives them
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebert_runtime.encoded import EncodedText
 from edgebert_runtime.errors import BundleError, InputError
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.inference.call import require_positive
+from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tasks.calls import require_positive
-from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import Long
+from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.sliding_window import Long
+from edgebert_runtime.tokenization.tokenizer import check_text
 
 
 @dataclass(frozen=True, kw_only=True)

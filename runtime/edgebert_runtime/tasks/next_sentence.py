@@ -1,10 +1,10 @@
 """Whether one text follows another."""
 
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import TaskModel
-from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import Long
+from edgebert_runtime.tokenization.sliding_window import Long
+from edgebert_runtime.tokenization.tokenizer import check_text
 
 
 class NextSentence(TaskModel):

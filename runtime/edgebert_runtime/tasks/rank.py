@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.inference.call import Call, listed, require_top_k
+from edgebert_runtime.postprocessing.activations import ACTIVATIONS
+from edgebert_runtime.postprocessing.window_aggregation import highest
 from edgebert_runtime.tasks.base import TaskModel
-from edgebert_runtime.tasks.calls import Call, listed, require_top_k
-from edgebert_runtime.tasks.joining import highest
-from edgebert_runtime.tasks.scores import ACTIVATIONS
-from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import Long
+from edgebert_runtime.tokenization.sliding_window import Long
+from edgebert_runtime.tokenization.tokenizer import check_text
 
 
 @dataclass(frozen=True, kw_only=True)

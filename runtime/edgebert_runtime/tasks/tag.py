@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, overload
 
-from edgebert_runtime.alignment import AlignedText
-from edgebert_runtime.slicing import SLICE_CHARACTERS
-from edgebert_runtime.spans import (
+from edgebert_runtime.inference.async_calls import asynchronous
+from edgebert_runtime.inference.call import Call
+from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.postprocessing.spans import (
     Aggregation,
     TokenTags,
     check_aggregation,
     continues_word,
     stream_spans,
 )
-from edgebert_runtime.tasks.asynchronous import asynchronous
+from edgebert_runtime.postprocessing.window_aggregation import deepest
 from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tasks.calls import Call
-from edgebert_runtime.tasks.joining import deepest
-from edgebert_runtime.tasks.scores import softmax
-from edgebert_runtime.tokenization import check_text
-from edgebert_runtime.windows import Long
+from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
+from edgebert_runtime.tokenization.offsets import AlignedText
+from edgebert_runtime.tokenization.sliding_window import Long
+from edgebert_runtime.tokenization.tokenizer import check_text
 
 Labelled = tuple[AlignedText, Floats]
 """Tokens of a text, and their logits, (tokens, labels)."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from edgebert_runtime.bench.record import (
+from edgebert_runtime.benchmarking.results import (
     BenchReport,
     Choice,
     Lead,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgebert_runtime.bench.budget import require_within, within
-from edgebert_runtime.bench.record import Timing
+from edgebert_runtime.benchmarking.budget import require_within, within
+from edgebert_runtime.benchmarking.results import Timing
 from edgebert_runtime.errors import CheckFailedError
 from tests.runtime.bench.made import SLOW, timing
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edgebert_runtime.bench.command import compare_lines
-from edgebert_runtime.bench.comparing import compare, read_times
-from edgebert_runtime.cli import main
+from edgebert_runtime.benchmarking.comparison import compare, read_times
+from edgebert_runtime.cli.bench import compare_lines
+from edgebert_runtime.cli.main import main
 from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
 
 

@@ -16,23 +16,23 @@ from typing import Any, Final
 import pytest
 
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.bench.options import BenchOptions, plan
-from edgebert_runtime.bench.record import Setting, Tuned
-from edgebert_runtime.bench.running import bench
-from edgebert_runtime.bench.storing import store
-from edgebert_runtime.bench.sweep import Job, jobs
-from edgebert_runtime.cli import main
+from edgebert_runtime.benchmarking.api import bench
+from edgebert_runtime.benchmarking.options import BenchOptions, plan
+from edgebert_runtime.benchmarking.results import Setting, Tuned
+from edgebert_runtime.benchmarking.sweep import Job, jobs
+from edgebert_runtime.benchmarking.tuning_store import store
+from edgebert_runtime.cli.main import main
+from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EdgebertError
-from edgebert_runtime.keeping import ENTRY
-from edgebert_runtime.threads import usable_cores
-from edgebert_runtime.warming import warm
+from edgebert_runtime.loading.graph_cache import ENTRY
+from edgebert_runtime.warmup.warm import warm
 from tests.conftest import TEXTS
 
 PATIENCE: Final = 120
 FEW: Final = ("--variant", "int8", "--batches", "1", "--sequences", "8", "--threads", "1")
 COMMANDS: Final = {
-    "edgebert-run": [sys.executable, "-m", "edgebert_runtime.cli"],
-    "edgebert": [sys.executable, "-c", "from edgebert.cli import main; main()"],
+    "edgebert-run": [sys.executable, "-m", "edgebert_runtime.cli.main"],
+    "edgebert": [sys.executable, "-c", "from edgebert.cli.main import main; main()"],
 }
 
 
@@ -104,7 +104,7 @@ def tuned(**fields: Any) -> Tuned:
 @pytest.fixture
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than there may be, so that settings differ."""
-    for module in ("opening", "session"):
+    for module in ("loading.model_opener", "engine.session"):
         monkeypatch.setattr(f"edgebert_runtime.{module}.usable_cores", lambda: 4)
 
 
@@ -237,17 +237,17 @@ def test_mistakes_are_one_line_and_nothing_is_measured(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from edgebert import cli
+    from edgebert.cli.main import main as edgebert_main
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edgebert_runtime.bench.running.sweep", None)
+    monkeypatch.setattr("edgebert_runtime.benchmarking.api.sweep", None)
     given = ["bench", str(tiny_bundle.folder), *arguments]
     if name == "edgebert-run":
         code = main(given)
     else:
         monkeypatch.setattr("sys.argv", ["edgebert", *given])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            edgebert_main()
         code = ended.value.code  # type: ignore[assignment]
     out, err = capsys.readouterr()
     assert (code, out) == (2, "")
@@ -263,9 +263,9 @@ def test_the_command_stores_and_says_how_to_load(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("EDGEBERT_CACHE", str(tmp_path))
-    monkeypatch.setattr("edgebert_runtime.bench.options.usable_cores", lambda: 1)
-    monkeypatch.setattr("edgebert_runtime.bench.options.QUICK_SECONDS", 0.0005)
-    monkeypatch.setattr("edgebert_runtime.opening.usable_cores", lambda: 1)
+    monkeypatch.setattr("edgebert_runtime.benchmarking.options.usable_cores", lambda: 1)
+    monkeypatch.setattr("edgebert_runtime.benchmarking.options.QUICK_SECONDS", 0.0005)
+    monkeypatch.setattr("edgebert_runtime.loading.model_opener.usable_cores", lambda: 1)
     assert main(["bench", str(tiny_bundle.folder), *FEW, "--quick", "--store"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  choose int8 with 1 thread" in lines

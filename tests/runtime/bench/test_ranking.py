@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert_runtime.bench.ranking import FEWEST_RANKED, choose, is_faster, leads, rank, unbeaten
+from edgebert_runtime.benchmarking.ranking import (
+    FEWEST_RANKED,
+    choose,
+    is_faster,
+    leads,
+    rank,
+    unbeaten,
+)
 
 ROUNDS = st.lists(st.integers(1, 4), min_size=5, max_size=5)
 TIMES = st.dictionaries(st.sampled_from("abcdefg"), ROUNDS, min_size=1)

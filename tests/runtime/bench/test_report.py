@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from edgebert_runtime.bench.budget import within
-from edgebert_runtime.bench.record import BenchReport, Round, Setting, Start, Timing
-from edgebert_runtime.bench.report import page
-from edgebert_runtime.bench.table import aligned, report_lines
-from edgebert_runtime.bench.timing import percentile, time_runs
-from edgebert_runtime.pages.document import Bars, Plot, Table
-from edgebert_runtime.pages.html import html
+from edgebert_runtime.benchmarking.budget import within
+from edgebert_runtime.benchmarking.report import page
+from edgebert_runtime.benchmarking.results import BenchReport, Round, Setting, Start, Timing
+from edgebert_runtime.benchmarking.table import aligned, report_lines
+from edgebert_runtime.benchmarking.timing import percentile, time_runs
+from edgebert_runtime.reporting.document import Bars, Plot, Table
+from edgebert_runtime.reporting.html import html
 from tests.runtime.bench.made import FEW_ROUNDS, REPORT, setting, timing
 
 

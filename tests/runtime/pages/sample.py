@@ -4,7 +4,7 @@ import math
 import sys
 from pathlib import Path
 
-from edgebert_runtime.pages.document import (
+from edgebert_runtime.reporting.document import (
     Bar,
     Bars,
     Page,
@@ -189,8 +189,8 @@ def quantized() -> Table:
 
 def main() -> None:
     """Write the page in both forms, and its first plot."""
-    from edgebert_runtime.pages.html import write_html
-    from edgebert_runtime.pages.markdown import write_markdown
+    from edgebert_runtime.reporting.html import write_html
+    from edgebert_runtime.reporting.markdown import write_markdown
 
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.pages.document import Page, Section, Table
-from edgebert_runtime.pages.html import html, write_html
+from edgebert_runtime.reporting.document import Page, Section, Table
+from edgebert_runtime.reporting.html import html, write_html
 from tests.runtime.pages import sample
 from tests.runtime.pages.parsing import Document
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.pages.document import Page, Plot, Point, Section, Series, Table
-from edgebert_runtime.pages.markdown import figures, markdown, write_markdown
 from edgebert_runtime.pages.svg import svg
+from edgebert_runtime.reporting.document import Page, Plot, Point, Section, Series, Table
+from edgebert_runtime.reporting.markdown import figures, markdown, write_markdown
 from tests.runtime.pages import sample
 from tests.runtime.pages.parsing import parsed
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import edgebert_runtime.pages
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.pages.document import Bar, Bars, Page, Part, Plot, Point, Section, Series
 from edgebert_runtime.pages.drawing import width_of
 from edgebert_runtime.pages.labels import Box
 from edgebert_runtime.pages.svg import Chart, sheet, svg
+from edgebert_runtime.reporting.document import Bar, Bars, Page, Part, Plot, Point, Section, Series
 from tests.runtime.pages import sample
 from tests.runtime.pages.parsing import parsed, places, texts, titles
 

@@ -12,7 +12,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
-from edgebert_runtime.manifest import (
+from edgebert_runtime.bundle.manifest import (
     HeadInfo,
     Manifest,
     TensorInfo,
@@ -20,7 +20,7 @@ from edgebert_runtime.manifest import (
     Variant,
     read_manifest,
 )
-from edgebert_runtime.staging import hash_folder
+from edgebert_runtime.bundle.staging import hash_folder
 
 WORDS: Final = (
     "the a an of to is in it small cat dog sat on mat and ran far over red blue un . , ! ? ' - "

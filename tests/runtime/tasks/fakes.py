@@ -8,11 +8,11 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_runtime.bundle import Bundle
-from edgebert_runtime.manifest import HeadInfo
-from edgebert_runtime.session import Session
-from edgebert_runtime.tokenization import TextTokenizer
-from edgebert_runtime.traffic import Traffic
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import HeadInfo
+from edgebert_runtime.engine.concurrency import Traffic
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.runtime.tasks.bundles import BERT, ROBERTA, byte_level, describe, wordpiece
 
 Arrays = list[NDArray[np.float32]]

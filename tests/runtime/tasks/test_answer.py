@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgebert_runtime import Answer, Answerer, load
-from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tasks import base
 from edgebert_runtime.tasks.answer import (
@@ -23,7 +22,8 @@ from edgebert_runtime.tasks.answer import (
     read_span,
     score_tokens,
 )
-from edgebert_runtime.windows import slide
+from edgebert_runtime.tokenization.offsets import AlignedText
+from edgebert_runtime.tokenization.sliding_window import slide
 from tests.runtime.tasks.bundles import BERT, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -408,7 +408,7 @@ def test_a_huge_context_has_the_answers_of_the_whole(
     context = " ".join(f"{CONTEXT} {number}" for number in range(40))
     asked: dict[str, Any] = {"top_k": 9, "allow_no_answer": True}
     expected = model.answer("Who lives in Paris?", context, **asked)
-    for place in ("slicing", "tokenization"):
+    for place in ("tokenization.chunking", "tokenization.tokenizer"):
         monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", 200)
     monkeypatch.setattr("edgebert_runtime.tasks.base.WINDOWS_AT_ONCE", 3)
     found = model.answer("Who lives in Paris?", context, **asked)

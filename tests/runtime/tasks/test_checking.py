@@ -7,10 +7,10 @@ import pytest
 
 from edgebert_runtime import Bundle, check
 from edgebert_runtime.errors import SampleError
-from edgebert_runtime.exercises import EXERCISES
-from edgebert_runtime.loading import MODELS
-from edgebert_runtime.recording import record
-from edgebert_runtime.samples import read_samples
+from edgebert_runtime.loading.load import MODELS
+from edgebert_runtime.verification.probes import EXERCISES
+from edgebert_runtime.verification.sample_recorder import record
+from edgebert_runtime.verification.samples import read_samples
 from tests.runtime.tasks.bundles import BERT, ROBERTA, Recipe
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.test_checking import change_weights, rehash

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.cli import main
+from edgebert_runtime.cli.main import main
 from tests.runtime.tasks.bundles import BERT
 from tests.runtime.tasks.conftest import GetSample
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgebert_runtime import Filling, MaskFiller, load
+from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
-from edgebert_runtime.manifest import Manifest
 from edgebert_runtime.tasks.fill import best_ids
 from tests.runtime.tasks.bundles import BERT, ROBERTA, Sample, edited
 from tests.runtime.tasks.conftest import GetSample

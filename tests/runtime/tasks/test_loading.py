@@ -11,10 +11,10 @@ import pytest
 
 import edgebert_runtime
 from edgebert_runtime import Bundle, Classifier, load
-from edgebert_runtime.bench.starting import first_call
+from edgebert_runtime.benchmarking.cold_start import first_call
+from edgebert_runtime.bundle.manifest import TensorInfo, read_manifest
 from edgebert_runtime.errors import BundleError, ConfigError
-from edgebert_runtime.loading import MODELS
-from edgebert_runtime.manifest import TensorInfo, read_manifest
+from edgebert_runtime.loading.load import MODELS
 from edgebert_runtime.tasks.base import TaskModel
 from tests.runtime.tasks.bundles import BERT, edited, head
 from tests.runtime.tasks.conftest import GetSample

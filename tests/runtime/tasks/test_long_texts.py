@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from edgebert_runtime import Bundle, Classifier, Embedder, Ranker, Tagger, load
+from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
-from edgebert_runtime.manifest import TokenizerInfo
-from edgebert_runtime.slicing import SLICE_CHARACTERS, slices
-from edgebert_runtime.tasks.joining import deepest, weighted_means
-from edgebert_runtime.tokenization import TextTokenizer
-from edgebert_runtime.windows import slide
+from edgebert_runtime.postprocessing.window_aggregation import deepest, weighted_means
+from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS, slices
+from edgebert_runtime.tokenization.sliding_window import slide
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.checkpoints.tokenizers import BUILDERS, save_tokenizer
 from tests.runtime.tasks.bundles import BERT, ROBERTA
 from tests.runtime.tasks.conftest import GetSample
@@ -184,7 +184,7 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_slices_have_the_tokens_of_the_whole(
     tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgebert_runtime.slicing.SLICE_CHARACTERS", 500)
+    monkeypatch.setattr("edgebert_runtime.tokenization.chunking.SLICE_CHARACTERS", 500)
 
     def ids_of(text: str) -> list[int]:
         ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
@@ -201,7 +201,7 @@ def test_slices_have_the_tokens_of_the_whole(
 @given(text=st.text(alphabet="ab .\n中。é\u0301", max_size=400))
 def test_any_text_is_sliced_into_itself(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgebert_runtime.slicing.SLICE_CHARACTERS", 30)
+        patch.setattr("edgebert_runtime.tokenization.chunking.SLICE_CHARACTERS", 30)
         assert "".join(slices(text, lambda part: [ord(letter) for letter in part])) == text
 
 
@@ -268,8 +268,8 @@ def test_windows_of_slices_are_those_of_the_whole(
     text = "".join(PASSAGE * (1 + number % 3) for number in range(20))
     items: list[Any] = [text, ("Who sat on the mat?", text)]
     expected = [list(ours.align_windows(item, 40, 7)) for item in items]
-    monkeypatch.setattr("edgebert_runtime.slicing.SLICE_CHARACTERS", 500)
-    monkeypatch.setattr("edgebert_runtime.tokenization.SLICE_CHARACTERS", 500)
+    monkeypatch.setattr("edgebert_runtime.tokenization.chunking.SLICE_CHARACTERS", 500)
+    monkeypatch.setattr("edgebert_runtime.tokenization.tokenizer.SLICE_CHARACTERS", 500)
     for item, windows in zip(items, expected, strict=True):
         found = list(ours.align_windows(item, 40, 7))
         assert len(found) == len(windows) > 10

@@ -8,8 +8,8 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebert_runtime.manifest import TokenizerInfo
-from edgebert_runtime.tokenization import Item, TextTokenizer
+from edgebert_runtime.bundle.manifest import TokenizerInfo
+from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 from tests.runtime.tasks.bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
 
 LIMIT = 12
@@ -142,7 +142,7 @@ def test_a_huge_pair_is_encoded_in_slices_as_in_one(
     pair = (second, first) if turned else (first, second)
     (whole,) = tokenizer.encode([pair])
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("tokenization", "slicing"):
+        for module in ("tokenization.tokenizer", "tokenization.chunking"):
             patch.setattr(f"edgebert_runtime.{module}.SLICE_CHARACTERS", 20)
         (sliced,) = tokenizer.encode([pair])
     assert list(sliced.input_ids) == list(whole.input_ids)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from edgebert_runtime.tasks.scores import ACTIVATIONS, sigmoid, softmax
+from edgebert_runtime.postprocessing.activations import ACTIVATIONS, sigmoid, softmax
 
 
 def test_softmax_by_hand() -> None:

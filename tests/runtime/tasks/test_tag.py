@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgebert_runtime import Entity, Tagger, load
-from edgebert_runtime.alignment import AlignedText
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
-from edgebert_runtime.spans import (
+from edgebert_runtime.postprocessing.spans import (
     Aggregation,
     Span,
     TokenTags,
@@ -21,6 +20,7 @@ from edgebert_runtime.spans import (
     stream_spans,
 )
 from edgebert_runtime.tasks import base
+from edgebert_runtime.tokenization.offsets import AlignedText
 from tests.runtime.tasks.bundles import BERT, LABELS, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
 from tests.runtime.tasks.fakes import opened
@@ -359,7 +359,7 @@ def test_an_unknown_aggregation_is_refused(bert: Tagger) -> None:
 
 def make_huge(monkeypatch: pytest.MonkeyPatch, characters: int = 300) -> None:
     """Let texts beyond so many characters be tokenized in slices."""
-    for place in ("slicing", "tokenization", "tasks.tag"):
+    for place in ("tokenization.chunking", "tokenization.tokenizer", "tasks.tag"):
         monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", characters)
 
 

@@ -1,0 +1,82 @@
+"""A checkpoint folder without its weights: family, settings and tokenizer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebert.checkpoints.families.family import Family
+from edgebert.checkpoints.families.registry import find_family
+from edgebert.checkpoints.files import read_json
+from edgebert.checkpoints.sentence_transformers import Pipeline, read_pipeline
+from edgebert.checkpoints.state_dict import config_from_hf
+from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
+from edgebert.model.config import EncoderConfig
+from edgebert_runtime.errors import UnsupportedModelError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a folder says of its model.
+
+    Attributes:
+        path: its `config.json`.
+        pipeline: what sentence-transformers wrote around it.
+        family: whose tables to read it by.
+        hf_config: the contents of `path`.
+    """
+
+    path: Path
+    pipeline: Pipeline
+    family: Family
+    hf_config: Mapping[str, Any]
+
+    def config(self, *, pooler: bool) -> EncoderConfig:
+        """The encoder's shape; whether there is a pooler, only the weights say.
+
+        Raises:
+            CheckpointError, UnsupportedModelError: as `config_from_hf`.
+        """
+        return config_from_hf(self.family, self.hf_config, pooler=pooler, source=str(self.path))
+
+    def tokenizer(
+        self, config: EncoderConfig, max_length: int | None
+    ) -> tuple[TokenizerFiles, tuple[str, ...]]:
+        """The tokenizer for an encoder, and what the user should be told about it.
+
+        Raises:
+            TokenizerError, ConfigError: as `read_tokenizer`.
+        """
+        demands = Demands(
+            vocabulary=config.vocabulary,
+            positions=config.positions,
+            asked=max_length,
+            settings=self.pipeline.max_length,
+            lowercase=self.pipeline.lowercase,
+            default_class=self.family.tokenizer_class,
+        )
+        return read_tokenizer(self.pipeline.transformer, demands)
+
+
+def describe(folder: Path) -> Description:
+    """Read all but the weights.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or contradicts itself.
+        UnsupportedModelError: the folder holds an adapter, or a model edgebert does not compute.
+    """
+    pipeline = read_pipeline(folder)
+    _refuse_adapter(pipeline.transformer)
+    path = pipeline.transformer / "config.json"
+    hf_config = read_json(path, dict)
+    return Description(
+        path=path, pipeline=pipeline, family=find_family(hf_config, path), hf_config=hf_config
+    )
+
+
+def _refuse_adapter(folder: Path) -> None:
+    if (folder / "adapter_config.json").exists():
+        raise UnsupportedModelError(
+            f"{folder} holds an adapter (adapter_config.json), which is not applied here; load it "
+            "with peft, call merge_and_unload(), and save the result"
+        )

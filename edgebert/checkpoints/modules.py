@@ -1,0 +1,196 @@
+"""From sentence-transformers' modules to the steps of a bundle.
+
+Source: sentence-transformers 6.2.0, sentence_transformer/modules/pooling.py and
+base/modules/dense.py, normalize.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from edgebert.checkpoints.files import read_json, read_json_if_present
+from edgebert.checkpoints.sentence_transformers import MODULES, Module, Pipeline
+from edgebert.checkpoints.weights import read_weights
+from edgebert.model.sentence import DenseWeights
+from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
+from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
+
+MODES: Final = {
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weighted_mean",
+    "lasttoken": "last_token",
+}
+
+SWITCHES: Final = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""The older spelling; its order is the order of concatenation."""
+
+ACTIVATIONS: Final = {"Identity": "identity", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu"}
+DEFAULT_ACTIVATION: Final = "torch.nn.modules.activation.Tanh"
+
+WEIGHT: Final = "linear.weight"
+BIAS: Final = "linear.bias"
+VECTOR: Final = "sentence_embedding"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """One module read: its step, how many numbers leave it, and its weights if it has any."""
+
+    step: Step
+    width: int
+    dense: DenseWeights | None = None
+
+
+def read_embedding(
+    pipeline: Pipeline, hidden: int
+) -> tuple[EmbeddingInfo, dict[str, DenseWeights]]:
+    """Read how token vectors of `hidden` numbers become one vector, and the dense steps' weights.
+
+    Without `modules.json` it is the mean, as sentence-transformers does.
+
+    Returns:
+        The steps, and `Step.file` of each dense step with its weights.
+
+    Raises:
+        CheckpointError: a module is damaged, or takes another width than the one before it gives.
+        UnsupportedModelError: a module is set to do what edgebert does not compute.
+    """
+    if pipeline.modules is None:
+        stages = [_Stage(step=Step(kind="pool", modes=("mean",)), width=hidden)]
+    else:
+        stages = _read_stages(pipeline, pipeline.modules, hidden)
+    embedding = EmbeddingInfo(
+        dimensions=stages[-1].width,
+        steps=tuple(stage.step for stage in stages),
+        prompts=pipeline.prompts,
+        default_prompt=pipeline.default_prompt,
+    )
+    dense = {stage.step.file: stage.dense for stage in stages}
+    return embedding, {file: w for file, w in dense.items() if file is not None and w is not None}
+
+
+def _read_stages(pipeline: Pipeline, modules: tuple[Module, ...], hidden: int) -> list[_Stage]:
+    kinds = [module.kind for module in modules]
+    if kinds[:1] != ["Pooling"] or kinds.count("Pooling") != 1:
+        raise UnsupportedModelError(
+            f"{pipeline.root / MODULES} lists {', '.join(kinds) or 'nothing'} after the "
+            "Transformer, expected one Pooling and then Dense or Normalize"
+        )
+    stages = [_pooling(modules[0], hidden, pipeline.prompts)]
+    for module in modules[1:]:
+        read = _dense if module.kind == "Dense" else _normalize
+        stages.append(read(module, stages[-1].width))
+    return stages
+
+
+def _pooling(module: Module, hidden: int, prompts: Mapping[str, str]) -> _Stage:
+    path = module.folder / "config.json"
+    config = read_json(path, dict)
+    _check_width(path, config, ("embedding_dimension", "word_embedding_dimension"), hidden)
+    if config.get("include_prompt") is False and any(prompts.values()):
+        raise UnsupportedModelError(
+            f"{path} has include_prompt=false, edgebert pools over prompts too; set it to true if "
+            "that suits the model, or remove the prompts from config_sentence_transformers.json"
+        )
+    modes = _modes(path, config)
+    return _Stage(step=Step(kind="pool", modes=modes), width=hidden * len(modes))
+
+
+def _modes(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modes in order of concatenation; the mean where the config switches none on."""
+    named = config.get("pooling_mode")
+    if named is None:
+        on = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
+        named = [mode for switch, mode in SWITCHES.items() if switch in on] or ["mean"]
+        unknown = sorted(set(on) - SWITCHES.keys())
+    else:
+        named = named if isinstance(named, list) else [named]
+        unknown = [repr(mode) for mode in named if mode not in tuple(MODES)]
+    if unknown or not named:
+        raise UnsupportedModelError(
+            f"{path} has pooling mode {', '.join(unknown) or 'none'}; known: {', '.join(MODES)}"
+        )
+    return tuple(MODES[mode] for mode in named)
+
+
+def _dense(module: Module, width: int) -> _Stage:
+    path = module.folder / "config.json"
+    config = read_json(path, dict)
+    _check_vector(path, config)
+    if config.get("use_residual"):
+        raise UnsupportedModelError(
+            f"{path} has use_residual=true, which edgebert does not compute"
+        )
+    _check_width(path, config, ("in_features",), width)
+    weights = _dense_weights(module.folder, config, width)
+    outputs = weights.weight.shape[0]
+    _check_width(path, config, ("out_features",), outputs)
+    step = Step(
+        kind="dense", file=f"{module.path}/model.safetensors", activation=_activation(path, config)
+    )
+    return _Stage(step=step, width=outputs, dense=weights)
+
+
+def _dense_weights(folder: Path, config: Mapping[str, Any], width: int) -> DenseWeights:
+    tensors = read_weights(folder)
+    expected = {WEIGHT, BIAS} if config.get("bias", True) else {WEIGHT}
+    if tensors.keys() != expected:
+        raise CheckpointError(
+            f"{folder} holds {', '.join(sorted(tensors))}, expected {', '.join(sorted(expected))}"
+        )
+    weight, bias = tensors[WEIGHT], tensors.get(BIAS)
+    fits = weight.ndim == 2 and weight.shape[1] == width
+    if not fits or (bias is not None and bias.shape != weight.shape[:1]):
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        raise CheckpointError(f"{folder} holds {shapes}, expected {width} inputs; save it again")
+    return DenseWeights(weight=_float32(weight), bias=None if bias is None else _float32(bias))
+
+
+def _activation(path: Path, config: Mapping[str, Any]) -> str:
+    name = str(config.get("activation_function", DEFAULT_ACTIVATION))
+    kind = name.rpartition(".")[2]
+    if not name.startswith("torch.nn.") or kind not in ACTIVATIONS:
+        raise UnsupportedModelError(
+            f"{path} has activation_function {name!r}; known: torch.nn's {', '.join(ACTIVATIONS)}"
+        )
+    return ACTIVATIONS[kind]
+
+
+def _normalize(module: Module, width: int) -> _Stage:
+    path = module.folder / "config.json"
+    _check_vector(path, read_json_if_present(path))
+    return _Stage(step=Step(kind="normalize"), width=width)
+
+
+def _check_vector(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a module that reads or writes something else than the sentence vector."""
+    for key in ("module_input_name", "module_output_name"):
+        if config.get(key) not in (None, VECTOR):
+            raise UnsupportedModelError(f"{path} has {key}={config[key]!r}, expected {VECTOR!r}")
+
+
+def _check_width(path: Path, config: Mapping[str, Any], keys: tuple[str, ...], width: int) -> None:
+    for key in keys:
+        if config.get(key) not in (None, width):
+            raise CheckpointError(
+                f"{path} has {key}={config[key]!r}, expected {width}, the width it meets; "
+                "save the model again"
+            )
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.float32, copy=True)

@@ -1,0 +1,1 @@
+"""The `edgebert` command: its commands, what they print, and progress bars."""

@@ -1,0 +1,98 @@
+"""A search for a quantization, as a table and as a page with plots."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from rich.table import Table
+
+from edgebert_quantize import Search
+from edgebert_quantize.recipes import FLOAT, counted
+from edgebert_quantize.search.budget import accuracy_drop
+from edgebert_quantize.search.trials import Point
+from edgebert_runtime.reporting import document
+
+MEBIBYTE = 2**20
+SMALLEST_LOSS = 1e-6
+"""What a loss of nothing is drawn as on a logarithmic axis."""
+
+COLUMNS = ("layers", "tables", "MiB", "ms", "time over fp32", "nearness", "worst")
+
+
+def table(search: Search) -> Table:
+    """Every graph that was measured, from the cheapest to the most exact; the chosen marked."""
+    found = Table("", *_columns(search))
+    for point in search.frontier:
+        found.add_row("→" if point == search.chosen else "", *_row(search, point))
+    return found
+
+
+def page(search: Search, name: str) -> document.Page:
+    """Loss of quality against time, where it was measured, and against size; then the table."""
+    times = [point.milliseconds for point in search.frontier]
+    sizes = [point.size_bytes / MEBIBYTE for point in search.frontier]
+    plots = [_plot(search, "file, MiB", sizes)]
+    if any(time is not None for time in times):
+        plots.insert(0, _plot(search, "ms a text", times))
+    return document.Page(
+        title=f"{name}: quality and cost",
+        lead=f"Every graph that the search for `{search.budget.text}` measured.",
+        sections=[
+            document.Section(title="What quality costs", blocks=plots),
+            document.Section(title="What was measured", blocks=[_page_table(search)]),
+        ],
+    )
+
+
+def _plot(search: Search, x_label: str, places: Sequence[float | None]) -> document.Plot:
+    """One line through all points, and the chosen one above it."""
+    drawn = [
+        (point, x)
+        for point, x in zip(search.frontier, places, strict=True)
+        if x is not None and isfinite(point.measured.mean)
+    ]
+    every = [_place(point, x, labelled=point != search.chosen) for point, x in drawn]
+    chosen = [_place(point, x, labelled=True) for point, x in drawn if point == search.chosen]
+    marked = document.Series(name="chosen", points=chosen, joined=False, chosen=True)
+    return document.Plot(
+        x_label=x_label,
+        y_label="1 - mean nearness to fp32",
+        series=[document.Series(name="measured", points=every), *([marked] if chosen else [])],
+        log_x=True,
+        log_y=True,
+    )
+
+
+def _place(point: Point, x: float, *, labelled: bool) -> document.Point:
+    label = counted(point.assignment.counts) if labelled else ""
+    return document.Point(x=x, y=max(1 - point.measured.mean, SMALLEST_LOSS), label=label)
+
+
+def _page_table(search: Search) -> document.Table:
+    caption = "From the cheapest to the most exact; an arrow marks what was chosen."
+    rows = []
+    for point in search.frontier:
+        layers, *cells = _row(search, point)
+        rows.append([f"→ {layers}" if point == search.chosen else layers, *cells])
+    return document.Table(columns=_columns(search), rows=rows, caption=caption)
+
+
+def _columns(search: Search) -> Sequence[str]:
+    judged = search.exact.accuracy is not None
+    return [*COLUMNS, *(["accuracy lost"] if judged else []), "keeps the budget"]
+
+
+def _row(search: Search, point: Point) -> Sequence[str]:
+    ratio = None if point.speed is None else sorted(point.speed.ratios)
+    judged = search.exact.accuracy is not None
+    kept = search.budget.kept_by(point.measured, search.exact)
+    return [
+        counted(point.assignment.counts),
+        "int8" if point.assignment.tables else FLOAT,
+        f"{point.size_bytes / MEBIBYTE:.1f}",
+        "" if point.milliseconds is None else f"{point.milliseconds:.2f}",
+        "" if ratio is None else f"{ratio[len(ratio) // 2]:.2f}",
+        f"{point.measured.mean:.5f}",
+        f"{point.measured.worst:.5f}",
+        *([f"{100 * accuracy_drop(point.measured, search.exact):.2f} %"] if judged else []),
+        "yes" if kept else "no",
+    ]

@@ -1,0 +1,80 @@
+"""What a masked language model has to guess (Devlin et al. 2019, section 3.1, task 1)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgebert.training.data.encoding import TextEncoder
+from edgebert.training.losses import IGNORED
+from edgebert_runtime.errors import TokenizerError
+
+CHOSEN: Final = 0.15
+"""Share of the tokens that are to be guessed."""
+HIDDEN: Final = 0.8
+"""Share of these that become the mask token."""
+SWAPPED: Final = 0.1
+"""Share of these that become any token; the rest stays as it is."""
+
+USUAL: Final = ("[MASK]", "<mask>")
+"""Mask tokens of tokenizers that name none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masker:
+    """How tokens are hidden.
+
+    Attributes:
+        mask_id: the mask token.
+        special: (specials,), int64; ids that are never hidden, padding among them.
+        ordinary: (tokens,), int64; all other ids.
+    """
+
+    mask_id: int
+    special: Tensor
+    ordinary: Tensor
+
+    def __call__(self, input_ids: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Hide tokens of a batch; at least one, if there is one that may be hidden.
+
+        Shapes:
+            input_ids: (batch, sequence), int64
+            returns: what the model sees, and what it has to say or `IGNORED`; both (batch,
+                sequence), int64
+        """
+        shape = tuple(input_ids.shape)
+        chosen = self._chosen(~torch.isin(input_ids, self.special), rng)
+        fate = torch.from_numpy(rng.random(shape))
+        others = self.ordinary[torch.from_numpy(rng.integers(len(self.ordinary), size=shape))]
+        seen = torch.where(chosen & (fate < HIDDEN), self.mask_id, input_ids)
+        swapped = chosen & (fate >= HIDDEN) & (fate < HIDDEN + SWAPPED)
+        return torch.where(swapped, others, seen), torch.where(chosen, input_ids, IGNORED)
+
+    def _chosen(self, maskable: Tensor, rng: np.random.Generator) -> Tensor:
+        chosen = torch.from_numpy(rng.random(tuple(maskable.shape)) < CHOSEN) & maskable
+        if not chosen.any() and maskable.any():
+            chosen.view(-1)[int(rng.choice(np.flatnonzero(maskable.numpy())))] = True
+        return chosen
+
+
+def masker_of(encoder: TextEncoder) -> Masker:
+    """The masker of a tokenizer.
+
+    Raises:
+        TokenizerError: it has no mask token.
+    """
+    ids, named = encoder.token_ids(), encoder.files.special_tokens.get("mask_token")
+    token = next((token for token in (named, *USUAL) if token in ids), None)
+    if token is None:
+        raise TokenizerError(
+            "the tokenizer has no mask token; name one that its vocabulary holds as mask_token in "
+            "tokenizer_config.json"
+        )
+    special = {ids[token], *encoder.special_ids()}
+    return Masker(
+        mask_id=ids[token],
+        special=torch.tensor(sorted(special)),
+        ordinary=torch.tensor(sorted({*ids.values()} - special)),
+    )

@@ -1,0 +1,201 @@
+"""What a row of each task's file says, as typed values."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edgebert.training.config import Problem
+from edgebert.training.data.tables import Row, read_csv, read_json_lines
+from edgebert_runtime.errors import InputError
+
+SEPARATOR: Final = "|"
+"""Between the labels of one text."""
+
+RELEVANT: Final = {"0": 0.0, "1": 1.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A text, perhaps with a second one, and its labels; `number` is a regression's."""
+
+    text: str
+    pair: str | None
+    labels: tuple[str, ...] = ()
+    number: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged:
+    """Words and a label for each."""
+
+    tokens: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question, its context, and the answer there; an empty one where there is none."""
+
+    question: str
+    context: str
+    answer: str
+    start: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positive:
+    """Two texts that mean the same."""
+
+    text: str
+    positive: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """Two texts and how alike they are."""
+
+    text: str
+    pair: str
+    score: float
+
+
+def read_labelled(path: Path, problem: Problem) -> list[Labelled]:
+    """Read `text,label` or `text,text_pair,label`.
+
+    Raises:
+        InputError: see `read_csv`; or a regression's label is no number.
+    """
+    several = problem is Problem.MULTI_LABEL
+    rows = read_csv(path, ("text", "label"), ("text_pair",), empty="label" if several else None)
+    return [_labelled(row, problem) for row in rows]
+
+
+def read_pairs_to_rank(path: Path) -> list[Labelled]:
+    """Read `text,text_pair,label` with labels 0 and 1.
+
+    Raises:
+        InputError: see `read_csv`; or a label is neither.
+    """
+    rows = read_csv(path, ("text", "text_pair", "label"))
+    return [
+        Labelled(text=row.values["text"], pair=row.values["text_pair"], number=_relevance(row))
+        for row in rows
+    ]
+
+
+def read_tagged(path: Path) -> list[Tagged]:
+    """Read objects with `tokens` and `labels`, one label a token.
+
+    Raises:
+        InputError: see `read_json_lines`; or a line has no tokens, a blank one, or another number
+            of labels.
+    """
+    return [_tagged(row) for row in read_json_lines(path, {"tokens": list, "labels": list})]
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Read objects with `question`, `context`, `answer` and `start`, in characters.
+
+    Raises:
+        InputError: see `read_json_lines`; or the context does not have the answer at `start`.
+    """
+    keys = {"question": str, "context": str, "answer": str, "start": int}
+    return [_question(row) for row in read_json_lines(path, keys)]
+
+
+def read_positives(path: Path) -> list[Positive]:
+    """Read `text,positive`.
+
+    Raises:
+        InputError: see `read_csv`.
+    """
+    return [Positive(**row.values) for row in read_csv(path, ("text", "positive"))]
+
+
+def read_scored(path: Path) -> list[Scored]:
+    """Read `text,text_pair,score`.
+
+    Raises:
+        InputError: see `read_csv`; or a score is no number.
+    """
+    return [
+        Scored(text=row.values["text"], pair=row.values["text_pair"], score=_number(row, "score"))
+        for row in read_csv(path, ("text", "text_pair", "score"))
+    ]
+
+
+def labels_in(groups: Iterable[tuple[str, ...]], path: Path) -> tuple[str, ...]:
+    """The distinct labels, in order; numbers by value.
+
+    Raises:
+        InputError: there are fewer than two, so there is nothing to learn.
+    """
+    found = {label for group in groups for label in group}
+    if len(found) < 2:
+        raise InputError(
+            f"{path} has {f'one label, {found.pop()!r}' if found else 'no labels'}, expected at "
+            "least two different ones"
+        )
+    return tuple(sorted(found, key=_order))
+
+
+def _order(label: str) -> tuple[int, str]:
+    return (int(label), "") if label.isascii() and label.isdigit() else (-1, label)
+
+
+def _labelled(row: Row, problem: Problem) -> Labelled:
+    label = row.values["label"]
+    number = _number(row, "label") if problem is Problem.REGRESSION else 0.0
+    labels = _several(label) if problem is Problem.MULTI_LABEL else (label,)
+    return Labelled(
+        text=row.values["text"], pair=row.values.get("text_pair"), labels=labels, number=number
+    )
+
+
+def _several(cell: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in cell.split(SEPARATOR) if label.strip())
+
+
+def _number(row: Row, column: str) -> float:
+    text = row.values[column]
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{row.place} has {column}={text!r}, expected a finite number")
+    return number
+
+
+def _relevance(row: Row) -> float:
+    label = row.values["label"]
+    if label not in RELEVANT:
+        raise InputError(f"{row.place} has label={label!r}, expected 0 or 1")
+    return RELEVANT[label]
+
+
+def _tagged(row: Row) -> Tagged:
+    tokens, labels = tuple(row.values["tokens"]), tuple(row.values["labels"])
+    if len(tokens) != len(labels) or not tokens:
+        raise InputError(
+            f"{row.place} has {len(tokens)} tokens and {len(labels)} labels, expected one label "
+            "for each token and at least one token"
+        )
+    if not all(map(str.strip, tokens)) or not all(map(str.strip, labels)):
+        raise InputError(f"{row.place} has a blank token or label; remove or fill it")
+    return Tagged(tokens=tokens, labels=labels)
+
+
+def _question(row: Row) -> Question:
+    record = Question(**row.values)
+    if not record.question.strip() or not record.context.strip():
+        raise InputError(f"{row.place} has an empty question or context; fill or remove the line")
+    found = record.context[max(record.start, 0) :][: len(record.answer)]
+    if record.start < 0 or found != record.answer:
+        raise InputError(
+            f"{row.place}: the context has {found!r} at character {record.start}, expected the "
+            f"answer {record.answer!r}; count characters from 0"
+        )
+    return record

@@ -1,0 +1,1 @@
+"""Bundles as export writes them: graphs, manifest and model card."""

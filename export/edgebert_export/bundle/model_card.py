@@ -1,0 +1,87 @@
+"""The model card of a bundle."""
+
+from typing import Final
+
+from edgebert_runtime.bundle.manifest import Manifest
+
+CARD = """---
+library_name: edgebert
+pipeline_tag: {pipeline}
+---
+
+# {name}
+
+A text encoder exported from {kind} `{name}` ({model_type}) by edgebert. `edgebert.json` says exactly how to run it and how
+close it is to torch; `edgebert inspect` prints that as a table, quantized variants included.
+
+```python
+from edgebert_runtime import load
+
+model = load("path/to/this/folder")
+{call}
+```
+
+Texts are cut after {max_length} tokens. {meaning}
+
+| fp32 graph | file | worst difference from torch | fused |
+|---|---|---|---|
+{rows}
+"""
+
+
+PIPELINES: Final = {
+    "embed": "feature-extraction",
+    "classify": "text-classification",
+    "tag": "token-classification",
+    "answer": "question-answering",
+    "rank": "text-ranking",
+    "fill": "fill-mask",
+    "next_sentence": "text-classification",
+}
+"""Task to the Hub's name for it (https://huggingface.co/docs/hub/models-tasks)."""
+
+CALLS: Final = {
+    "embed": 'vectors = model.embed(["a text", "another"])  # float32 (2, {dimensions})',
+    "classify": 'labels = model.classify(["a text", "another"])',
+    "tag": 'entities = model.tag(["a text", "another"])',
+    "answer": 'spans = model.answer("a question", "a context that holds the answer")',
+    "rank": 'documents = model.rank("a query", ["a document", "another"])',
+    "fill": 'tokens = model.fill("a text with a {mask} in it")',
+    "next_sentence": 'probability = model.score("a sentence", "perhaps the next one")',
+}
+
+
+def model_card(manifest: Manifest) -> str:
+    """The text of a bundle's README.md, from its manifest as exported."""
+    rows = [
+        f"| {name} | `{variant.file}` | {(variant.parity or {}).get('worst', float('nan')):.1e} | "
+        + ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
+        + " |"
+        for name, variant in manifest.variants.items()
+    ]
+    call = CALLS[manifest.task].format(
+        dimensions=manifest.embedding.dimensions if manifest.embedding else 0,
+        mask=manifest.tokenizer.special_tokens.get("mask_token", "[MASK]"),
+    )
+    return CARD.format(
+        pipeline=PIPELINES[manifest.task],
+        name=manifest.source["name"],
+        kind=manifest.source["kind"],
+        model_type=manifest.source["model_type"] or "of no known family",
+        call=call,
+        max_length=manifest.tokenizer.max_length,
+        meaning=_meaning(manifest),
+        rows="\n".join(rows),
+    )
+
+
+def _meaning(manifest: Manifest) -> str:
+    """Where vectors come from, or which labels there are."""
+    if manifest.embedding is not None:
+        steps = ", ".join(
+            "+".join(step.modes) + " pooling" if step.kind == "pool" else step.kind
+            for step in manifest.embedding.steps
+        )
+        return f"Vectors come from {steps}."
+    labels = manifest.head.labels if manifest.head else ()
+    return f"Labels: {', '.join(labels)}." if labels else ""

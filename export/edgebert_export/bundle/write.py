@@ -1,0 +1,215 @@
+"""Trace, fuse, verify and write one encoder as a bundle."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from edgebert_export._version import __version__
+from edgebert_export.bundle.model_card import model_card
+from edgebert_export.graph.build import BuiltGraph, build, write_graphs
+from edgebert_export.graph.trace import CANONICAL_OPSET, trace
+from edgebert_export.spec import ExportSpec
+from edgebert_export.targets import ASKED, TARGETS, Target
+from edgebert_export.unpadding.key_masks import StillPaddedError
+from edgebert_export.verification.parity import ParityReport, check_parity
+from edgebert_export.verification.runnable_equivalents import runnable
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    EmbeddingInfo,
+    FileInfo,
+    Manifest,
+    TensorInfo,
+    TokenizerInfo,
+    Variant,
+)
+from edgebert_runtime.bundle.staging import hash_folder, new_bundle
+from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.verification.sample_recorder import record
+from edgebert_runtime.verification.samples import samples_path
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleParts:
+    """What goes into a bundle beside its graphs.
+
+    Attributes:
+        tokenizer: how the runtime tokenizes.
+        embedding: for the task `embed`, how token vectors become one.
+        config: what goes into `config.json`.
+        files: bundle path → content of every further file, `tokenizer.json` among them.
+        source: `kind`, `name` and `model_type`, for the manifest.
+    """
+
+    tokenizer: TokenizerInfo
+    embedding: EmbeddingInfo | None
+    config: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    source: Mapping[str, str | None]
+
+
+def export_bundle(
+    module: nn.Module,
+    spec: ExportSpec,
+    parts: BundleParts,
+    destination: Path,
+    *,
+    target: str = "cpu",
+    min_onnxruntime: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda _: None,
+) -> Bundle:
+    """Trace, fuse, verify and write one encoder; `destination` changes only if all steps succeed.
+
+    Args:
+        module: takes the spec's inputs in order and returns its outputs.
+        spec: what it is.
+        parts: what goes beside the graphs.
+        destination: the bundle's folder.
+        target: `cpu`, `cuda` or `portable`; the portable graph is written with every target, and
+            one without padding with `cuda` if the model allows it.
+        min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
+        overwrite: replace a bundle that is there.
+        progress: told each step.
+
+    Raises:
+        ConfigError: unknown target or version.
+        BundleExistsError: something is at `destination`.
+        ExportError: torch cannot trace the module.
+        FusionError: a promised fusion is missing.
+        ParityError: a finished graph differs from torch.
+    """
+    chosen = _chosen(target)
+    with new_bundle(destination, overwrite=overwrite) as staging:
+        progress(f"tracing {type(module).__name__} at opset {CANONICAL_OPSET}")
+        canonical = trace(module, spec)
+        progress(f"fusing for {', '.join(item.name for item in chosen)}")
+        floors = {"portable": min_onnxruntime} if min_onnxruntime else {}
+        graphs = []
+        for item in chosen:
+            floor = floors.get(item.name, item.min_onnxruntime)
+            try:
+                graphs.append(build(canonical, item, spec, floor))
+            except StillPaddedError as reason:
+                progress(f"leaving out {item.name}: {reason}")
+        needed = write_graphs(graphs, staging)
+        reports = {}
+        for built in graphs:
+            progress(f"verifying {built.target.name} against torch")
+            with runnable(built.target, staging / built.target.file) as graph:
+                unpadded = built.target.unpadded
+                reports[built.target.name] = check_parity(graph, module, spec, unpadded=unpadded)
+            reports[built.target.name].require()
+        progress("recording samples and writing the bundle")
+        variants = {built.target.name: _variant(built, needed, reports) for built in graphs}
+        _write_parts(staging, spec, parts, variants)
+    return Bundle.open(destination)
+
+
+def _chosen(target: str) -> list[Target]:
+    if target not in ASKED:
+        raise ConfigError(f"target must be one of {', '.join(ASKED)}; got {target!r}")
+    return [TARGETS[name] for name in ASKED[target]]
+
+
+def _variant(
+    built: BuiltGraph, needed: Mapping[str, tuple[str, ...]], reports: Mapping[str, ParityReport]
+) -> Variant:
+    return Variant(
+        file=built.target.file,
+        files=needed[built.target.file],
+        precision="fp32",
+        target=built.target.name,
+        recipe=None,
+        opset=built.opset,
+        ir_version=built.model.ir_version,
+        min_onnxruntime=built.min_onnxruntime,
+        fusions=built.fusions,
+        parity=reports[built.target.name].to_manifest(),
+        quality=None,
+        batch_invariant=True,
+        needs=built.target.needs,
+        verified=built.target.needs is None,
+        capturable=built.capturable,
+    )
+
+
+def _write_parts(
+    staging: Path, spec: ExportSpec, parts: BundleParts, variants: Mapping[str, Variant]
+) -> None:
+    for path, content in parts.files.items():
+        (staging / path).parent.mkdir(parents=True, exist_ok=True)
+        (staging / path).write_bytes(content)
+    config = _config_json(parts.config, variants)
+    (staging / "config.json").write_text(config, encoding="utf-8")
+    manifest = _manifest(spec, parts, variants, files={})
+    (staging / CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
+    _record_samples(Bundle(folder=staging, manifest=manifest))
+    manifest = _manifest(spec, parts, variants, hash_folder(staging))
+    (staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def _record_samples(bundle: Bundle) -> None:
+    for name, variant in bundle.manifest.variants.items():
+        if not variant.verified:
+            continue
+        path = bundle.folder / samples_path(name)
+        path.parent.mkdir(exist_ok=True)
+        recorded = record(bundle, name, bundle.folder / variant.file)
+        path.write_text(recorded.to_json(), encoding="utf-8")
+
+
+def _config_json(config: Mapping[str, Any], variants: Mapping[str, Variant]) -> str:
+    """`config.json`, with the key transformers.js needs to fetch external data."""
+    external = sorted({path for item in variants.values() for path in item.files[1:]})
+    uses = {path.removesuffix("_data").rpartition("/")[2]: 1 for path in external}
+    extra = {"transformers.js_config": {"use_external_data_format": uses}} if uses else {}
+    return json.dumps({**config, **extra}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _manifest(
+    spec: ExportSpec,
+    parts: BundleParts,
+    variants: Mapping[str, Variant],
+    files: Mapping[str, FileInfo],
+) -> Manifest:
+    batch_sequence = ("batch", "sequence")
+    return Manifest(
+        task=spec.task,
+        created_by={
+            "edgebert-export": __version__,
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": import_engine().__version__,
+        },
+        source=parts.source,
+        architecture={
+            "hidden": spec.hidden,
+            "layers": spec.layers,
+            "heads": spec.heads,
+            "vocabulary": spec.vocabulary,
+            "token_types": spec.token_types,
+        },
+        inputs=tuple(
+            TensorInfo(name=item.name, dtype="int64", shape=batch_sequence) for item in spec.inputs
+        ),
+        outputs=tuple(
+            TensorInfo(name=item.name, dtype="float32", shape=item.shape) for item in spec.outputs
+        ),
+        tokenizer=parts.tokenizer,
+        embedding=parts.embedding,
+        head=spec.head,
+        default_variant="fp32",
+        variants=variants,
+        files=files,
+    )

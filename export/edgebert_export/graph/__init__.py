@@ -1,0 +1,1 @@
+"""The graph: traced from torch, and built into what a target runs."""

@@ -1,0 +1,222 @@
+"""From the canonical graph to one file per target, all over the same weights."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx_ir.external_data import convert_tensors_to_external
+from onnx_ir.passes import common
+
+from edgebert_export.fusions import apply
+from edgebert_export.graph.cuda_graph_support import is_capturable
+from edgebert_export.spec import PROMISES, ExportSpec
+from edgebert_export.targets import Target, engine_limits
+from edgebert_export.unpadding.unpadding import remove_padding
+from edgebert_runtime.errors import FusionError
+
+COUNTED: Final = {
+    "attention": ("Attention", "PackedMultiHeadAttention"),
+    "gelu": ("Gelu", "BiasGelu", "FastGelu"),
+    "layer_norm": ("LayerNormalization", "SkipLayerNormalization"),
+    "bias_gelu": ("BiasGelu", "FastGelu"),
+    "skip_layer_norm": ("SkipLayerNormalization",),
+}
+"""Fusion → operators that are counted in the finished graph."""
+
+MASK_LENGTH: Final = 17
+"""On which what an attention mask is, is seen, beside the longest."""
+
+EXTERNAL_OVER_BYTES: Final = 64 * 2**20
+"""More weights than this go to one external file, which ONNX Runtime maps instead of parsing."""
+
+INLINE_BELOW_BYTES: Final = 1024
+"""Tensors that stay in the graph file all the same: shapes and scalars."""
+
+PRODUCER: Final = "edgebert-export"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltGraph:
+    """A finished graph before it is written."""
+
+    target: Target
+    model: ir.Model
+    fusions: Mapping[str, int]
+    opset: int
+    min_onnxruntime: str
+    capturable: bool
+
+
+def build(
+    canonical: ir.Model, target: Target, spec: ExportSpec, min_onnxruntime: str
+) -> BuiltGraph:
+    """Rewrite a copy of the canonical graph for a target.
+
+    Raises:
+        FusionError: the finished graph lacks a fusion the target promises; says why.
+        StillPaddedError: the target has no padding, and the graph cannot do without.
+    """
+    model = canonical.clone()
+    rules, fused = ([rule() for rule in kinds] for kinds in (target.rules, target.fused))
+    apply(model, rules)
+    common.CommonSubexpressionEliminationPass()(model)
+    _share_equal_weights(model)
+    common.RemoveUnusedNodesPass()(model)
+    if target.unpadded:
+        remove_padding(model, (min(MASK_LENGTH, spec.max_positions), spec.max_positions))
+    apply(model, fused)
+    common.RemoveUnusedNodesPass()(model)
+    common.RemoveUnusedOpsetsPass()(model)
+    common.ClearMetadataAndDocStringPass()(model)  # torch leaves stack traces there
+    capturable = is_capturable(model)
+    _forget_shapes(model.graph)
+    fusions = count_fusions(model)
+    refusals = list(dict.fromkeys(reason for rule in rules for reason in rule.refusals))
+    require_fusions(fusions, target.required(spec.promised), target.name, refusals)
+    opset, model.ir_version = _limits(canonical, min_onnxruntime)
+    require_operators(model, opset, target.name, refusals)
+    model.opset_imports[""] = opset
+    model.producer_name = PRODUCER
+    return BuiltGraph(
+        target=target,
+        model=model,
+        fusions=fusions,
+        opset=opset,
+        min_onnxruntime=min_onnxruntime,
+        capturable=capturable,
+    )
+
+
+def count_fusions(model: ir.Model) -> dict[str, int]:
+    """Fusion → how many nodes of its operators the graph has; others than promised if any."""
+    found = Counter(node.op_type for node in ir.traversal.RecursiveGraphIterator(model.graph))
+    counts = {fusion: sum(found[kind] for kind in kinds) for fusion, kinds in COUNTED.items()}
+    return {fusion: count for fusion, count in counts.items() if count or fusion in PROMISES}
+
+
+def require_fusions(
+    found: Mapping[str, int], required: Mapping[str, int], target: str, refusals: list[str]
+) -> None:
+    """Hold a finished graph to what its target promises.
+
+    Raises:
+        FusionError: names what is missing, and why rules refused.
+    """
+    wrong = [
+        f"{name}: promised {count}, found {found[name]}"
+        for name, count in required.items()
+        if found[name] != count
+    ]
+    if not wrong:
+        return
+    why = "; ".join(refusals) or (
+        "the traced module has no such operator; use torch's scaled_dot_product_attention, "
+        "gelu and layer_norm, or promise what it has"
+    )
+    raise FusionError(f"target {target} lacks fusions ({'; '.join(wrong)}): {why}")
+
+
+def require_operators(model: ir.Model, opset: int, target: str, refusals: list[str]) -> None:
+    """Hold a finished graph to the operators that its opset has.
+
+    Raises:
+        FusionError: names the operators that are newer, and why no rule replaced them.
+    """
+    newer = sorted(
+        {
+            node.op_type
+            for node in ir.traversal.RecursiveGraphIterator(model.graph)
+            if not node.domain and not onnx.defs.has(node.op_type, max_inclusive_version=opset)
+        }
+    )
+    if newer:
+        why = "; ".join(refusals) or f"no rule of target {target} expands it"
+        raise FusionError(
+            f"target {target} is for opset {opset}, which has no {', '.join(newer)}: {why}"
+        )
+
+
+def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str, ...]]:
+    """Write each graph under its target's file name.
+
+    Weights are shared: tensors of the same name in later graphs point into the external file of
+    the first that has them.
+
+    Returns:
+        Graph file → every file it needs, itself first; paths relative to `folder`.
+    """
+    external: dict[str, ir.ExternalTensor] = {}
+    needed = {}
+    for built in graphs:
+        path = folder / built.target.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _share(built.model.graph, external, path.with_name(f"{path.name}_data"))
+        ir.save(built.model, path)
+        files = {f"{path.parent.name}/{name}" for name in _external_files(built.model.graph)}
+        needed[built.target.file] = (built.target.file, *sorted(files))
+    return needed
+
+
+def _share_equal_weights(model: ir.Model) -> None:
+    """Store a weight once that several layers use; torch folds its transpose once for each use.
+
+    onnx_ir 1.1 hashes contiguous arrays only.
+    """
+    for value in model.graph.initializers.values():
+        if value.const_value is not None:
+            array = value.const_value.numpy()
+            if not array.flags.c_contiguous:
+                value.const_value = ir.tensor(np.ascontiguousarray(array), name=value.name)
+    common.DeduplicateHashedInitializersPass()(model)
+
+
+def _forget_shapes(graph: ir.Graph) -> None:
+    """Drop the stored shapes of activations, which nothing needs to run the graph.
+
+    ONNX Runtime turns Add and LayerNormalization into SkipLayerNormalization where it knows their
+    shapes, and on CPU that is slower: docs/decisions/0003.
+    """
+    outputs = set(graph.outputs)
+    for node in graph:
+        for value in node.outputs:
+            value.metadata_props.clear()
+            if value not in outputs:
+                value.shape, value.type = None, None
+    for value in (*graph.inputs, *graph.initializers.values()):
+        value.metadata_props.clear()
+
+
+def _share(graph: ir.Graph, external: dict[str, ir.ExternalTensor], data: Path) -> None:
+    """Point weights to what lies in external files, and put the others into one if they are much.
+
+    Args:
+        graph: whose weights.
+        external: those that lie there, by name; what is added is added here.
+        data: the graph's own external file.
+    """
+    own = []
+    for name, value in graph.initializers.items():
+        tensor = external.get(name, value.const_value)
+        value.const_value = tensor
+        if name not in external and tensor is not None and tensor.nbytes >= INLINE_BELOW_BYTES:
+            own.append(value)
+    if sum(value.const_value.nbytes for value in own if value.const_value) > EXTERNAL_OVER_BYTES:
+        tensors = [value.const_value for value in own if value.const_value is not None]
+        stored = convert_tensors_to_external(tensors, data.parent, data.name)
+        for value, tensor in zip(own, stored, strict=True):
+            value.const_value = external[str(value.name)] = tensor
+
+
+def _external_files(graph: ir.Graph) -> set[str]:
+    tensors = (value.const_value for value in graph.initializers.values())
+    return {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+
+
+def _limits(canonical: ir.Model, min_onnxruntime: str) -> tuple[int, int]:
+    opset, ir_version = engine_limits(min_onnxruntime)
+    return min(opset, canonical.opset_imports[""]), min(ir_version, 11)

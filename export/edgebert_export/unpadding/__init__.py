@@ -1,0 +1,1 @@
+"""Attention and token-wise operators rewritten so that padding is not computed."""

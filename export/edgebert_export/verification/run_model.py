@@ -1,0 +1,21 @@
+"""Run a part of a graph on the CPU while it is still in memory."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgebert_runtime.engine.onnxruntime import import_engine, session_options
+
+
+def run_model(model: ir.Model, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """All outputs, in order."""
+    engine = import_engine()
+    session = engine.InferenceSession(
+        ir.to_proto(model).SerializeToString(),
+        session_options(engine, threads=1),
+        providers=["CPUExecutionProvider"],
+    )
+    found: list[NDArray[Any]] = session.run(None, dict(feeds))
+    return found

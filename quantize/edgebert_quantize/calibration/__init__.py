@@ -1,0 +1,1 @@
+"""What calibration observes: texts, their encoded samples, statistics and ranges."""

@@ -1,0 +1,1 @@
+"""What a quantized variant is measured by: similarity, accuracy on labelled data, and speed."""

@@ -1,0 +1,78 @@
+"""Texts whose labels are known, to see how often a model is right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edgebert_quantize.calibration.readers import has_column, read_column
+from edgebert_quantize.calibration.statistics import Feeds
+from edgebert_quantize.evaluation.quality import Runner
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.tokenization.tokenizer import Item
+
+PAIR: Final = "text_pair"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Texts or pairs of them, and which of a model's labels each has.
+
+    Attributes:
+        items: texts, or pairs.
+        labels: for each its index among the model's labels.
+        source: the file's name.
+    """
+
+    items: tuple[Item, ...]
+    labels: tuple[int, ...]
+    source: str
+
+    def accuracy(self, run: Runner, feeds: Sequence[Feeds]) -> float:
+        """Share of the items that a graph gives the highest score to the right label of.
+
+        Args:
+            run: gives the logits of one item, (1, labels).
+            feeds: of each item, in order.
+        """
+        found = [int(np.argmax(run(each)[0])) for each in feeds]
+        return float(np.mean([one == other for one, other in zip(found, self.labels, strict=True)]))
+
+
+def read_labelled(path: str | PathLike[str], bundle: Bundle) -> Labelled:
+    """Read columns `text`, `label` and, for pairs, `text_pair` of a file.
+
+    Args:
+        path: `.csv`, `.jsonl` or `.parquet`, as `read_texts` takes them.
+        bundle: a classifier of one label a text, whose labels these are.
+
+    Raises:
+        ConfigError: the bundle is for something else.
+        InputError: the file cannot be read, has no rows, or a label the bundle lacks.
+    """
+    path = Path(path)
+    head = bundle.manifest.head
+    if bundle.manifest.task != "classify" or head is None or head.activation != "softmax":
+        raise ConfigError(
+            f"accuracy is measured for classifiers of one label a text, {bundle.folder} is for "
+            f"{bundle.manifest.task}; give a budget on its {'cosine' if head is None else 'scores'}"
+        )
+    texts, labels = read_column(path, "text"), read_column(path, "label")
+    if not texts:
+        raise InputError(f"{path} has no rows to measure accuracy on")
+    known = {label: index for index, label in enumerate(head.labels)}
+    for number, label in enumerate(labels, start=1):
+        if str(label) not in known:
+            raise InputError(
+                f"{path}, row {number} has the label {label!r}, the bundle has "
+                f"{', '.join(head.labels)}"
+            )
+    pairs = read_column(path, PAIR) if has_column(path, PAIR) else []
+    items = list(zip(texts, pairs, strict=True)) if pairs else texts
+    return Labelled(
+        items=tuple(items), labels=tuple(known[str(label)] for label in labels), source=path.name
+    )

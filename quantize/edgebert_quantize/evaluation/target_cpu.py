@@ -1,0 +1,44 @@
+"""The CPUs a file can be made for, and how large its integers may be there."""
+
+import platform
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from edgebert_quantize.weights.grids import LARGEST
+from edgebert_runtime.bundle.manifest import NARROW
+from edgebert_runtime.engine.cpu import sums_saturate
+from edgebert_runtime.errors import ConfigError
+
+LARGEST_WEIGHT: Final[Mapping[str, int]] = MappingProxyType(
+    {"avx512_vnni": LARGEST, "arm64": LARGEST, NARROW: 64}
+)
+"""Class of CPU → the largest weight; 2 · 255 · 64 = 32,640 is the last that 16 bits hold."""
+
+ARM: Final = ("aarch64", "arm64")
+
+
+def choose_cpu(asked: str | None) -> str:
+    """The class to quantize for: the one asked for, or this machine's.
+
+    Raises:
+        ConfigError: an unknown class, or one whose files cannot be measured on this machine.
+    """
+    if asked is None:
+        return this_cpu()
+    if asked not in LARGEST_WEIGHT:
+        raise ConfigError(f"cpu must be one of {', '.join(LARGEST_WEIGHT)}; got {asked!r}")
+    if asked != NARROW and sums_saturate():
+        raise ConfigError(
+            f"a file for {asked} cannot be measured here: this CPU adds integer products in 16 "
+            f"bits, where its 8-bit weights overflow; quantize for {NARROW}, which is exact "
+            "everywhere, or on another machine"
+        )
+    return asked
+
+
+def this_cpu() -> str:
+    """This machine's class."""
+    if sums_saturate():
+        return NARROW
+    return "arm64" if platform.machine().lower() in ARM else "avx512_vnni"

@@ -1,0 +1,159 @@
+"""Quantize an ONNX encoder that somebody else exported, by its structure and not by its names."""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from edgebert_quantize.calibration.samples import Feeder, read_samples
+from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
+from edgebert_quantize.evaluation.speed import require_fast
+from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
+from edgebert_quantize.graph.cleanup import simplify
+from edgebert_quantize.recipes import Recipe, find_recipe
+from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
+from edgebert_quantize.rewrite.rewrite import rewrite_graph, runnable_twin
+from edgebert_quantize.similarity import Comparison, Nearness
+from edgebert_runtime.bundle.manifest import TokenizerInfo
+from edgebert_runtime.errors import ConfigError, TokenizerError
+
+FEWEST_DIMENSIONS: Final = 16
+"""Outputs narrower than this are scores, wider ones vectors."""
+
+PADDING: Final = ("[PAD]", "<pad>")
+
+
+def quantize_file(
+    source: str | PathLike[str],
+    out: str | PathLike[str],
+    recipe: str = "int8",
+    *,
+    tokenizer: str | PathLike[str] | None = None,
+    cpu: str | None = None,
+    texts: str | PathLike[str] | None = None,
+    column: str | None = None,
+    overwrite: bool = False,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Quality:
+    """Quantize an fp32 graph with the names and outputs it has; the result appears whole or not.
+
+    Args:
+        source: the graph, with dynamic batch and sequence, its external data beside it.
+        out: where the quantized graph goes, its weights inside.
+        recipe: a name in `RECIPES`.
+        tokenizer: `tokenizer.json` or its folder; None looks beside `source` and one folder above.
+        cpu: the class to quantize for, as in `quantize_bundle`.
+        texts: a file to calibrate on and to measure on, as in `quantize_bundle`.
+        column: where in the file the texts are.
+        overwrite: replace a file that is there.
+        force: as in `quantize_bundle`.
+        progress: told each step.
+
+    Returns:
+        How near its answers are to those of `source`.
+
+    Raises:
+        ConfigError: unknown recipe or class of CPU, or `out` is there or is `source`.
+        ExportError: it is no ONNX graph, no text encoder, quantized already, or has fixed shapes.
+        UnsafePathError: its external data lie outside its folder.
+        TokenizerError: there is no tokenizer, or it has more tokens than the graph.
+        InputError: the file of texts cannot be used.
+        QualityError: the result is below the recipe's floor; nothing is written.
+        SpeedError: a recipe made for speed is slower than fp32 on this machine; nothing is written.
+    """
+    source, out = Path(source), Path(out)
+    chosen, cpu = find_recipe(recipe), choose_cpu(cpu)
+    _check_out(source, out, overwrite=overwrite)
+    samples = read_samples(texts, column)
+    tokens = _find_tokenizer(source, tokenizer)
+    opened = _open_tokenizer(tokens)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+        plain, made = Path(scratch) / "plain.onnx", Path(scratch) / "made.onnx"
+        progress(f"simplifying {source}")
+        simplify(source, plain, standard=_is_standard(chosen))
+        inputs = find_inputs(plain, source, opened.get_vocab_size())
+        limit, widths = try_lengths(plain, source, inputs)
+        comparison = _comparison(widths)
+        feeder = Feeder(tokens, _tokenizer_info(opened, limit), inputs.complete)
+        progress(f"quantizing by recipe {recipe}")
+        rewrite_graph(
+            plain, made, chosen, lambda: feeder.calibration(samples), LARGEST_WEIGHT[cpu], source
+        )
+        progress("measuring its answers against fp32")
+        quality = compare(
+            comparison,
+            graph_runner(runnable_twin(made, plain, chosen), comparison.outputs),
+            graph_runner(plain, comparison.outputs),
+            feeder,
+            samples.quality,
+            floor=chosen.floors[comparison.nearness],
+            data=samples.source,
+        )
+        quality.require()
+        if not force:
+            feeds = feeder.long(samples.quality)
+            require_fast(made, plain, chosen, cpu, feeds, progress)
+        os.replace(made, out)
+    return quality
+
+
+def _is_standard(recipe: Recipe) -> bool:
+    return recipe.half is not None or (recipe.linears is not None and recipe.linears.standard)
+
+
+def _check_out(source: Path, out: Path, *, overwrite: bool) -> None:
+    if not source.is_file():
+        raise ConfigError(f"{source} is no file, expected an ONNX graph")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out.parent} is no folder; make it first")
+    if out.exists() and (out.samefile(source) or not overwrite):
+        raise ConfigError(f"{out} exists; choose another name, or pass overwrite (--overwrite)")
+
+
+def _find_tokenizer(source: Path, given: str | PathLike[str] | None) -> Path:
+    beside = source.absolute().parent
+    folders = [beside, beside.parent] if given is None else [Path(given)]
+    candidates = [folder if folder.is_file() else folder / "tokenizer.json" for folder in folders]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise TokenizerError(
+        f"there is no {' nor '.join(map(str, candidates))}; say where the graph's tokenizer.json "
+        "is with tokenizer (--tokenizer)"
+    )
+
+
+def _open_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust side raises bare Exception
+        raise TokenizerError(f"{path} cannot be read: {error}") from error
+
+
+def _tokenizer_info(tokenizer: Tokenizer, limit: int) -> TokenizerInfo:
+    padding = tokenizer.padding or {}
+    known = (token for token in PADDING if tokenizer.token_to_id(token) is not None)
+    token = str(padding.get("pad_token") or next(known, ""))
+    return TokenizerInfo(
+        file="tokenizer.json",
+        max_length=limit,
+        max_positions=limit,
+        padding_side="right",
+        pad_id=tokenizer.token_to_id(token) or 0,
+        pad_token=token,
+        pad_type_id=0,
+        special_tokens={},
+    )
+
+
+def _comparison(widths: Mapping[str, int]) -> Comparison:
+    """Vectors among the outputs by their cosine; if there are none, scores."""
+    vectors = tuple(name for name, width in widths.items() if width >= FEWEST_DIMENSIONS)
+    if vectors:
+        return Comparison(nearness=Nearness.COSINE, outputs=vectors)
+    return Comparison(nearness=Nearness.SCORES, outputs=tuple(widths))

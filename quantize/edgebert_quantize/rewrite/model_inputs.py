@@ -1,0 +1,135 @@
+"""Which input of somebody's graph is what, and how long a text it takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgebert_quantize.calibration.statistics import Feeds
+from edgebert_quantize.rewrite.rewrite import refuse_quantized
+from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.errors import ExportError
+
+ROLES: Final = ("input_ids", "attention_mask", "token_type_ids")
+HARMLESS: Final = ("Cast", "Identity")
+
+LENGTHS: Final = (128, 64, 32, 16, 8)
+"""Tokens that texts are cut to while calibrating and measuring: the first that the graph takes."""
+
+SILENT: Final = 4
+"""`log_severity_level` for runs that may fail."""
+
+MOST_TYPES: Final = 8
+"""Rows of a table that tells the texts of a pair apart, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """A graph's inputs by what they are, one of `ROLES`."""
+
+    values: Mapping[str, ir.Value]
+
+    def complete(self, feeds: Feeds) -> dict[str, NDArray[np.int64]]:
+        """Add to inputs as we name them the graph's, in its types."""
+        own = {
+            str(value.name): feeds[role].astype(_type_of(value))
+            for role, value in self.values.items()
+        }
+        return {**feeds, **own}
+
+
+def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
+    """Tell a graph's inputs apart by the tables they look rows up in.
+
+    Args:
+        plain: the graph, simplified.
+        source: what to call it in errors.
+        vocabulary: tokens of its tokenizer.
+
+    Raises:
+        ExportError: it is quantized, no text encoder for this tokenizer, or of fixed shape.
+    """
+    graph = ir.load(plain).graph
+    refuse_quantized(graph, source)
+    roles = [(_role(value, vocabulary), value) for value in graph.inputs]
+    found = dict(roles)
+    names = ", ".join(f"{value.name} ({role})" for role, value in roles)
+    if not {"input_ids", "attention_mask"} <= found.keys():
+        raise ExportError(
+            f"{source} is no text encoder for this tokenizer of {vocabulary} tokens: one of its "
+            f"inputs must look up a table of so many rows, and one be a mask; found: {names}"
+        )
+    if len(found) < len(roles):
+        raise ExportError(
+            f"{source} has inputs that may be the same: {names}; export it with input_ids, "
+            "attention_mask and, where it has them, token_type_ids alone"
+        )
+    _refuse_fixed(graph, source)
+    return Inputs(values=found)
+
+
+def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[str, int]]:
+    """How long a text a graph takes, and how wide its answers are, which only running it says.
+
+    Returns:
+        the longest of `LENGTHS` that runs, and the width of each float output
+
+    Raises:
+        ExportError: none of them runs.
+    """
+    engine = import_engine()
+    options = engine.SessionOptions()
+    options.log_severity_level = SILENT
+    session = engine.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    failure = ""
+    for length in LENGTHS:
+        ones = np.ones((1, length), np.int64)
+        feeds = inputs.complete(dict.fromkeys(ROLES, ones) | {"token_type_ids": 0 * ones})
+        try:
+            found = session.run(None, {name: feeds[name] for name in names})
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+            failure = str(error)
+            continue
+        named = zip((value.name for value in session.get_outputs()), found, strict=True)
+        floats = ((name, array) for name, array in named if array.dtype == np.float32)
+        return length, {name: array.shape[-1] for name, array in floats if array.ndim > 1}
+    raise ExportError(f"{source} does not run on a text of {LENGTHS[-1]} tokens: {failure}")
+
+
+def _role(value: ir.Value, vocabulary: int) -> str:
+    rows = _rows_looked_up(value)
+    if any(count >= vocabulary for count in rows):
+        return "input_ids"
+    return "token_type_ids" if rows and max(rows) <= MOST_TYPES else "attention_mask"
+
+
+def _rows_looked_up(value: ir.Value) -> list[int]:
+    """Rows of the tables that a value is an index into."""
+    rows: list[int] = []
+    for use in value.uses():
+        if use.node.op_type in HARMLESS:
+            rows += _rows_looked_up(use.node.outputs[0])
+        elif use.node.op_type == "Gather" and use.idx == 1:
+            table = use.node.inputs[0]
+            if table is not None and table.const_value is not None:
+                rows.append(int(table.const_value.shape.numpy()[0]))
+    return rows
+
+
+def _refuse_fixed(graph: ir.Graph, source: Path) -> None:
+    for value in graph.inputs:
+        shape = [] if value.shape is None else list(value.shape)
+        if len(shape) != 2 or any(isinstance(size, int) for size in shape):
+            raise ExportError(
+                f"{source} has the input {value.name} of shape {shape}, expected batch and "
+                "sequence, both dynamic; export it with dynamic axes"
+            )
+
+
+def _type_of(value: ir.Value) -> np.dtype[np.generic]:
+    return np.dtype(np.int64) if value.dtype is None else value.dtype.numpy()

@@ -1,0 +1,168 @@
+"""From an fp32 graph to a quantized one, by a recipe."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import onnx
+import onnx_ir as ir
+
+from edgebert_quantize.calibration.statistics import Feeds
+from edgebert_quantize.evaluation.quality import can_open
+from edgebert_quantize.graph.linear_layers import find_linears
+from edgebert_quantize.graph.node_builder import drop_unused_initializers
+from edgebert_quantize.recipes import Recipe, Scheme
+from edgebert_quantize.rewrite.embeddings import quantize_tables
+from edgebert_quantize.rewrite.half_precision import HalfRecipe, to_half
+from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
+from edgebert_quantize.rewrite.prepare import Prepared, prepare
+from edgebert_runtime.errors import ExportError
+
+INTEGER_OPERATORS: Final = frozenset(
+    {
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "MatMulNBits",
+        "QAttention",
+        "QGemm",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
+"""What only a graph that somebody has quantized has."""
+
+
+ANYWHERE: Final = ("portable", "cpu")
+"""Targets whose graphs in half precision a CPU runs as a GPU does, if it opens them."""
+
+
+def rewrite_graph(
+    path: Path,
+    destination: Path,
+    recipe: Recipe,
+    batches: Callable[[], Sequence[Feeds]],
+    largest: int,
+    source: Path | None = None,
+) -> None:
+    """Quantize a graph into another file, every layer by the recipe's first scheme.
+
+    Args:
+        path: the fp32 graph.
+        destination: where the quantized one goes; its weights are inside.
+        recipe: what to do.
+        batches: makes what activations are watched on; asked only if they are.
+        largest: integer among 8-bit weights.
+        source: what to call the graph in errors, if not `path`.
+
+    Raises:
+        ExportError: there is nothing to quantize, or somebody has done it already.
+    """
+    if recipe.half is not None:
+        write_half(path, destination, recipe.half)
+        return
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".prepared.") as scratch:
+        prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
+        first = [recipe.linears.schemes[0]] * len(prepared.layers) if recipe.linears else []
+        tables = write_graph(prepared, destination, first, tables=recipe.tables)
+    if recipe.linears is None and not tables:
+        raise ExportError(f"{source or path} has no embedding table large enough to quantize")
+
+
+def write_half(
+    path: Path, destination: Path, recipe: HalfRecipe, *, emulated: bool = False
+) -> None:
+    """Write a graph in half precision, or its twin that float32 kernels run, as `to_half` has it.
+
+    Raises:
+        ExportError: somebody has quantized it, or nothing in it can be in half precision.
+    """
+    model = ir.load(path)
+    refuse_quantized(model.graph, path)
+    ir.external_data.load_to_model(model)
+    if not to_half(model, recipe, emulated=emulated):
+        raise ExportError(f"{path} has no operator of float32 to run in {recipe.precision}")
+    ir.save(model, destination)
+    try:
+        onnx.checker.check_model(destination, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"{path} has operators that cannot run in {recipe.precision}: {error}"
+        ) from error
+
+
+def runnable_twin(graph: Path, source: Path, recipe: Recipe, target: str = "portable") -> Path:
+    """What to measure: a graph, or its twin where only a GPU has kernels for half precision.
+
+    A graph that is fused for a GPU is measured by its twin even if the CPU provider opens it: that
+    computes in float32, leaves out roundings, and so says too much good of it.
+
+    Args:
+        graph: what a recipe made.
+        source: the fp32 graph, or one that computes the same and runs here.
+        recipe: which.
+        target: what the fp32 graph is for.
+    """
+    if recipe.half is None or (target in ANYWHERE and can_open(graph)):
+        return graph
+    twin = graph.with_name(f"twin_{graph.name}")
+    write_half(source, twin, recipe.half, emulated=True)
+    return twin
+
+
+def prepare_graph(
+    path: Path,
+    scratch: Path,
+    recipe: Recipe,
+    batches: Callable[[], Sequence[Feeds]],
+    largest: int,
+    source: Path | None = None,
+) -> Prepared:
+    """What `write_graph` makes graphs of, in `scratch`, a folder to keep while it is used.
+
+    All other arguments, and the errors, are those of `rewrite_graph`.
+    """
+    graph, source = ir.load(path).graph, source or path
+    refuse_quantized(graph, source)
+    if recipe.linears is None:
+        return Prepared(path)
+    if not any(find_linears(graph)):
+        raise ExportError(f"{source} has no float32 linear layer to quantize")
+    watched = batches() if recipe.linears.needs_statistics else ()
+    return prepare(path, scratch / "prepared.onnx", recipe.linears, watched, largest)
+
+
+def write_graph(
+    prepared: Prepared, destination: Path, schemes: Sequence[Scheme], *, tables: bool
+) -> int:
+    """Quantize each layer by a scheme, and embedding tables; returns how many tables.
+
+    Args:
+        prepared: by `prepare_graph`.
+        destination: where the graph goes; its weights are inside.
+        schemes: one for each of the prepared layers.
+        tables: whether to quantize embedding tables.
+    """
+    model = ir.load(prepared.graph)
+    if prepared.layers:
+        quantize_linears(model, prepared.rounded(schemes))
+    changed = quantize_tables(model.graph) if tables else 0
+    drop_unused_initializers(model.graph)
+    ir.external_data.load_to_model(model)
+    ir.save(model, destination)
+    return changed
+
+
+def refuse_quantized(graph: ir.Graph, source: Path) -> None:
+    """Raise if somebody has quantized a graph before.
+
+    Raises:
+        ExportError: it has operators that only a quantized graph has; they are named.
+    """
+    found = sorted({node.op_type for node in graph} & INTEGER_OPERATORS)
+    if found:
+        raise ExportError(
+            f"{source} is quantized already, it has {', '.join(found)}; start from its fp32 graph"
+        )

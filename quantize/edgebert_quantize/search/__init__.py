@@ -1,0 +1,1 @@
+"""The search for the smallest or fastest variant within a budget."""

@@ -1,0 +1,110 @@
+"""How near two runs of a model are to each other, by what the model is for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebert_runtime.bundle.manifest import Manifest
+
+Outputs = Sequence[NDArray[np.float32]]
+"""Of one text alone: (1, …) each, in the order of `Comparison.outputs`."""
+
+
+class Nearness(StrEnum):
+    """Between 0 and 1, and 1 where two runs are the same."""
+
+    COSINE = "cosine"
+    """Of sentence vectors."""
+    SCORES = "scores"
+    """1 − the total variation distance of the scores: the share of belief that stays where it is.
+    Scores of labels that stand by themselves count one by one, raw ones as a sigmoid of theirs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor:
+    """The least nearness to keep: mean over the texts, and of each single one."""
+
+    mean: float
+    worst: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Which outputs of two runs are compared, and how.
+
+    Attributes:
+        nearness: of what kind.
+        outputs: their names.
+        activation: what makes scores of logits, `softmax`, `sigmoid` or `none`.
+    """
+
+    nearness: Nearness
+    outputs: tuple[str, ...]
+    activation: str = "softmax"
+
+    def measure(self, found: Outputs, reference: Outputs) -> float:
+        """How near one text's outputs are; over tokens and outputs the mean. NaN counts as 0."""
+        pairs = zip(found, reference, strict=True)
+        if self.nearness is Nearness.COSINE:
+            near = np.concatenate([row_cosines(_mean(one), _mean(other)) for one, other in pairs])
+        else:
+            near = np.concatenate([score_nearness(*pair, self.activation) for pair in pairs])
+        return float(np.nan_to_num(near, nan=0.0).mean())
+
+
+def comparison_of(manifest: Manifest) -> Comparison:
+    """How runs of a bundle's graphs are compared."""
+    if manifest.embedding is not None:
+        return Comparison(nearness=Nearness.COSINE, outputs=("sentence_embedding",))
+    return Comparison(
+        nearness=Nearness.SCORES,
+        outputs=tuple(output.name for output in manifest.outputs),
+        activation=manifest.head.activation if manifest.head else "softmax",
+    )
+
+
+def _mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of token vectors of one text, as a row. Shapes: (1, …, dimensions) to (1, dimensions)."""
+    mean: NDArray[np.float32] = vectors.reshape(-1, vectors.shape[-1]).mean(axis=0, keepdims=True)
+    return mean
+
+
+def row_cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Cosine of each pair of rows. Shapes: (rows, dimensions) twice to (rows,)."""
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    cosines: NDArray[np.float64] = (left * right).sum(axis=1) / np.maximum(norms, 1e-30)
+    return cosines
+
+
+def score_nearness(
+    left: NDArray[np.float32], right: NDArray[np.float32], activation: str
+) -> NDArray[np.float64]:
+    """1 − total variation distance of the scores of logits.
+
+    Shapes:
+        left, right: (…, labels)
+        returns: one for each row of labels, or for each label where they stand by themselves
+    """
+    width = left.shape[-1]
+    rows = left.reshape(-1, width).astype(np.float64), right.reshape(-1, width).astype(np.float64)
+    if activation == "softmax":
+        distance = np.abs(_softmax(rows[0]) - _softmax(rows[1])).sum(axis=1) / 2
+    else:
+        distance = np.abs(_sigmoid(rows[0]) - _sigmoid(rows[1])).reshape(-1)
+    nearness: NDArray[np.float64] = 1 - distance
+    return nearness
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    scores: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return scores
+
+
+def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    scores: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
+    return scores

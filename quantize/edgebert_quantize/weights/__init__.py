@@ -1,0 +1,1 @@
+"""How weights become integers: grids, rounding, outlier channels, SmoothQuant, GPTQ."""

@@ -1,0 +1,1 @@
+"""The benchmark of a device: measured, ranked, compared and stored."""

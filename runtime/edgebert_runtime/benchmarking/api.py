@@ -1,0 +1,61 @@
+"""A benchmark from what a user says to a report."""
+
+from os import PathLike
+
+from edgebert_runtime.benchmarking import selection
+from edgebert_runtime.benchmarking.budget import within
+from edgebert_runtime.benchmarking.machine import describe_machine, hash_bundle
+from edgebert_runtime.benchmarking.options import BenchOptions, plan
+from edgebert_runtime.benchmarking.results import BenchReport
+from edgebert_runtime.benchmarking.sweep import Track, sweep
+from edgebert_runtime.bundle.bundle import Bundle
+
+USUAL: BenchOptions = BenchOptions()
+
+
+def bench(
+    bundle: Bundle | str | PathLike[str],
+    options: BenchOptions = USUAL,
+    *,
+    track: Track = iter,
+) -> BenchReport:
+    """Measure a bundle's variants on this machine, and find the settings that suit it.
+
+    Every variant and number of threads is measured in processes of its own that take turns, so
+    nothing else should run here meanwhile, and nothing of it runs in this process. `options.store`
+    is the caller's to carry out, by `storing.store`; whether it can be is found out here first.
+
+    Args:
+        bundle: the folder.
+        options: what to measure.
+        track: passes the measuring processes on one by one, and may say how far it is.
+
+    Raises:
+        BundleError: the manifest cannot be read.
+        ConfigError: an option makes no sense for this bundle or machine; nothing was measured.
+        EngineMissingError: ONNX Runtime is not installed.
+        EdgebertError: a measuring process failed; its last line is in the text.
+    """
+    opened = Bundle.open(bundle)
+    planned = plan(opened, options)
+    machine = describe_machine(planned.provider)
+    timings, starts = sweep(planned, track)
+    many = selection.throughput(planned, timings)
+    budget_ms = options.budget_ms
+    return BenchReport(
+        bundle=opened.folder.resolve().name,
+        bundle_sha256=hash_bundle(opened),
+        task=opened.manifest.task,
+        default=planned.default,
+        machine=machine,
+        rounds=planned.rounds,
+        seconds=planned.seconds,
+        left_out=planned.left_out,
+        timings=tuple(timings),
+        starts=tuple(starts),
+        latency=selection.latency(planned, timings),
+        throughput=many,
+        tuned=selection.tune(planned, timings, many),
+        budget_ms=budget_ms,
+        within=() if budget_ms is None else tuple(within(timings, budget_ms)),
+    )

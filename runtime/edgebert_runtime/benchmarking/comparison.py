@@ -1,0 +1,115 @@
+"""Two records of `bench` side by side: what became slower, as far as the noise lets anyone say."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.benchmarking.table import aligned
+from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
+
+Times = Mapping[str, Sequence[float]]
+"""What was timed → ms, one a round, at least two."""
+
+COLUMNS = ("", "before, ms", "after, ms", "ratio", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One thing that both files timed.
+
+    Attributes:
+        name: of it.
+        before, after: quartiles over the rounds, in ms.
+    """
+
+    name: str
+    before: Quartiles
+    after: Quartiles
+
+    @property
+    def ratio(self) -> float:
+        """The median after over the one before."""
+        return self.after.median / self.before.median
+
+    def is_slower(self, at_most: float) -> bool:
+        """Whether the ratio is above a limit, and the middle halves of the rounds lie apart.
+
+        The rounds of two files are no pairs, so their own spread is all that is known of the noise.
+        """
+        return self.ratio > at_most and self.after.low > self.before.high
+
+
+def compare(before: Times, after: Times) -> list[Change]:
+    """What both have, in the order of the first.
+
+    Raises:
+        ConfigError: they have nothing in common.
+    """
+    found = [
+        Change(name=name, before=Quartiles.of(times), after=Quartiles.of(after[name]))
+        for name, times in before.items()
+        if name in after
+    ]
+    if not found:
+        raise ConfigError(
+            "the two files have nothing in common: measure the same variants, shapes and threads"
+        )
+    return found
+
+
+def change_lines(changes: Sequence[Change], at_most: float) -> Iterator[str]:
+    """A table of changes."""
+    rows = [
+        [
+            change.name,
+            f"{change.before.median:.2f} ({change.before.low:.2f}…{change.before.high:.2f})",
+            f"{change.after.median:.2f} ({change.after.low:.2f}…{change.after.high:.2f})",
+            f"{change.ratio:.2f}",
+            "slower" if change.is_slower(at_most) else "",
+        ]
+        for change in changes
+    ]
+    return aligned(COLUMNS, rows)
+
+
+def require_no_slower(changes: Sequence[Change], at_most: float) -> None:
+    """Refuse what became slower.
+
+    Raises:
+        CheckFailedError: something did; all of it is named.
+    """
+    slower = [change.name for change in changes if change.is_slower(at_most)]
+    if slower:
+        raise CheckFailedError(
+            f"{len(slower)} of {len(changes)} take more than {at_most:g} times as long as before: "
+            f"{', '.join(slower)}"
+        )
+
+
+def read_times(path: Path) -> dict[str, list[float]]:
+    """What `bench --json` wrote, as times of every shape and start.
+
+    Raises:
+        InputError: the file cannot be read, or is no such record.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        timed = {_timing_name(each): _medians(each) for each in record["timings"]}
+        started = {f"{each['variant']}, start": each["rounds_ms"] for each in record["starts"]}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is no record that `bench --json` wrote") from error
+    return timed | started
+
+
+def _timing_name(timing: Mapping[str, Any]) -> str:
+    threads = f"{timing['threads']} thread{'' if timing['threads'] == 1 else 's'}"
+    return f"{timing['variant']}, {timing['batch']}×{timing['sequence']}, {threads}"
+
+
+def _medians(timing: Mapping[str, Any]) -> list[float]:
+    return [each["median_ms"] for each in timing["rounds"]]

@@ -1,0 +1,259 @@
+"""What is to be measured: what a user says, and what that means for a bundle on this machine."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.engine.providers import ProviderOptions, choose_provider, read_options
+from edgebert_runtime.engine.threads import usable_cores
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.loading.compatibility import why_not
+from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
+
+ALL: Final = "all"
+
+BATCHES: Final = (1, 8, 32)
+SEQUENCES: Final = (8, 32, 128, 512, 2048, 8192)
+MOST_TOKENS: Final = 32 * 512
+"""Of a shape that nobody asked for by name: attention over more takes gigabytes."""
+
+QUICK_BATCHES: Final = (1, 8)
+QUICK_SEQUENCES: Final = (32, 128)
+
+ROUNDS: Final = 5
+FEWEST_ROUNDS: Final = 2
+"""Quartiles need two."""
+
+SECONDS: Final = 0.25
+QUICK_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """What a user says.
+
+    Attributes:
+        variants: names or precisions, as `load` takes them, or `all`: what runs here.
+        batches: texts at once; None takes 1, 8 and 32.
+        sequences: tokens of each; None takes 8, 32, 128 … and the bundle's limit.
+        threads: None takes 1, 2, 4 … and every core the process may use; of a provider other than
+            the CPU every core.
+        rounds: how often everything is measured, each time in processes of its own.
+        quick: few shapes and threads, and less time for each, where nothing else is said.
+        seconds: about how long a shape is run in a round; None is 0.25, and 0.05 if `quick`.
+        budget_ms: which shapes are answered within it is to be said.
+        store: whether what is found is to be kept for `load`.
+        cache_dir: where; None takes the user's cache.
+        provider: as `load` takes it.
+        provider_options: the provider's own options.
+    """
+
+    variants: Sequence[str] = (ALL,)
+    batches: Sequence[int] | None = None
+    sequences: Sequence[int] | None = None
+    threads: Sequence[int] | None = None
+    rounds: int = ROUNDS
+    quick: bool = False
+    seconds: float | None = None
+    budget_ms: float | None = None
+    store: bool = False
+    cache_dir: CacheDir = None
+    provider: str = "auto"
+    provider_options: ProviderOptions | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What that means here.
+
+    Attributes:
+        bundle: which.
+        variants: names; at least one.
+        left_out: name → why it does not run here.
+        default: the name of what `load` takes if nobody says otherwise; None if that is nothing.
+        shapes: batch x sequence each, fewest tokens first.
+        threads: numbers of them, fewest first.
+        rounds: at least two.
+        seconds: about how long a shape is run in a round.
+        provider: a name of `PROVIDERS`.
+        provider_options: the provider's own options.
+    """
+
+    bundle: Bundle
+    variants: Sequence[str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    default: str | None
+    shapes: Sequence[tuple[int, int]]
+    threads: Sequence[int]
+    rounds: int
+    seconds: float
+    provider: str
+    provider_options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Of the bundle."""
+        return str(self.bundle.folder)
+
+    def how(self, variant: str, threads: int | None = None) -> dict[str, object]:
+        """The arguments of `load`, fit for JSON; None leaves the number of threads to it."""
+        options = dict(self.provider_options)
+        where = {"provider": self.provider, "provider_options": options or None}
+        return {"variant": variant, **where, "threads": threads}
+
+
+def plan(bundle: Bundle, options: BenchOptions) -> Plan:
+    """Find out what is to be measured, and refuse what cannot be.
+
+    Args:
+        bundle: which is measured.
+        options: what the user says.
+
+    Raises:
+        ConfigError: a number that makes no sense, a sequence beyond the bundle's limit, more
+            threads than cores, an unknown variant, provider or option, a variant that does not
+            run here, or what cannot be stored.
+        EngineMissingError: ONNX Runtime is not installed.
+    """
+    provider = choose_provider(options.provider)
+    provider_options = read_options(options.provider, options.provider_options)
+    _check_numbers(options)
+    variants, left_out = _variants(bundle, options.variants, provider)
+    found = Plan(
+        bundle=bundle,
+        variants=variants,
+        left_out=left_out,
+        default=_default(bundle, provider),
+        shapes=_shapes(options, bundle.manifest.tokenizer.max_length),
+        threads=_threads(options, provider),
+        rounds=options.rounds,
+        seconds=_seconds(options),
+        provider=provider,
+        provider_options=provider_options,
+    )
+    if options.store:
+        _check_storable(found, options)
+    return found
+
+
+def _check_numbers(options: BenchOptions) -> None:
+    if options.rounds < FEWEST_ROUNDS:
+        raise ConfigError(
+            f"rounds must be at least {FEWEST_ROUNDS}, got {options.rounds}: one says nothing "
+            "about noise"
+        )
+    budget = options.budget_ms
+    if budget is not None and not (budget > 0 and math.isfinite(budget)):
+        raise ConfigError(f"the budget must be a positive number of milliseconds, got {budget:g}")
+
+
+def _check_storable(found: Plan, options: BenchOptions) -> None:
+    """Refuse before anything is measured."""
+    cores = usable_cores()
+    if found.provider != "cpu":
+        raise ConfigError(
+            f"only what runs on the CPU can be stored, not on provider {found.provider!r}; leave "
+            "out --store, or --provider"
+        )
+    if found.rounds < FEWEST_RANKED:
+        raise ConfigError(
+            f"{found.rounds} rounds are too few to know what is best; --store takes at least "
+            f"{FEWEST_RANKED}"
+        )
+    if max(found.threads) != cores:
+        raise ConfigError(
+            f"--store needs {cores} among --threads, got {_listed(found.threads)}: load may use "
+            f"{cores} cores, and what is stored is for so many"
+        )
+    if find_cache(options.cache_dir) is None:
+        raise ConfigError("caches are switched off; name a folder with EDGEBERT_CACHE to store")
+
+
+def _default(bundle: Bundle, provider: str) -> str | None:
+    try:
+        return bundle.select("auto", provider, str(import_engine().__version__))
+    except ConfigError:
+        return None
+
+
+def _variants(
+    bundle: Bundle, asked: Sequence[str], provider: str
+) -> tuple[list[str], dict[str, str]]:
+    """Those to measure, each once, and why not the others; a variant asked for must run."""
+    if ALL in asked:
+        reasons = {name: why_not(bundle, name, provider) for name in bundle.manifest.variants}
+        left_out = {name: reason for name, reason in reasons.items() if reason is not None}
+        names = [name for name in reasons if name not in left_out]
+        if not names:
+            told = "; ".join(f"{name} {reason}" for name, reason in left_out.items())
+            raise ConfigError(f"no variant of {bundle.folder} runs here: {told}")
+        return names, left_out
+    engine = str(import_engine().__version__)
+    names = list(dict.fromkeys(bundle.select(name, provider, engine) for name in asked))
+    for name in names:
+        reason = why_not(bundle, name, provider)
+        if reason is not None:
+            raise ConfigError(f"variant {name!r} of {bundle.folder} does not run here: it {reason}")
+    return names, {}
+
+
+def _shapes(options: BenchOptions, limit: int) -> list[tuple[int, int]]:
+    batches = _positive("batches", options.batches)
+    sequences = _positive("sequences", options.sequences)
+    longest = max(sequences or (1,))
+    if longest > limit:
+        raise ConfigError(
+            f"sequence {longest} is beyond {limit} tokens, where this bundle cuts texts; measure "
+            f"at most {limit}"
+        )
+    lengths = sequences or _usual_sequences(limit, quick=options.quick)
+    shapes = [
+        (batch, sequence)
+        for batch in batches or (QUICK_BATCHES if options.quick else BATCHES)
+        for sequence in lengths
+        if (batches and sequences)
+        or batch * sequence <= MOST_TOKENS
+        or batch == 1
+        or sequence == lengths[0]
+    ]
+    return sorted(shapes, key=lambda shape: (shape[0] * shape[1], shape))
+
+
+def _usual_sequences(limit: int, *, quick: bool) -> list[int]:
+    fitting = [length for length in (QUICK_SEQUENCES if quick else SEQUENCES) if length <= limit]
+    return fitting if quick and fitting else sorted({*fitting, limit})
+
+
+def _threads(options: BenchOptions, provider: str) -> list[int]:
+    cores = usable_cores()
+    asked = _positive("threads", options.threads)
+    if asked and max(asked) > cores:
+        raise ConfigError(
+            f"{max(asked)} threads are more than the {cores} cores this process may use, and "
+            f"would wait for each other; measure at most {cores}"
+        )
+    if asked:
+        return asked
+    powers = [] if provider != "cpu" else [2**power for power in range(cores.bit_length())]
+    return sorted({*(powers[:1] if options.quick else powers), cores})
+
+
+def _positive(what: str, asked: Sequence[int] | None) -> list[int]:
+    """Each once, smallest first; empty where nothing was asked for."""
+    if asked is not None and (not asked or min(asked) < 1):
+        raise ConfigError(f"{what} must be whole numbers of at least 1, got {_listed(asked)}")
+    return sorted(set(asked or ()))
+
+
+def _seconds(options: BenchOptions) -> float:
+    if options.seconds is not None:
+        return options.seconds
+    return QUICK_SECONDS if options.quick else SECONDS
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"

@@ -1,0 +1,100 @@
+"""Every variant with every number of threads, and every start, in processes that take turns."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgebert_runtime.benchmarking.cold_start import cold_start_ms
+from edgebert_runtime.benchmarking.options import Plan
+from edgebert_runtime.benchmarking.results import Round, Setting, Start, Timing
+from edgebert_runtime.benchmarking.worker import time_in_a_process
+from edgebert_runtime.errors import EdgebertError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One process: the shapes of a setting, or, with no threads, a start as `load` has it."""
+
+    variant: str
+    threads: int | None
+
+
+Track = Callable[[Sequence[Job]], Iterable[Job]]
+"""Passes the jobs on one by one, and may say how far it is."""
+
+
+def sweep(plan: Plan, track: Track = iter) -> tuple[list[Timing], list[Start]]:
+    """Measure all of it.
+
+    Args:
+        plan: what.
+        track: told of every process before it is started.
+
+    Raises:
+        EdgebertError: a measuring process failed; what it was for and its last line are in the
+            text.
+    """
+    found: dict[Job, list[Any]] = defaultdict(list)
+    for job in track(jobs(plan)):
+        found[job].append(_run(plan, job))
+    warm = {job.variant: results[0]["warm"] for job, results in found.items() if job.threads}
+    timings = [
+        timing
+        for job, results in found.items()
+        if job.threads is not None
+        for timing in _timings(plan, Setting(variant=job.variant, threads=job.threads), results)
+    ]
+    starts = [
+        _start(plan, job.variant, results, warm=warm[job.variant])
+        for job, results in found.items()
+        if job.threads is None
+    ]
+    return timings, starts
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """A B, B A, A B …: each once a round, so that a drifting machine favours nobody."""
+    once = [
+        Job(variant=variant, threads=threads)
+        for variant in plan.variants
+        for threads in (*plan.threads, None)
+    ]
+    return [job for number in range(plan.rounds) for job in (once[::-1] if number % 2 else once)]
+
+
+def _run(plan: Plan, job: Job) -> Any:
+    how = plan.how(job.variant, job.threads)
+    try:
+        if job.threads is None:
+            return cold_start_ms(plan.folder, plan.bundle.manifest, how)
+        return time_in_a_process(plan.folder, how, plan.shapes, plan.seconds)
+    except EdgebertError as error:
+        threads = f"{job.threads} thread{'' if job.threads == 1 else 's'}"
+        doing = "its start" if job.threads is None else threads
+        raise EdgebertError(f"variant {job.variant!r}, {doing}: {error}") from error
+
+
+def _timings(plan: Plan, setting: Setting, results: Sequence[Any]) -> list[Timing]:
+    return [
+        Timing(
+            variant=setting.variant,
+            threads=setting.threads,
+            batch=batch,
+            sequence=sequence,
+            rounds=tuple(_round(result["shapes"][number]) for result in results),
+            peak_memory_bytes=max(
+                result["shapes"][number]["peak_memory_bytes"] for result in results
+            ),
+        )
+        for number, (batch, sequence) in enumerate(plan.shapes)
+    ]
+
+
+def _round(found: dict[str, Any]) -> Round:
+    return Round(median_ms=found["median_ms"], p95_ms=found["p95_ms"], samples=found["samples"])
+
+
+def _start(plan: Plan, variant: str, rounds_ms: Sequence[float], *, warm: bool) -> Start:
+    size_bytes = plan.bundle.size_bytes(plan.bundle.manifest.variants[variant])
+    return Start(variant=variant, size_bytes=size_bytes, warm=warm, rounds_ms=tuple(rounds_ms))

@@ -1,0 +1,29 @@
+"""Keep what was found for `load`."""
+
+from edgebert_runtime.benchmarking.results import Tuned
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.loading.graph_cache import Tuning, WarmGraph
+from edgebert_runtime.storage.cache_dir import CacheDir
+from edgebert_runtime.warmup.warm import keep_tuning, warm
+
+
+def store(bundle: Bundle, tuned: Tuned, cache_dir: CacheDir = None) -> WarmGraph:
+    """Keep a variant's graph, and beside it what was measured; `load` finds both.
+
+    Args:
+        bundle: what was measured.
+        tuned: what was found.
+        cache_dir: as `load` takes it.
+
+    Returns:
+        The graph that is kept, with what was found.
+
+    Raises:
+        BundleError: the bundle is not what its manifest says.
+        ConfigError: caches are switched off, or the folder cannot be written.
+        EngineError: ONNX Runtime cannot write the graph, or answers otherwise with it.
+        OutputError: the folder cannot be written.
+    """
+    kept = warm(bundle, tuned.variant, cache_dir=cache_dir, tune=False)
+    found = Tuning(tuned.micro_batch_tokens, tuned.workers, tuned.latency_threads)
+    return keep_tuning(kept, tuned.threads, found)

@@ -1,0 +1,113 @@
+"""The process that measures: one session of one variant with one number of threads, and no other.
+
+Two ONNX Runtime sessions in one process spoil each other's timings, because an idle thread pool
+spins. Started as `python -m edgebert_runtime.benchmarking.worker JOB`, where JOB is a JSON object;
+prints one.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebert_runtime.benchmarking.cold_start import first_call
+from edgebert_runtime.benchmarking.timing import output_of, peak_memory_bytes, percentile, time_runs
+from edgebert_runtime.bundle.bundle import Bundle
+
+P95: Final = 0.95
+
+
+def time_in_a_process(
+    folder: str, how: Mapping[str, Any], shapes: Sequence[tuple[int, int]], seconds: float
+) -> dict[str, Any]:
+    """Time shapes in a process of their own.
+
+    Args:
+        folder: the bundle.
+        how: arguments of `load`.
+        shapes: batch x sequence each, fewest tokens first: memory is that of all before, too.
+        seconds: about how long a shape is run.
+
+    Returns:
+        `warm`, whether a kept graph ran, and `shapes`: for each `median_ms`, `p95_ms`, `samples`
+        and `peak_memory_bytes`.
+
+    Raises:
+        EdgebertError: the process failed; its last line is in the text.
+    """
+    job = {"folder": folder, "how": how, "shapes": shapes, "seconds": seconds}
+    return _run({"task": "time", **job})
+
+
+def tune_in_a_process(folder: str, how: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """Find the best micro-batches in a process of their own; a `Tuning`'s fields.
+
+    Args:
+        folder: the bundle.
+        how: arguments of `load`.
+        seconds: about how long a way is tried in a round.
+
+    Raises:
+        EdgebertError: the process failed; its last line is in the text.
+    """
+    return _run({"task": "tune", "folder": folder, "how": how, "seconds": seconds})
+
+
+def _run(job: Mapping[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "edgebert_runtime.benchmarking.worker", json.dumps(job)]
+    found: dict[str, Any] = json.loads(output_of(command))
+    return found
+
+
+def main(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Do a job in this process."""
+    from edgebert_runtime.loading.load import load
+
+    model = load(job["folder"], **job["how"])
+    if job["task"] == "tune":
+        from edgebert_runtime.warmup.tuning import best_tuning
+
+        return best_tuning(model.session, model.info().max_length, job["seconds"])._asdict()
+    manifest = Bundle.open(job["folder"]).manifest
+    method, arguments = first_call(manifest)
+    getattr(model, method)(*arguments)
+    vocabulary = manifest.architecture.get("vocabulary") or 1
+    outputs = ["sentence_embedding"] if manifest.task == "embed" else model.OUTPUTS
+    timed = _timed(model.session, outputs, job["shapes"], vocabulary, job["seconds"])
+    return {"warm": model.info().warm, "shapes": list(timed)}
+
+
+def _timed(
+    session: Any,
+    outputs: Sequence[str],
+    shapes: Sequence[Sequence[int]],
+    vocabulary: int,
+    seconds: float,
+) -> Iterator[dict[str, float]]:
+    """Token ids are random, which dense speed does not see."""
+    random = np.random.default_rng(0)
+    for batch, sequence in shapes:
+        ids = random.integers(0, vocabulary, (batch, sequence), dtype=np.int64)
+        feeds = _feeds(ids, session.inputs)
+        times = time_runs(partial(session.run, outputs, feeds), seconds)
+        yield {
+            "median_ms": 1000 * median(times),
+            "p95_ms": 1000 * percentile(times, P95),
+            "samples": len(times),
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+
+
+def _feeds(ids: NDArray[np.int64], inputs: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    every = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    every["token_type_ids"] = np.zeros_like(ids)
+    return {name: every[name] for name in inputs}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(json.loads(sys.argv[1]))))

@@ -1,0 +1,1 @@
+"""The `edgebert-run` command."""

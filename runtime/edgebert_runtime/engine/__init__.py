@@ -1,0 +1,1 @@
+"""ONNX Runtime: sessions, providers and their errors, threads, CPU features, memory."""

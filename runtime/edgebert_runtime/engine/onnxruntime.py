@@ -1,0 +1,62 @@
+"""The module `onnxruntime`, and what every session and run of ours starts from."""
+
+import os
+from typing import Any, Final
+
+from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.errors import EngineMissingError
+
+ERRORS_ONLY: Final = 3
+"""`log_severity_level` that keeps ONNX Runtime silent on a healthy run."""
+
+FATAL_ONLY: Final = 4
+"""The same for a run that fails, whose reason is in the exception."""
+
+GRAPH_ID: Final = "gpu_graph_id"
+"""The entry of a run's configuration that says which capture it is, -1 for none
+(https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html)."""
+
+TELEMETRY_OFF: Final = "ORT_DISABLE_TELEMETRY"
+"""ONNX Runtime 1.29 and later report their use to Microsoft unless this says 1 when they start."""
+
+
+def import_engine() -> Any:
+    """Import `onnxruntime`, its telemetry off unless the environment says otherwise.
+
+    Off for privacy, and because its uploader's thread makes every forked child hang when it ends
+    (https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md).
+
+    Raises:
+        EngineMissingError: neither of the two distributions that provide it is installed.
+    """
+    os.environ.setdefault(TELEMETRY_OFF, "1")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineMissingError(
+            f"onnxruntime is not installed; {PROVIDERS['cpu'].install} (CPU) or "
+            f"{PROVIDERS['cuda'].install} (GPU)"
+        ) from error
+    return onnxruntime
+
+
+def session_options(engine: Any, threads: int) -> Any:
+    """ONNX Runtime's options that every session of ours starts from."""
+    options = engine.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    return options
+
+
+def run_options(engine: Any, capture: int = -1) -> Any:
+    """ONNX Runtime's options that every run of ours goes by.
+
+    Args:
+        engine: the module, of `import_engine`.
+        capture: the number of the capture it is, for CUDA to replay; -1 for none.
+    """
+    options = engine.RunOptions()
+    options.log_severity_level = FATAL_ONLY
+    options.add_run_config_entry(GRAPH_ID, str(capture))
+    return options

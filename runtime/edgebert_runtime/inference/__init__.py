@@ -1,0 +1,1 @@
+"""Running many texts: micro-batches, threads, calls and their reports."""

@@ -1,0 +1,120 @@
+"""What one call of a model was asked for, and what it has done so far."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from edgebert_runtime.errors import InputError
+from edgebert_runtime.inference.reports import RunReport, TruncatedText
+from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.sliding_window import Long, check_long
+
+CHUNK_TEXTS: Final = 1024
+"""Texts that are tokenized, sorted and run together: enough to pad little, few enough to hold."""
+
+LISTS: Final = ("to_pylist", "tolist", "to_list")
+"""What Arrow's, numpy's, pandas' and Polars' columns call their list of Python objects."""
+
+
+class Call:
+    """One call.
+
+    Args:
+        limit: the longest text in tokens.
+        long: what becomes of longer ones.
+        stride: tokens that windows share; None is the usual.
+        windows: whether the task can run windows.
+
+    Attributes:
+        texts: items that are done.
+
+    Raises:
+        ConfigError: unknown `long`.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        long: Long = "truncate",
+        stride: int | None = None,
+        *,
+        windows: bool = True,
+    ) -> None:
+        check_long(long, windows=windows)
+        self.limit, self.long, self.stride = limit, long, stride
+        self.texts = 0
+        self._windows = self._tokens = self._padded = self._batches = 0
+        self._truncated: list[TruncatedText] = []
+
+    def check_lengths(self, encoded: Sequence[EncodedText]) -> None:
+        """Note which texts were cut, or refuse them.
+
+        Raises:
+            InputError: a text is too long, and `long` is `error`.
+        """
+        for at, text in enumerate(encoded):
+            if text.tokens > self.limit:
+                self._too_long(self.texts + at, text.tokens)
+
+    def ran(self, rows: Sequence[EncodedText], padded: int, batches: int) -> None:
+        """Count what the graph was given."""
+        self._windows += len(rows)
+        self._tokens += sum(len(row.input_ids) for row in rows)
+        self._padded += padded
+        self._batches += batches
+
+    def report(self) -> RunReport:
+        """What has been done so far."""
+        return RunReport(
+            texts=self.texts,
+            windows=self._windows,
+            tokens=self._tokens,
+            padded_tokens=self._padded,
+            micro_batches=self._batches,
+            truncated=tuple(self._truncated),
+        )
+
+    def _too_long(self, index: int, tokens: int) -> None:
+        if self.long == "error":
+            raise InputError(
+                f"item {index} has {tokens} tokens, the limit is {self.limit}; shorten it, or "
+                "pass long='truncate'"
+            )
+        self._truncated.append(TruncatedText(index=index, tokens=tokens, limit=self.limit))
+
+
+def listed(method: str, texts: Any) -> list[Any]:
+    """The items of a list, a tuple, or a column of numpy, pandas, Polars or Arrow.
+
+    Raises:
+        InputError: it is one string, or no list of anything.
+    """
+    for name in LISTS:
+        if hasattr(texts, name):
+            texts = getattr(texts, name)()
+    if isinstance(texts, str | bytes):
+        raise InputError(
+            f"{method} takes a list of strings, got one string; write {method}([text])"
+        )
+    if not isinstance(texts, Sequence):
+        raise InputError(f"{method} takes a list of strings, got {type(texts).__name__}")
+    return list(texts)
+
+
+def require_positive(name: str, value: object) -> None:
+    """Refuse a count below 1.
+
+    Raises:
+        InputError: `value` is no positive integer.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be at least 1, got {value!r}")
+
+
+def require_top_k(top_k: int | None) -> None:
+    """Refuse to give fewer than one answer; None is all of them.
+
+    Raises:
+        InputError: `top_k` is neither None nor a positive integer.
+    """
+    if top_k is not None:
+        require_positive("top_k", top_k)

@@ -1,0 +1,1 @@
+"""Rows in and answers out: CSV, JSON lines, Parquet, text and NumPy files."""

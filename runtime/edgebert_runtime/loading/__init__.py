@@ -1,0 +1,1 @@
+"""From a folder to a model: which variant, which graph, and whether it runs here."""

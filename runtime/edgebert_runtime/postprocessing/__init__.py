@@ -1,0 +1,1 @@
+"""From raw outputs to answers: pooling, activations, spans, windows put together."""

@@ -1,0 +1,1 @@
+"""Reports as a document that is rendered as text, HTML and Markdown."""

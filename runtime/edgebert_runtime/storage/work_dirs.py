@@ -1,0 +1,80 @@
+"""Hidden folders that live as long as the process that works in them."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgebert_runtime.errors import ExportError
+from edgebert_runtime.storage.file_lock import is_locked, locked
+
+
+@contextmanager
+def work_folder(parent: Path, target: Path) -> Iterator[Path]:
+    """Yield a new folder in `parent`, locked; what has its name afterwards is removed.
+
+    Args:
+        parent: where; created if it is missing.
+        target: what the work is for, which gives the folder its name.
+
+    Raises:
+        ExportError: the folder cannot be made.
+    """
+    folder = _own_name(parent, target)
+    try:
+        _make(folder)
+        with locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard(folder: Path, target: Path) -> None:
+    """Remove a folder beside `target`; if the process dies halfway, the rest is a leftover."""
+    doomed = _own_name(target.parent, target)
+    with suppress(FileNotFoundError):  # another process was faster
+        os.rename(folder, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def remove_stale(parent: Path, target: Path) -> None:
+    """Remove the work folders for `target` whose process no longer runs."""
+    ours = re.compile(re.escape(_prefix(target)) + r"(\d{1,9})-[0-9a-f]{16}")
+    with suppress(OSError):  # a parent that is missing or unreadable holds nothing to remove
+        for path in list(parent.iterdir()):
+            match = ours.fullmatch(path.name)
+            if match and not _runs(int(match[1])) and not is_locked(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _own_name(parent: Path, target: Path) -> Path:
+    return parent / f"{_prefix(target)}{os.getpid()}-{os.urandom(8).hex()}"
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name}.staging-"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ExportError(
+            f"{folder.parent} cannot be written ({error.strerror}); make it a folder that you may "
+            "write and that has space, or choose another"
+        ) from error
+
+
+def _runs(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # os.kill would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

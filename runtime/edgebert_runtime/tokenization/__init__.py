@@ -1,0 +1,1 @@
+"""Texts to token ids: limits, offsets, sliding windows, chunks of huge texts."""

@@ -1,0 +1,151 @@
+"""Record what a variant answers where it is made, so that other machines can be held to it.
+
+Only `edgebert_export` and `edgebert_quantize` use this module; `checking` is the other half.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.errors import InputError
+from edgebert_runtime.loading.load import model_class
+from edgebert_runtime.loading.model_opener import open_tokenizer
+from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
+from edgebert_runtime.verification.probes import EXERCISES, answers
+from edgebert_runtime.verification.samples import Sample, Samples, machine
+
+PROVIDER: Final = "cpu"
+"""Where the writer of a bundle measures everything else, too."""
+
+SENTENCE: Final = "The old cat sat on the warm mat, and nobody asked it to leave. "
+
+TEXTS: Final = (
+    "",
+    "a",
+    "The cat sat on the mat.",
+    "THE TRAIN FROM PARIS TO BERLIN, which Ada Lovelace took in 1843, was not late at all!",
+    "Zoë's naïve café in São Paulo serves crème brûlée.",
+    "I ❤️ this 🙂👍🏽, don't you?",
+    "Все счастливые семьи похожи друг на друга.",
+    "吾輩は猫である。名前はまだ無い。",
+    "E = mc², 3.14 × 10⁻⁵ €; user@example.org",
+)
+"""Nothing, a letter, words, capitals, accents, emoji, other scripts, signs; a long text follows."""
+
+QUESTION: Final = "Where is the cat?"
+"""What comes first where a model sees two texts."""
+
+PAIRED: Final = ("answer", "rank", "next_sentence")
+
+LONGEST_TOKENS: Final = 512
+"""The long text is longer than the limit, or than this: a device should be done in seconds."""
+
+DIGITS: Final = 7
+"""Significant ones that are stored; float32 has as many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far answers may be off: vectors (of `embed`) and scores (of other tasks), and why."""
+
+    vectors: float
+    scores: float
+    reason: str
+
+
+TOLERANCES: Final = {
+    "fp32": Tolerance(
+        vectors=1e-4,
+        scores=1e-4,
+        reason="float32: machines add in another order and differ by some 1e-6, deep models more",
+    ),
+    "int4": Tolerance(
+        vectors=0.1,
+        scores=0.05,
+        reason="weights of 4 bits: kernels for one CPU round activations otherwise than for "
+        "another; a cosine of 0.995 between vectors of one length",
+    ),
+}
+"""Precision → its own tolerance; docs/bundle-format.md has what was measured."""
+
+ROUNDED: Final = Tolerance(
+    vectors=0.045,
+    scores=0.02,
+    reason="rounded weights or activations: another CPU may round one step elsewhere; a cosine "
+    "of 0.999 between vectors of one length",
+)
+"""That of other precisions."""
+
+
+def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
+    """Run samples through a variant on this machine's CPU.
+
+    Args:
+        bundle: its folder with all but the graph, and a manifest that has the variant.
+        variant: its name.
+        graph: the variant's graph, which need not be in the bundle yet.
+
+    Raises:
+        BundleError: the graph cannot be opened.
+        EngineError: ONNX Runtime cannot run it.
+    """
+    manifest = bundle.manifest
+    tokenizer = open_tokenizer(bundle)
+    exercise = EXERCISES[manifest.task]
+    make = model_class(manifest.task)
+    with make(bundle, variant, Session(graph, provider=PROVIDER), tokenizer, "never") as model:
+        items = [item for item in _items(manifest, tokenizer) if _takes(manifest.task, model, item)]
+        found = answers(manifest.task, model, items)
+        encoded = tokenizer.encode(items)
+    tolerance = TOLERANCES.get(manifest.variants[variant].precision, ROUNDED)
+    return Samples(
+        made_by=machine(PROVIDER),
+        measure=exercise.measure,
+        tolerance=tolerance.vectors if manifest.task == "embed" else tolerance.scores,
+        reason=tolerance.reason,
+        samples=tuple(
+            Sample(text=item, input_ids=list(ids.input_ids), expected=_short(answer, exercise.kept))
+            for item, ids, answer in zip(items, encoded, found, strict=True)
+        ),
+    )
+
+
+def _items(manifest: Manifest, tokenizer: TextTokenizer) -> Sequence[Item]:
+    target = min(tokenizer.limit, LONGEST_TOKENS)
+    repeated = SENTENCE * (target // max(1, len(tokenizer.ids_of(SENTENCE))) + 2)
+    texts = (*TEXTS, repeated)
+    if manifest.task in PAIRED:
+        return [(QUESTION, text) for text in texts]
+    if manifest.task == "fill":
+        mask = manifest.tokenizer.special_tokens["mask_token"]
+        return [f"{mask} {text}" for text in texts]
+    return texts
+
+
+def _takes(task: str, model: Any, item: Item) -> bool:
+    """Whether the task has an answer: there is none in an empty context."""
+    try:
+        answers(task, model, [item])
+    except InputError:
+        return False
+    return True
+
+
+def _short(answer: Sequence[Any], kept: int | None) -> list[Any]:
+    """An answer with as many digits and candidates as are stored."""
+    return [
+        dict(list(_rounded(part).items())[:kept]) if isinstance(part, dict) else _digits(part)
+        for part in answer
+    ]
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, float]:
+    return {key: _digits(score) for key, score in scores.items()}
+
+
+def _digits(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")

@@ -1,0 +1,103 @@
+"""Stored samples: what a variant answered where it was made; `docs/bundle-format.md` specifies."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from edgebert_runtime._version import __version__
+from edgebert_runtime.engine.cpu import cpu_name
+from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.errors import BundleError
+from edgebert_runtime.tokenization.tokenizer import Item
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One item, its tokens and the answer to it.
+
+    Attributes:
+        text: a string, or two that the model sees at once.
+        input_ids: what the tokenizer makes of it, special tokens included, cut to the limit.
+        expected: for `embed` the vector; for other tasks what may be → score, for each place.
+    """
+
+    text: Item
+    input_ids: Sequence[int]
+    expected: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The samples of one variant.
+
+    Attributes:
+        made_by: what computed them, as `machine` says it.
+        measure: what `tolerance` is of, in words.
+        tolerance: how far an answer may be off.
+        reason: why so far.
+        samples: one for each item.
+    """
+
+    made_by: Mapping[str, str]
+    measure: str
+    tolerance: float
+    reason: str
+    samples: Sequence[Sample]
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+def machine(provider: str) -> dict[str, str]:
+    """What computes here: distribution → version, `provider` and `cpu`.
+
+    Raises:
+        EngineMissingError: ONNX Runtime is not installed.
+    """
+    return {
+        "edgebert-runtime": __version__,
+        "onnxruntime": str(import_engine().__version__),
+        "tokenizers": str(tokenizers.__version__),
+        "provider": provider,
+        "cpu": cpu_name(),
+    }
+
+
+def samples_path(variant: str) -> str:
+    """Where in a bundle the samples of a variant are, if it has any."""
+    return f"samples/{variant}.json"
+
+
+def read_samples(path: Path) -> Samples:
+    """Read the samples of a variant.
+
+    Raises:
+        BundleError: the file is not what the format says.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return Samples(
+            made_by=dict(fields["made_by"]),
+            measure=str(fields["measure"]),
+            tolerance=float(fields["tolerance"]),
+            reason=str(fields["reason"]),
+            samples=tuple(_sample(each) for each in fields["samples"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{path} holds no samples as the format says ({error!r}); export the model again"
+        ) from error
+
+
+def _sample(fields: Mapping[str, Any]) -> Sample:
+    text = fields["text"]
+    return Sample(
+        text=text if isinstance(text, str) else (text[0], text[1]),
+        input_ids=tuple(fields["input_ids"]),
+        expected=fields["expected"],
+    )

@@ -1,0 +1,242 @@
+"""Whether this machine computes what the one computed that wrote the bundle."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, Final
+
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.integrity import IntegrityCheck
+from edgebert_runtime.engine.providers import ProviderOptions, choose_provider
+from edgebert_runtime.errors import SampleError
+from edgebert_runtime.loading.compatibility import why_not
+from edgebert_runtime.loading.load import load
+from edgebert_runtime.loading.model_opener import open_tokenizer
+from edgebert_runtime.verification.probes import EXERCISES, Off, answers
+from edgebert_runtime.verification.samples import Samples, machine, read_samples, samples_path
+
+SHOWN_CHARACTERS: Final = 40
+SHOWN_TOKENS: Final = 8
+NEVER_RUN: Final = "it was made where there was no {!r}: run edgebert verify here instead"
+NO_ROOM: Final = (
+    "its file of samples holds none, because the model has no room for any, and nothing was "
+    "compared; export the model again with a larger max_length"
+)
+AGAIN: Final = "export the model again, and quantize it again, with this version of edgebert"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """One variant on this machine.
+
+    Attributes:
+        variant: its name.
+        machine: what runs it: distribution → version, `provider` and `cpu`.
+        files: how many files of the bundle were hashed; all of them matched.
+        samples: how many stored samples were run.
+        worst: how far the worst answer is off; None where nothing was compared, or where it is
+            infinitely far, because a number is none.
+        worst_at: which answer that is.
+        tolerance: how far it may be off; None where there are no samples.
+        problem: what was found, what was expected and what to do; None if there is none.
+        left_out: why the variant cannot run here; None if it can. Only `check_all` leaves out.
+    """
+
+    variant: str
+    machine: Mapping[str, str]
+    files: int
+    samples: int = 0
+    worst: float | None = None
+    worst_at: str | None = None
+    tolerance: float | None = None
+    problem: str | None = None
+    left_out: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether samples were run and every answer is within the tolerance."""
+        return self.problem is None and self.left_out is None
+
+    def require(self) -> None:
+        """Raise if there is a problem.
+
+        Raises:
+            SampleError: a sample has other tokens or another answer, or there is none.
+        """
+        if self.problem is not None:
+            raise SampleError(f"variant {self.variant!r}: {self.problem}")
+
+
+def check(
+    bundle: Bundle | str | PathLike[str],
+    variant: str = "auto",
+    provider: str = "auto",
+    *,
+    provider_options: ProviderOptions | None = None,
+    threads: int | None = None,
+) -> CheckReport:
+    """Hash every file of a bundle, then run its stored samples and compare tokens and answers.
+
+    Args:
+        bundle: the folder.
+        variant: which, as `load` takes it; its file of samples is that of what then runs.
+        provider: where, as `load` takes it.
+        provider_options: the provider's own options.
+        threads: intra-operator threads; None takes every core the process may use.
+
+    Returns:
+        What was found; its `require` raises if a sample is off.
+
+    Raises:
+        BundleIntegrityError: a file is not what the manifest says; nothing was run.
+        BundleError: the bundle cannot be read, or the variant answers wrong on this CPU.
+        ConfigError, EngineMissingError, ProviderUnavailableError: as `load` raises them.
+        TokenizerError: the tokenizer cannot be read.
+        EngineError: ONNX Runtime cannot run the graph.
+    """
+    opened = Bundle.open(bundle)
+    files = check_files(opened)
+    return _check_variant(opened, files, variant, provider, provider_options, threads)
+
+
+def check_all(
+    bundle: Bundle | str | PathLike[str],
+    provider: str = "auto",
+    *,
+    provider_options: ProviderOptions | None = None,
+    threads: int | None = None,
+) -> Iterator[CheckReport]:
+    """Check each variant in turn; one that cannot run here is left out, and says why.
+
+    Args:
+        bundle: the folder; its files are hashed once.
+        provider: where, as `load` takes it.
+        provider_options: the provider's own options.
+        threads: intra-operator threads; None takes every core the process may use.
+
+    Raises:
+        EdgebertError: as in `check`.
+    """
+    opened = Bundle.open(bundle)
+    files = check_files(opened)
+    chosen = choose_provider(provider)
+    for name in opened.manifest.variants:
+        reason = _why_unchecked(opened, name, chosen)
+        if reason is None:
+            yield _check_variant(opened, files, name, provider, provider_options, threads)
+        else:
+            yield CheckReport(variant=name, machine=machine(chosen), files=files, left_out=reason)
+
+
+def check_files(bundle: Bundle) -> int:
+    """Hash every file of a bundle; returns how many there are.
+
+    Raises:
+        BundleIntegrityError: one is missing, or is not what the manifest says.
+        UnsafePathError: a path leads out of the folder.
+    """
+    integrity = IntegrityCheck(bundle.folder, bundle.manifest.files, mode="always")
+    integrity.start()
+    integrity.wait()
+    return len(bundle.manifest.files)
+
+
+def _check_variant(
+    bundle: Bundle,
+    files: int,
+    variant: str,
+    provider: str,
+    provider_options: ProviderOptions | None,
+    threads: int | None,
+) -> CheckReport:
+    how: dict[str, Any] = {"provider_options": provider_options, "threads": threads}
+    # Hashed just now; and the bundle's own graph, not one that `warm` kept.
+    with load(bundle, variant, provider, verify="never", cache_dir=False, **how) as model:
+        info = model.info()
+        where = machine(info.provider)
+        path = samples_path(info.variant)
+        if path not in bundle.manifest.files:
+            problem = _no_samples(bundle, info.variant)
+            return CheckReport(variant=info.variant, machine=where, files=files, problem=problem)
+        stored = read_samples(bundle.path_of(path))
+        found = _compare(bundle, stored, model, where)
+    return CheckReport(variant=info.variant, machine=where, files=files, **found)
+
+
+def _compare(
+    bundle: Bundle, stored: Samples, model: Any, where: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a report says of tokens and answers; other tokens make every answer another."""
+    found: dict[str, Any] = {"samples": len(stored.samples), "tolerance": stored.tolerance}
+    if not stored.samples:
+        return {**found, "problem": NO_ROOM}
+    problem = _other_tokens(bundle, stored, where)
+    if problem is not None:
+        return {**found, "problem": problem}
+    at, off = _worst(bundle.manifest.task, stored, model)
+    place = f"sample {at} ({_start(stored.samples[at].text)})"
+    if off.amount > stored.tolerance:
+        found["problem"] = _in_words(off, place, stored, where)
+    worst = None if off.amount == float("inf") else off.amount
+    return {**found, "worst": worst, "worst_at": f"{place}, {off.at}"}
+
+
+def _worst(task: str, stored: Samples, model: Any) -> tuple[int, Off]:
+    """The number of the sample that is furthest off, and how far."""
+    here = answers(task, model, [sample.text for sample in stored.samples])
+    offs = [
+        EXERCISES[task].off(sample.expected, found)
+        for sample, found in zip(stored.samples, here, strict=True)
+    ]
+    return max(enumerate(offs), key=lambda numbered: numbered[1].amount)
+
+
+def _other_tokens(bundle: Bundle, stored: Samples, where: Mapping[str, str]) -> str | None:
+    encoded = open_tokenizer(bundle).encode([sample.text for sample in stored.samples])
+    for at, (sample, here) in enumerate(zip(stored.samples, encoded, strict=True)):
+        if list(here.input_ids) != list(sample.input_ids):
+            return (
+                f"the tokenizer differs, whatever the engine does: sample {at} "
+                f"({_start(sample.text)}) has tokens {_first_ids(here.input_ids)} here, expected "
+                f"{_first_ids(sample.input_ids)}; tokenizers is {where['tokenizers']} here and "
+                f"{stored.made_by.get('tokenizers')} there: install that, or {AGAIN}"
+            )
+    return None
+
+
+def _in_words(off: Off, place: str, stored: Samples, where: Mapping[str, str]) -> str:
+    there = stored.made_by
+    return (
+        f"the tokens are the same, the answers are not: {place} is off by {off.amount:.3g}, "
+        f"tolerated is {stored.tolerance:.3g} ({stored.measure}); {off.at} is {off.found:.6g}, "
+        f"expected {off.expected:.6g}. Here: ONNX Runtime {where['onnxruntime']}, "
+        f"{where['provider']}, {where['cpu']}; there: {there.get('onnxruntime')}, "
+        f"{there.get('provider')}, {there.get('cpu')}. Do not use this variant here; try another "
+        "one, another provider, or that version of ONNX Runtime"
+    )
+
+
+def _no_samples(bundle: Bundle, name: str) -> str:
+    why = "there are no stored samples, so its files are whole and nothing was compared"
+    needs = bundle.manifest.variants[name].needs
+    return f"{why}; {AGAIN if needs is None else NEVER_RUN.format(needs)}"
+
+
+def _why_unchecked(bundle: Bundle, name: str, provider: str) -> str | None:
+    """Why a variant cannot be checked here, though nothing is wrong with it."""
+    needs = bundle.manifest.variants[name].needs
+    reason = why_not(bundle, name, provider)
+    if reason is None and needs is not None and samples_path(name) not in bundle.manifest.files:
+        return NEVER_RUN.format(needs)
+    return reason
+
+
+def _start(text: str | tuple[str, str]) -> str:
+    """The beginning of a sample; of two texts, of the second, which is another in each."""
+    last = text if isinstance(text, str) else text[1]
+    return repr(last if len(last) <= SHOWN_CHARACTERS else f"{last[:SHOWN_CHARACTERS]}…")
+
+
+def _first_ids(ids: Sequence[int]) -> str:
+    shown = ", ".join(map(str, ids[:SHOWN_TOKENS]))
+    return f"[{shown}{', …' if len(ids) > SHOWN_TOKENS else ''}] ({len(ids)})"

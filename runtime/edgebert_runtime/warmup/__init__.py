@@ -1,0 +1,1 @@
+"""The graph kept as this machine runs it, with the settings that were measured for it."""

@@ -1,0 +1,196 @@
+"""Graphs as this machine runs them, kept so that a process starts sooner and takes less memory.
+
+ONNX Runtime optimises a graph and packs its weights for the CPU each time it opens it. `warm` does
+both once and keeps the result in the user's cache, where weights are mapped and not copied.
+https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import FileInfo
+from edgebert_runtime.bundle.staging import hash_file
+from edgebert_runtime.engine.onnxruntime import import_engine, session_options
+from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.engine.threads import usable_cores
+from edgebert_runtime.errors import ConfigError, EngineError, ExportError
+from edgebert_runtime.loading.graph_cache import (
+    ENTRY,
+    GRAPH,
+    Tuning,
+    WarmGraph,
+    find_warm,
+    place_of,
+)
+from edgebert_runtime.loading.load import load
+from edgebert_runtime.storage.atomic_write import write_whole
+from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
+from edgebert_runtime.storage.fsync import sync_tree
+from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
+from edgebert_runtime.warmup.tensor_alignment import align
+from edgebert_runtime.warmup.tuning import best_tuning
+
+DATA: Final = "graph.onnx_data"
+
+SMALLEST_MAPPED_BYTES: Final = 1024
+
+SESSION_ENTRIES: Final = {
+    "session.save_external_prepacked_constant_initializers": "1",
+    "session.optimized_model_external_initializers_file_name": DATA,
+    "session.optimized_model_external_initializers_min_size_in_bytes": str(SMALLEST_MAPPED_BYTES),
+}
+"""What makes ONNX Runtime write packed weights beside an optimised graph, to be mapped."""
+
+
+def warm(
+    bundle: Bundle | str | os.PathLike[str],
+    variant: str = "auto",
+    *,
+    cache_dir: CacheDir = None,
+    tune: bool = True,
+) -> WarmGraph:
+    """Keep a variant's graph as ONNX Runtime's CPU provider runs it here; `load` then finds it.
+
+
+    Args:
+        bundle: the bundle or its folder; every file that is read is hashed first.
+        variant: as `load` takes it.
+        cache_dir: where; None takes the user's cache, `EDGEBERT_CACHE` if that is set.
+        tune: whether to measure, for seconds or a minute, how large micro-batches should be and
+            whether they go side by side.
+
+    Returns:
+        What is kept, perhaps since before.
+
+    Raises:
+        BundleError: the bundle is not what its manifest says.
+        ConfigError: caches are switched off, the folder cannot be written, or as `load`.
+        EngineError: ONNX Runtime cannot write the graph, or answers otherwise with it.
+    """
+    cache = find_cache(cache_dir)
+    if cache is None:
+        raise ConfigError(
+            "caches are switched off; name a folder with cache_dir, or EDGEBERT_CACHE"
+        )
+    with load(bundle, variant, "cpu", verify="always", cache_dir=False) as model:
+        name = model.info().variant
+    opened = Bundle.open(bundle)
+    chosen, engine = opened.manifest.variants[name], import_engine()
+    kept = find_warm(cache, opened.manifest, chosen, engine.__version__)
+    if kept is not None and (kept.tunings or not tune) and _is_whole(kept):
+        return kept
+    place = place_of(cache, opened.manifest, chosen, engine.__version__)
+    if place.exists():  # without what is asked for now, or harmed
+        discard(place, place)
+    remove_stale(place.parent, place)
+    try:
+        with work_folder(place.parent, place) as staging:
+            limit = opened.manifest.tokenizer.max_length
+            files = _write(engine, opened.path_of(chosen.file), staging)
+            tunings = _tunings(staging, limit) if tune else {}
+            _describe(staging, files, tunings)
+            _give_name(staging, place)
+    except (OSError, ExportError) as error:
+        raise ConfigError(
+            f"{cache} cannot be written ({error}); choose another cache_dir, or make space"
+        ) from error
+    found = find_warm(cache, opened.manifest, chosen, engine.__version__)
+    if found is None:
+        raise EngineError(f"{place} cannot be read back; remove it and try again")
+    return found
+
+
+def keep_tuning(kept: WarmGraph, threads: int, tuning: Tuning) -> WarmGraph:
+    """Say beside a kept graph what is fastest with so many threads; `load` does so from now on.
+
+    Args:
+        kept: as `warm` returns it; what is known for other numbers of threads stays.
+        threads: how many there are.
+        tuning: what was measured.
+
+    Returns:
+        The same graph, with it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    tunings = {**kept.tunings, threads: tuning}
+    write_whole(kept.folder / ENTRY, _entry(kept.files, tunings))
+    return replace(kept, tunings=tunings)
+
+
+def _is_whole(kept: WarmGraph) -> bool:
+    try:
+        return all(hash_file(kept.folder / name) == info for name, info in kept.files.items())
+    except OSError:
+        return False
+
+
+def _write(engine: Any, source: Path, staging: Path) -> list[str]:
+    """Optimise, pack, align and compare; the names of what was written."""
+    options = session_options(engine, usable_cores())
+    options.optimized_model_filepath = str(staging / GRAPH)
+    for key, value in SESSION_ENTRIES.items():
+        options.add_session_config_entry(key, value)
+    try:
+        engine.InferenceSession(str(source), options, providers=[PROVIDERS["cpu"].engine_name])
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower base
+        raise EngineError(
+            f"ONNX Runtime {engine.__version__} cannot keep {source}: {error}"
+        ) from error
+    written = [name for name in (GRAPH, DATA) if (staging / name).is_file()]
+    if DATA in written:
+        align(staging / GRAPH, staging / DATA)
+    _require_same(source, staging / GRAPH)
+    return written
+
+
+def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:
+    session = Session(staging / GRAPH, provider="cpu", optimized=True)
+    return {session.threads: best_tuning(session, limit)}
+
+
+def _describe(staging: Path, files: Sequence[str], tunings: Mapping[int, Tuning]) -> None:
+    hashed = {name: hash_file(staging / name) for name in files}
+    (staging / ENTRY).write_text(_entry(hashed, tunings), encoding="utf-8")
+    sync_tree(staging)
+
+
+def _entry(files: Mapping[str, FileInfo], tunings: Mapping[int, Tuning]) -> str:
+    described = {name: vars(info) for name, info in files.items()}
+    measured = {threads: tuning._asdict() for threads, tuning in tunings.items()}
+    return json.dumps({"files": described, "tunings": measured}, indent=1)
+
+
+def _require_same(source: Path, kept: Path) -> None:
+    """Refuse a kept graph that answers otherwise than the one it was made from, bit by bit."""
+    import numpy as np
+
+    original = Session(source, provider="cpu", threads=1)
+    written = Session(kept, provider="cpu", threads=1, optimized=True)
+    ids = np.arange(16, dtype=np.int64).reshape(2, 8) % 8
+    mask = np.ones_like(ids)
+    mask[1, 5:] = 0
+    every = {"input_ids": ids, "attention_mask": mask, "token_type_ids": ids * 0}
+    feeds = {name: every[name] for name in original.inputs}
+    outputs = original.outputs
+    pairs = zip(original.run(outputs, feeds), written.run(outputs, feeds), strict=True)
+    if not all(np.array_equal(first, second, equal_nan=True) for first, second in pairs):
+        raise EngineError(
+            f"{source} answers otherwise once ONNX Runtime has kept it; use it as it is"
+        )
+
+
+def _give_name(staging: Path, place: Path) -> None:
+    """Put the folder in its place; another process may have been faster."""
+    try:
+        os.rename(staging, place)
+    except OSError:
+        if not (place / ENTRY).is_file():
+            raise
