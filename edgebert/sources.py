@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, TokenizerFiles, read_checkpoint
 from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
-from edgebert.checkpoints.tokenizer.read import Demands, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.heads import TaskModel
 from edgebert.model.sentence import SentenceEmbedder
@@ -140,7 +140,7 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         raise ConfigError("put dense layers inside the module; spec.steps takes pool and normalize")
     files, notes = read_tokenizer(
         tokenizer,
-        Demands(
+        TokenizerRequirements(
             vocabulary=spec.vocabulary,
             positions=spec.max_positions,
             asked=spec.max_length,

@@ -10,7 +10,11 @@ from edgebert.checkpoints.families.registry import find_family
 from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.sentence_transformers import Pipeline, read_pipeline
 from edgebert.checkpoints.state_dict import config_from_hf
-from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import (
+    TokenizerFiles,
+    TokenizerRequirements,
+    read_tokenizer,
+)
 from edgebert.model.config import EncoderConfig
 from edgebert_runtime.errors import UnsupportedModelError
 
@@ -47,7 +51,7 @@ class Description:
         Raises:
             TokenizerError, ConfigError: as `read_tokenizer`.
         """
-        demands = Demands(
+        demands = TokenizerRequirements(
             vocabulary=config.vocabulary,
             positions=config.positions,
             asked=max_length,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.families.family import ACTIVATIONS, PLAIN, Family, Names
+from edgebert.checkpoints.families.family import ACTIVATIONS, PLAIN, Family, KeyMapping
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError
@@ -112,7 +112,7 @@ def state_to_hf(
     return {name: tensor.contiguous() for name, tensor in stored.items()}
 
 
-def encoder_names(family: Family, config: EncoderConfig) -> list[Names]:
+def encoder_names(family: Family, config: EncoderConfig) -> list[KeyMapping]:
     """The tensors of an encoder, pooler included where it has one."""
     return [*family.names(config), *(family.pooler if config.pooler else ())]
 
@@ -158,7 +158,7 @@ def _shapes(config: EncoderConfig) -> dict[str, tuple[int, ...]]:
 
 
 def _stored(
-    pair: Names, expected: Mapping[str, tuple[int, ...]]
+    pair: KeyMapping, expected: Mapping[str, tuple[int, ...]]
 ) -> list[tuple[str, tuple[int, ...]]]:
     """Their tensors with the shapes they must have: the rows of ours in equal parts."""
     first = expected[pair.ours[0]]
@@ -167,7 +167,7 @@ def _stored(
 
 
 def _read(
-    pair: Names, found: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
+    pair: KeyMapping, found: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
 ) -> list[tuple[str, Tensor]]:
     rows = torch.cat([found[name].to(torch.float32) for name in pair.theirs])
     parts = torch.split(rows, [expected[name][0] for name in pair.ours])
@@ -185,7 +185,7 @@ def _repeated(family: Family, tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 def _misfits(
-    names: Iterable[Names],
+    names: Iterable[KeyMapping],
     found: Mapping[str, Tensor],
     expected: Mapping[str, tuple[int, ...]],
 ) -> list[str]:

@@ -16,7 +16,7 @@ LOWEST: Final = torch.finfo(torch.float32).min
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scope:
+class AttentionContext:
     """What the layers of one kind look at, the same for each of them.
 
     Attributes:
@@ -57,7 +57,7 @@ class SelfAttention(nn.Module):
         self.attention_dropout = config.attention_dropout
         self.scale = 1.0 / math.sqrt(config.head_dimension)
 
-    def forward(self, hidden: Tensor, scope: Scope) -> Tensor:
+    def forward(self, hidden: Tensor, scope: AttentionContext) -> Tensor:
         """Mix the tokens that the scope lets each token see.
 
         Shapes:
@@ -79,7 +79,7 @@ class SelfAttention(nn.Module):
         joined: Tensor = self.output(together.flatten(2))
         return joined
 
-    def _mask(self, query: Tensor, key: Tensor, scope: Scope) -> Tensor:
+    def _mask(self, query: Tensor, key: Tensor, scope: AttentionContext) -> Tensor:
         del query, key
         return scope.mask
 
@@ -107,7 +107,7 @@ class DisentangledAttention(SelfAttention):
             if relative.position_to_content:
                 self.distance_query = nn.Linear(size, size)
 
-    def _mask(self, query: Tensor, key: Tensor, scope: Scope) -> Tensor:
+    def _mask(self, query: Tensor, key: Tensor, scope: AttentionContext) -> Tensor:
         if scope.distances is None:
             return scope.mask
         vectors, rows = scope.distances

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from edgebert.model.attention import DisentangledAttention, Scope, SelfAttention
+from edgebert.model.attention import AttentionContext, DisentangledAttention, SelfAttention
 from edgebert.model.config import Activation, Disentangled, EncoderConfig
 from edgebert.model.positions import POSITIONS
 
@@ -99,7 +99,7 @@ class Layer(nn.Module):
         self.feed_forward_norm = layer_norm(config, config.hidden)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, hidden: Tensor, scope: Scope) -> Tensor:
+    def forward(self, hidden: Tensor, scope: AttentionContext) -> Tensor:
         """Run one layer. Shapes: (batch, sequence, hidden) in and out."""
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, scope)))
         out: Tensor = self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
@@ -111,7 +111,7 @@ class PreNormLayer(Layer):
     Xiong et al. 2020).
     """
 
-    def forward(self, hidden: Tensor, scope: Scope) -> Tensor:
+    def forward(self, hidden: Tensor, scope: AttentionContext) -> Tensor:
         """Run one layer. Shapes: (batch, sequence, hidden) in and out."""
         hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), scope))
         out: Tensor = hidden + self.dropout(self.feed_forward(self.feed_forward_norm(hidden)))
@@ -146,7 +146,7 @@ def _row(padding_id: int, config: EncoderConfig) -> int | None:
     return padding_id if 0 <= padding_id < config.vocabulary else None
 
 
-def draw_weights(module: nn.Module, deviation: float) -> None:
+def init_weights(module: nn.Module, deviation: float) -> None:
     """Give a linear map or a table the weights BERT begins with: normal, and biases zero."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=deviation)

@@ -4,8 +4,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from edgebert.model.attention import Scope
-from edgebert.model.blocks import Embeddings, Layer, Pooler, PreNormLayer, draw_weights, layer_norm
+from edgebert.model.attention import AttentionContext
+from edgebert.model.blocks import Embeddings, Layer, Pooler, PreNormLayer, init_weights, layer_norm
 from edgebert.model.config import Disentangled, EncoderConfig, RelativeBias, Rotary
 from edgebert.model.positions import BiasTable, DistanceVectors, RotaryPositions, distances
 from edgebert_runtime.errors import ConfigError
@@ -29,7 +29,7 @@ class Encoder(nn.Module):
         self.pooler = Pooler(config) if config.pooler else None
         self.relative = _relative(config)
         self.local_rotary = RotaryPositions(config, config.local.theta) if config.local else None
-        self.apply(partial(draw_weights, deviation=config.initializer_range))
+        self.apply(partial(init_weights, deviation=config.initializer_range))
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -65,19 +65,19 @@ class Encoder(nn.Module):
     def _layer(self, number: int) -> nn.Module:
         return self.layers[number * len(self.layers) // self.config.layers]
 
-    def _scope(self, attention_mask: Tensor) -> Scope:
+    def _scope(self, attention_mask: Tensor) -> AttentionContext:
         """What a layer sees that sees everything that is kept."""
         batch, sequence = attention_mask.shape
         keep = attention_mask.bool()[:, None, None, :].expand(batch, 1, sequence, sequence)
         if isinstance(self.relative, BiasTable):
-            return Scope(keep=keep, bias=self.relative(sequence))
+            return AttentionContext(keep=keep, bias=self.relative(sequence))
         if isinstance(self.relative, DistanceVectors):
-            return Scope(keep=keep, distances=self.relative(sequence))
+            return AttentionContext(keep=keep, distances=self.relative(sequence))
         if isinstance(self.relative, RotaryPositions):
-            return Scope(keep=keep, rotation=self.relative(sequence))
-        return Scope(keep=keep)
+            return AttentionContext(keep=keep, rotation=self.relative(sequence))
+        return AttentionContext(keep=keep)
 
-    def _local_scope(self, everywhere: Scope) -> Scope:
+    def _local_scope(self, everywhere: AttentionContext) -> AttentionContext:
         """What a layer sees that sees neighbours only."""
         if self.config.local is None or self.local_rotary is None:
             return everywhere
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
         distance = distances(sequence, everywhere.keep.device).abs()
         # A dropped token sees itself at least: a row of nothing means nothing to any engine.
         keep = (everywhere.keep | (distance == 0)) & (distance <= self.config.local.reach)
-        return Scope(keep=keep, rotation=self.local_rotary(sequence))
+        return AttentionContext(keep=keep, rotation=self.local_rotary(sequence))
 
 
 def _relative(config: EncoderConfig) -> BiasTable | DistanceVectors | RotaryPositions | None:

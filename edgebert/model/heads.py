@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from edgebert.model.blocks import ACTIVATIONS, draw_weights
+from edgebert.model.blocks import ACTIVATIONS, init_weights
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.sentence import POOLING
@@ -87,7 +87,7 @@ class Head(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
         self.out = nn.Linear(width, config.outputs, bias=config.out_bias)
-        self.apply(partial(draw_weights, deviation=encoder.initializer_range))
+        self.apply(partial(init_weights, deviation=encoder.initializer_range))
 
     def forward(self, features: Tensor) -> Tensor:
         """Shapes: (…, hidden) to (…, outputs)."""

@@ -32,7 +32,7 @@ class LearnedPositions(nn.Module):
         return self.weight[: input_ids.shape[1]]
 
 
-class CountedPositions(LearnedPositions):
+class MaskedPositions(LearnedPositions):
     """A learned row, counted over the ids that are not padding; padding has its own row."""
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -61,7 +61,7 @@ class SinusoidalPositions(nn.Module):
 
 POSITIONS: Final[dict[Positions, type[nn.Module]]] = {
     Positions.LEARNED: LearnedPositions,
-    Positions.COUNTED: CountedPositions,
+    Positions.COUNTED: MaskedPositions,
     Positions.SINUSOIDAL: SinusoidalPositions,
 }
 

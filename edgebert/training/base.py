@@ -38,7 +38,7 @@ PAIRED: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class HeadRequest:
     """What is to be trained.
 
     Attributes:
@@ -57,7 +57,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
+class BaseCheckpoint:
     """A model ready to be trained and then saved.
 
     Attributes:
@@ -130,7 +130,7 @@ class _Source:
     notes: tuple[str, ...] = ()
 
 
-def open_base(source: str | PathLike[str], wanted: Wanted) -> Base:
+def open_base(source: str | PathLike[str], wanted: HeadRequest) -> BaseCheckpoint:
     """Read the base model and give it the head that is wanted.
 
     New weights are drawn from torch's global generator.
@@ -156,7 +156,7 @@ def open_base(source: str | PathLike[str], wanted: Wanted) -> Base:
     heads = tuple((table, _head(read, table, has, wanted.task, labels)) for table, has in tables)
     new = [table.task for table, has_head in tables if not has_head]
     notes = (f"new weights are drawn for the head: {', '.join(new)}",) if new else ()
-    return Base(
+    return BaseCheckpoint(
         model=_model(read, encoder, heads),
         encoder=encoder,
         heads=heads,
@@ -183,7 +183,7 @@ def dense_weights(model: nn.Module, embedding: EmbeddingInfo | None) -> dict[str
     }
 
 
-def _stored(source: str | PathLike[str], wanted: Wanted) -> _Source:
+def _stored(source: str | PathLike[str], wanted: HeadRequest) -> _Source:
     checkpoint = read_checkpoint(source, task=EMBED, max_length=wanted.max_length)
     assert checkpoint.embedding is not None  # read for `embed`
     return _Source(
@@ -197,7 +197,7 @@ def _stored(source: str | PathLike[str], wanted: Wanted) -> _Source:
     )
 
 
-def _described(folder: Path, wanted: Wanted) -> _Source:
+def _described(folder: Path, wanted: HeadRequest) -> _Source:
     """A folder's shape and tokenizer, with weights drawn."""
     described = describe(folder)
     config = described.config(pooler=bool(described.family.pooler))

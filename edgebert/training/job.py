@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert.training.base import Base, Wanted, open_base
+from edgebert.training.base import BaseCheckpoint, HeadRequest, open_base
 from edgebert.training.config import TASKS, Problem, TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.objectives.base import Objective
@@ -66,7 +66,7 @@ class Job:
     """
 
     request: Request
-    base: Base
+    base: BaseCheckpoint
     objective: Objective
     validation: Objective | None
 
@@ -117,7 +117,7 @@ def prepare(request: Request, progress: Callable[[str], None]) -> Job:
     )
 
 
-def _validation(request: Request, base: Base) -> Objective | None:
+def _validation(request: Request, base: BaseCheckpoint) -> Objective | None:
     if request.validation is None:
         return None
     read = request.kind.read_validation or request.kind.read
@@ -125,8 +125,8 @@ def _validation(request: Request, base: Base) -> Objective | None:
     return request.kind.objective(records, _setting(request, base, training=False))
 
 
-def _wanted(request: Request, labels: tuple[str, ...]) -> Wanted:
-    return Wanted(
+def _wanted(request: Request, labels: tuple[str, ...]) -> HeadRequest:
+    return HeadRequest(
         task=request.task,
         labels=labels,
         max_length=request.config.max_length,
@@ -135,7 +135,7 @@ def _wanted(request: Request, labels: tuple[str, ...]) -> Wanted:
     )
 
 
-def _setting(request: Request, base: Base, *, training: bool) -> Setting:
+def _setting(request: Request, base: BaseCheckpoint, *, training: bool) -> Setting:
     segments = base.encoder.config.token_types > 1
     return Setting(
         encoder=TextEncoder(base.tokenizer, segments=segments),

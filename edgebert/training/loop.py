@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgebert.training.config import TrainingConfig
-from edgebert.training.data.batch_order import steps_of
+from edgebert.training.data.batch_order import make_batches
 from edgebert.training.metrics import Scores
 from edgebert.training.objectives.base import Batch, Objective
 from edgebert.training.optimization import adamw, choose_arithmetic, learning_rate
@@ -144,7 +144,7 @@ class Loop:
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of each step of an epoch."""
         width = self.config.batch_size * self.config.accumulate
-        return steps_of(
+        return make_batches(
             self.objective.lengths, width, np.random.default_rng([self.config.seed, epoch])
         )
 

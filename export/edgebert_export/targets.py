@@ -115,7 +115,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
 }
 
-ASKED: Final[Mapping[str, tuple[str, ...]]] = {
+DEFAULT_TARGETS: Final[Mapping[str, tuple[str, ...]]] = {
     "cpu": ("portable", "cpu"),
     "cuda": ("portable", "cuda", "cuda-packed"),
     "portable": ("portable",),

@@ -17,7 +17,7 @@ from edgebert_quantize.graph.cleanup import simplify
 from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
 from edgebert_quantize.rewrite.rewrite import rewrite_graph, runnable_twin
-from edgebert_quantize.similarity import Comparison, Nearness
+from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
 
@@ -155,5 +155,5 @@ def _comparison(widths: Mapping[str, int]) -> Comparison:
     """Vectors among the outputs by their cosine; if there are none, scores."""
     vectors = tuple(name for name, width in widths.items() if width >= FEWEST_DIMENSIONS)
     if vectors:
-        return Comparison(nearness=Nearness.COSINE, outputs=vectors)
-    return Comparison(nearness=Nearness.SCORES, outputs=tuple(widths))
+        return Comparison(nearness=SimilarityMetric.COSINE, outputs=vectors)
+    return Comparison(nearness=SimilarityMetric.SCORES, outputs=tuple(widths))

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from edgebert_quantize.calibration.ranges import RangeMethod
 from edgebert_quantize.rewrite.half_precision import HalfRecipe, Precision
-from edgebert_quantize.similarity import Floor, Nearness
+from edgebert_quantize.similarity import Floor, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 
 Scheme = Literal["static", "dynamic", "token", "standard", "blocks", "float"]
@@ -79,7 +79,7 @@ class Recipe:
         half: what becomes of everything, in half precision; None leaves it in float32.
         tables: whether embedding tables are int8.
         fast: whether it is to be faster than fp32, and refused where it is not.
-        floors: what nearness to fp32 is kept, for each `Nearness`.
+        floors: what nearness to fp32 is kept, for each `SimilarityMetric`.
         min_onnxruntime: the oldest version that runs the result; None, that of its source.
     """
 
@@ -91,7 +91,7 @@ class Recipe:
     half: HalfRecipe | None = None
     tables: bool = False
     fast: bool = False
-    floors: Mapping[Nearness, Floor]
+    floors: Mapping[SimilarityMetric, Floor]
     min_onnxruntime: str | None = None
 
     @property
@@ -124,7 +124,7 @@ def _half(
         precision=precision,
         source_targets=sources,
         half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
-        floors={Nearness.COSINE: cosine, Nearness.SCORES: scores},
+        floors={SimilarityMetric.COSINE: cosine, SimilarityMetric.SCORES: scores},
     )
 
 
@@ -151,8 +151,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             tables=True,
             fast=True,
             floors={
-                Nearness.COSINE: Floor(mean=0.99, worst=0.98),
-                Nearness.SCORES: Floor(mean=0.98, worst=0.80),
+                SimilarityMetric.COSINE: Floor(mean=0.99, worst=0.98),
+                SimilarityMetric.SCORES: Floor(mean=0.98, worst=0.80),
             },
             min_onnxruntime="1.23.0",
         ),
@@ -164,8 +164,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             linears=LinearRecipe(schemes=("dynamic",)),
             fast=True,
             floors={
-                Nearness.COSINE: Floor(mean=0.98, worst=0.95),
-                Nearness.SCORES: Floor(mean=0.96, worst=0.70),
+                SimilarityMetric.COSINE: Floor(mean=0.98, worst=0.95),
+                SimilarityMetric.SCORES: Floor(mean=0.96, worst=0.70),
             },
             min_onnxruntime="1.23.0",
         ),
@@ -179,8 +179,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             floors={
-                Nearness.COSINE: Floor(mean=0.985, worst=0.97),
-                Nearness.SCORES: Floor(mean=0.97, worst=0.75),
+                SimilarityMetric.COSINE: Floor(mean=0.985, worst=0.97),
+                SimilarityMetric.SCORES: Floor(mean=0.97, worst=0.75),
             },
         ),
         Recipe(
@@ -193,8 +193,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             floors={
-                Nearness.COSINE: Floor(mean=0.97, worst=0.94),
-                Nearness.SCORES: Floor(mean=0.95, worst=0.65),
+                SimilarityMetric.COSINE: Floor(mean=0.97, worst=0.94),
+                SimilarityMetric.SCORES: Floor(mean=0.95, worst=0.65),
             },
             min_onnxruntime="1.23.0",
         ),
@@ -205,8 +205,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             tables=True,
             floors={
-                Nearness.COSINE: Floor(mean=0.9998, worst=0.999),
-                Nearness.SCORES: Floor(mean=0.998, worst=0.98),
+                SimilarityMetric.COSINE: Floor(mean=0.9998, worst=0.999),
+                SimilarityMetric.SCORES: Floor(mean=0.998, worst=0.98),
             },
             min_onnxruntime="1.23.0",
         ),

@@ -13,7 +13,7 @@ Outputs = Sequence[NDArray[np.float32]]
 """Of one text alone: (1, …) each, in the order of `Comparison.outputs`."""
 
 
-class Nearness(StrEnum):
+class SimilarityMetric(StrEnum):
     """Between 0 and 1, and 1 where two runs are the same."""
 
     COSINE = "cosine"
@@ -41,14 +41,14 @@ class Comparison:
         activation: what makes scores of logits, `softmax`, `sigmoid` or `none`.
     """
 
-    nearness: Nearness
+    nearness: SimilarityMetric
     outputs: tuple[str, ...]
     activation: str = "softmax"
 
     def measure(self, found: Outputs, reference: Outputs) -> float:
         """How near one text's outputs are; over tokens and outputs the mean. NaN counts as 0."""
         pairs = zip(found, reference, strict=True)
-        if self.nearness is Nearness.COSINE:
+        if self.nearness is SimilarityMetric.COSINE:
             near = np.concatenate([row_cosines(_mean(one), _mean(other)) for one, other in pairs])
         else:
             near = np.concatenate([score_nearness(*pair, self.activation) for pair in pairs])
@@ -58,9 +58,9 @@ class Comparison:
 def comparison_of(manifest: Manifest) -> Comparison:
     """How runs of a bundle's graphs are compared."""
     if manifest.embedding is not None:
-        return Comparison(nearness=Nearness.COSINE, outputs=("sentence_embedding",))
+        return Comparison(nearness=SimilarityMetric.COSINE, outputs=("sentence_embedding",))
     return Comparison(
-        nearness=Nearness.SCORES,
+        nearness=SimilarityMetric.SCORES,
         outputs=tuple(output.name for output in manifest.outputs),
         activation=manifest.head.activation if manifest.head else "softmax",
     )

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.state_dict import config_from_hf
-from edgebert.checkpoints.tokenizer.read import Demands, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.model.config import EncoderConfig, LocalAttention, Positions, Rotary
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
@@ -152,7 +152,7 @@ def test_robertas_settings_overrule_the_stored_prefix_space(tmp_path: Path, pref
     path = tmp_path / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8")) | {"add_prefix_space": prefix}
     path.write_text(json.dumps(settings), encoding="utf-8")
-    demands = Demands(
+    demands = TokenizerRequirements(
         vocabulary=1003,
         positions=80,
         asked=None,

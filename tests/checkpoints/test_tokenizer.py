@@ -12,7 +12,11 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
-from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import (
+    TokenizerFiles,
+    TokenizerRequirements,
+    read_tokenizer,
+)
 from edgebert_runtime.errors import CheckpointError, TokenizerError
 from tests.checkpoints.samples import (
     SPECIALS,
@@ -22,7 +26,7 @@ from tests.checkpoints.samples import (
     write_vocabulary,
 )
 
-DEMANDS: Final = Demands(
+DEMANDS: Final = TokenizerRequirements(
     vocabulary=TINY.vocabulary,
     positions=TINY.positions,
     asked=None,

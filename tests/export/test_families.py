@@ -13,7 +13,7 @@ from edgebert.profiling.layers import regions_of
 from edgebert_export.graph.build import build, write_graphs
 from edgebert_export.graph.trace import trace
 from edgebert_export.spec import ExportSpec
-from edgebert_export.targets import ASKED, TARGETS
+from edgebert_export.targets import DEFAULT_TARGETS, TARGETS
 from edgebert_export.verification.parity import check_parity
 from tests.checkpoints.families import SAMPLES
 from tests.checkpoints.families import build as build_theirs
@@ -43,7 +43,7 @@ def traced(request: pytest.FixtureRequest) -> tuple[SentenceEmbedder, ExportSpec
     return module, spec, trace(module, spec)
 
 
-@pytest.mark.parametrize("target", ASKED)
+@pytest.mark.parametrize("target", DEFAULT_TARGETS)
 def test_a_family_is_fused_and_equal_to_torch(
     traced: tuple[SentenceEmbedder, ExportSpec, ir.Model], target: str, tmp_path: Path
 ) -> None:
@@ -78,7 +78,7 @@ def test_torchs_own_transformer_is_fused_and_equal_to_torch(tmp_path: Path) -> N
     spec = ExportSpec(vocabulary=1003, hidden=30, max_positions=70, layers=3, promises={"gelu": 3})
     module = SentenceEmbedder(model, spec.steps, {}).eval()
     canonical = trace(module, spec)
-    for target in (TARGETS[name] for name in ASKED):
+    for target in (TARGETS[name] for name in DEFAULT_TARGETS):
         built = build(canonical, target, spec, target.min_onnxruntime)
         write_graphs([built], tmp_path)
         check_parity(tmp_path / target.file, module, spec).require()
@@ -88,7 +88,7 @@ def test_a_shared_layer_is_stored_once(tmp_path: Path) -> None:
     encoder = ours(build_theirs(SAMPLES["albert"]))
     spec = spec_of(encoder)
     canonical = trace(SentenceEmbedder(encoder, spec.steps, {}).eval(), spec)
-    for target in (TARGETS[name] for name in ASKED):
+    for target in (TARGETS[name] for name in DEFAULT_TARGETS):
         built = build(canonical, target, spec, target.min_onnxruntime)
         write_graphs([built], tmp_path)
         weights = 4 * sum(parameter.numel() for parameter in encoder.parameters())

@@ -14,7 +14,7 @@ from edgebert_quantize.graph.linear_layers import shared_linears
 from edgebert_quantize.recipes import LinearRecipe, Scheme
 from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
 from edgebert_quantize.weights.outlier_channels import Outliers
-from edgebert_quantize.weights.rounding import LayerNumbers, RoundedLayer, round_layer
+from edgebert_quantize.weights.rounding import LayerStats, RoundedLayer, round_layer
 
 
 def model_of(text: str, **weights: np.ndarray) -> ir.Model:
@@ -53,7 +53,7 @@ def rounded(
     layers = []
     for number, sites in enumerate(shared_linears(model.graph)):
         names = [str(site.x.name) for site in sites]
-        numbers = LayerNumbers.of(
+        numbers = LayerStats.of(
             f"linear_{number}",
             sites[0].linears,
             {name: statistics[name] for name in names if name in statistics},

@@ -3,16 +3,18 @@
 import pytest
 
 from edgebert_quantize.search.budget import Measured, parse_budget
-from edgebert_quantize.similarity import Floor, Nearness
+from edgebert_quantize.similarity import Floor, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 
 EXACT = Measured(mean=1.0, worst=1.0, accuracy=0.9)
 
 
 def test_every_form_by_hand() -> None:
-    budget = parse_budget("cosine>=0.999, worst >= 0.99,accuracy_drop<=0.5%", Nearness.COSINE)
+    budget = parse_budget(
+        "cosine>=0.999, worst >= 0.99,accuracy_drop<=0.5%", SimilarityMetric.COSINE
+    )
     assert (budget.mean, budget.worst, budget.accuracy_drop) == (0.999, 0.99, 0.005)
-    assert parse_budget("scores>=99%", Nearness.SCORES).mean == 0.99
+    assert parse_budget("scores>=99%", SimilarityMetric.SCORES).mean == 0.99
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,7 @@ def test_every_form_by_hand() -> None:
 )
 def test_what_is_no_budget_says_what_would_be(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
-        parse_budget(text, Nearness.COSINE)
+        parse_budget(text, SimilarityMetric.COSINE)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +52,14 @@ def test_what_is_no_budget_says_what_would_be(text: str, message: str) -> None:
     ],
 )
 def test_what_keeps_a_budget(text: str, measured: Measured, kept: bool) -> None:
-    assert parse_budget(text, Nearness.COSINE).kept_by(measured, EXACT) is kept
+    assert parse_budget(text, SimilarityMetric.COSINE).kept_by(measured, EXACT) is kept
 
 
 def test_the_floor_is_the_budgets_where_it_has_one() -> None:
     usual = Floor(mean=0.9, worst=0.8)
-    assert parse_budget("cosine>=0.999", Nearness.COSINE).floor(usual) == Floor(
+    assert parse_budget("cosine>=0.999", SimilarityMetric.COSINE).floor(usual) == Floor(
         mean=0.999, worst=0.8
     )
-    assert parse_budget("worst>=0.5", Nearness.COSINE).floor(usual) == Floor(mean=0.9, worst=0.5)
+    assert parse_budget("worst>=0.5", SimilarityMetric.COSINE).floor(usual) == Floor(
+        mean=0.9, worst=0.5
+    )

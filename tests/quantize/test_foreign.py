@@ -18,7 +18,7 @@ import edgebert
 from edgebert.cli.main import app
 from edgebert.model.encoder import Encoder
 from edgebert_quantize.recipes import RECIPES
-from edgebert_quantize.similarity import Floor, Nearness
+from edgebert_quantize.similarity import Floor, SimilarityMetric
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import (
     ConfigError,
@@ -261,7 +261,7 @@ def test_nothing_is_replaced_unasked(odd: Path, tmp_path: Path) -> None:
 def test_below_the_floor_nothing_is_written(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    floors = {kind: Floor(mean=1.1, worst=1) for kind in Nearness}
+    floors = {kind: Floor(mean=1.1, worst=1) for kind in SimilarityMetric}
     monkeypatch.setitem(RECIPES, "int8", replace(RECIPES["int8"], floors=floors))
     with pytest.raises(QualityError, match=r"the floor is 1\.1"):
         edgebert.quantize_file(odd, tmp_path / "out.onnx")

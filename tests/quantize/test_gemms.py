@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from edgebert_quantize.graph.gemm import spread_gemms
+from edgebert_quantize.graph.gemm import decompose_gemm
 from edgebert_quantize.graph.linear_layers import find_linears
 
 RANDOM = np.random.default_rng(0)
@@ -50,7 +50,7 @@ def test_the_numbers_stay(call: str, weight: tuple[int, ...], bias: tuple[int, .
     model = model_of(call, w=floats(*weight), **({} if bias is None else {"b": floats(*bias)}))
     x, other = floats(5, 4), floats(5, 3)
     expected = answer(model, x, other)
-    spread_gemms(model.graph)
+    decompose_gemm(model.graph)
     assert [node.op_type for node in model.graph] == ["MatMul", *([] if bias is None else ["Add"])]
     assert [value.name for value in model.graph.outputs] == ["y"]
     assert len(list(find_linears(model.graph))) == 1
@@ -66,5 +66,5 @@ def test_the_numbers_stay(call: str, weight: tuple[int, ...], bias: tuple[int, .
 )
 def test_what_is_no_linear_layer_stays(call: str, constants: dict[str, tuple[int, ...]]) -> None:
     model = model_of(call, **{name: floats(*shape) for name, shape in constants.items()})
-    spread_gemms(model.graph)
+    decompose_gemm(model.graph)
     assert [node.op_type for node in model.graph] == ["Gemm"]

@@ -16,8 +16,8 @@ from edgebert_quantize.calibration.samples import Feeder, calibration_texts, def
 from edgebert_quantize.evaluation.quality import compare, graph_runner
 from edgebert_quantize.similarity import (
     Floor,
-    Nearness,
     Outputs,
+    SimilarityMetric,
     comparison_of,
     row_cosines,
     score_nearness,
@@ -59,7 +59,7 @@ def test_the_int8_file_runs_and_is_close(tiny_bundle: Bundle) -> None:
 def test_below_the_floor_nothing_is_written(
     fp32_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    floors = {Nearness.COSINE: Floor(mean=0.9999999, worst=0.98)}
+    floors = {SimilarityMetric.COSINE: Floor(mean=0.9999999, worst=0.98)}
     strict = replace(RECIPES["int8"], floors=floors)
     monkeypatch.setitem(RECIPES, "int8", strict)
     before = files_of(fp32_bundle)

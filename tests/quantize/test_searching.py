@@ -10,31 +10,31 @@ from hypothesis import strategies as st
 
 from edgebert_quantize.search.budget import Budget, Measured
 from edgebert_quantize.search.explore import explore, no_track
-from edgebert_quantize.search.pareto import Unit, chain, first_that_passes
+from edgebert_quantize.search.pareto import SearchLayer, chain, first_that_passes
 from edgebert_quantize.search.trials import Assignment, Point
 
 
 def test_most_loss_for_its_cost_goes_first_by_hand() -> None:
     """10 lost for 3, 6 for 1, 1 for 1: ratios 3.3, 6 and 1."""
     units = [
-        Unit(costs=(1, 4), losses=(10, 0)),
-        Unit(costs=(1, 2), losses=(6, 0)),
-        Unit(costs=(1, 2), losses=(1, 0)),
+        SearchLayer(costs=(1, 4), losses=(10, 0)),
+        SearchLayer(costs=(1, 2), losses=(6, 0)),
+        SearchLayer(costs=(1, 2), losses=(1, 0)),
     ]
     assert chain(units) == [(0, 0, 0), (0, 1, 0), (1, 1, 0), (1, 1, 1)]
 
 
 def test_a_way_that_is_not_worth_its_cost_is_passed_over() -> None:
     """The middle way saves 1 for 2; going straight to the last saves 10 for 3."""
-    assert chain([Unit(costs=(1, 3, 4), losses=(10, 9, 0))]) == [(0,), (2,)]
+    assert chain([SearchLayer(costs=(1, 3, 4), losses=(10, 9, 0))]) == [(0,), (2,)]
 
 
 def test_a_way_that_is_worse_than_a_cheaper_one_is_never_taken() -> None:
-    assert chain([Unit(costs=(1, 2, 4), losses=(3, 5, 0))]) == [(0,), (2,)]
+    assert chain([SearchLayer(costs=(1, 2, 4), losses=(3, 5, 0))]) == [(0,), (2,)]
 
 
 def test_everything_ends_exact_even_what_seems_to_gain_by_rounding() -> None:
-    assert chain([Unit(costs=(1, 4), losses=(-0.1, 0))])[-1] == (1,)
+    assert chain([SearchLayer(costs=(1, 4), losses=(-0.1, 0))])[-1] == (1,)
 
 
 units_of = st.lists(
@@ -43,14 +43,16 @@ units_of = st.lists(
     max_size=4,
 ).map(
     lambda rows: [
-        Unit(costs=(1, 1 + one, 1 + one + two), losses=(max(a, b) + 1, min(a, b), 0))
+        SearchLayer(costs=(1, 1 + one, 1 + one + two), losses=(max(a, b) + 1, min(a, b), 0))
         for one, two, a, b in rows
     ]
 )
 
 
 @given(units_of)
-def test_nothing_is_both_cheaper_and_better_than_a_state_of_the_chain(units: list[Unit]) -> None:
+def test_nothing_is_both_cheaper_and_better_than_a_state_of_the_chain(
+    units: list[SearchLayer],
+) -> None:
     def weighed(state: tuple[int, ...]) -> tuple[float, float]:
         pairs = list(zip(units, state, strict=True))
         return sum(unit.costs[at] for unit, at in pairs), sum(u.losses[at] for u, at in pairs)

@@ -98,7 +98,7 @@ def test_large_batches_and_a_thousandth_shape_are_not_captured(
 def test_a_forked_child_captures_anew(capturing: Embedder) -> None:
     expected = capturing.embed(TEXTS)
     before = capturing.session._replays
-    capturing.session.leave_to_the_parent()
+    capturing.session.reset_after_fork()
     np.testing.assert_array_equal(capturing.embed(TEXTS), expected)
     assert capturing.session._replays is not before
 

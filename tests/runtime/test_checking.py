@@ -18,7 +18,7 @@ from edgebert_runtime import Bundle, CheckReport, check
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.bundle.staging import hash_folder
 from edgebert_runtime.errors import BundleError, BundleIntegrityError, SampleError
-from edgebert_runtime.verification.probes import distance, moved
+from edgebert_runtime.verification.probes import score_deviation, vector_deviation
 from edgebert_runtime.verification.samples import read_samples
 from edgebert_runtime.verification.self_test import check_all, check_files
 from tests.runtime.test_torch_free import run_fenced
@@ -78,7 +78,7 @@ def test_each_sample_has_an_answer_of_its_own(variant: str, tiny_bundle: Bundle)
     assert len({tuple(sample.input_ids) for sample in stored.samples}) >= 8
     for one, other in combinations(stored.samples, 2):
         if one.input_ids != other.input_ids:
-            assert distance(one.expected, other.expected).amount > 2 * stored.tolerance
+            assert vector_deviation(one.expected, other.expected).amount > 2 * stored.tolerance
 
 
 def test_samples_are_of_many_kinds(tiny_bundle: Bundle) -> None:
@@ -203,10 +203,10 @@ def test_all_variants_are_checked_but_those_that_cannot_run(bundle: Bundle) -> N
 
 
 def test_a_distance_is_a_share_of_the_length() -> None:
-    assert distance([3.0, 4.0], [3.0, 4.5]).amount == pytest.approx(0.1)
-    assert distance([0.0, 0.0], [0.0, 0.5]).amount == 0.5
-    assert distance([1.0], [1.0, 0.0]).amount == np.inf
-    assert distance([1.0, 0.0], [1.0, np.nan])[:2] == (np.inf, "number 1 of the vector")
+    assert vector_deviation([3.0, 4.0], [3.0, 4.5]).amount == pytest.approx(0.1)
+    assert vector_deviation([0.0, 0.0], [0.0, 0.5]).amount == 0.5
+    assert vector_deviation([1.0], [1.0, 0.0]).amount == np.inf
+    assert vector_deviation([1.0, 0.0], [1.0, np.nan])[:2] == (np.inf, "number 1 of the vector")
 
 
 @pytest.mark.parametrize(
@@ -225,19 +225,19 @@ def test_scores_move_at_least_so_far(
     there: dict[str, float], here: dict[str, float], amount: float
 ) -> None:
     """Where only the best are named, the rest may have what is left of 1."""
-    assert moved([there], [here], shares=True).amount == pytest.approx(amount)
+    assert score_deviation([there], [here], shares=True).amount == pytest.approx(amount)
 
 
 def test_scores_that_are_no_shares_leave_room_for_others() -> None:
     """Answers that several windows give add up to more than 1."""
     there, here = [{"a": 0.9, "b": 0.8}], [{"a": 0.9, "b": 0.8, "c": 0.7}]
-    assert moved(there, here, shares=False).amount == 0
-    assert moved(there, here, shares=True).amount == pytest.approx(0.7)
+    assert score_deviation(there, here, shares=False).amount == 0
+    assert score_deviation(there, here, shares=True).amount == pytest.approx(0.7)
 
 
 def test_a_place_more_or_less_is_infinitely_far() -> None:
-    assert moved([{"a": 1.0}], [], shares=True).amount == np.inf
-    assert moved([], [], shares=True).amount == 0
+    assert score_deviation([{"a": 1.0}], [], shares=True).amount == np.inf
+    assert score_deviation([], [], shares=True).amount == 0
 
 
 # The command

@@ -75,7 +75,7 @@ blocks = [np.ones(100_000, np.uint8) for _ in range(1000)]  # too small to be ma
 last = np.ones(100_000, np.uint8)  # behind them, so that the heap cannot shrink by itself
 del blocks
 before = resident_kib()
-give_back_freed()
+trim_heap()
 print(before - resident_kib(), last.sum())
 """
 

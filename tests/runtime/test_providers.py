@@ -30,7 +30,7 @@ import pytest
 import edgebert
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.cli.main import main
-from edgebert_runtime.engine.native_log import engine_log, pass_on
+from edgebert_runtime.engine.native_log import engine_log, reemit
 from edgebert_runtime.engine.provider_errors import (
     how_to_get,
     installed_engines,
@@ -334,8 +334,8 @@ def test_what_was_heard_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
         os.write(2, b"something\n")
         assert capfd.readouterr().err == ""
     assert heard == ["something\n"]
-    pass_on(heard)
-    pass_on([])
+    reemit(heard)
+    reemit([])
     assert capfd.readouterr().err == "something\n"
 
 
@@ -400,7 +400,7 @@ def test_a_graph_opened_anew_has_them_too(
     monkeypatch.setattr(onnxruntime, "InferenceSession", noting)
     model = load(tiny_bundle, provider="cuda", provider_options={"device_id": 0})
     expected = model.embed(TEXTS)
-    model.session.leave_to_the_parent()
+    model.session.reset_after_fork()
     np.testing.assert_array_equal(model.embed(TEXTS), expected)
     assert asked == [[{"use_tf32": "0", "device_id": "0"}]] * 2
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.engine import concurrency
-from edgebert_runtime.engine.concurrency import REMEMBERED_SECONDS, Traffic
+from edgebert_runtime.engine.concurrency import REMEMBERED_SECONDS, ConcurrencyTracker
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.warmup.warm import warm
 
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 60
 def test_runs_that_meet_are_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(concurrency, "monotonic", lambda: now)
-    found = Traffic()
+    found = ConcurrencyTracker()
     assert not found.dense
     first = found.begin()
     assert found.dense
@@ -37,7 +37,7 @@ def test_runs_that_meet_are_remembered_for_a_while(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_forked_child_starts_without_traffic() -> None:
-    found = Traffic()
+    found = ConcurrencyTracker()
     found.begin()
     found.forget()
     assert not found.dense

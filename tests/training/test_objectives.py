@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgebert.checkpoints import TokenizerFiles
 from edgebert.checkpoints.families.registry import FAMILIES
-from edgebert.checkpoints.tokenizer.read import Demands, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.training.data.documents import paired_passages, passages
 from edgebert.training.data.encoding import Encoded, TextEncoder
 from edgebert.training.data.records import Question, Tagged
@@ -36,7 +36,7 @@ def encoder_of(folder: Path, max_length: int | None = None) -> TextEncoder:
 
 def files_of(model_type: str, folder: Path) -> TokenizerFiles:
     save_tokenizer(model_type, folder)
-    demands = Demands(
+    demands = TokenizerRequirements(
         vocabulary=1003,
         positions=80,
         asked=None,

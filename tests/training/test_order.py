@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert.training.data.batch_order import POOL, steps_of
+from edgebert.training.data.batch_order import POOL, make_batches
 
 
 @given(
@@ -15,7 +15,7 @@ from edgebert.training.data.batch_order import POOL, steps_of
 def test_each_row_is_seen_once_and_only_the_last_step_is_short(
     lengths: list[int], width: int, seed: int
 ) -> None:
-    steps = steps_of(lengths, width, np.random.default_rng(seed))
+    steps = make_batches(lengths, width, np.random.default_rng(seed))
     assert sorted(np.concatenate(steps).tolist()) == list(range(len(lengths)))
     assert all(len(step) == width for step in steps[:-1])
     assert 1 <= len(steps[-1]) <= width
@@ -25,10 +25,10 @@ def test_each_row_is_seen_once_and_only_the_last_step_is_short(
 def test_lengths_of_a_step_are_alike_and_steps_are_not_in_their_order() -> None:
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 100, size=8 * POOL)
-    steps = steps_of(lengths.tolist(), 8, np.random.default_rng(1))
+    steps = make_batches(lengths.tolist(), 8, np.random.default_rng(1))
     spread = [int(np.ptp(lengths[step])) for step in steps]
     assert np.mean(spread) < 5  # of rows at random it is about 76
     longest = [int(lengths[step].max()) for step in steps]
     assert abs(np.corrcoef(np.arange(POOL), longest)[0, 1]) < 0.4
-    other = steps_of(lengths.tolist(), 8, np.random.default_rng(2))
+    other = make_batches(lengths.tolist(), 8, np.random.default_rng(2))
     assert [set(step) for step in steps] != [set(step) for step in other]

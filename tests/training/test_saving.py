@@ -14,7 +14,11 @@ from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.heads import HeadTable, head_config
 from edgebert.checkpoints.saving import CheckpointParts, label_settings, save_checkpoint
 from edgebert.checkpoints.state_dict import config_from_hf
-from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import (
+    TokenizerFiles,
+    TokenizerRequirements,
+    read_tokenizer,
+)
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
@@ -34,7 +38,7 @@ CASES = [
 
 def tokenizer_of(folder: Path, config: EncoderConfig, model_type: str) -> TokenizerFiles:
     save_tokenizer(model_type, folder)
-    demands = Demands(
+    demands = TokenizerRequirements(
         vocabulary=config.vocabulary,
         positions=config.positions,
         asked=None,

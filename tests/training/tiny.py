@@ -11,7 +11,11 @@ import torch
 
 from edgebert.checkpoints.families.bert import BERT
 from edgebert.checkpoints.saving import CheckpointParts, save_checkpoint
-from edgebert.checkpoints.tokenizer.read import Demands, TokenizerFiles, read_tokenizer
+from edgebert.checkpoints.tokenizer.read import (
+    TokenizerFiles,
+    TokenizerRequirements,
+    read_tokenizer,
+)
 from edgebert.model.encoder import Encoder
 from edgebert.training import TrainingConfig
 from tests.conftest import SPECIALS, TINY, WORDS
@@ -46,7 +50,7 @@ def write_base(folder: Path, *, dropout: float = 0.0) -> Path:
 
 
 def tokenizer_in(folder: Path, *, max_length: int | None = None) -> TokenizerFiles:
-    demands = Demands(
+    demands = TokenizerRequirements(
         vocabulary=CALM.vocabulary,
         positions=CALM.positions,
         asked=max_length,

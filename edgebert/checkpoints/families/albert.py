@@ -18,7 +18,7 @@ from edgebert.checkpoints.families.bert import (
 from edgebert.checkpoints.families.family import (
     BERT_NUMBERS,
     Family,
-    Names,
+    KeyMapping,
     bert_embeddings,
     layered,
     same,
@@ -39,7 +39,7 @@ LAYER: Final = {
 }
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     return [
         *bert_embeddings(config),
         *same("encoder.embedding_hidden_mapping_in", "embeddings.project"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from edgebert.checkpoints.families.family import (
     BERT_NUMBERS,
     Family,
-    Names,
+    KeyMapping,
     bert_embeddings,
     layered,
     same,
@@ -61,7 +61,7 @@ SIMPLE_HEADS: Final = {
 """Names that nearly all families have alike."""
 
 
-def names(config: EncoderConfig) -> list[Names]:
+def names(config: EncoderConfig) -> list[KeyMapping]:
     """The tensors of `BertModel`."""
     return [*bert_embeddings(config), *layered(config, "encoder.layer.{}", LAYER)]
 

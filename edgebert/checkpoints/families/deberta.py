@@ -19,7 +19,7 @@ from edgebert.checkpoints.families.family import (
     BERT_NUMBERS,
     WEIGHT,
     Family,
-    Names,
+    KeyMapping,
     bert_embeddings,
     layered,
     same,
@@ -51,7 +51,7 @@ PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
 TERMS: Final = frozenset({"c2p", "p2c"})
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     relative = _relative(config)
     own = {} if relative.shared or not relative.content_to_position else KEY
     own = own | ({} if relative.shared or not relative.position_to_content else QUERY)

@@ -8,7 +8,7 @@ stored like any other, and read so.
 from typing import Final
 
 from edgebert.checkpoints.families.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, simple_tasks
-from edgebert.checkpoints.families.family import Family, Names, bert_embeddings, layered
+from edgebert.checkpoints.families.family import Family, KeyMapping, bert_embeddings, layered
 from edgebert.checkpoints.heads import HeadTable
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.heads import Pooled
@@ -25,7 +25,7 @@ LAYER: Final = {
 }
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     return [*bert_embeddings(config), *layered(config, "transformer.layer.{}", LAYER)]
 
 

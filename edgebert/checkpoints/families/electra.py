@@ -19,7 +19,7 @@ from edgebert.checkpoints.families.bert import (
 from edgebert.checkpoints.families.family import (
     BERT_NUMBERS,
     Family,
-    Names,
+    KeyMapping,
     bert_embeddings,
     layered,
     same,
@@ -29,7 +29,7 @@ from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.heads import Pooled
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     projected = same("embeddings_project", "embeddings.project")
     return [
         *bert_embeddings(config),

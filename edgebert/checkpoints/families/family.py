@@ -44,7 +44,7 @@ BOTH: Final = ("weight", "bias")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class KeyMapping:
     """Tensors of a checkpoint and tensors of ours that hold the same rows, in the same order."""
 
     theirs: tuple[str, ...]
@@ -101,7 +101,7 @@ class Family:
     tokenizer_class: str
     sizes: Mapping[str, str]
     numbers: Mapping[str, tuple[str, float]]
-    names: Callable[[EncoderConfig], Iterable[Names]]
+    names: Callable[[EncoderConfig], Iterable[KeyMapping]]
     activation_key: str = "hidden_act"
     padding_id: int = 0
     fixed: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Family:
     refusals: Callable[[Mapping[str, Any]], list[str]] = no_refusals
     modern: Callable[[Mapping[str, Any]], Mapping[str, Any]] = same_config
     prefix: str = ""
-    pooler: tuple[Names, ...] = ()
+    pooler: tuple[KeyMapping, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     constants: frozenset[str] = frozenset()
     heads: Mapping[str, str] = field(default_factory=dict)
@@ -119,17 +119,17 @@ class Family:
     own_code: bool = False
 
 
-def same(theirs: str, ours: str, kinds: tuple[str, ...] = BOTH) -> list[Names]:
+def same(theirs: str, ours: str, kinds: tuple[str, ...] = BOTH) -> list[KeyMapping]:
     """One block under two names, with a `.weight` and perhaps a `.bias`."""
-    return [Names(theirs=(f"{theirs}.{kind}",), ours=(f"{ours}.{kind}",)) for kind in kinds]
+    return [KeyMapping(theirs=(f"{theirs}.{kind}",), ours=(f"{ours}.{kind}",)) for kind in kinds]
 
 
 def stacked(
     theirs: tuple[str, ...], ours: tuple[str, ...], kinds: tuple[str, ...] = BOTH
-) -> list[Names]:
+) -> list[KeyMapping]:
     """Blocks whose rows lie together on one side."""
     return [
-        Names(
+        KeyMapping(
             theirs=tuple(f"{name}.{kind}" for name in theirs),
             ours=tuple(f"{name}.{kind}" for name in ours),
         )
@@ -142,7 +142,7 @@ def kinds(bias: bool) -> tuple[str, ...]:
     return BOTH if bias else WEIGHT
 
 
-def layered(config: EncoderConfig, prefix: str, blocks: Mapping[str, str]) -> list[Names]:
+def layered(config: EncoderConfig, prefix: str, blocks: Mapping[str, str]) -> list[KeyMapping]:
     """The same blocks in every layer, each with a weight and a bias.
 
     Args:
@@ -165,7 +165,7 @@ def rotary_theta(config: EncoderConfig) -> float:
     return config.relative.theta
 
 
-def bert_embeddings(config: EncoderConfig) -> list[Names]:
+def bert_embeddings(config: EncoderConfig) -> list[KeyMapping]:
     """The embeddings as BERT and most of its descendants name them."""
     names = same("embeddings.word_embeddings", "embeddings.token", WEIGHT)
     if config.position_kind.is_table:

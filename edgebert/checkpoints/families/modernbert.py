@@ -10,7 +10,7 @@ from typing import Any, Final
 from edgebert.checkpoints.families.family import (
     WEIGHT,
     Family,
-    Names,
+    KeyMapping,
     kinds,
     rotary_theta,
     same,
@@ -39,7 +39,7 @@ FIXED: Final = {
 }
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     norm = kinds(config.norm_bias)
     names = same("embeddings.tok_embeddings", "embeddings.token", WEIGHT)
     names += same("embeddings.norm", "embeddings.norm", norm)
@@ -48,7 +48,7 @@ def _names(config: EncoderConfig) -> list[Names]:
     return [*names, *same("final_norm", "final_norm", norm)]
 
 
-def _layer_names(config: EncoderConfig, layer: str, *, first: bool) -> list[Names]:
+def _layer_names(config: EncoderConfig, layer: str, *, first: bool) -> list[KeyMapping]:
     norm, attention = kinds(config.norm_bias), kinds(config.attention_bias)
     forward = kinds(config.feed_forward_bias)
     parts = tuple(f"{layer}.attention.{part}" for part in ("query", "key", "value"))

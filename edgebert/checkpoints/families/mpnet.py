@@ -12,7 +12,7 @@ from edgebert.checkpoints.families.family import (
     BERT_NUMBERS,
     WEIGHT,
     Family,
-    Names,
+    KeyMapping,
     bert_embeddings,
     layered,
     same,
@@ -36,7 +36,7 @@ LAYER: Final = {
 }
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     return [
         *bert_embeddings(config),
         *same("encoder.relative_attention_bias", "relative.table", WEIGHT),

@@ -14,7 +14,7 @@ from edgebert.checkpoints.families.family import (
     BERT_NUMBERS,
     WEIGHT,
     Family,
-    Names,
+    KeyMapping,
     layered,
     rotary_theta,
     same,
@@ -65,7 +65,7 @@ LAYER: Final = {
 }
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     names = same("embeddings.word_embeddings", "embeddings.token", WEIGHT)
     if config.token_types:
         names += same("embeddings.token_type_embeddings", "embeddings.token_type", WEIGHT)
@@ -75,7 +75,7 @@ def _names(config: EncoderConfig) -> list[Names]:
     return [*names, *layered(config, "encoder.layers.{}", LAYER)]
 
 
-def _linear_names(theirs: str, ours: str) -> list[Names]:
+def _linear_names(theirs: str, ours: str) -> list[KeyMapping]:
     parts = tuple(f"{ours}.attention.{part}" for part in ("query", "key", "value"))
     halves = (f"{theirs}.mlp.fc12", f"{theirs}.mlp.fc11")
     return [

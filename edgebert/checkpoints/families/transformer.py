@@ -11,7 +11,7 @@ folder holds them as
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.families.family import WEIGHT, Family, Names, kinds, same
+from edgebert.checkpoints.families.family import WEIGHT, Family, KeyMapping, kinds, same
 from edgebert.model.config import EncoderConfig, Positions
 
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
@@ -19,7 +19,7 @@ PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
 }
 
 
-def _names(config: EncoderConfig) -> list[Names]:
+def _names(config: EncoderConfig) -> list[KeyMapping]:
     bias = kinds(config.attention_bias)
     names = same("embedding", "embeddings.token", WEIGHT)
     for number in range(config.layers):
@@ -27,7 +27,7 @@ def _names(config: EncoderConfig) -> list[Names]:
         parts = tuple(f"{ours}.attention.{part}" for part in ("query", "key", "value"))
         for kind in bias:
             stored = (f"{theirs}.self_attn.in_proj_{kind}",)
-            names.append(Names(theirs=stored, ours=tuple(f"{part}.{kind}" for part in parts)))
+            names.append(KeyMapping(theirs=stored, ours=tuple(f"{part}.{kind}" for part in parts)))
         names += [
             *same(f"{theirs}.self_attn.out_proj", f"{ours}.attention.output", bias),
             *same(f"{theirs}.linear1", f"{ours}.feed_forward.expand", bias),

@@ -96,7 +96,7 @@ class TokenizerFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demands:
+class TokenizerRequirements:
     """What the model and the caller ask of a tokenizer.
 
     Attributes:
@@ -116,7 +116,9 @@ class Demands:
     default_class: str
 
 
-def read_tokenizer(folder: Path, demands: Demands) -> tuple[TokenizerFiles, tuple[str, ...]]:
+def read_tokenizer(
+    folder: Path, demands: TokenizerRequirements
+) -> tuple[TokenizerFiles, tuple[str, ...]]:
     """Read the tokenizer of a checkpoint folder as transformers would load it.
 
     Returns:

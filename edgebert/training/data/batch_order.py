@@ -10,7 +10,7 @@ POOL: Final = 50
 """Steps among which rows are sorted by length; enough to pad little, few enough to mix well."""
 
 
-def steps_of(
+def make_batches(
     lengths: Sequence[int], width: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """The rows of each step of one epoch; each row once, the short step last.

@@ -15,7 +15,7 @@ from edgebert_export.bundle.model_card import model_card
 from edgebert_export.graph.build import BuiltGraph, build, write_graphs
 from edgebert_export.graph.trace import CANONICAL_OPSET, trace
 from edgebert_export.spec import ExportSpec
-from edgebert_export.targets import ASKED, TARGETS, Target
+from edgebert_export.targets import DEFAULT_TARGETS, TARGETS, Target
 from edgebert_export.unpadding.key_masks import StillPaddedError
 from edgebert_export.verification.parity import ParityReport, check_parity
 from edgebert_export.verification.runnable_equivalents import runnable
@@ -117,9 +117,9 @@ def export_bundle(
 
 
 def _chosen(target: str) -> list[Target]:
-    if target not in ASKED:
-        raise ConfigError(f"target must be one of {', '.join(ASKED)}; got {target!r}")
-    return [TARGETS[name] for name in ASKED[target]]
+    if target not in DEFAULT_TARGETS:
+        raise ConfigError(f"target must be one of {', '.join(DEFAULT_TARGETS)}; got {target!r}")
+    return [TARGETS[name] for name in DEFAULT_TARGETS[target]]
 
 
 def _variant(

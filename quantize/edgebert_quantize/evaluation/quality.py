@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.samples import Feeder
-from edgebert_quantize.similarity import Comparison, Floor, Nearness, Outputs
+from edgebert_quantize.similarity import Comparison, Floor, Outputs, SimilarityMetric
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, QualityError
 
@@ -17,8 +17,8 @@ Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and gives the outputs that are compared."""
 
 METRICS: Final = {
-    Nearness.COSINE: "cosine of sentence_embedding to fp32, each text alone",
-    Nearness.SCORES: "1 - total variation distance of the scores to fp32, each text alone",
+    SimilarityMetric.COSINE: "cosine of sentence_embedding to fp32, each text alone",
+    SimilarityMetric.SCORES: "1 - total variation distance of the scores to fp32, each text alone",
 }
 
 
@@ -35,7 +35,7 @@ class Quality:
         floor: what `mean` and `worst` must reach.
     """
 
-    nearness: Nearness
+    nearness: SimilarityMetric
     mean: float
     worst: float
     worst_text: str

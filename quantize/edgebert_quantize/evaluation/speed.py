@@ -40,7 +40,7 @@ class Speed:
     def ratios(self) -> list[float]:
         """Time over the source's, round by round."""
         pairs = zip(self.made_ms, self.source_ms, strict=True)
-        return [made / source for made, source in pairs]
+        return [candidate / source for candidate, source in pairs]
 
     def require(self, what: str) -> None:
         """Raise if it was slower in every round: then it is not the noise.
@@ -49,18 +49,18 @@ class Speed:
             SpeedError: with the measurement.
         """
         if min(self.ratios) > 1:
-            made, source = (
+            candidate, source = (
                 ", ".join(f"{value:.3g}" for value in times)
                 for times in (self.made_ms, self.source_ms)
             )
             raise SpeedError(
-                f"{what} is slower than fp32 on this machine: {made} ms against {source} ms a "
+                f"{what} is slower than fp32 on this machine: {candidate} ms against {source} ms a "
                 f"text in {ROUNDS} rounds; keep fp32, or force it (--force)"
             )
 
 
 def require_fast(
-    made: Path,
+    candidate: Path,
     source: Path,
     recipe: Recipe,
     cpu: str,
@@ -74,23 +74,23 @@ def require_fast(
     """
     if recipe.fast and cpu == this_cpu():
         progress("timing it beside fp32")
-        measure_speed(made, source, shortened(feeds)).require(recipe.name)
+        measure_speed(candidate, source, shortened(feeds)).require(recipe.name)
 
 
-def measure_speed(made: Path, source: Path, feeds: Mapping[str, NDArray[np.int64]]) -> Speed:
+def measure_speed(candidate: Path, source: Path, feeds: Mapping[str, NDArray[np.int64]]) -> Speed:
     """Time both graphs on one input, in turn.
 
     Raises:
         EdgebertError: a measuring process failed; its last line is in the text.
     """
-    times: dict[Path, list[float]] = {made: [], source: []}
+    times: dict[Path, list[float]] = {candidate: [], source: []}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "feeds.npz"
         np.savez(arrays, **dict[str, Any](feeds))
         for number in range(ROUNDS):
-            for graph in (made, source) if number % 2 == 0 else (source, made):
+            for graph in (candidate, source) if number % 2 == 0 else (source, candidate):
                 times[graph].append(_milliseconds(graph, arrays))
-    return Speed(made_ms=tuple(times[made]), source_ms=tuple(times[source]))
+    return Speed(made_ms=tuple(times[candidate]), source_ms=tuple(times[source]))
 
 
 def shortened(feeds: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:

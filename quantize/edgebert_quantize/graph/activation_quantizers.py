@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgebert_quantize.calibration.ranges import LEVELS, Range
-from edgebert_quantize.graph.node_builder import Adder
+from edgebert_quantize.graph.node_builder import NodeBuilder
 
 Activations = Literal["static", "dynamic", "token"]
 
@@ -33,7 +33,7 @@ class QuantizedActivation:
     row_low: ir.Value | None = None
 
 
-def static(add: Adder, x: ir.Value, known: Range | None) -> QuantizedActivation:
+def static(add: NodeBuilder, x: ir.Value, known: Range | None) -> QuantizedActivation:
     """One scale for ever, from the calibrated range; beyond it values saturate.
 
     A text's integers do not depend on the texts beside it.
@@ -48,7 +48,7 @@ def static(add: Adder, x: ir.Value, known: Range | None) -> QuantizedActivation:
     return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def dynamic(add: Adder, x: ir.Value, _: Range | None) -> QuantizedActivation:
+def dynamic(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation:
     """One scale a run, from the whole batch as it comes.
 
     https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
@@ -58,7 +58,7 @@ def dynamic(add: Adder, x: ir.Value, _: Range | None) -> QuantizedActivation:
     return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def token(add: Adder, x: ir.Value, _: Range | None) -> QuantizedActivation:
+def token(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation:
     """One range for each row, from its own lowest to its own highest.
 
     A text's integers do not depend on the texts beside it, and no value saturates. Needs opset 18.
@@ -94,5 +94,5 @@ def asymmetric_scale(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 QUANTIZERS: Final[
-    Mapping[Activations, Callable[[Adder, ir.Value, Range | None], QuantizedActivation]]
+    Mapping[Activations, Callable[[NodeBuilder, ir.Value, Range | None], QuantizedActivation]]
 ] = {"static": static, "dynamic": dynamic, "token": token}

@@ -5,7 +5,7 @@ from typing import Final
 
 import onnx_ir as ir
 
-from edgebert_quantize.graph.gemm import spread_gemms
+from edgebert_quantize.graph.gemm import decompose_gemm
 from edgebert_runtime.bundle.external_data import check_external_data, external_locations
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import BundleError, ExportError, UnsafePathError
@@ -64,7 +64,7 @@ def simplify(source: Path, destination: Path, *, standard: bool) -> None:
     model = ir.load(destination)
     ir.external_data.set_base_dir(model.graph, source.parent)  # what lay outside is left there
     ir.external_data.load_to_model(model)
-    spread_gemms(model.graph)
+    decompose_gemm(model.graph)
     ir.save(model, destination)
 
 

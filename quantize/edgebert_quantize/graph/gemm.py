@@ -6,13 +6,13 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.graph.node_builder import Adder, drop_unused_initializers
+from edgebert_quantize.graph.node_builder import NodeBuilder, drop_unused_initializers
 
 ATTRIBUTES: Final = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0}
 """What they are where a Gemm does not say, https://onnx.ai/onnx/operators/onnx__Gemm.html."""
 
 
-def spread_gemms(graph: ir.Graph) -> None:
+def decompose_gemm(graph: ir.Graph) -> None:
     """Make alpha A B + beta C, of a constant float32 B and a constant C, into two operators.
 
     The factors and the transposition of B go into the constants. A Gemm whose A is transposed, or
@@ -43,7 +43,7 @@ def _attribute(node: ir.Node, name: str) -> float:
 
 def _spread(graph: ir.Graph, node: ir.Node) -> None:
     output, bias = node.outputs[0], _constant(node, 2)
-    add = Adder(graph, node, str(output.name))
+    add = NodeBuilder(graph, node, str(output.name))
     weight = np.asarray(_constant(node, 1)) * np.float32(_attribute(node, "alpha"))
     matrix = add.constant("weight", weight.T if _attribute(node, "transB") else weight, np.float32)
     made = add("MatMul", [node.inputs[0], matrix], "product")

@@ -66,7 +66,7 @@ class Linear:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
+class LinearGroup:
     """An activation and the linear layers that read it, in graph order."""
 
     x: ir.Value
@@ -98,15 +98,15 @@ def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
     return groups
 
 
-def shared_linears(graph: ir.Graph) -> list[list[Site]]:
+def shared_linears(graph: ir.Graph) -> list[list[LinearGroup]]:
     """Sites by the weights they use: most alone, those of a layer that is used again together.
 
     A weight that belongs to several of these groups is copied first, so that groups are apart.
     """
-    groups: dict[tuple[int, ...], list[Site]] = {}
+    groups: dict[tuple[int, ...], list[LinearGroup]] = {}
     for x, linears in linears_by_input(graph).items():
         key = tuple(id(linear.matmul.inputs[1]) for linear in linears)
-        groups.setdefault(key, []).append(Site(x=x, linears=linears))
+        groups.setdefault(key, []).append(LinearGroup(x=x, linears=linears))
     uses = Counter(weight for key in groups for weight in set(key))
     for key, sites in groups.items():
         if any(uses[weight] > 1 for weight in key):
@@ -114,7 +114,7 @@ def shared_linears(graph: ir.Graph) -> list[list[Site]]:
     return list(groups.values())
 
 
-def _copy_weights(graph: ir.Graph, sites: list[Site]) -> None:
+def _copy_weights(graph: ir.Graph, sites: list[LinearGroup]) -> None:
     """Give sites that share weights copies of their own, still shared among them."""
     for position, linear in enumerate(sites[0].linears):
         name = f"{linear.matmul.outputs[0].name}_weight"

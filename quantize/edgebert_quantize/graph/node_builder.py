@@ -8,7 +8,7 @@ import onnx_ir as ir
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
-class Adder:
+class NodeBuilder:
     """Adds nodes before a node, their outputs and constants named after what they serve.
 
     Args:
@@ -53,9 +53,9 @@ class Adder:
         """A constant of the name's own."""
         return initializer(self._graph, f"{self._name}_{suffix}", np.asarray(value, dtype))
 
-    def named(self, name: str) -> "Adder":
+    def named(self, name: str) -> "NodeBuilder":
         """One that adds at the same place for something else."""
-        return Adder(self._graph, self._before, name)
+        return NodeBuilder(self._graph, self._before, name)
 
 
 def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import onnx_ir as ir
 
-from edgebert_quantize.graph.node_builder import Adder
+from edgebert_quantize.graph.node_builder import NodeBuilder
 from edgebert_quantize.weights.grids import quantize_columns
 
 SMALLEST_BYTES: Final = 2**20
@@ -55,7 +55,7 @@ def _replace(graph: ir.Graph, lookup: ir.Node, name: str) -> None:
         raise ValueError(f"{lookup.name} lost its table")
     rows = quantize_columns(table.const_value.numpy().T)
     values = np.ascontiguousarray(rows.values.T)
-    add = Adder(graph, lookup, name)
+    add = NodeBuilder(graph, lookup, name)
     gathered = add("Gather", [add.constant("rows", values, np.int8), ids], "gathered")
     as_float = add("Cast", [gathered], "float", to=ir.DataType.FLOAT)
     column = rows.scales[:, np.newaxis]

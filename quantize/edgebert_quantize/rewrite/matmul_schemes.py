@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.ranges import Range
 from edgebert_quantize.graph.activation_quantizers import QUANTIZERS, QuantizedActivation
-from edgebert_quantize.graph.linear_layers import Linear, Site, shared_linears
-from edgebert_quantize.graph.node_builder import Adder, initializer
+from edgebert_quantize.graph.linear_layers import Linear, LinearGroup, shared_linears
+from edgebert_quantize.graph.node_builder import NodeBuilder, initializer
 from edgebert_quantize.recipes import Scheme
 from edgebert_quantize.weights.outlier_channels import LastChannels
 from edgebert_quantize.weights.rounding import RoundedLayer
@@ -73,7 +73,7 @@ class _Constants:
         count, inputs = len(self.layer.outlier_rows), len(self.layer.weight.values)
         return LastChannels(self._graph, count, inputs, self.layer.name) if count else None
 
-    def range_at(self, site: Site) -> Range | None:
+    def range_at(self, site: LinearGroup) -> Range | None:
         """What integers of the activation that a site reads span."""
         return self.layer.ranges.get(str(site.x.name))
 
@@ -119,12 +119,12 @@ class _Part:
         return initializer(self._graph, f"{self.layer.name}.{name}", array)
 
 
-Product = Callable[[ir.Graph, Site, _Constants], list[ir.Value]]
+Product = Callable[[ir.Graph, LinearGroup, _Constants], list[ir.Value]]
 """Adds the products of a site's layers before the first of them."""
 
 
 def _with_outliers(
-    graph: ir.Graph, site: Site, constants: _Constants, multiply: Product
+    graph: ir.Graph, site: LinearGroup, constants: _Constants, multiply: Product
 ) -> list[ir.Value]:
     """The integer product of each layer, and what goes around it."""
     products = multiply(graph, site, constants)
@@ -138,17 +138,17 @@ def _with_outliers(
     return joined
 
 
-def _adders(graph: ir.Graph, site: Site) -> list[Adder]:
+def _adders(graph: ir.Graph, site: LinearGroup) -> list[NodeBuilder]:
     """Add before the first layer of a site, each named after a layer's product."""
     first = site.linears[0].matmul
     names = [str(linear.matmul.outputs[0].name) for linear in site.linears]
-    return [Adder(graph, first, name) for name in names]
+    return [NodeBuilder(graph, first, name) for name in names]
 
 
 def _integer_product(
     quantize: Callable[..., QuantizedActivation],
     graph: ir.Graph,
-    site: Site,
+    site: LinearGroup,
     constants: _Constants,
 ) -> list[ir.Value]:
     """One operator for a product, its scales and its bias.
@@ -162,7 +162,7 @@ def _integer_product(
     return [_one_integer_product(add, x, part) for add, part in pairs]
 
 
-def _one_integer_product(add: Adder, x: QuantizedActivation, part: _Part) -> ir.Value:
+def _one_integer_product(add: NodeBuilder, x: QuantizedActivation, part: _Part) -> ir.Value:
     operands = [x.values, part.values, x.scale, part.scales, x.zero_point]
     if x.row_step is None or x.row_low is None:
         return add("MatMulIntegerToFloat", [*operands, None, part.bias], "product", domain=CONTRIB)
@@ -173,14 +173,14 @@ def _one_integer_product(add: Adder, x: QuantizedActivation, part: _Part) -> ir.
     return add("Add", [product, part.bias], "product")
 
 
-def _smoothed(add: Adder, site: Site, constants: _Constants) -> ir.Value:
+def _smoothed(add: NodeBuilder, site: LinearGroup, constants: _Constants) -> ir.Value:
     """What a site reads, its outliers moved into the weights."""
     if constants.layer.divisors is None:
         return site.x
     return add("Mul", [site.x, constants.multiplier], "smoothed")
 
 
-def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> list[ir.Value]:
+def _standard_product(graph: ir.Graph, site: LinearGroup, constants: _Constants) -> list[ir.Value]:
     """In standard operators: engines make MatMul of DequantizeLinear of both integer themselves.
 
     https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
@@ -198,7 +198,7 @@ def _standard_product(graph: ir.Graph, site: Site, constants: _Constants) -> lis
     return products
 
 
-def _block_product(graph: ir.Graph, site: Site, constants: _Constants) -> list[ir.Value]:
+def _block_product(graph: ir.Graph, site: LinearGroup, constants: _Constants) -> list[ir.Value]:
     """Weights in blocks of four bits; activations come as float and are rounded block by block.
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md

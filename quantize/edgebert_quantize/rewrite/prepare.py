@@ -12,10 +12,10 @@ from edgebert_quantize.calibration.statistics import (
     activation_statistics,
     watch,
 )
-from edgebert_quantize.graph.linear_layers import Site, linears_by_input, shared_linears
+from edgebert_quantize.graph.linear_layers import LinearGroup, linears_by_input, shared_linears
 from edgebert_quantize.recipes import FLOAT, LinearRecipe, Scheme
 from edgebert_quantize.weights.outlier_channels import Outliers, move_outliers_last
-from edgebert_quantize.weights.rounding import LayerNumbers, RoundedLayer, round_layer
+from edgebert_quantize.weights.rounding import LayerStats, RoundedLayer, round_layer
 from edgebert_quantize.weights.smoothquant import smooth_contexts
 
 
@@ -34,7 +34,7 @@ class Prepared:
         self,
         graph: Path,
         recipe: LinearRecipe | None = None,
-        layers: Sequence[LayerNumbers] = (),
+        layers: Sequence[LayerStats] = (),
         ranges: Mapping[str, Range] | None = None,
         largest: int = 0,
     ) -> None:
@@ -106,13 +106,13 @@ def _channels(graph: ir.Graph) -> dict[str, int]:
 
 def _numbers(
     name: str,
-    sites: Sequence[Site],
+    sites: Sequence[LinearGroup],
     statistics: Mapping[str, ActivationStatistics],
     outliers: Mapping[str, Outliers],
     smoothed: Mapping[str, ActivationStatistics],
-) -> LayerNumbers:
+) -> LayerStats:
     names = [str(site.x.name) for site in sites]
-    return LayerNumbers.of(
+    return LayerStats.of(
         name,
         sites[0].linears,
         {name: statistics[name] for name in names if name in statistics},
@@ -124,8 +124,8 @@ def _numbers(
 def _chosen_ranges(
     graph: Path,
     recipe: LinearRecipe,
-    groups: Sequence[Sequence[Site]],
-    layers: Sequence[LayerNumbers],
+    groups: Sequence[Sequence[LinearGroup]],
+    layers: Sequence[LayerStats],
     batches: Sequence[Feeds],
     largest: int,
 ) -> dict[str, Range]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edgebert_quantize.similarity import Floor, Nearness
+from edgebert_quantize.similarity import Floor, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 
 ACCURACY_DROP: Final = "accuracy_drop"
@@ -74,7 +74,7 @@ def accuracy_drop(measured: Measured, exact: Measured) -> float:
     return exact.accuracy - measured.accuracy
 
 
-def parse_budget(text: str, nearness: Nearness) -> Budget:
+def parse_budget(text: str, nearness: SimilarityMetric) -> Budget:
     """Read limits separated by commas.
 
     Args:
@@ -95,7 +95,7 @@ def parse_budget(text: str, nearness: Nearness) -> Budget:
     return _budget(text, limits, nearness)
 
 
-def _check(name: str, sign: str, nearness: Nearness) -> None:
+def _check(name: str, sign: str, nearness: SimilarityMetric) -> None:
     signs: Mapping[str, str] = {nearness.value: ">=", WORST: ">=", ACCURACY_DROP: "<="}
     if name not in signs:
         raise ConfigError(
@@ -112,7 +112,7 @@ def _number(number: str, part: str) -> float:
         raise ConfigError(f"budget {part.strip()!r} has no number in it: {number!r}") from error
 
 
-def _budget(text: str, limits: Mapping[str, float], nearness: Nearness) -> Budget:
+def _budget(text: str, limits: Mapping[str, float], nearness: SimilarityMetric) -> Budget:
     beyond = [name for name, limit in limits.items() if not 0 <= limit <= 1]
     if beyond:
         raise ConfigError(f"budget {text!r}: {beyond[0]} lies between 0 and 1")

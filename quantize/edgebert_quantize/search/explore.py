@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from edgebert_quantize.recipes import FLOAT, Recipe, Scheme, counted
 from edgebert_quantize.search.budget import Budget
-from edgebert_quantize.search.pareto import Unit, chain, first_that_passes
+from edgebert_quantize.search.pareto import SearchLayer, chain, first_that_passes
 from edgebert_quantize.search.trials import Assignment, Point, Trials
 
 Task = TypeVar("Task")
@@ -34,7 +34,7 @@ def assignments(recipe: Recipe, trials: Trials, track: Track[Any]) -> list[Assig
     schemes, sizes = recipe.linears.schemes, trials.layer_sizes
     ladder: tuple[Scheme, ...] = (*schemes, FLOAT)
     units = [
-        Unit(
+        SearchLayer(
             costs=tuple(COSTS[scheme] * size for scheme in ladder),
             losses=(*(trials.loss(_alone(number, scheme, len(sizes))) for scheme in schemes), 0.0),
         )
@@ -44,7 +44,7 @@ def assignments(recipe: Recipe, trials: Trials, track: Track[Any]) -> list[Assig
     if tables:
         loss = trials.loss(Assignment(schemes=(FLOAT,) * len(sizes), tables=True))
         costs = (float(tables), COSTS[FLOAT] * tables)  # room, if no time
-        units.append(Unit(costs=costs, losses=(loss, 0.0)))
+        units.append(SearchLayer(costs=costs, losses=(loss, 0.0)))
     return [
         Assignment(
             schemes=tuple(ladder[index] for index in state[: len(sizes)]),

@@ -8,7 +8,7 @@ State = tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
+class SearchLayer:
     """Something that can be stored in several ways, the cheapest first.
 
     Attributes:
@@ -20,7 +20,7 @@ class Unit:
     losses: tuple[float, ...]
 
 
-def chain(units: Sequence[Unit]) -> list[State]:
+def chain(units: Sequence[SearchLayer]) -> list[State]:
     """Assignments from the cheapest to the most exact; each step takes off most loss for its cost.
 
     Losses are taken to add up, costs do. So these are the assignments no other of which is both
@@ -40,7 +40,7 @@ def chain(units: Sequence[Unit]) -> list[State]:
     return states
 
 
-def _hull(unit: Unit) -> list[tuple[float, float, int]]:
+def _hull(unit: SearchLayer) -> list[tuple[float, float, int]]:
     """Steps along the lower convex hull of (cost, loss): what each saves, costs, and leads to."""
     steps: list[tuple[float, float, int]] = []
     at = 0

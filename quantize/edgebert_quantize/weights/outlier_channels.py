@@ -15,8 +15,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.statistics import ActivationStatistics
-from edgebert_quantize.graph.linear_layers import Linear, Site, find_linears, shared_linears
-from edgebert_quantize.graph.node_builder import Adder, initializer
+from edgebert_quantize.graph.linear_layers import Linear, LinearGroup, find_linears, shared_linears
+from edgebert_quantize.graph.node_builder import NodeBuilder, initializer
 
 BOUNDED_BELOW: Final = frozenset({"Gelu", "Relu"})
 """Operators on single elements whose results reach far to one side only."""
@@ -78,10 +78,10 @@ class LastChannels:
 
     def of(self, x: ir.Value, before: ir.Node) -> ir.Value:
         """A slice of an activation."""
-        return Adder(self._graph, before, str(x.name))("Slice", [x, *self._slice], "outliers")
+        return NodeBuilder(self._graph, before, str(x.name))("Slice", [x, *self._slice], "outliers")
 
 
-def _makers(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:
+def _makers(graph: ir.Graph, sites: Sequence[LinearGroup]) -> list[Linear]:
     """The layers that make what these sites read, if their columns can be moved."""
     outputs = [_before_operator(site) for site in sites]
     makers = [linear for linear in find_linears(graph) if linear.output in outputs]
@@ -91,7 +91,7 @@ def _makers(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:
     return makers if fit else []
 
 
-def _before_operator(site: Site) -> ir.Value | None:
+def _before_operator(site: LinearGroup) -> ir.Value | None:
     """The input of the operator that makes an activation, if nobody else sees either."""
     operator = site.x.producer()
     if operator is None or operator.op_type not in BOUNDED_BELOW:

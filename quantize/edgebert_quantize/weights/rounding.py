@@ -29,7 +29,7 @@ TOKEN_STRENGTHS: Final = (0.5,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerNumbers:
+class LayerStats:
     """What is known of linear layers that read the same, side by side, before they are rounded.
 
     Attributes:
@@ -61,9 +61,9 @@ class LayerNumbers:
         outliers: Outliers | None = None,
         *,
         smoothed: bool = False,
-    ) -> "LayerNumbers":
+    ) -> "LayerStats":
         """Of layers as a graph has them."""
-        return LayerNumbers(
+        return LayerStats(
             name=name,
             columns=side_by_side(linears),
             bias=np.concatenate([_bias(linear) for linear in linears]),
@@ -128,7 +128,7 @@ class RoundedLayer:
 
 
 def round_layer(
-    layer: LayerNumbers,
+    layer: LayerStats,
     recipe: LinearRecipe,
     scheme: Scheme,
     known: Mapping[str, Range] | None = None,
@@ -201,7 +201,7 @@ def _round(
 
 
 def _whole_ranges(
-    layer: LayerNumbers, divisors: NDArray[np.float32] | None, outliers: Outliers | None
+    layer: LayerStats, divisors: NDArray[np.float32] | None, outliers: Outliers | None
 ) -> dict[str, Range]:
     """All that was seen of each activation, divided and without what goes around."""
     limit = np.inf if outliers is None else outliers.limit

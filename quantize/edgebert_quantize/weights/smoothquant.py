@@ -15,7 +15,7 @@ from edgebert_quantize.calibration.statistics import ActivationStatistics
 from edgebert_quantize.graph.activation_quantizers import asymmetric_scale
 from edgebert_quantize.graph.linear_layers import (
     Linear,
-    Site,
+    LinearGroup,
     find_linears,
     shared_linears,
     side_by_side,
@@ -123,7 +123,7 @@ def expected_error(
     return (of_activations + float(of_weights)) / 12
 
 
-def _value_projections(graph: ir.Graph, sites: Sequence[Site]) -> list[Linear]:
+def _value_projections(graph: ir.Graph, sites: Sequence[LinearGroup]) -> list[Linear]:
     """The layers that make V for the contexts these sites read; none unless of one weight."""
     found = [_value_projection(graph, site.x) for site in sites]
     made = [projection for projection in found if projection is not None]

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from edgebert_runtime.benchmarking.results import Timing, Within
+from edgebert_runtime.benchmarking.results import BudgetResult, Timing
 from edgebert_runtime.errors import CheckFailedError
 
 
-def within(timings: Sequence[Timing], budget_ms: float) -> list[Within]:
+def within(timings: Sequence[Timing], budget_ms: float) -> list[BudgetResult]:
     """For each variant, what keeps the budget: nothing is said of shapes that were not measured.
 
     A shape keeps it if 95 % of its runs took no longer, in all but the worst quarter of the rounds
@@ -23,7 +23,7 @@ def within(timings: Sequence[Timing], budget_ms: float) -> list[Within]:
     ]
 
 
-def require_within(found: Sequence[Within], budget_ms: float) -> None:
+def require_within(found: Sequence[BudgetResult], budget_ms: float) -> None:
     """Raise if no variant keeps the budget.
 
     Raises:
@@ -40,14 +40,14 @@ def require_within(found: Sequence[Within], budget_ms: float) -> None:
     )
 
 
-def _within(variant: str, timings: Sequence[Timing], budget_ms: float) -> Within:
+def _within(variant: str, timings: Sequence[Timing], budget_ms: float) -> BudgetResult:
     """Fewest threads first, so that of the same shape the cheapest is taken."""
     by_threads = sorted(timings, key=lambda timing: timing.threads)
     fitting = {timing.shape: timing for timing in by_threads[::-1] if timing.slow_ms <= budget_ms}
     frontier = _frontier(fitting.values())
     largest = max(frontier, key=lambda timing: (timing.tokens, timing.sequence), default=None)
     nearest = min(timings, key=lambda timing: timing.slow_ms) if largest is None else None
-    return Within(variant=variant, largest=largest, frontier=frontier, nearest=nearest)
+    return BudgetResult(variant=variant, largest=largest, frontier=frontier, nearest=nearest)
 
 
 def _frontier(timings: Iterable[Timing]) -> tuple[Timing, ...]:

@@ -10,7 +10,7 @@ from edgebert_runtime.benchmarking.results import (
     Quartiles,
     Setting,
     Timing,
-    Tuned,
+    TunedSettings,
 )
 
 MEBIBYTE: Final = 2**20
@@ -156,7 +156,7 @@ def _listed(settings: Sequence[Setting]) -> str:
     )
 
 
-def tuned_lines(tuned: Tuned) -> list[str]:
+def tuned_lines(tuned: TunedSettings) -> list[str]:
     """How `load` should run the variant."""
     single = Setting(variant=tuned.variant, threads=tuned.latency_threads)
     return [f"few texts: {single}", f"many texts: {tuned.variant}, {_many(tuned)}"]
@@ -167,7 +167,7 @@ def budget_title(budget_ms: float) -> str:
     return f"within {budget_ms:g} ms: 95 % of the runs, in all but the worst quarter of the rounds"
 
 
-def _many(tuned: Tuned) -> str:
+def _many(tuned: TunedSettings) -> str:
     tokens = f"micro-batches of {tuned.micro_batch_tokens} padded tokens"
     threads = "one thread" if tuned.threads == 1 else f"{tuned.threads} threads"
     if not tuned.workers:

@@ -11,7 +11,7 @@ from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import ProviderOptions, choose_provider, read_options
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.loading.compatibility import why_not
+from edgebert_runtime.loading.compatibility import unsupported_reason
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 
 ALL: Final = "all"
@@ -185,7 +185,9 @@ def _variants(
 ) -> tuple[list[str], dict[str, str]]:
     """Those to measure, each once, and why not the others; a variant asked for must run."""
     if ALL in asked:
-        reasons = {name: why_not(bundle, name, provider) for name in bundle.manifest.variants}
+        reasons = {
+            name: unsupported_reason(bundle, name, provider) for name in bundle.manifest.variants
+        }
         left_out = {name: reason for name, reason in reasons.items() if reason is not None}
         names = [name for name in reasons if name not in left_out]
         if not names:
@@ -195,7 +197,7 @@ def _variants(
     engine = str(import_engine().__version__)
     names = list(dict.fromkeys(bundle.select(name, provider, engine) for name in asked))
     for name in names:
-        reason = why_not(bundle, name, provider)
+        reason = unsupported_reason(bundle, name, provider)
         if reason is not None:
             raise ConfigError(f"variant {name!r} of {bundle.folder} does not run here: it {reason}")
     return names, {}

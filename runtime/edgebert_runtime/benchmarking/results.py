@@ -142,7 +142,7 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lead:
+class PairwiseWin:
     """A setting, and those of its own group that it was faster than in every round."""
 
     setting: Setting
@@ -164,13 +164,13 @@ class Choice:
 
     batch: int
     groups: Sequence[Sequence[Setting]]
-    leads: Sequence[Lead] = ()
+    leads: Sequence[PairwiseWin] = ()
     best: Setting | None = None
     level_with: Sequence[Setting] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned:
+class TunedSettings:
     """How `load` should run one variant here; what `--store` keeps.
 
     Attributes:
@@ -190,7 +190,7 @@ class Tuned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Within:
+class BudgetResult:
     """What of one variant is answered within a budget; measured shapes only.
 
     Attributes:
@@ -244,9 +244,9 @@ class BenchReport:
     starts: Sequence[Start]
     latency: Choice
     throughput: Choice
-    tuned: Tuned | None = None
+    tuned: TunedSettings | None = None
     budget_ms: float | None = None
-    within: Sequence[Within] = ()
+    within: Sequence[BudgetResult] = ()
 
     def to_json(self) -> str:
         """All of it, and beside each timing and start what follows from its rounds."""
@@ -272,7 +272,7 @@ def _start(start: Start) -> dict[str, Any]:
     return {**asdict(start), "quartiles_ms": start.quartiles_ms._asdict()}
 
 
-def _within(within: Within) -> dict[str, Any]:
+def _within(within: BudgetResult) -> dict[str, Any]:
     """Without the rounds, which stand among the timings."""
     return {
         "variant": within.variant,

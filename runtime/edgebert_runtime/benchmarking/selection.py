@@ -5,7 +5,13 @@ from statistics import geometric_mean
 
 from edgebert_runtime.benchmarking.options import Plan
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED, choose, leads, rank, unbeaten
-from edgebert_runtime.benchmarking.results import Choice, Lead, Setting, Timing, Tuned
+from edgebert_runtime.benchmarking.results import (
+    Choice,
+    PairwiseWin,
+    Setting,
+    Timing,
+    TunedSettings,
+)
 from edgebert_runtime.benchmarking.worker import tune_in_a_process
 
 Times = Mapping[Setting, Sequence[float]]
@@ -21,7 +27,7 @@ def throughput(plan: Plan, timings: Sequence[Timing]) -> Choice:
     return _choice(plan, timings, max(timing.batch for timing in timings))
 
 
-def tune(plan: Plan, timings: Sequence[Timing], many: Choice) -> Tuned | None:
+def tune(plan: Plan, timings: Sequence[Timing], many: Choice) -> TunedSettings | None:
     """Find micro-batches for the best variant for throughput, and its threads for one text.
 
     Args:
@@ -43,7 +49,7 @@ def tune(plan: Plan, timings: Sequence[Timing], many: Choice) -> Tuned | None:
     if one is None:
         return None
     found = tune_in_a_process(plan.folder, plan.how(variant, threads), plan.seconds)
-    return Tuned(
+    return TunedSettings(
         variant=variant,
         threads=threads,
         latency_threads=one.threads,
@@ -82,7 +88,7 @@ def _choice(plan: Plan, timings: Sequence[Timing], batch: int) -> Choice:
         batch=batch,
         groups=groups,
         leads=tuple(
-            Lead(setting=setting, slower=tuple(slower))
+            PairwiseWin(setting=setting, slower=tuple(slower))
             for group in groups
             for setting, slower in leads(times, group).items()
         ),

@@ -1,13 +1,13 @@
 """Keep what was found for `load`."""
 
-from edgebert_runtime.benchmarking.results import Tuned
+from edgebert_runtime.benchmarking.results import TunedSettings
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.loading.graph_cache import Tuning, WarmGraph
 from edgebert_runtime.storage.cache_dir import CacheDir
 from edgebert_runtime.warmup.warm import keep_tuning, warm
 
 
-def store(bundle: Bundle, tuned: Tuned, cache_dir: CacheDir = None) -> WarmGraph:
+def store(bundle: Bundle, tuned: TunedSettings, cache_dir: CacheDir = None) -> WarmGraph:
     """Keep a variant's graph, and beside it what was measured; `load` finds both.
 
     Args:

@@ -7,7 +7,7 @@ REMEMBERED_SECONDS: Final = 0.1
 """For so long after callers met, more are expected: a pause is no sign that they are gone."""
 
 
-class Traffic:
+class ConcurrencyTracker:
     """Callers that a session and its twins serve, however many workers one of them has.
 
     Needs no lock, and works after a fork.

@@ -57,7 +57,7 @@ def run_on_device(
     return found
 
 
-class Replays:
+class CudaGraphCache:
     """Captured runs of one session of the engine, a capture for each of few shapes.
 
     The first run of a shape is captured while it goes, later ones are one launch for all kernels,

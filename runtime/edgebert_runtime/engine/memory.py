@@ -3,7 +3,7 @@
 import sys
 
 
-def give_back_freed() -> None:
+def trim_heap() -> None:
     """Return freed memory to the system where the C library keeps it for later.
 
     glibc does (https://man7.org/linux/man-pages/man3/malloc_trim.3.html), and reading a graph whose

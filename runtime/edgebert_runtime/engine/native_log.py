@@ -40,7 +40,7 @@ def engine_log() -> Iterator[list[str]]:
             yield heard
 
 
-def pass_on(heard: Sequence[str]) -> None:
+def reemit(heard: Sequence[str]) -> None:
     """Write to standard error what was kept from it, if anyone is there to read."""
     if any(heard):
         with suppress(OSError):

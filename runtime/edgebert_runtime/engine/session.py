@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-from edgebert_runtime.engine.concurrency import Traffic
-from edgebert_runtime.engine.native_log import engine_log, pass_on
+from edgebert_runtime.engine.concurrency import ConcurrencyTracker
+from edgebert_runtime.engine.native_log import engine_log, reemit
 from edgebert_runtime.engine.onnxruntime import import_engine, run_options, session_options
 from edgebert_runtime.engine.providers import PROVIDERS, captures, has_provider, prepare
 from edgebert_runtime.engine.threads import usable_cores
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgebert_runtime.engine.io_binding import Device, Replays
+    from edgebert_runtime.engine.io_binding import CudaGraphCache, Device
 
 RECORD_ASSIGNMENT: Final = "session.record_ep_graph_assignment_info"
 """The entry of a session's configuration that makes it remember which provider runs what."""
@@ -56,7 +56,7 @@ def _leave_to_the_parent() -> None:
     global _reopening, _turns
     _reopening, _turns = allocate_lock(), allocate_lock()
     for session in _sessions:
-        session.leave_to_the_parent()
+        session.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
@@ -118,8 +118,8 @@ class Session:
         self.optimized = optimized
         self._longest = longest
         self._closed = False
-        self._replays: Replays | None = None
-        self.traffic = Traffic()
+        self._replays: CudaGraphCache | None = None
+        self.traffic = ConcurrencyTracker()
         self._session = self._open(graph)
         _sessions.add(self)
         self.inputs = [node.name for node in self._session.get_inputs()]
@@ -201,7 +201,7 @@ class Session:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
         self._closed, self._session, self._replays = True, None, None
 
-    def leave_to_the_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget the engine's session, which belongs to the process this one was forked from."""
         self.traffic.forget()
         if self._session is not None:
@@ -241,17 +241,17 @@ class Session:
             from edgebert_runtime.engine.provider_errors import require_running
 
             require_running(self.provider, self.provider_options, session, "".join(heard))
-        pass_on(heard)
+        reemit(heard)
         self._quiet = run_options(engine)
         self._replays = self._capturing(engine, session)
         return session
 
-    def _capturing(self, engine: Any, session: Any) -> "Replays | None":
+    def _capturing(self, engine: Any, session: Any) -> "CudaGraphCache | None":
         if self._longest is None or not captures(self.provider_options):
             return None
-        from edgebert_runtime.engine.io_binding import Replays
+        from edgebert_runtime.engine.io_binding import CudaGraphCache
 
-        return Replays(engine, session, self._device(), self._longest)
+        return CudaGraphCache(engine, session, self._device(), self._longest)
 
     def _create(self, engine: Any, graph: Path) -> Any:
         provider = PROVIDERS[self.provider]

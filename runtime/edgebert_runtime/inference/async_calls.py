@@ -16,23 +16,23 @@ _gone: Final[ContextVar[Event | None]] = ContextVar("edgebert_caller_gone", defa
 """Set once the caller of the work in this context has gone away."""
 
 
-class CallerGoneError(Exception):
+class CallCancelledError(Exception):
     """Ends work that nobody waits for; nobody sees it."""
 
 
-def caller_gone() -> Event | None:
+def cancel_token() -> Event | None:
     """What is set once nobody waits for the work of this context; None if that cannot be known."""
     return _gone.get()
 
 
-def stop_if_set(gone: Event | None) -> None:
+def raise_if_cancelled(gone: Event | None) -> None:
     """Called between micro-batches, by whatever thread.
 
     Raises:
         CallerGoneError: the task that waited for the answer was cancelled.
     """
     if gone is not None and gone.is_set():
-        raise CallerGoneError
+        raise CallCancelledError
 
 
 def asynchronous(

@@ -6,7 +6,7 @@ from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import PROVIDERS
 
 
-def why_not(bundle: Bundle, name: str, provider: str) -> str | None:
+def unsupported_reason(bundle: Bundle, name: str, provider: str) -> str | None:
     """Why a variant does not run here, though nothing is wrong with it; None if it does.
 
     Args:

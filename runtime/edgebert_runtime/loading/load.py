@@ -22,7 +22,7 @@ from edgebert_runtime.errors import (
     ProviderUnavailableError,
     UnverifiedWarning,
 )
-from edgebert_runtime.loading.model_opener import Opening, Verify
+from edgebert_runtime.loading.model_opener import ModelOpener, Verify
 from edgebert_runtime.storage.cache_dir import CacheDir
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def load(
     chosen_provider = choose_provider(provider)
     options = read_options(provider, provider_options)
     how = {"provider_options": options, "threads": threads, "shared": share_threads}
-    opening = Opening(opened, make, chosen_provider, how, verify, cache_dir)
+    opening = ModelOpener(opened, make, chosen_provider, how, verify, cache_dir)
     captured = captures(options)
     name = opened.select(variant, chosen_provider, captured=captured)
     opening.begin(name)  # hashes while the engine is imported

@@ -8,7 +8,7 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.external_data import check_external_data
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.manifest import FileInfo, Manifest
-from edgebert_runtime.engine.memory import give_back_freed
+from edgebert_runtime.engine.memory import trim_heap
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.engine.threads import usable_cores
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Verify = Literal["always", "once", "never"] | None
 
 
-class Opening:
+class ModelOpener:
     """One variant of a bundle, for one call of `load`.
 
     Args:
@@ -87,7 +87,7 @@ class Opening:
             _wait(checks)  # a damaged file is the better explanation
             raise
         _wait(checks)
-        give_back_freed()
+        trim_heap()
         return model
 
     def _options(self, name: str) -> dict[str, str]:

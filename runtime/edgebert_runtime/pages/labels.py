@@ -36,7 +36,7 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spot:
+class LabelAnchor:
     """A point on the drawing.
 
     Attributes:
@@ -59,7 +59,7 @@ class Spot:
         return Box(self.x - reach, self.y - reach, self.x + reach, self.y + reach)
 
 
-def labels(spots: Sequence[Spot], frame: Frame) -> str:
+def labels(spots: Sequence[LabelAnchor], frame: Frame) -> str:
     """The labels of spots, the strong ones first to choose their places."""
     taken = [spot.box for spot in spots]
     drawn = []
@@ -72,7 +72,7 @@ def labels(spots: Sequence[Spot], frame: Frame) -> str:
     return "".join(drawn)
 
 
-def _place(spot: Spot, words: str, taken: Sequence[Box], frame: Frame) -> Box:
+def _place(spot: LabelAnchor, words: str, taken: Sequence[Box], frame: Frame) -> Box:
     """The first place that covers nothing, or the one that covers least."""
     width = width_of(words, SMALL, strong=spot.strong)
     best, least = spot.box, float("inf")
@@ -83,7 +83,7 @@ def _place(spot: Spot, words: str, taken: Sequence[Box], frame: Frame) -> Box:
     return best
 
 
-def _places(spot: Spot, width: float, frame: Frame) -> Iterator[tuple[int, Box]]:
+def _places(spot: LabelAnchor, width: float, frame: Frame) -> Iterator[tuple[int, Box]]:
     """Places about a spot, pushed into the field, with how many steps away they are."""
     for step, distance in enumerate(DISTANCES):
         reach = spot.radius + distance
@@ -95,7 +95,7 @@ def _places(spot: Spot, width: float, frame: Frame) -> Iterator[tuple[int, Box]]
             yield step, Box(left, top, left + width, top + SMALL)
 
 
-def _label(spot: Spot, words: str, box: Box) -> str:
+def _label(spot: LabelAnchor, words: str, box: Box) -> str:
     written = text(
         words,
         (box.left + box.right) / 2,

@@ -7,7 +7,7 @@ from edgebert_runtime.pages.axes import Axis, linear_axis, log_axis
 from edgebert_runtime.pages.colours import SERIES, painted, series
 from edgebert_runtime.pages.drawing import Drawing, element, paragraph, title
 from edgebert_runtime.pages.frames import BELOW, Frame, frame, grid
-from edgebert_runtime.pages.labels import Spot, labels
+from edgebert_runtime.pages.labels import LabelAnchor, labels
 from edgebert_runtime.pages.legends import SAMPLE, Entry, legend
 from edgebert_runtime.pages.marks import DASHES, ROOM, mark
 from edgebert_runtime.reporting.document import Plot, Point, Series
@@ -137,9 +137,9 @@ def _radius(item: Series) -> float:
     return RADIUS if len(item.points) < DENSE else DENSE_RADIUS
 
 
-def _spots(item: Series, field: Frame) -> Iterator[Spot]:
+def _spots(item: Series, field: Frame) -> Iterator[LabelAnchor]:
     for point in item.points:
-        yield Spot(
+        yield LabelAnchor(
             x=field.across(point.x),
             y=field.down(point.y),
             radius=ROOM * _radius(item),

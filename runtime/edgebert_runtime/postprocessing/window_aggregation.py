@@ -48,7 +48,7 @@ def weighted_means(rows: Floats, owners: Sequence[int], weights: Sequence[int]) 
     return means.astype(np.float32, copy=False)
 
 
-def deepest(
+def most_context(
     windows: Iterable[Window], length: Callable[[Window], int], shared: int
 ) -> Iterator[tuple[Window, range]]:
     """Each window with those of its places that lie deeper in it than in its neighbours.
@@ -72,7 +72,7 @@ def deepest(
         yield before, range(first, length(before))
 
 
-def highest(rows: Floats, owners: Sequence[int]) -> Floats:
+def max_pool(rows: Floats, owners: Sequence[int]) -> Floats:
     """For each owner the largest of its rows. Shapes: (rows, …) to (owners, …)."""
     largest: Floats = np.maximum.reduceat(rows, np.flatnonzero(np.diff(owners, prepend=-1)), axis=0)
     return largest

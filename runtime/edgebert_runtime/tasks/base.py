@@ -22,7 +22,7 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     TruncationWarning,
 )
-from edgebert_runtime.inference.async_calls import caller_gone, stop_if_set
+from edgebert_runtime.inference.async_calls import cancel_token, raise_if_cancelled
 from edgebert_runtime.inference.batching import chunks, micro_batches
 from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
@@ -344,12 +344,12 @@ class TaskModel:
             session, workers = apart, self._plan.workers
         elif self._plan.narrow and session.traffic.dense:
             session = self._plan.narrow
-        gone = caller_gone()
+        gone = cancel_token()
         multiple = PROVIDERS[session.provider].length_multiple
         sizes: list[int] = []
 
         def one(indices: list[int]) -> None:
-            stop_if_set(gone)
+            raise_if_cancelled(gone)
             feeds = self._tokenizer.pad([rows[index] for index in indices], multiple)
             try:
                 work(session, indices, feeds)

@@ -9,7 +9,7 @@ from edgebert_runtime.errors import BundleError
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call, listed, require_top_k
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
-from edgebert_runtime.postprocessing.window_aggregation import highest
+from edgebert_runtime.postprocessing.window_aggregation import max_pool
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import check_text
@@ -85,6 +85,6 @@ class Ranker(TaskModel):
         rows, owners = self._rows(pairs, call)
         logits = np.array([logits for (logits,) in self._run_all(rows, call)])
         activate = ACTIVATIONS[self._head.activation]
-        return [float(activate(each)[0]) for each in highest(logits, owners)]
+        return [float(activate(each)[0]) for each in max_pool(logits, owners)]
 
     arank = asynchronous(rank)

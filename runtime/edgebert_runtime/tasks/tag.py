@@ -20,7 +20,7 @@ from edgebert_runtime.postprocessing.spans import (
     continues_word,
     stream_spans,
 )
-from edgebert_runtime.postprocessing.window_aggregation import deepest
+from edgebert_runtime.postprocessing.window_aggregation import most_context
 from edgebert_runtime.tasks.base import Floats, TaskModel
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
 from edgebert_runtime.tokenization.offsets import AlignedText
@@ -188,7 +188,7 @@ def _own_tokens(
 ) -> Iterator[Labelled]:
     """Of windows that were run, each token of the text once, with the logits that know it best."""
     windows = ((window.inside(), _of_text(window, logits)) for window, (logits,) in run)
-    for (aligned, logits), kept in deepest(windows, lambda each: len(each[1]), shared):
+    for (aligned, logits), kept in most_context(windows, lambda each: len(each[1]), shared):
         yield aligned.take(kept), logits[kept.start : kept.stop]
 
 

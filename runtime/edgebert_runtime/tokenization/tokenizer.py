@@ -31,7 +31,7 @@ Item = str | tuple[str, str]
 """A text, or two that the model sees at once."""
 
 
-class Slot(NamedTuple):
+class TemplatePiece(NamedTuple):
     """Of what one or two texts become: a token that is added, or the place of a text's own.
 
     Attributes:
@@ -272,12 +272,12 @@ class TextTokenizer:
         for part in slices(text, self.ids_of):
             yield from self.ids_of(part)
 
-    def _template(self, count: int) -> list[Slot]:
+    def _template(self, count: int) -> list[TemplatePiece]:
         """What so many texts become, one or two."""
         encoding = self._tokenizer.encode(PROBE, PROBE if count > 1 else None)
-        slots = map(Slot, encoding.sequence_ids, encoding.ids, encoding.type_ids)
+        slots = map(TemplatePiece, encoding.sequence_ids, encoding.ids, encoding.type_ids)
         seen: set[int | None] = set()
-        found: list[Slot] = []
+        found: list[TemplatePiece] = []
         for slot in slots:
             if slot.source is None or slot.source not in seen:
                 found.append(slot)
@@ -289,13 +289,13 @@ PROBE: Final = "a"
 """A text that has tokens in every vocabulary."""
 
 
-def _added(template: Sequence[Slot]) -> int:
+def _added(template: Sequence[TemplatePiece]) -> int:
     """How many tokens are added to the texts' own."""
     return sum(slot.source is None for slot in template)
 
 
 def _filled(
-    template: Sequence[Slot], contents: "Sequence[array[int]]", left_out: int = 0
+    template: Sequence[TemplatePiece], contents: "Sequence[array[int]]", left_out: int = 0
 ) -> EncodedText:
     """Each text's tokens in its place; `left_out` are more that the whole has.
 

@@ -24,7 +24,7 @@ SPANS: Final = 20
 """Answers asked for; their scores depend on how many are asked for, so it is always the same."""
 
 
-class Off(NamedTuple):
+class Deviation(NamedTuple):
     """How far an answer is off, and the place where it is furthest.
 
     Attributes:
@@ -40,7 +40,7 @@ class Off(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exercise:
+class TaskProbe:
     """How samples of a task are run and compared.
 
     Attributes:
@@ -51,7 +51,7 @@ class Exercise:
     """
 
     run: Callable[[Any, Any], list[Any]]
-    off: Callable[[Any, Any], Off]
+    off: Callable[[Any, Any], Deviation]
     measure: str
     kept: int | None = None
 
@@ -67,19 +67,19 @@ def answers(task: str, model: Any, items: Sequence[Item]) -> list[Any]:
         return EXERCISES[task].run(model, items)
 
 
-def distance(expected: Vector, found: Vector) -> Off:
+def vector_deviation(expected: Vector, found: Vector) -> Deviation:
     """Euclidean distance, as a share of the expected vector's length."""
     if len(expected) != len(found):
-        return Off(np.inf, "the numbers of the vector", len(found), len(expected))
+        return Deviation(np.inf, "the numbers of the vector", len(found), len(expected))
     there, here = np.asarray(expected, np.float64), np.asarray(found, np.float64)
     apart = here - there
     length = float(np.linalg.norm(there)) or 1.0
     at = int(np.nan_to_num(np.abs(apart), nan=np.inf).argmax())
     amount = _finite(float(np.linalg.norm(apart)) / length)
-    return Off(amount, f"number {at} of the vector", float(here[at]), float(there[at]))
+    return Deviation(amount, f"number {at} of the vector", float(here[at]), float(there[at]))
 
 
-def moved(expected: Places, found: Places, *, shares: bool) -> Off:
+def score_deviation(expected: Places, found: Places, *, shares: bool) -> Deviation:
     """How far a score moved, as a share of it if it is above 1; the furthest of all.
 
     Either side may name only its best. What one side lacks counts as little moved as can be, so two
@@ -91,24 +91,24 @@ def moved(expected: Places, found: Places, *, shares: bool) -> Off:
         shares: whether the scores of a place are shares of 1.
     """
     if len(expected) != len(found):
-        return Off(np.inf, "the number of answers", len(found), len(expected))
+        return Deviation(np.inf, "the number of answers", len(found), len(expected))
     offs = [
         off
         for at, (there, here) in enumerate(zip(expected, found, strict=True))
         for off in _each_off(at, there, here, shares=shares)
     ]
-    return max(offs, key=lambda off: off.amount, default=Off(0.0, "nothing", 0.0, 0.0))
+    return max(offs, key=lambda off: off.amount, default=Deviation(0.0, "nothing", 0.0, 0.0))
 
 
 def _each_off(
     at: int, there: Mapping[str, float], here: Mapping[str, float], *, shares: bool
-) -> Iterable[Off]:
+) -> Iterable[Deviation]:
     room_there, room_here = _room(there, shares=shares), _room(here, shares=shares)
     for key in {**there, **here}:
         expected = there[key] if key in there else min(here[key], room_there)
         found = here[key] if key in here else min(there[key], room_here)
         amount = _finite(abs(found - expected) / max(1.0, abs(expected)))
-        yield Off(amount, f"the score of {key!r} at place {at}", found, expected)
+        yield Deviation(amount, f"the score of {key!r} at place {at}", found, expected)
 
 
 def _room(scores: Mapping[str, float], *, shares: bool) -> float:
@@ -163,16 +163,16 @@ def _next_sentence(model: Any, items: Sequence[Pair]) -> list[Places]:
 
 _DISTANCE: Final = "Euclidean distance from the expected vector, as a share of its length"
 _SCORES: Final = "largest change of a score, as a share of it where it is above 1"
-_by_share: Final = partial(moved, shares=True)
-_by_score: Final = partial(moved, shares=False)
+_by_share: Final = partial(score_deviation, shares=True)
+_by_score: Final = partial(score_deviation, shares=False)
 
-EXERCISES: Final[Mapping[str, Exercise]] = {
-    "embed": Exercise(run=_embed, off=distance, measure=_DISTANCE),
-    "classify": Exercise(run=_classify, off=_by_score, measure=_SCORES),
-    "tag": Exercise(run=_tag, off=_by_share, measure=_SCORES),
-    "answer": Exercise(run=_answer, off=_by_score, measure=_SCORES, kept=5),
-    "rank": Exercise(run=_rank, off=_by_score, measure=_SCORES),
-    "fill": Exercise(run=_fill, off=_by_share, measure=_SCORES, kept=5),
-    "next_sentence": Exercise(run=_next_sentence, off=_by_score, measure=_SCORES),
+EXERCISES: Final[Mapping[str, TaskProbe]] = {
+    "embed": TaskProbe(run=_embed, off=vector_deviation, measure=_DISTANCE),
+    "classify": TaskProbe(run=_classify, off=_by_score, measure=_SCORES),
+    "tag": TaskProbe(run=_tag, off=_by_share, measure=_SCORES),
+    "answer": TaskProbe(run=_answer, off=_by_score, measure=_SCORES, kept=5),
+    "rank": TaskProbe(run=_rank, off=_by_score, measure=_SCORES),
+    "fill": TaskProbe(run=_fill, off=_by_share, measure=_SCORES, kept=5),
+    "next_sentence": TaskProbe(run=_next_sentence, off=_by_score, measure=_SCORES),
 }
 """Task → its exercise."""

@@ -9,10 +9,10 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.engine.providers import ProviderOptions, choose_provider
 from edgebert_runtime.errors import SampleError
-from edgebert_runtime.loading.compatibility import why_not
+from edgebert_runtime.loading.compatibility import unsupported_reason
 from edgebert_runtime.loading.load import load
 from edgebert_runtime.loading.model_opener import open_tokenizer
-from edgebert_runtime.verification.probes import EXERCISES, Off, answers
+from edgebert_runtime.verification.probes import EXERCISES, Deviation, answers
 from edgebert_runtime.verification.samples import Samples, machine, read_samples, samples_path
 
 SHOWN_CHARACTERS: Final = 40
@@ -181,7 +181,7 @@ def _compare(
     return {**found, "worst": worst, "worst_at": f"{place}, {off.at}"}
 
 
-def _worst(task: str, stored: Samples, model: Any) -> tuple[int, Off]:
+def _worst(task: str, stored: Samples, model: Any) -> tuple[int, Deviation]:
     """The number of the sample that is furthest off, and how far."""
     here = answers(task, model, [sample.text for sample in stored.samples])
     offs = [
@@ -204,7 +204,7 @@ def _other_tokens(bundle: Bundle, stored: Samples, where: Mapping[str, str]) -> 
     return None
 
 
-def _in_words(off: Off, place: str, stored: Samples, where: Mapping[str, str]) -> str:
+def _in_words(off: Deviation, place: str, stored: Samples, where: Mapping[str, str]) -> str:
     there = stored.made_by
     return (
         f"the tokens are the same, the answers are not: {place} is off by {off.amount:.3g}, "
@@ -225,7 +225,7 @@ def _no_samples(bundle: Bundle, name: str) -> str:
 def _why_unchecked(bundle: Bundle, name: str, provider: str) -> str | None:
     """Why a variant cannot be checked here, though nothing is wrong with it."""
     needs = bundle.manifest.variants[name].needs
-    reason = why_not(bundle, name, provider)
+    reason = unsupported_reason(bundle, name, provider)
     if reason is None and needs is not None and samples_path(name) not in bundle.manifest.files:
         return NEVER_RUN.format(needs)
     return reason

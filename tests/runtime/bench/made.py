@@ -7,12 +7,12 @@ from typing import Final
 from edgebert_runtime.benchmarking.results import (
     BenchReport,
     Choice,
-    Lead,
+    PairwiseWin,
     Round,
     Setting,
     Start,
     Timing,
-    Tuned,
+    TunedSettings,
 )
 
 SLOW: Final = 1.5
@@ -73,9 +73,11 @@ REPORT: Final = BenchReport(
     ),
     latency=Choice(batch=1, groups=((ONE, TWO), (OTHER,)), best=ONE, level_with=(TWO,)),
     throughput=Choice(
-        batch=8, groups=((TWO, ONE, OTHER),), leads=(Lead(setting=TWO, slower=(ONE,)),)
+        batch=8, groups=((TWO, ONE, OTHER),), leads=(PairwiseWin(setting=TWO, slower=(ONE,)),)
     ),
-    tuned=Tuned(variant="int8", threads=2, latency_threads=1, micro_batch_tokens=256, workers=True),
+    tuned=TunedSettings(
+        variant="int8", threads=2, latency_threads=1, micro_batch_tokens=256, workers=True
+    ),
 )
 
 FEW_ROUNDS: Final = replace(

@@ -18,7 +18,7 @@ import pytest
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.benchmarking.api import bench
 from edgebert_runtime.benchmarking.options import BenchOptions, plan
-from edgebert_runtime.benchmarking.results import Setting, Tuned
+from edgebert_runtime.benchmarking.results import Setting, TunedSettings
 from edgebert_runtime.benchmarking.sweep import Job, jobs
 from edgebert_runtime.benchmarking.tuning_store import store
 from edgebert_runtime.cli.main import main
@@ -96,9 +96,9 @@ def test_a_process_that_fails_says_what_it_was_for(bundle: Bundle) -> None:
 # What is stored
 
 
-def tuned(**fields: Any) -> Tuned:
+def tuned(**fields: Any) -> TunedSettings:
     usual: dict[str, Any] = {"variant": "int8", "threads": usable_cores(), "latency_threads": 1}
-    return Tuned(**{**usual, "micro_batch_tokens": 256, "workers": True, **fields})
+    return TunedSettings(**{**usual, "micro_batch_tokens": 256, "workers": True, **fields})
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import HeadInfo
-from edgebert_runtime.engine.concurrency import Traffic
+from edgebert_runtime.engine.concurrency import ConcurrencyTracker
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.runtime.tasks.bundles import BERT, ROBERTA, byte_level, describe, wordpiece
@@ -32,7 +32,7 @@ class FakeSession:
         self.inputs = ["input_ids", "attention_mask"]
         self.outputs = list(outputs)
         self.runs: list[tuple[int, ...]] = []
-        self.traffic = Traffic()
+        self.traffic = ConcurrencyTracker()
         self._compute = compute
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[np.int64]]) -> Arrays:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from edgebert_runtime import Bundle, Classifier, Embedder, Ranker, Tagger, load
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
-from edgebert_runtime.postprocessing.window_aggregation import deepest, weighted_means
+from edgebert_runtime.postprocessing.window_aggregation import most_context, weighted_means
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS, slices
 from edgebert_runtime.tokenization.sliding_window import slide
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
@@ -151,7 +151,7 @@ def test_a_short_text_is_tagged_alike_in_a_window(sample: GetSample) -> None:
 def test_joined_windows_have_every_place_once(length: int, room: int, data: Any) -> None:
     shared = data.draw(st.integers(0, room - 1))
     parts = list(slide(length, room, shared))
-    windows = deepest(parts, len, shared)
+    windows = most_context(parts, len, shared)
     kept = [(place, part) for part, own in windows for place in part[own.start : own.stop]]
     assert [place for place, _ in kept] == list(range(length))
     for place, part in kept:
