@@ -68,7 +68,7 @@ async def search_asynchronously(question: str) -> int:
 def stream(texts: list[str]) -> int:
     model = load("out/", task="embed")
     rows: Iterator[NDArray[Any]] = model.embed(iter(texts), long="window", stride=32)
-    codes: NDArray[Any] = model.embed(texts, precision="binary", long="error")
+    codes: NDArray[Any] = model.embed(texts, output_dtype="binary", long="error")
     tokens: list[int] = model.count_tokens(texts)
     labels: Iterator[Classification] = load("a/", task="classify").classify(iter(texts))
     entities: Iterator[list[Entity]] = load("b/", task="tag").tag(iter(texts), long="window")

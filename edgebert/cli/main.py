@@ -30,7 +30,9 @@ from edgebert.cli.terminal import (
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.cli.bench import HELP as BENCH_HELP
 from edgebert_runtime.cli.bench import bench_lines
-from edgebert_runtime.cli.main import PROVIDER_HELP, PROVIDER_OPTION_HELP, answer_lines, exit_code
+from edgebert_runtime.cli.main import exit_code
+from edgebert_runtime.cli.options import PROVIDER_HELP, PROVIDER_OPTION_HELP
+from edgebert_runtime.cli.tasks import answer_lines
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BudgetError, ConfigError, EdgebertError
 
@@ -324,14 +326,10 @@ def run(
     ] = None,
 ) -> None:
     """Answer as the bundle's task does; prints JSON lines."""
-    lines = answer_lines(
-        str(bundle),
-        texts or [],
-        variant=variant,
-        provider=provider,
-        provider_options=provider_option or (),
-    )
-    for line in lines:
+    from edgebert_runtime.loading.options import LoadOptions
+
+    options = LoadOptions.of(provider, parse_options(provider_option or ()))
+    for line in answer_lines(str(bundle), texts or [], variant, options):
         typer.echo(line)
 
 

@@ -32,7 +32,8 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.loading.load import load, model_class
+from edgebert_runtime.loading.load import load
+from edgebert_runtime.tasks.registry import require_task
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -127,11 +128,10 @@ def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: i
     ids = np.random.default_rng(0).integers(0, vocabulary, (batch, sequence), dtype=np.int64)
     feeds = folder / "feeds.npz"
     np.savez(feeds, input_ids=ids, attention_mask=np.ones_like(ids), token_type_ids=ids * 0)
-    asked = model_class(manifest.task).OUTPUTS
     return Task(
         graph=graph,
         feeds=feeds,
-        outputs=["sentence_embedding"] if manifest.task == "embed" else asked,
+        outputs=require_task(manifest.task).outputs,
         optimized=folder / "optimized.onnx",
     )
 

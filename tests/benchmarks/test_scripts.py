@@ -26,8 +26,8 @@ from benchmarks.standby import standby
 from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.inference import batching
+from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS as OUR_MICRO_BATCH_TOKENS
 from edgebert_runtime.reporting.document import Table
-from edgebert_runtime.tasks.base import MICRO_BATCH_TOKENS as OUR_MICRO_BATCH_TOKENS
 
 TEXTS = ["the small cat", "a red dog ran far", "blue mat"]
 

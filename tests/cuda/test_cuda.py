@@ -24,6 +24,7 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     UnverifiedWarning,
 )
+from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from tests.checkpoints.families import SAMPLES, build
 from tests.checkpoints.test_heads import save
 from tests.conftest import TEXTS
@@ -157,7 +158,7 @@ def test_vectors_stay_on_the_gpu(minilm_cuda: Bundle) -> None:
 def test_what_does_not_fit_runs_in_halves(minilm_cuda: Bundle) -> None:
     options: dict[str, Any] = {"gpu_mem_limit": 256 * 2**20}
     model = load(minilm_cuda, "fp16", provider="cuda", provider_options=options)
-    model._plan = type(model._plan)(micro_batch_tokens=2**20)
+    model._runner.plan = ExecutionPlan(micro_batch_tokens=2**20)
     texts = ["a cat on the mat looks at the dog " * 12] * 4096
     with pytest.warns(SmallerBatchWarning, match="does not fit into memory"):
         found = model.embed(texts)

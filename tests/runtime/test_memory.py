@@ -65,7 +65,7 @@ def test_a_stream_takes_no_more_memory_the_longer_it_is(tiny_bundle: Bundle) -> 
 
 FREED = """
 import numpy as np
-from edgebert_runtime.engine.memory import give_back_freed
+from edgebert_runtime.engine.memory import trim_heap
 
 def resident_kib():
     with open("/proc/self/status") as status:

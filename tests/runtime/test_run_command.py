@@ -108,9 +108,9 @@ def test_every_output_holds_what_embed_answers(
     kind: str, precision: Any, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
     out = tmp_path / f"out{kind}"
-    arguments = ["embed", "--precision", precision, "--output", out, tiny_bundle.folder, *TEXTS]
+    arguments = ["embed", "--output-dtype", precision, "--output", out, tiny_bundle.folder, *TEXTS]
     assert main([str(argument) for argument in arguments]) == 0
-    expected = load(tiny_bundle).embed(TEXTS, precision=precision)
+    expected = load(tiny_bundle).embed(TEXTS, output_dtype=precision)
     found = READ_BACK[kind](out)
     assert found.shape == expected.shape
     if kind in (".npy", ".parquet"):
@@ -171,7 +171,7 @@ def test_options_are_those_of_the_model(
         (["--column", "x", "a"], "--column and --column-pair go with --input"),
         (["--dimensions", "49", "a"], "dimensions must be between 1 and 48"),
         (["--prompt", "query", "a"], "prompt 'query' is unknown"),
-        (["--precision", "int4", "a"], "precision must be one of"),
+        (["--output-dtype", "int4", "a"], "output_dtype must be one of"),
         (["--long", "cut", "a"], "long must be one of truncate, error, window"),
         (["--long", "error", LONG], "item 0 has 102 tokens"),
         (["--threads", "0", "a"], "threads"),

@@ -13,6 +13,7 @@ import pytest
 from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
 from edgebert_runtime.inference import call
+from edgebert_runtime.tasks.base import TaskModel
 from tests.conftest import TEXTS
 
 MANY = [f"{TEXTS[number % len(TEXTS)]} cat {'dog ' * (number % 7)}" for number in range(40)]
@@ -26,7 +27,7 @@ def model(tiny_bundle: Bundle) -> Embedder:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of three texts, so that a few texts are many chunks."""
-    monkeypatch.setattr("edgebert_runtime.tasks.base.CHUNK_TEXTS", 3)
+    monkeypatch.setattr(TaskModel, "CHUNK_ITEMS", 3)
 
 
 def test_an_iterator_gives_the_rows_of_the_list(model: Embedder, small_chunks: None) -> None:
@@ -123,7 +124,7 @@ def test_a_stream_warns_once_and_at_the_line_that_takes_the_row(
 
 
 def test_int8_codes_point_where_the_vectors_do(model: Embedder) -> None:
-    vectors, codes = model.embed(MANY), model.embed(MANY, precision="int8")
+    vectors, codes = model.embed(MANY), model.embed(MANY, output_dtype="int8")
     assert codes.dtype == np.int8
     assert (np.abs(codes.astype(int)).max(axis=1) == 127).all()
     stretched = codes / np.linalg.norm(codes.astype(np.float32), axis=1, keepdims=True)
@@ -131,23 +132,23 @@ def test_int8_codes_point_where_the_vectors_do(model: Embedder) -> None:
 
 
 def test_binary_codes_by_hand(model: Embedder) -> None:
-    (vector,), (code,) = model.embed(["cat"]), model.embed(["cat"], precision="binary")
+    (vector,), (code,) = model.embed(["cat"]), model.embed(["cat"], output_dtype="binary")
     assert (code.dtype, code.shape) == (np.uint8, (6,))
     assert int(code[0]) == sum(128 >> bit for bit in range(8) if vector[bit] > 0)
-    (short,) = model.embed(["cat"], precision="binary", dimensions=9)
+    (short,) = model.embed(["cat"], output_dtype="binary", dimensions=9)
     assert short.shape == (2,)
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
 def test_no_texts_have_no_rows(model: Embedder, precision: Any) -> None:
     dimensions = 6 if precision == "binary" else 48
-    assert model.embed([], precision=precision).shape == (0, dimensions)
-    assert list(model.embed(iter([]), precision=precision)) == []
+    assert model.embed([], output_dtype=precision).shape == (0, dimensions)
+    assert list(model.embed(iter([]), output_dtype=precision)) == []
 
 
 def test_an_unknown_precision_lists_the_known(model: Embedder) -> None:
     with pytest.raises(ConfigError, match="one of float32, int8, binary; got 'int4'"):
-        model.embed(["a"], precision="int4")  # type: ignore[call-overload]
+        model.embed(["a"], output_dtype="int4")  # type: ignore[call-overload]
 
 
 def test_work_of_a_cancelled_task_ends_after_its_micro_batch(

@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from edgebert_runtime.benchmarking.timing import seconds_of
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.tasks.registry import require_task
+from edgebert_runtime.tokenization.tokenizer import Item
 
 COLD_START: Final = """
 import json
 import sys
 from edgebert_runtime import load
 model = load(sys.argv[1], **json.loads(sys.argv[2]))
-getattr(model, sys.argv[3])(*json.loads(sys.argv[4]))
+model.predict(json.loads(sys.argv[3]))
 """
 QUESTION: Final = "How fast does this start?"
 
@@ -29,21 +31,10 @@ def cold_start_ms(folder: str, manifest: Manifest, how: Mapping[str, Any]) -> fl
     Raises:
         EdgebertError: it failed; its last line is in the text.
     """
-    method, arguments = first_call(manifest)
-    call = [folder, json.dumps(how), method, json.dumps(arguments)]
+    call = [folder, json.dumps(how), json.dumps([first_item(manifest)])]
     return 1000 * seconds_of([sys.executable, "-c", COLD_START, *call])
 
 
-def first_call(manifest: Manifest) -> tuple[str, list[Any]]:
-    """A short call for the bundle's task: the model's method and its arguments."""
-    masked = manifest.tokenizer.special_tokens.get("mask_token", "") + QUESTION
-    calls: dict[str, tuple[str, list[Any]]] = {
-        "embed": ("embed", [[QUESTION]]),
-        "classify": ("classify", [[QUESTION]]),
-        "tag": ("tag", [[QUESTION]]),
-        "answer": ("answer", [QUESTION, QUESTION]),
-        "rank": ("rank", [QUESTION, [QUESTION]]),
-        "fill": ("fill", [masked]),
-        "next_sentence": ("score", [QUESTION, QUESTION]),
-    }
-    return calls[manifest.task]
+def first_item(manifest: Manifest) -> Item:
+    """A short item for the bundle's task."""
+    return require_task(manifest.task).item(manifest, QUESTION)

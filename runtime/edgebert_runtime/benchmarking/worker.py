@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_runtime.benchmarking.cold_start import first_call
+from edgebert_runtime.benchmarking.cold_start import first_item
 from edgebert_runtime.benchmarking.timing import output_of, peak_memory_bytes, percentile, time_runs
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.tasks.registry import require_task
 
 P95: Final = 0.95
 
@@ -74,10 +75,9 @@ def main(job: Mapping[str, Any]) -> dict[str, Any]:
 
         return best_tuning(model.session, model.info().max_length, job["seconds"])._asdict()
     manifest = Bundle.open(job["folder"]).manifest
-    method, arguments = first_call(manifest)
-    getattr(model, method)(*arguments)
+    model.predict([first_item(manifest)])
     vocabulary = manifest.architecture.get("vocabulary") or 1
-    outputs = ["sentence_embedding"] if manifest.task == "embed" else model.OUTPUTS
+    outputs = require_task(manifest.task).outputs
     timed = _timed(model.session, outputs, job["shapes"], vocabulary, job["seconds"])
     return {"warm": model.info().warm, "shapes": list(timed)}
 

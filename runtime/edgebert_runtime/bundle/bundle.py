@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgebert_runtime.bundle.manifest import Manifest, Variant, read_manifest
 from edgebert_runtime.bundle.paths import resolve_inside
-from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS
+from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS, Provider
 from edgebert_runtime.errors import ConfigError
 
 
@@ -61,7 +61,7 @@ class Bundle:
         taken = {
             name: found
             for name, found in variants.items()
-            if chosen.takes(found, captured=captured)
+            if has_operators(chosen, found, captured=captured)
         }
         running = {
             name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
@@ -91,3 +91,16 @@ class Bundle:
     def size_bytes(self, variant: Variant) -> int:
         """Size on disk of everything one variant's graph needs, tokenizer excluded."""
         return sum(self.manifest.files[path].size_bytes for path in variant.files)
+
+
+def has_operators(provider: Provider, variant: Variant, *, captured: bool = False) -> bool:
+    """Whether a provider has the operators of a variant's graph.
+
+    Args:
+        provider: one of `PROVIDERS`.
+        variant: of a bundle.
+        captured: whether runs are to be captured and replayed, too.
+    """
+    known = variant.target in provider.targets or not provider.only
+    able = variant.capturable or not captured
+    return known and able and variant.recipe not in provider.lacks

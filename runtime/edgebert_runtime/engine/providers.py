@@ -5,15 +5,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal
 
 from edgebert_runtime.errors import ConfigError
 
-if TYPE_CHECKING:
-    from edgebert_runtime.bundle.manifest import Variant
-
 ProviderOptions = Mapping[str, str | int | float | bool]
 """What `load` takes as `provider_options`; ONNX Runtime gets every value as a string."""
+
+ProviderName = Literal["auto", "cpu", "cuda", "openvino", "tensorrt", "qnn", "coreml"]
+"""What `provider` may be; a test holds it equal to `PROVIDERS`."""
 
 CAPTURE: Final = "enable_cuda_graph"
 """The option that makes runs be captured and replayed."""
@@ -67,14 +67,6 @@ class Provider:
     micro_batch_tokens: int | None = None
     length_multiple: int = 1
     page: str = ""
-
-    def takes(self, variant: "Variant", *, captured: bool = False) -> bool:
-        """Whether it has the operators of a variant's graph; if asked, whether its runs can be
-        captured.
-        """
-        known = variant.target in self.targets or not self.only
-        able = variant.capturable or not captured
-        return known and able and variant.recipe not in self.lacks
 
 
 FUSED_ALWAYS: Final = {

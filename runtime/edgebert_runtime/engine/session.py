@@ -63,6 +63,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
+def _names(nodes: Any) -> list[str]:
+    return [node.name for node in nodes]
+
+
 class Session:
     """An open graph; in a forked process it is opened anew when it is first run there.
 
@@ -70,10 +74,9 @@ class Session:
         provider: a name of `PROVIDERS`, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads.
-        asked_threads: what the user asked for; None for nothing.
         optimized: whether ONNX Runtime had optimised the graph before.
         shared: whether it takes turns with all sessions that share.
-        traffic: who is served by it or a twin of it.
+        traffic: who is served by it, and by sessions made of it by `with_threads`.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -87,6 +90,7 @@ class Session:
         optimized: bool = False,
         shared: bool = False,
         longest: int | None = None,
+        opened: "Session | None" = None,
     ) -> None:
         """Open `graph`.
 
@@ -99,6 +103,7 @@ class Session:
             shared: whether it takes turns with all such sessions of the process, so that together
                 they have no more threads running than one of them.
             longest: tokens of the longest text the graph takes; None where runs are not captured.
+            opened: a session on the same graph; this one is then opened when it is first run.
 
         Raises:
             ConfigError: `threads` is not positive, or the provider does not know an option.
@@ -112,18 +117,18 @@ class Session:
         self.provider = provider
         self.provider_options = {**PROVIDERS[provider].defaults, **(provider_options or {})}
         self.threads = threads or usable_cores()
-        self.asked_threads = threads
         self.shared = shared
         self._graph = graph
         self.optimized = optimized
         self._longest = longest
         self._closed = False
         self._replays: CudaGraphCache | None = None
-        self.traffic = ConcurrencyTracker()
-        self._session = self._open(graph)
+        self.traffic: ConcurrencyTracker = opened.traffic if opened else ConcurrencyTracker()
+        session: Any = None if opened else self._open(graph)
+        self._session = session
         _sessions.add(self)
-        self.inputs = [node.name for node in self._session.get_inputs()]
-        self.outputs = [node.name for node in self._session.get_outputs()]
+        self.inputs: list[str] = opened.inputs if opened else _names(session.get_inputs())
+        self.outputs: list[str] = opened.outputs if opened else _names(session.get_outputs())
 
     def run(
         self, outputs: Sequence[str], feeds: Mapping[str, "NDArray[np.int64]"]
@@ -188,14 +193,18 @@ class Session:
             )
         return Device(kind, int(self.provider_options.get("device_id", "0")))
 
-    def twin(self, threads: int) -> "Session":
-        """The same graph on so many threads, opened when it is first run."""
-        twin = object.__new__(Session)
-        twin.__dict__ |= self.__dict__
-        twin.threads = twin.asked_threads = threads
-        twin._session = None
-        _sessions.add(twin)
-        return twin
+    def with_threads(self, threads: int) -> "Session":
+        """Another session on the same graph, of so many threads, opened when it is first run."""
+        return Session(
+            self._graph,
+            provider=self.provider,
+            provider_options=self.provider_options,
+            threads=threads,
+            optimized=self.optimized,
+            shared=self.shared,
+            longest=self._longest,
+            opened=self,
+        )
 
     def close(self) -> None:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
@@ -236,7 +245,7 @@ class Session:
             with engine_log() if falls_back else nullcontext(heard) as heard:
                 session = self._create(engine, graph)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-            raise self._why_not(engine, graph, error, heard) from error
+            raise self._open_error(engine, graph, error, heard) from error
         if falls_back:
             from edgebert_runtime.engine.provider_errors import require_running
 
@@ -270,7 +279,7 @@ class Session:
             enable_fallback=0,
         )
 
-    def _why_not(
+    def _open_error(
         self, engine: Any, graph: Path, error: Exception, heard: Sequence[str]
     ) -> EdgebertError:
         """The graph's fault, or the provider's: without it, the CPU may lack an operator."""

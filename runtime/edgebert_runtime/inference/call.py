@@ -1,12 +1,11 @@
-"""What one call of a model was asked for, and what it has done so far."""
+"""What one call of a model has done so far, and checks of what it was given."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.inference.reports import RunReport, TruncatedText
-from edgebert_runtime.tokenization.encoding import EncodedText
-from edgebert_runtime.tokenization.sliding_window import Long, check_long
+from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 
 CHUNK_TEXTS: Final = 1024
 """Texts that are tokenized, sorted and run together: enough to pad little, few enough to hold."""
@@ -16,51 +15,35 @@ LISTS: Final = ("to_pylist", "tolist", "to_list")
 
 
 class Call:
-    """One call.
+    """What one call has done so far.
 
     Args:
-        limit: the longest text in tokens.
-        long: what becomes of longer ones.
-        stride: tokens that windows share; None is the usual.
-        windows: whether the task can run windows.
+        limit: the longest row in tokens.
 
     Attributes:
         texts: items that are done.
-
-    Raises:
-        ConfigError: unknown `long`.
     """
 
-    def __init__(
-        self,
-        limit: int,
-        long: Long = "truncate",
-        stride: int | None = None,
-        *,
-        windows: bool = True,
-    ) -> None:
-        check_long(long, windows=windows)
-        self.limit, self.long, self.stride = limit, long, stride
+    def __init__(self, limit: int) -> None:
         self.texts = 0
+        self._limit = limit
         self._windows = self._tokens = self._padded = self._batches = 0
         self._truncated: list[TruncatedText] = []
 
-    def check_lengths(self, encoded: Sequence[EncodedText]) -> None:
-        """Note which texts were cut, or refuse them.
+    def encoded(self, items: Sequence[EncodedItem]) -> None:
+        """Note which of the next items were cut."""
+        self._truncated += [
+            TruncatedText(index=self.texts + at, tokens=item.cut_from, limit=self._limit)
+            for at, item in enumerate(items)
+            if item.cut_from is not None
+        ]
 
-        Raises:
-            InputError: a text is too long, and `long` is `error`.
-        """
-        for at, text in enumerate(encoded):
-            if text.tokens > self.limit:
-                self._too_long(self.texts + at, text.tokens)
-
-    def ran(self, rows: Sequence[EncodedText], padded: int, batches: int) -> None:
+    def ran(self, rows: Sequence[EncodedText], padded_tokens: int, micro_batches: int) -> None:
         """Count what the graph was given."""
         self._windows += len(rows)
         self._tokens += sum(len(row.input_ids) for row in rows)
-        self._padded += padded
-        self._batches += batches
+        self._padded += padded_tokens
+        self._batches += micro_batches
 
     def report(self) -> RunReport:
         """What has been done so far."""
@@ -72,14 +55,6 @@ class Call:
             micro_batches=self._batches,
             truncated=tuple(self._truncated),
         )
-
-    def _too_long(self, index: int, tokens: int) -> None:
-        if self.long == "error":
-            raise InputError(
-                f"item {index} has {tokens} tokens, the limit is {self.limit}; shorten it, or "
-                "pass long='truncate'"
-            )
-        self._truncated.append(TruncatedText(index=index, tokens=tokens, limit=self.limit))
 
 
 def listed(method: str, texts: Any) -> list[Any]:

@@ -1,11 +1,22 @@
 """What a model says about itself and about its last call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class AsDict:
+    """A dataclass that can be written as JSON."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name; dataclasses in them are dicts, too."""
+        return asdict(self)  # type: ignore[call-overload, no-any-return]  # of dataclasses only
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelInfo:
+class ModelInfo(AsDict):
     """What is running.
 
     Attributes:
@@ -46,7 +57,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TruncatedText:
+class TruncatedText(AsDict):
     """A text that was cut: its index in the call, its length and the limit, in tokens."""
 
     index: int
@@ -55,7 +66,7 @@ class TruncatedText:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunReport:
+class RunReport(AsDict):
     """What the last call did.
 
     Attributes:

@@ -6,31 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, get_args
 
 from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.storage.atomic_write import draft
+from edgebert_runtime.tasks.spec import Columns, Record, VectorType
 
 BATCH_ROWS: Final = 8192
 """Answers in a row group of Parquet: enough to be read fast, few enough to hold."""
 
 DECIMALS: Final = 8
 """Of a vector's numbers as text: float32 has seven to nine digits, and these are below 1."""
-
-Record = Mapping[str, Any]
-"""One answer: column → text, number, vector, or dicts and lists of them."""
-
-
-class VectorType(NamedTuple):
-    """What a column of vectors holds: numpy's name of the numbers, and how many a vector has."""
-
-    dtype: str
-    size: int
-
-
-Columns = Mapping[str, Any]
-"""Column → its type: `str`, `int`, `float`, a list or tuple of one, a dataclass or `VectorType`."""
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:

@@ -1,30 +1,111 @@
-"""Which variants of a bundle run here."""
+"""Which variants of a bundle run here, and which of them runs."""
 
-from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.engine.cpu import sums_saturate
+import warnings
+from typing import NamedTuple
+
+from edgebert_runtime.bundle.bundle import Bundle, has_operators
+from edgebert_runtime.bundle.manifest import NARROW
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.errors import (
+    BundleError,
+    EdgebertError,
+    FallbackWarning,
+    ProviderUnavailableError,
+)
+from edgebert_runtime.loading.options import LoadOptions
 
 
-def unsupported_reason(bundle: Bundle, name: str, provider: str) -> str | None:
-    """Why a variant does not run here, though nothing is wrong with it; None if it does.
+class Obstacle(NamedTuple):
+    """Why a variant does not run here, though nothing is wrong with it.
+
+    Attributes:
+        reason: said of the variant: it "needs provider 'cuda', not 'cpu'".
+        remedy: what to do.
+        error: what `load` raises.
+        replaceable: whether fp32 runs instead where nobody asked for the variant by name.
+    """
+
+    reason: str
+    remedy: str
+    error: type[EdgebertError]
+    replaceable: bool = False
+
+
+def find_obstacle(bundle: Bundle, name: str, provider: str, engine: str) -> Obstacle | None:
+    """Why a variant does not run here; None if it does.
 
     Args:
         bundle: which holds it.
         name: of the variant.
         provider: a name of `PROVIDERS`.
+        engine: version of ONNX Runtime.
+    """
+    variant = bundle.manifest.variants[name]
+    if variant.needs not in (None, provider):
+        return Obstacle(
+            f"needs provider {variant.needs!r}, not {provider!r}",
+            f"load it with provider={variant.needs!r}, or variant='fp32'",
+            ProviderUnavailableError,
+        )
+    if not has_operators(PROVIDERS[provider], variant):
+        return Obstacle(
+            f"has operators that provider {provider!r} lacks",
+            "load variant='portable'",
+            ProviderUnavailableError,
+        )
+    if not variant.runs_on(engine):
+        return Obstacle(
+            f"needs ONNX Runtime {variant.min_onnxruntime}, this is {engine}",
+            "upgrade it, or load variant='portable'",
+            BundleError,
+        )
+    if provider == "cpu" and variant.needs_wide_sums and _sums_saturate():
+        return Obstacle(
+            "has 8-bit weights, and this CPU adds products of integers in 16 bits, where they "
+            "overflow and answers are wrong",
+            f"load variant='fp32', or export again and quantize with --cpu {NARROW}",
+            BundleError,
+            replaceable=True,
+        )
+    return None
+
+
+def unsupported_reason(bundle: Bundle, name: str, provider: str) -> str | None:
+    """The reason of `find_obstacle` with the ONNX Runtime that is installed.
 
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
     """
-    variant = bundle.manifest.variants[name]
-    engine = str(import_engine().__version__)
-    if variant.needs not in (None, provider):
-        return f"needs provider {variant.needs!r}"
-    if not PROVIDERS[provider].takes(variant):
-        return f"has operators that provider {provider!r} lacks"
-    if not variant.runs_on(engine):
-        return f"needs ONNX Runtime {variant.min_onnxruntime}, this is {engine}"
-    if provider == "cpu" and variant.needs_wide_sums and sums_saturate():
-        return "has 8-bit weights, and this CPU adds products of integers in 16 bits"
-    return None
+    obstacle = find_obstacle(bundle, name, provider, str(import_engine().__version__))
+    return obstacle.reason if obstacle else None
+
+
+def choose_variant(bundle: Bundle, asked: str, options: LoadOptions, engine: str) -> str:
+    """Name the variant to run on an engine.
+
+    Args:
+        bundle: which holds it.
+        asked: as `load` takes it.
+        options: of the same call.
+        engine: version of ONNX Runtime; an old one may need another variant.
+
+    Raises:
+        BundleError, ProviderUnavailableError: the variant does not run here.
+        ConfigError: there is no such variant for the provider.
+    """
+    name = bundle.select(asked, options.provider, engine, captured=options.captured)
+    obstacle = find_obstacle(bundle, name, options.provider, engine)
+    if obstacle is None:
+        return name
+    why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
+    if asked != "auto" or not obstacle.replaceable:
+        raise obstacle.error(f"{why}; {obstacle.remedy}")
+    warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=4)
+    return bundle.select("fp32", options.provider)
+
+
+def _sums_saturate() -> bool:
+    from edgebert_runtime.engine.cpu import sums_saturate  # most variants need not know
+
+    return sums_saturate()

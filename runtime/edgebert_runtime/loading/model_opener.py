@@ -1,88 +1,128 @@
-"""A variant on its way to a model: hashed, opened, or taken from what `warm` kept."""
+"""A variant on its way to a model: chosen, hashed, and opened, from the cache if it is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.external_data import check_external_data
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.manifest import FileInfo, Manifest
 from edgebert_runtime.engine.memory import trim_heap
+from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
-from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BundleError, ProviderUnavailableError, TokenizerError
-from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
+from edgebert_runtime.inference.execution_plan import ExecutionPlan
+from edgebert_runtime.loading.compatibility import choose_variant
+from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.storage.cache_dir import find_cache
+from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
     from edgebert_runtime.loading.graph_cache import Tuning, WarmGraph
-    from edgebert_runtime.tasks.base import Plan
 
-Verify = Literal["always", "once", "never"] | None
+Reopen = Callable[[str], Callable[[], Any]]
+"""The name of the variant that runs → what loads the same model anew."""
+
+
+def open_model(
+    bundle: Bundle,
+    model: type[TaskModel[Any]],
+    variant: str,
+    options: LoadOptions,
+    reopen: Reopen,
+) -> TaskModel[Any]:
+    """Open the variant that is asked for, or the one that stands for it here.
+
+    Args:
+        bundle: whose variant it is.
+        model: the class of the bundle's task.
+        variant: as `load` takes it.
+        options: how to open it.
+        reopen: makes what an unpickled model is loaded by.
+
+    Raises:
+        EdgebertError: as `load`.
+    """
+    opener = ModelOpener(bundle, model, options, reopen)
+    expected = bundle.select(variant, options.provider, captured=options.captured)
+    checks: list[IntegrityCheck] = []
+    if not opener.may_be_cached(expected):
+        checks = [opener.check_files(expected)]  # hashes while the engine is imported
+    engine = str(import_engine().__version__)
+    name = choose_variant(bundle, variant, options, engine)
+    cached = opener.cached_graph(name, engine)
+    if cached is not None:
+        try:
+            return opener.open(name, cached.path, opener.check_cached(cached), cached)
+        except BundleError as error:  # whatever becomes of a cache, the bundle is there
+            log(f"{cached.folder} cannot be used, the bundle's own graph is: {error}")
+    chosen = bundle.manifest.variants[name]
+    check_external_data(bundle.folder, chosen.files, chosen.file)
+    if not checks or name != expected:
+        checks = [opener.check_files(name)]
+    return opener.open(name, bundle.path_of(chosen.file), checks)
 
 
 class ModelOpener:
-    """One variant of a bundle, for one call of `load`.
-
-    Args:
-        bundle: what it is of.
-        make: the class of the model.
-        provider: a name of `PROVIDERS`.
-        how: `provider_options`, `threads` and `shared`, as `Session` takes them.
-        verify, cache_dir: as `load` takes them.
-    """
+    """The parts of `open_model`, for one call of `load`."""
 
     def __init__(
-        self,
-        bundle: Bundle,
-        make: Any,
-        provider: str,
-        how: Mapping[str, Any],
-        verify: Verify,
-        cache_dir: CacheDir,
+        self, bundle: Bundle, model: type[TaskModel[Any]], options: LoadOptions, reopen: Reopen
     ) -> None:
-        self._bundle, self._make, self._how = bundle, make, how
-        self._provider, self._verify, self._cache_dir = provider, verify, cache_dir
-        self._cache = find_cache(cache_dir)
-        self._begun: dict[str, IntegrityCheck] = {}
+        self._bundle, self._model, self._options, self._reopen = bundle, model, options, reopen
+        self._cache = find_cache(options.cache_dir)
 
-    def begin(self, name: str) -> None:
-        """Hash what a variant needs in the background, if nothing kept may take its place."""
-        if self._kept_somewhere(name) is None:
-            self._check(name)
+    def check_files(self, name: str) -> IntegrityCheck:
+        """Start to hash what a variant needs of the bundle."""
+        variant = self._bundle.manifest.variants[name]
+        return self._check_bundle({*variant.files, *_beside_graph(self._bundle.manifest)})
 
-    def finish(self, name: str, engine: str) -> Any:
-        """The model."""
-        kept = self._kept(name, engine)
-        if kept is not None:
-            try:
-                return self._open(name, self._kept_checks(kept), kept.path, kept)
-            except BundleError as error:  # whatever becomes of a cache, the bundle is there
-                log(f"{kept.folder} cannot be used, the bundle's own graph is: {error}")
-        chosen = self._bundle.manifest.variants[name]
-        check_external_data(self._bundle.folder, chosen.files, chosen.file)
-        return self._open(name, [self._check(name)], self._bundle.path_of(chosen.file))
+    def check_cached(self, cached: "WarmGraph") -> list[IntegrityCheck]:
+        """Start to hash a graph of the cache, and what it needs of the bundle."""
+        beside = self._check_bundle(_beside_graph(self._bundle.manifest))
+        return [self._started(cached.folder, cached.files), beside]
 
-    def _open(
+    def may_be_cached(self, name: str) -> bool:
+        """Whether the cache has graphs of the variant, whatever engine they are for."""
+        if self._options.provider != "cpu" or self._cache is None:
+            return False
+        from edgebert_runtime.loading.graph_cache import variant_folder
+
+        manifest = self._bundle.manifest
+        return variant_folder(self._cache, manifest, manifest.variants[name]).is_dir()
+
+    def cached_graph(self, name: str, engine: str) -> "WarmGraph | None":
+        """The variant's graph in the cache for an engine; None if it has none."""
+        if self._cache is None or not self.may_be_cached(name):
+            return None
+        from edgebert_runtime.loading.graph_cache import find_warm
+
+        manifest = self._bundle.manifest
+        return find_warm(self._cache, manifest, manifest.variants[name], engine)
+
+    def open(
         self,
         name: str,
-        checks: Sequence[IntegrityCheck],
         graph: Path,
-        kept: "WarmGraph | None" = None,
-    ) -> Any:
-        tuning = kept.tunings.get(self._cores()) if kept else None
-        how = {**self._how, "threads": self._threads(tuning), "optimized": kept is not None}
-        how["provider_options"] = self._options(name)
-        how["longest"] = self._bundle.manifest.tokenizer.max_positions
+        checks: Sequence[IntegrityCheck],
+        cached: "WarmGraph | None" = None,
+    ) -> TaskModel[Any]:
+        """The model, once every hash has matched."""
+        tuning = cached.tunings.get(self._options.cores) if cached else None
         try:
-            session = Session(graph, provider=self._provider, **how)
-            session.asked_threads = self._how["threads"]  # a pickled model looks for itself
-            tokenizer = open_tokenizer(self._bundle)
-            opened = self._bundle, name, session, tokenizer, checks[0].mode
-            plan = self._plan(session, tuning) if kept else None
-            model = self._make(*opened, cache_dir=self._cache_dir, plan=plan)
+            session = self._session(name, graph, tuning, optimized=cached is not None)
+            model = self._model(
+                self._bundle,
+                name,
+                session,
+                open_tokenizer(self._bundle),
+                checks[0].mode,
+                plan=self._plan(session, tuning) if cached else None,
+                reopen=self._reopen(name),
+            )
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
             raise
@@ -90,78 +130,65 @@ class ModelOpener:
         trim_heap()
         return model
 
-    def _options(self, name: str) -> dict[str, str]:
+    def _session(
+        self, name: str, graph: Path, tuning: "Tuning | None", *, optimized: bool
+    ) -> Session:
+        options = self._options
+        return Session(
+            graph,
+            provider=options.provider,
+            provider_options=self._provider_options(name),
+            threads=self._threads(tuning),
+            optimized=optimized,
+            shared=options.share_threads,
+            longest=self._bundle.manifest.tokenizer.max_positions,
+        )
+
+    def _provider_options(self, name: str) -> Mapping[str, str]:
         """The provider's options, with a folder to keep engines in where it keeps some."""
-        given: dict[str, str] = self._how["provider_options"]
-        if self._cache is None or not PROVIDERS[self._provider].cached:
+        provider, given = self._options.provider, self._options.provider_options
+        if self._cache is None or not PROVIDERS[provider].cached:
             return given
         from edgebert_runtime.loading.graph_cache import variant_folder
 
         manifest = self._bundle.manifest
         folder = variant_folder(self._cache, manifest, manifest.variants[name])
-        return {**keeping_engines(self._provider, folder / self._provider), **given}
-
-    def _cores(self) -> int:
-        """How many threads there are to use."""
-        return self._how["threads"] or usable_cores()
+        return {**keeping_engines(provider, folder / provider), **given}
 
     def _threads(self, tuning: "Tuning | None") -> int | None:
         """Those asked for; else those that one text was answered soonest with, if it is known."""
-        asked: int | None = self._how["threads"]
-        if asked is not None or tuning is None or self._how["shared"]:
-            return asked
+        options = self._options
+        if options.threads is not None or tuning is None or options.share_threads:
+            return options.threads
         return tuning.latency_threads
 
-    def _plan(self, session: Session, tuning: "Tuning | None") -> "Plan":
+    def _plan(self, session: Session, tuning: "Tuning | None") -> ExecutionPlan:
         """What was measured for as many threads; further sessions map the same file again."""
-        from edgebert_runtime.tasks.base import Plan
-
-        narrow = session.twin(1) if session.threads > 1 and not session.shared else None
+        multithreaded = session.threads > 1 and not session.shared
+        single = session.with_threads(1) if multithreaded else None
         if tuning is None:
-            return Plan(narrow=narrow)
-        cores = self._cores()
+            return ExecutionPlan(single_thread_session=single)
+        cores = self._options.cores
         workers = cores if tuning.workers and not session.shared else 1
         each = 1 if workers > 1 else cores
-        apart = session.twin(each) if each != session.threads or workers > 1 else None
-        return Plan(
+        apart = each != session.threads or workers > 1
+        many = session.with_threads(each) if apart else None
+        return ExecutionPlan(
             micro_batch_tokens=tuning.micro_batch_tokens,
-            session=apart,
+            many=many,
             workers=workers,
-            narrow=apart if workers > 1 else narrow,
+            single_thread_session=many if workers > 1 else single,
         )
 
-    def _check(self, name: str) -> IntegrityCheck:
-        if name not in self._begun:
-            variant = self._bundle.manifest.variants[name]
-            needed = {*variant.files, *_beside_graph(self._bundle.manifest)}
-            self._begun[name] = self._begin(self._bundle.folder, needed)
-        return self._begun[name]
-
-    def _kept_checks(self, kept: "WarmGraph") -> list[IntegrityCheck]:
-        beside = self._begin(self._bundle.folder, _beside_graph(self._bundle.manifest))
-        return [_started(kept.folder, kept.files, self._verify, self._cache_dir), beside]
-
-    def _begin(self, folder: Path, needed: set[str]) -> IntegrityCheck:
+    def _check_bundle(self, needed: Collection[str]) -> IntegrityCheck:
         files = {path: self._bundle.manifest.files[path] for path in needed}
-        return _started(folder, files, self._verify, self._cache_dir)
+        return self._started(self._bundle.folder, files)
 
-    def _kept_somewhere(self, name: str) -> Path | None:
-        """Where the variant's kept graphs lie, whatever engine they are for; None without any."""
-        if self._provider != "cpu" or self._cache is None:
-            return None
-        from edgebert_runtime.loading.graph_cache import variant_folder
-
-        manifest = self._bundle.manifest
-        folder = variant_folder(self._cache, manifest, manifest.variants[name])
-        return folder if folder.is_dir() else None
-
-    def _kept(self, name: str, engine: str) -> "WarmGraph | None":
-        if self._kept_somewhere(name) is None or self._cache is None:
-            return None
-        from edgebert_runtime.loading.graph_cache import find_warm
-
-        manifest = self._bundle.manifest
-        return find_warm(self._cache, manifest, manifest.variants[name], engine)
+    def _started(self, folder: Path, files: Mapping[str, FileInfo]) -> IntegrityCheck:
+        options = self._options
+        check = IntegrityCheck(folder, files, mode=options.verify, cache_dir=options.cache_dir)
+        check.start()
+        return check
 
 
 def open_tokenizer(bundle: Bundle) -> TextTokenizer:
@@ -172,14 +199,6 @@ def open_tokenizer(bundle: Bundle) -> TextTokenizer:
     """
     info = bundle.manifest.tokenizer
     return TextTokenizer(bundle.path_of(info.file), info)
-
-
-def _started(
-    folder: Path, files: Mapping[str, FileInfo], verify: Verify, cache_dir: CacheDir
-) -> IntegrityCheck:
-    check = IntegrityCheck(folder, files, mode=verify, cache_dir=cache_dir)
-    check.start()
-    return check
 
 
 def _wait(checks: Sequence[IntegrityCheck]) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from edgebert_runtime.tasks.base import Floats
+from edgebert_runtime.inference.arrays import Floats
 
 
 def softmax(logits: Floats) -> Floats:

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgebert_runtime.bundle.manifest import Step
 from edgebert_runtime.errors import BundleError
-
-Floats = NDArray[np.float32]
-Mask = NDArray[np.int64]
+from edgebert_runtime.inference.arrays import Floats
+from edgebert_runtime.inference.arrays import Ids as Mask
 
 SMALLEST_NORM: Final = 1e-12
 """Divisor for a shorter vector, as in torch.nn.functional.normalize: zero stays zero."""

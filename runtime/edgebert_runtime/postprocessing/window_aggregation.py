@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from edgebert_runtime.inference.arrays import Floats
+
 Window = TypeVar("Window")
 
 

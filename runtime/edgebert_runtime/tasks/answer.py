@@ -6,18 +6,31 @@ one: pipelines/question_answering.py), but that spans of probability 0 never fil
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.inference.arrays import Floats
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
+from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
-from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    TaskOptions,
+    TaskProbe,
+    TaskSpec,
+    constant_columns,
+    option,
+    pair_item,
+)
+from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
+from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.offsets import AlignedText
-from edgebert_runtime.tokenization.tokenizer import check_text
+from edgebert_runtime.tokenization.tokenizer import Item, check_pair, check_text
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""
@@ -30,7 +43,7 @@ NULL: Final = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(AsDict):
     """One span of the context.
 
     Attributes:
@@ -55,14 +68,31 @@ class TokenSpan:
     score: float
 
 
-class Answerer(TaskModel):
-    """Finds answers in contexts; made by `load`."""
+@dataclass(frozen=True, kw_only=True)
+class AnswerOptions(TaskOptions):
+    """Arguments of `Answerer.answer`, which explains them; a long context runs in windows."""
 
+    top_k: int = option(1, "return at most K answers (default: 1)", type=int)
+    max_answer_length: int = option(15)
+    allow_no_answer: bool = option(
+        False, 'count "no answer", an empty one, among the answers', action="store_true"
+    )
+    window: int | None = option(None)
+    long: Literal["window"] = option("window")
+
+
+class Answerer(TaskModel[AnswerOptions]):
+    """Finds answers in contexts; made by `load`.
+
+    An item of `predict` is a pair of question and context, its answer is a list of `Answer`.
+    """
+
+    OPTIONS: ClassVar = AnswerOptions
+    CHUNK_ITEMS: ClassVar[int] = 32  # a context has the place of each of its tokens
     OUTPUTS: ClassVar[tuple[str, ...]] = ("start_logits", "end_logits")
 
     def _prepare(self) -> None:
         self._require_head("softmax")
-        self._limit = self._bundle.manifest.tokenizer.max_length
 
     def answer(
         self,
@@ -96,41 +126,90 @@ class Answerer(TaskModel):
                 a window, or `top_k` or `max_answer_length` is below 1.
             ConfigError: a window longer than the bundle's limit, or a stride it has no room for.
         """
-        require_positive("max_answer_length", max_answer_length)
-        require_positive("top_k", top_k)
-        for name, text in (("question", question), ("context", context)):
-            check_text(name, text)
-            if not text:
-                raise InputError(f"{name} is empty, expected a text")
-        tokens = self._window_tokens(window)
-        windows = self._tokenizer.align_windows((question, context), tokens, stride)
-        call = self._call(windows=False)
-        nulls: list[float] = []
-
-        def spans() -> Iterator[Answer]:
-            candidates = 2 * top_k + 10  # several may widen to the same words
-            for text, (starts, ends) in self._run_windows(windows, call):
-                if CONTEXT not in text.sources:
-                    raise InputError("context has no token for this model, expected a text")
-                start_scores, end_scores = score_tokens(starts, ends, text.sources)
-                nulls.append(float(start_scores[NULL] * end_scores[NULL]))
-                inside = context_positions(text.sources)
-                best = best_spans(start_scores, end_scores, inside, max_answer_length, candidates)
-                yield from (read_span(context, text, span) for span in best)
-
-        answers = merge_alike(spans())
-        call.texts += 1
-        self._finish(call, stacklevel=3)
-        if allow_no_answer:
-            answers.append(Answer(text="", score=min(nulls), start=0, end=0))
-        return sorted(answers, key=lambda answer: answer.score, reverse=True)[:top_k]
+        options = AnswerOptions(
+            top_k=top_k,
+            max_answer_length=max_answer_length,
+            allow_no_answer=allow_no_answer,
+            window=window,
+            stride=stride,
+        )
+        self.check_options(options)
+        pair = _check_pair("question", "context", (question, context))
+        (answers,) = self._predict("answer", [pair], options)
+        found: list[Answer] = answers
+        return found
 
     aanswer = asynchronous(answer)
 
-    def _window_tokens(self, asked: int | None) -> int:
-        if asked is not None and not 1 <= asked <= self._limit:
-            raise ConfigError(f"window must be between 1 and {self._limit} tokens, got {asked}")
-        return min(self._limit, WINDOW_TOKENS) if asked is None else asked
+    def check_options(self, options: AnswerOptions) -> None:
+        """Refuse counts below 1, and a window that the model has no positions for.
+
+        Raises:
+            InputError: a count is below 1.
+            ConfigError: the window is longer than the bundle's limit.
+        """
+        require_positive("max_answer_length", options.max_answer_length)
+        require_positive("top_k", options.top_k)
+        self._window_tokens(options)
+
+    def encode(
+        self, items: Sequence[Any], options: AnswerOptions | None = None, *, first: int = 0
+    ) -> list[EncodedItem]:
+        """Pairs of question and context to windows over the context.
+
+        Raises:
+            InputError: a text is not a string, not text or empty, or a question fills a window.
+            ConfigError: a stride that a window has no room for.
+        """
+        chosen = options or AnswerOptions()
+        return [self._windows(first + at, item, chosen) for at, item in enumerate(items)]
+
+    def _windows(self, index: int, item: Any, options: AnswerOptions) -> EncodedItem:
+        name = f"item {index}"
+        pair = _check_pair(f"{name}[0]", f"{name}[1]", check_pair(name, item))
+        windows = self._tokenizer.align_windows(pair, self._window_tokens(options), options.stride)
+        return EncodedItem(pair, windows if len(pair[1]) > SLICE_CHARACTERS else list(windows))
+
+    def _decode_item(
+        self, item: EncodedItem, rows: Iterable[RowOutputs], options: AnswerOptions
+    ) -> list[Answer]:
+        nulls: list[float] = []
+        answers = merge_alike(_window_answers(item.item[1], rows, options, nulls))
+        if options.allow_no_answer:
+            answers.append(Answer(text="", score=min(nulls), start=0, end=0))
+        best = sorted(answers, key=lambda answer: answer.score, reverse=True)
+        return best[: options.top_k]
+
+    def _window_tokens(self, options: AnswerOptions) -> int:
+        asked, limit = options.window, self.max_length
+        if asked is not None and not 1 <= asked <= limit:
+            raise ConfigError(f"window must be between 1 and {limit} tokens, got {asked}")
+        return min(limit, WINDOW_TOKENS) if asked is None else asked
+
+
+def _check_pair(first: str, second: str, pair: Item) -> tuple[str, str]:
+    """Question and context, neither empty, or an `InputError` that calls them so."""
+    for name, text in zip((first, second), pair, strict=True):
+        if not check_text(name, text):
+            raise InputError(f"{name} is empty, expected a text")
+    return pair[0], pair[1]
+
+
+def _window_answers(
+    context: str, rows: Iterable[RowOutputs], options: AnswerOptions, nulls: list[float]
+) -> Iterator[Answer]:
+    """The best spans of each window; what each gives "no answer" is added to `nulls`."""
+    candidates = 2 * options.top_k + 10  # several may widen to the same words
+    for row, (starts, ends) in rows:
+        assert isinstance(row, AlignedText)
+        if CONTEXT not in row.sources:
+            raise InputError("context has no token for this model, expected a text")
+        start_scores, end_scores = score_tokens(starts, ends, row.sources)
+        nulls.append(float(start_scores[NULL] * end_scores[NULL]))
+        inside = context_positions(row.sources)
+        longest = options.max_answer_length
+        for span in best_spans(start_scores, end_scores, inside, longest, candidates):
+            yield read_span(context, row, span)
 
 
 def context_positions(sources: Sequence[int | None]) -> NDArray[np.int64]:
@@ -208,3 +287,29 @@ def merge_alike(answers: Iterable[Answer]) -> list[Answer]:
                 end=first.end,
             )
     return list(merged.values())
+
+
+def _scores_of(answers: list[Answer]) -> list[dict[str, float]]:
+    # Spans that read alike are one answer, and which of them stands for it may hang by a rounding.
+    return [{answer.text.lower(): answer.score for answer in answers}]
+
+
+SPEC: Final = TaskSpec(
+    name="answer",
+    model=Answerer,
+    method="answer",
+    columns=constant_columns({"answers": list[Answer]}),
+    record=lambda answers: {"answers": [answer.to_dict() for answer in answers]},
+    command=CommandSpec(
+        summary="a question to spans, one JSON line a context",
+        text="CONTEXT",
+        question="question",
+    ),
+    probe=TaskProbe(
+        options=AnswerOptions(top_k=20),  # scores depend on it, so it is always the same
+        comparable=_scores_of,
+        measure="scores",
+        stored=5,
+    ),
+    item=pair_item,
+)

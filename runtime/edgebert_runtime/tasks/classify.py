@@ -1,22 +1,34 @@
 """Labels for texts and pairs of texts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, ClassVar, Final, overload
 
 import numpy as np
 
+from edgebert_runtime.inference.arrays import Floats
 from edgebert_runtime.inference.async_calls import asynchronous
-from edgebert_runtime.inference.call import Call, require_top_k
+from edgebert_runtime.inference.call import require_top_k
+from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
-from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    TaskOptions,
+    TaskProbe,
+    TaskSpec,
+    columns_of,
+    constant_columns,
+    option,
+)
+from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import Item
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelScore:
+class LabelScore(AsDict):
     """One label and its score."""
 
     label: str
@@ -24,7 +36,7 @@ class LabelScore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classification:
+class Classification(AsDict):
     """What a text was classified as.
 
     Attributes:
@@ -39,12 +51,30 @@ class Classification:
     activation: str
 
 
-class Classifier(TaskModel):
+@dataclass(frozen=True, kw_only=True)
+class ClassifyOptions(TaskOptions):
+    """Arguments of `Classifier.classify`, which explains them."""
+
+    top_k: int | None = option(None, "return at most K labels (default: all)", type=int)
+    threshold: float | None = option(None, "lowest score to return (default: any)", type=float)
+
+
+class Classifier(TaskModel[ClassifyOptions]):
     """Gives texts labels; made by `load`."""
+
+    OPTIONS: ClassVar = ClassifyOptions
 
     def _prepare(self) -> None:
         self._head = self._require_head("softmax", "sigmoid", "none")
         self._require_labels()
+
+    def check_options(self, options: ClassifyOptions) -> None:
+        """Refuse a `top_k` below 1.
+
+        Raises:
+            InputError: it is.
+        """
+        require_top_k(options.top_k)
 
     @overload
     def classify(
@@ -100,24 +130,32 @@ class Classifier(TaskModel):
                 text, or is too long and `long` is `error`; or `top_k` is below 1.
             ConfigError: unknown `long`, or a stride that a window has no room for.
         """
-        require_top_k(top_k)
-
-        def answer(chunk: list[Item], call: Call) -> list[Classification]:
-            rows, owners = self._rows(chunk, call)
-            logits = np.array([logits for (logits,) in self._run_all(rows, call)])
-            means = weighted_means(logits, owners, [len(row.input_ids) for row in rows])
-            return [self._classification(each, top_k, threshold) for each in means]
-
-        return self._each("classify", texts, answer, self._call(long, stride))
+        options = ClassifyOptions(top_k=top_k, threshold=threshold, long=long, stride=stride)
+        return self._predict("classify", texts, options)
 
     aclassify = asynchronous(classify)
 
-    def _classification(
-        self, logits: Floats, top_k: int | None, threshold: float | None
-    ) -> Classification:
+    def decode(
+        self,
+        encoded: Sequence[EncodedItem],
+        ran: Sequence[Iterable[RowOutputs]],
+        options: ClassifyOptions | None = None,
+    ) -> list[Classification]:
+        """A classification for each item: of a windowed one by the mean of its windows' logits."""
+        chosen = options or ClassifyOptions()
+        owners, weights, logits = [], [], []
+        for owner, rows in enumerate(ran):
+            for row, (each,) in rows:
+                owners.append(owner)
+                weights.append(len(row.input_ids))
+                logits.append(each)
+        means = weighted_means(np.array(logits), owners, weights)
+        return [self._classification(each, chosen) for each in means]
+
+    def _classification(self, logits: Floats, options: ClassifyOptions) -> Classification:
         scores = ACTIVATIONS[self._head.activation](logits)
         best = self._label_score(scores, int(scores.argmax()))
-        kept = select_labels(scores, top_k, threshold)
+        kept = select_labels(scores, options.top_k, options.threshold)
         return Classification(
             best=best,
             scores=tuple(self._label_score(scores, label) for label in kept),
@@ -140,3 +178,18 @@ def select_labels(scores: Floats, top_k: int | None, threshold: float | None) ->
     if threshold is not None:
         order = order[scores[order] >= np.float32(threshold)]
     return [int(index) for index in order[:top_k]]
+
+
+def _scores_of(found: Classification) -> list[dict[str, float]]:
+    return [{each.label: each.score for each in found.scores}]
+
+
+SPEC: Final = TaskSpec(
+    name="classify",
+    model=Classifier,
+    method="classify",
+    columns=constant_columns(columns_of(Classification)),
+    record=Classification.to_dict,
+    command=CommandSpec(summary="texts to labels, one JSON line each", pairs="optional"),
+    probe=TaskProbe(options=ClassifyOptions(), comparable=_scores_of, measure="scores"),
+)

@@ -1,7 +1,9 @@
 """Sentence embeddings from a bundle."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +12,44 @@ from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
+from edgebert_runtime.inference.arrays import Feeds, Floats
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call
-from edgebert_runtime.postprocessing.vector_precision import Precision, find_precision
+from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_output_dtype
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
-from edgebert_runtime.tasks.base import Feeds, TaskModel
-from edgebert_runtime.tokenization.sliding_window import Long
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    Columns,
+    CommandSpec,
+    TaskOptions,
+    TaskProbe,
+    TaskSpec,
+    VectorType,
+    option,
+)
+from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.sliding_window import Long, check_long
 
 if TYPE_CHECKING:
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
 
 
-class Embedder(TaskModel):
+@dataclass(frozen=True, kw_only=True)
+class EmbedOptions(TaskOptions):
+    """Arguments of `Embedder.embed`, which explains them."""
+
+    normalize: bool | None = option(
+        None, "vectors of length 1 (default: as the bundle says)", action="boolean"
+    )
+    dimensions: int | None = option(None, "keep the first N dimensions (default: all)", type=int)
+    prompt: str | None = option(None, "name of the bundle's prompt to put before each text")
+    output_dtype: OutputDtype = option("float32", "number format: float32, int8 or binary")
+
+
+class Embedder(TaskModel[EmbedOptions]):
     """Turns texts into vectors; made by `load`."""
 
+    OPTIONS: ClassVar = EmbedOptions
     OUTPUTS: ClassVar[tuple[str, ...]] = ("last_hidden_state", "sentence_embedding")
     RUN: ClassVar[tuple[str, ...]] = ("sentence_embedding",)
 
@@ -42,7 +68,8 @@ class Embedder(TaskModel):
         prompt: str | None = None,
         long: Long = "truncate",
         stride: int | None = None,
-        precision: Precision = "float32",
+        output_dtype: OutputDtype = "float32",
+        precision: OutputDtype | None = None,
     ) -> Iterator[NDArray[Any]]: ...
 
     @overload
@@ -55,7 +82,7 @@ class Embedder(TaskModel):
         prompt: str | None = None,
         long: Long = "truncate",
         stride: int | None = None,
-        precision: Literal["float32"] = "float32",
+        output_dtype: Literal["float32"] = "float32",
     ) -> NDArray[np.float32]: ...
 
     @overload
@@ -68,7 +95,8 @@ class Embedder(TaskModel):
         prompt: str | None = None,
         long: Long = "truncate",
         stride: int | None = None,
-        precision: Precision,
+        output_dtype: OutputDtype = "float32",
+        precision: OutputDtype | None = None,
     ) -> NDArray[Any]: ...
 
     def embed(
@@ -80,7 +108,8 @@ class Embedder(TaskModel):
         prompt: str | None = None,
         long: Long = "truncate",
         stride: int | None = None,
-        precision: Precision = "float32",
+        output_dtype: OutputDtype = "float32",
+        precision: OutputDtype | None = None,
     ) -> Any:
         """Embed texts, in the order given.
 
@@ -96,9 +125,10 @@ class Embedder(TaskModel):
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
                 and takes the mean of their vectors, each as often as it has tokens.
             stride: tokens that neighbouring windows share; None is half a window, at most 128.
-            precision: `float32`; `int8`, each vector stretched until its largest number is 127,
+            output_dtype: `float32`; `int8`, each vector scaled until its largest number is 127,
                 to be compared by cosine; `binary`, one bit a dimension, to be compared by Hamming
                 distance.
+            precision: the former name of `output_dtype`.
 
         Returns:
             (number of texts, dimensions), float32 or int8; `binary`: uint8, (number of texts,
@@ -108,25 +138,20 @@ class Embedder(TaskModel):
         Raises:
             InputError: `texts` is one string, an item is not a string or not text, or it is too
                 long and `long` is `error`.
-            ConfigError: unknown prompt, `long` or precision, more dimensions than the model has,
-                or a stride that a window has no room for.
+            ConfigError: unknown prompt, `long` or `output_dtype`, more dimensions than the model
+                has, or a stride that a window has no room for.
         """
-        self._check_dimensions(dimensions)
-        encode = find_precision(precision)
-        prefix = self._prefix(prompt)
-        unit = self._embedding.normalized if normalize is None else normalize
-
-        def answer(chunk: list[str], call: Call) -> NDArray[Any]:
-            vectors = self._embed(chunk, call, prefix, unit=unit)
-            return encode(_shorten(vectors, dimensions, unit=unit))
-
-        call = self._call(long, stride)
-        if isinstance(texts, Iterator):
-            return self._stream(texts, answer, call)
-        items = self._checked("embed", texts)
-        vectors = gather(self._chunked(items, answer, call), len(items))
-        self._finish(call, stacklevel=3)
-        return answer([], call) if vectors is None else vectors
+        if precision is not None:
+            output_dtype = _renamed(precision)
+        options = EmbedOptions(
+            normalize=normalize,
+            dimensions=dimensions,
+            prompt=prompt,
+            output_dtype=output_dtype,
+            long=long,
+            stride=stride,
+        )
+        return self._predict("embed", texts, options)
 
     aembed = asynchronous(embed)
 
@@ -160,46 +185,75 @@ class Embedder(TaskModel):
         items = self._checked("embed_on_device", texts)
         if not items:
             raise InputError("embed_on_device takes at least one text, got an empty list")
-        call = self._call(long, windows=False)
-        rows, _ = self._rows(items, call, self._prefix(prompt))
-        session = self._session
+        check_long(long, windows=False)
+        options, call = EmbedOptions(prompt=prompt, long=long), Call(self._tokenizer.limit)
+        self.check_options(options)
+        encoded = self.encode(items, options)
+        call.encoded(encoded)
+        rows = [row for item in encoded for row in item.rows]
+        session = self.session
         feeds = self._tokenizer.pad(rows, PROVIDERS[session.provider].length_multiple)
         (vectors,) = session.run_on_device(
             ["sentence_embedding"], {name: feeds[name] for name in session.inputs}
         )
         call.ran(rows, feeds["input_ids"].size, 1)
         call.texts += len(items)
-        self._finish(call, stacklevel=3)
+        self._last_call = call
+        self._warn_if_truncated(stacklevel=3)
         return DeviceVectors(vectors)
 
-    def _embed(
-        self, texts: Sequence[str], call: Call, prefix: str, *, unit: bool
-    ) -> NDArray[np.float32]:
-        rows, owners = self._rows(texts, call, prefix)
+    def check_options(self, options: EmbedOptions) -> None:
+        """Refuse a prompt, a number of dimensions or a number format that the bundle lacks.
+
+        Raises:
+            ConfigError: it does.
+        """
+        self._check_dimensions(options.dimensions)
+        find_output_dtype(options.output_dtype)
+        self._prefix(options)
+
+    def decode(
+        self,
+        encoded: Sequence[EncodedItem],
+        ran: Sequence[Iterable[RowOutputs]],
+        options: EmbedOptions | None = None,
+    ) -> NDArray[Any]:
+        """A vector for each item: of a windowed one the mean of its windows'."""
+        chosen = options or EmbedOptions()
+        rows = [(owner, row, vector) for owner, each in enumerate(ran) for row, (vector,) in each]
         vectors = np.empty((len(rows), self._embedding.dimensions), dtype=np.float32)
+        for at, (_, _, vector) in enumerate(rows):
+            vectors[at] = vector
+        unit = self._unit_length(chosen)
+        if len(rows) != len(encoded):
+            owners, weights = [row[0] for row in rows], [len(row[1].input_ids) for row in rows]
+            means = weighted_means(vectors, owners, weights)
+            vectors = _unit(means) if unit else means
+        convert = find_output_dtype(chosen.output_dtype)
+        return convert(_shorten(vectors, chosen.dimensions, unit=unit))
 
-        def work(session: Session, indices: list[int], feeds: Feeds) -> None:
-            vectors[indices] = self._vectors(session, feeds, unit=unit)
+    def _gather(self, parts: Iterable[Any], count: int, options: EmbedOptions) -> Any:
+        vectors = gather(parts, count)
+        return self.decode([], [], options) if vectors is None else vectors
 
-        self._each_batch(rows, call, work)
-        if len(rows) == len(texts):
-            return vectors
-        means = weighted_means(vectors, owners, [len(row.input_ids) for row in rows])
-        return _unit(means) if unit else means
+    def _unit_length(self, options: EmbedOptions) -> bool:
+        """Whether vectors are to have length 1."""
+        return self._embedding.normalized if options.normalize is None else options.normalize
 
-    def _vectors(self, session: Session, feeds: Feeds, *, unit: bool) -> NDArray[np.float32]:
-        """One micro-batch, from the output that needs least work and least copying."""
+    def _run_batch(self, feeds: Feeds, session: Session, options: EmbedOptions) -> Sequence[Floats]:
+        """Vectors of one micro-batch, from the output that needs least work and least copying."""
+        unit = self._unit_length(options)
         if unit or not self._embedding.normalized:
-            (vectors,) = self._run(["sentence_embedding"], feeds, session)
-            return _unit(vectors) if unit and not self._embedding.normalized else vectors
+            (vectors,) = self._run_graph(["sentence_embedding"], feeds, session)
+            return [_unit(vectors) if unit and not self._embedding.normalized else vectors]
         from edgebert_runtime.postprocessing.pooling import apply_steps
 
-        (hidden,) = self._run(["last_hidden_state"], feeds, session)
+        (hidden,) = self._run_graph(["last_hidden_state"], feeds, session)
         steps = self._embedding.steps[:-1]
-        return apply_steps(steps, hidden, feeds["attention_mask"], self._bundle.folder)
+        return [apply_steps(steps, hidden, feeds["attention_mask"], self._bundle.folder)]
 
-    def _prefix(self, prompt: str | None) -> str:
-        name = self._embedding.default_prompt if prompt is None else prompt
+    def _prefix(self, options: EmbedOptions) -> str:
+        name = self._embedding.default_prompt if options.prompt is None else options.prompt
         if name is None:
             return ""
         if name not in self._embedding.prompts:
@@ -223,8 +277,38 @@ def _shorten(
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    from edgebert_runtime.postprocessing.pooling import (
-        normalize,
-    )  # most calls take vectors as the graph gives them
+    # most calls take vectors as the graph gives them
+    from edgebert_runtime.postprocessing.pooling import normalize
 
     return normalize(vectors)
+
+
+def _renamed(precision: OutputDtype) -> OutputDtype:
+    """What the former parameter says."""
+    warnings.warn(
+        "embed's parameter precision is called output_dtype now, and will be refused in the next "
+        f"release; write output_dtype={precision!r}",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return precision
+
+
+def _columns(model: TaskModel[Any], options: EmbedOptions) -> Columns:
+    none = model.predict([], options)
+    return {"embedding": VectorType(none.dtype.str, none.shape[1])}
+
+
+SPEC: Final = TaskSpec(
+    name="embed",
+    model=Embedder,
+    method="embed",
+    columns=_columns,
+    record=lambda vector: {"embedding": vector},
+    command=CommandSpec(
+        summary="texts to vectors, one JSON line each", renamed={"precision": "output_dtype"}
+    ),
+    probe=TaskProbe(
+        options=EmbedOptions(), comparable=lambda vector: vector.tolist(), measure="distance"
+    ),
+)

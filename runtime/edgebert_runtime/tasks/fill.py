@@ -4,23 +4,39 @@ Equal to transformers' fill-mask pipeline (5.23, pipelines/fill_mask.py), but fo
 more than one token: that takes the first of them, this refuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError
+from edgebert_runtime.inference.arrays import Feeds, Floats
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
+from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
-from edgebert_runtime.tasks.base import Floats, TaskModel
-from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    ShortTextOptions,
+    TaskProbe,
+    TaskSpec,
+    constant_columns,
+    option,
+)
+from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import check_text
 
+CANDIDATES: Final = 64
+"""Fillings that the self-test asks for. What is not among so many has a probability below 1/64."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Filling:
+class Filling(AsDict):
     """One token for one mask.
 
     Attributes:
@@ -37,8 +53,19 @@ class Filling:
     sequence: str
 
 
-class MaskFiller(TaskModel):
+@dataclass(frozen=True, kw_only=True)
+class FillOptions(ShortTextOptions):
+    """Arguments of `MaskFiller.fill`, which explains them."""
+
+    top_k: int = option(5, "return at most K tokens for each mask (default: 5)", type=int)
+    targets: Sequence[str] | None = option(None)
+
+
+class MaskFiller(TaskModel[FillOptions]):
     """Fills in masked tokens; made by `load`."""
+
+    OPTIONS: ClassVar = FillOptions
+    CHUNK_ITEMS: ClassVar[int] = 32  # a mask has a score for every token of the vocabulary
 
     def _prepare(self) -> None:
         self._require_head("softmax")
@@ -81,55 +108,81 @@ class MaskFiller(TaskModel):
                 target is not one token; `top_k` is below 1; it is too long and `long` is `error`.
             ConfigError: another `long`.
         """
-        check_text("text", text)
-        require_positive("top_k", top_k)
-        allowed = None if targets is None else self._target_ids(targets)
-        call = self._call(long, windows=False)
-        ((encoded,), _) = self._rows([text], call)
-        masks = self._masks(encoded)
-        ((logits,),) = self._run_one([encoded], call)
-        return [
-            self._fillings(encoded, mask, softmax(logits[mask]), allowed, top_k, len(masks))
-            for mask in masks
-        ]
+        options = FillOptions(top_k=top_k, targets=targets, long=long)
+        (masks,) = self._predict("fill", [check_text("text", text)], options)
+        found: list[list[Filling]] = masks
+        return found
 
     afill = asynchronous(fill)
 
-    def _masks(self, encoded: EncodedText) -> list[int]:
-        masks = [index for index, id_ in enumerate(encoded.input_ids) if id_ == self._mask_id]
-        if not masks:
-            raise InputError(
-                f"text has no {self._mask_token} among its first {len(encoded.input_ids)} tokens; "
-                f"put {self._mask_token} where a token is to be filled in"
-            )
-        return masks
+    def check_options(self, options: FillOptions) -> None:
+        """Refuse a `top_k` below 1, and targets that are not one token each.
+
+        Raises:
+            InputError: it is, or one of them is not.
+        """
+        require_positive("top_k", options.top_k)
+        self._target_ids(options.targets)
+
+    def encode(
+        self, items: Sequence[Any], options: FillOptions | None = None, *, first: int = 0
+    ) -> list[EncodedItem]:
+        """Texts to rows, each with a mask at least.
+
+        Raises:
+            InputError: a text is not a string, not text, or has no mask token within the limit.
+        """
+        encoded = super().encode(items, options, first=first)
+        for at, item in enumerate(encoded):
+            (row,) = item.rows
+            if self._mask_id not in row.input_ids:
+                name = "text" if len(items) == 1 and not first else f"item {first + at}"
+                raise InputError(
+                    f"{name} has no {self._mask_token} among its first {len(row.input_ids)} "
+                    f"tokens; put {self._mask_token} where a token is to be filled in"
+                )
+        return encoded
+
+    def _run_batch(self, feeds: Feeds, session: Session, options: FillOptions) -> Sequence[Any]:
+        """Of each row the logits of its masks only: (masks, vocabulary)."""
+        (logits,) = self._run_graph(self.OUTPUTS, feeds, session)
+        masked = feeds["input_ids"] == self._mask_id
+        return [[row[masks] for row, masks in zip(logits, masked, strict=True)]]
+
+    def _decode_item(
+        self, item: EncodedItem, rows: Iterable[RowOutputs], options: FillOptions
+    ) -> list[list[Filling]]:
+        ((row, (logits,)),) = rows
+        masks = [at for at, id_ in enumerate(row.input_ids) if id_ == self._mask_id]
+        allowed = self._target_ids(options.targets)
+        return [
+            self._fillings(row.input_ids, mask, best_of(softmax(each), allowed, options.top_k))
+            for mask, each in zip(masks, logits, strict=True)
+        ]
 
     def _fillings(
-        self,
-        encoded: EncodedText,
-        mask: int,
-        scores: Floats,
-        allowed: Sequence[int] | None,
-        top_k: int,
-        masks: int,
+        self, ids: Sequence[int], mask: int, best: Sequence[tuple[int, float]]
     ) -> list[Filling]:
+        alone = list(ids).count(self._mask_id) == 1
         return [
             Filling(
                 token=self._tokenizer.decode([token_id], skip_specials=False),
                 token_id=token_id,
-                score=float(scores[token_id]),
-                sequence=self._sequence(encoded, mask, token_id, alone=masks == 1),
+                score=score,
+                sequence=self._sequence(ids, mask, token_id, alone=alone),
             )
-            for token_id in best_ids(scores, allowed, top_k)
+            for token_id, score in best
         ]
 
-    def _sequence(self, encoded: EncodedText, mask: int, token_id: int, *, alone: bool) -> str:
-        ids = [*encoded.input_ids[:mask], token_id, *encoded.input_ids[mask + 1 :]]
-        kept = [id_ for id_ in ids if id_ != self._pad_id]
+    def _sequence(self, ids: Sequence[int], mask: int, token_id: int, *, alone: bool) -> str:
+        filled = [*ids[:mask], token_id, *ids[mask + 1 :]]
+        kept = [id_ for id_ in filled if id_ != self._pad_id]
         # Further masks are special tokens, too: skipping those would hide what is still open.
         return self._tokenizer.decode(kept, skip_specials=alone)
 
-    def _target_ids(self, targets: Sequence[str]) -> list[int]:
+    def _target_ids(self, targets: Sequence[str] | None) -> list[int] | None:
+        if targets is None:
+            return None
         if isinstance(targets, str) or not targets:
             raise InputError(f"targets must be a list of one token or more, got {targets!r}")
         return [self._target_id(index, target) for index, target in enumerate(targets)]
@@ -158,3 +211,33 @@ def best_ids(scores: Floats, allowed: Sequence[int] | None, top_k: int) -> list[
     ids = np.arange(len(scores)) if allowed is None else np.unique(allowed)
     order = np.argsort(-scores[ids], kind="stable")[:top_k]
     return [int(id_) for id_ in ids[order]]
+
+
+def best_of(scores: Floats, allowed: Sequence[int] | None, top_k: int) -> list[tuple[int, float]]:
+    """The token ids of `best_ids`, each with its score."""
+    return [(id_, float(scores[id_])) for id_ in best_ids(scores, allowed, top_k)]
+
+
+def _masked(manifest: Manifest, text: str) -> str:
+    return f"{manifest.tokenizer.special_tokens['mask_token']} {text}"
+
+
+def _scores_of(masks: list[list[Filling]]) -> list[dict[str, float]]:
+    return [{str(each.token_id): each.score for each in mask} for mask in masks]
+
+
+SPEC: Final = TaskSpec(
+    name="fill",
+    model=MaskFiller,
+    method="fill",
+    columns=constant_columns({"masks": list[list[Filling]]}),
+    record=lambda masks: {"masks": [[each.to_dict() for each in mask] for mask in masks]},
+    command=CommandSpec(summary="masks to tokens, one JSON line a text"),
+    probe=TaskProbe(
+        options=FillOptions(top_k=CANDIDATES),
+        comparable=_scores_of,
+        measure="probabilities",
+        stored=5,
+    ),
+    item=_masked,
+)

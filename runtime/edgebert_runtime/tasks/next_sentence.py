@@ -1,14 +1,28 @@
 """Whether one text follows another."""
 
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.postprocessing.activations import softmax
-from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    ShortTextOptions,
+    TaskProbe,
+    TaskSpec,
+    constant_columns,
+    pair_item,
+)
+from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import check_text
 
 
-class NextSentence(TaskModel):
+class NextSentence(TaskModel[ShortTextOptions]):
     """Says how probable it is that a text follows another; made by `load`."""
+
+    OPTIONS: ClassVar = ShortTextOptions
 
     def _prepare(self) -> None:
         self._require_head("softmax")
@@ -29,11 +43,33 @@ class NextSentence(TaskModel):
                 `error`.
             ConfigError: another `long`.
         """
-        check_text("first", first)
-        check_text("second", second)
-        call = self._call(long, windows=False)
-        rows, _ = self._rows([(first, second)], call)
-        ((logits,),) = self._run_one(rows, call)
-        return float(softmax(logits)[0])
+        options = ShortTextOptions(long=long)
+        pair = check_text("first", first), check_text("second", second)
+        (probability,) = self._predict("score", [pair], options)
+        return float(probability)
 
     ascore = asynchronous(score)
+
+    def _decode_item(
+        self, item: EncodedItem, rows: Iterable[RowOutputs], options: ShortTextOptions
+    ) -> float:
+        ((_, (logits,)),) = rows
+        return float(softmax(logits)[0])
+
+
+SPEC: Final = TaskSpec(
+    name="next_sentence",
+    model=NextSentence,
+    method="score",
+    columns=constant_columns({"probability": float}),
+    record=lambda probability: {"probability": probability},
+    command=CommandSpec(
+        summary="the probability that the second of two texts follows the first", pairs="always"
+    ),
+    probe=TaskProbe(
+        options=ShortTextOptions(),
+        comparable=lambda probability: [{"follows": probability}],
+        measure="scores",
+    ),
+    item=pair_item,
+)

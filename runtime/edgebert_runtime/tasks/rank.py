@@ -1,22 +1,35 @@
 """Documents in the order in which they answer a query."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.inference.async_calls import asynchronous
-from edgebert_runtime.inference.call import Call, listed, require_top_k
+from edgebert_runtime.inference.call import listed, require_top_k
+from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import max_pool
-from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    TaskOptions,
+    TaskProbe,
+    TaskSpec,
+    columns_of,
+    constant_columns,
+    option,
+    pair_item,
+)
+from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import check_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankedDocument:
+class RankedDocument(AsDict):
     """One document, its index in the list given, and its score."""
 
     index: int
@@ -24,8 +37,20 @@ class RankedDocument:
     score: float
 
 
-class Ranker(TaskModel):
-    """Scores a query with each document, both seen at once; made by `load`."""
+@dataclass(frozen=True, kw_only=True)
+class RankOptions(TaskOptions):
+    """Arguments of `Ranker.rank`, which explains them."""
+
+    top_k: int | None = option(None, "return at most K documents (default: all)", type=int)
+
+
+class Ranker(TaskModel[RankOptions]):
+    """Scores a query with each document, both seen at once; made by `load`.
+
+    An item of `predict` is a pair of query and document, its answer is their score.
+    """
+
+    OPTIONS: ClassVar = RankOptions
 
     def _prepare(self) -> None:
         self._head = self._require_head("sigmoid", "none")
@@ -35,6 +60,14 @@ class Ranker(TaskModel):
                 f"{self._bundle.folder} has task 'rank' and {len(self._head.labels)} labels, "
                 "expected 1; load the model for 'classify'"
             )
+
+    def check_options(self, options: RankOptions) -> None:
+        """Refuse a `top_k` below 1.
+
+        Raises:
+            InputError: it is.
+        """
+        require_top_k(options.top_k)
 
     def rank(
         self,
@@ -66,25 +99,61 @@ class Ranker(TaskModel):
                 `long` is `error`, the query fills a window, or `top_k` is below 1.
             ConfigError: unknown `long`, or a stride that a window has no room for.
         """
+        options = RankOptions(top_k=top_k, long=long, stride=stride)
         documents = listed("rank", documents)
-        require_top_k(top_k)
         check_text("query", query)
         for index, document in enumerate(documents):
             check_text(f"document {index}", document)
         pairs = [(query, text) for text in documents]
-        call = self._call(long, stride)
-        scores = [score for part in self._chunked(pairs, self._scores, call) for score in part]
-        self._finish(call, stacklevel=3)
+        scores: list[float] = self._predict("rank", pairs, options)
         order = np.argsort(-np.asarray(scores, dtype=np.float32), kind="stable")[:top_k]
         return [
             RankedDocument(index=int(index), text=documents[index], score=scores[index])
             for index in order
         ]
 
-    def _scores(self, pairs: list[tuple[str, str]], call: Call) -> list[float]:
-        rows, owners = self._rows(pairs, call)
-        logits = np.array([logits for (logits,) in self._run_all(rows, call)])
-        activate = ACTIVATIONS[self._head.activation]
-        return [float(activate(each)[0]) for each in max_pool(logits, owners)]
-
     arank = asynchronous(rank)
+
+    def decode(
+        self,
+        encoded: Sequence[EncodedItem],
+        ran: Sequence[Iterable[RowOutputs]],
+        options: RankOptions | None = None,
+    ) -> list[float]:
+        """A score for each pair: of a windowed document the highest of its windows'."""
+        owners, logits = [], []
+        for owner, rows in enumerate(ran):
+            for _, (scores,) in rows:
+                owners.append(owner)
+                logits.append(scores)
+        activate = ACTIVATIONS[self._head.activation]
+        return [float(activate(each)[0]) for each in max_pool(np.array(logits), owners)]
+
+
+def _rank_pairs(
+    model: TaskModel[Any], pairs: Iterator[tuple[str, str]], options: RankOptions
+) -> list[RankedDocument]:
+    """The documents of one query, ranked."""
+    assert isinstance(model, Ranker)
+    found = list(pairs)
+    query = found[0][0] if found else ""
+    return model.rank(query, [document for _, document in found], **vars(options))
+
+
+SPEC: Final = TaskSpec(
+    name="rank",
+    model=Ranker,
+    method="rank",
+    columns=constant_columns(columns_of(RankedDocument)),
+    record=RankedDocument.to_dict,
+    command=CommandSpec(
+        summary="documents by score, one JSON line each", text="DOCUMENT", question="query"
+    ),
+    probe=TaskProbe(
+        options=RankOptions(),
+        comparable=lambda score: [{"relevance": score}],
+        measure="scores",
+    ),
+    item=pair_item,
+    answer_all=_rank_pairs,
+)

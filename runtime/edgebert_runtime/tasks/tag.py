@@ -7,11 +7,11 @@ caller's string.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, overload
+from typing import Any, ClassVar, Final, overload
 
+from edgebert_runtime.inference.arrays import Floats
 from edgebert_runtime.inference.async_calls import asynchronous
-from edgebert_runtime.inference.call import Call
+from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.postprocessing.spans import (
     Aggregation,
@@ -21,8 +21,17 @@ from edgebert_runtime.postprocessing.spans import (
     stream_spans,
 )
 from edgebert_runtime.postprocessing.window_aggregation import most_context
-from edgebert_runtime.tasks.base import Floats, TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    TaskOptions,
+    TaskProbe,
+    TaskSpec,
+    constant_columns,
+    option,
+)
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
+from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import check_text
@@ -32,7 +41,7 @@ Labelled = tuple[AlignedText, Floats]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entity:
+class Entity(AsDict):
     """A labelled piece of a text.
 
     Attributes:
@@ -49,8 +58,18 @@ class Entity:
     end: int
 
 
-class Tagger(TaskModel):
+@dataclass(frozen=True, kw_only=True)
+class TagOptions(TaskOptions):
+    """Arguments of `Tagger.tag`, which explains them."""
+
+    aggregation: Aggregation = option("simple", "none, simple, first, average or max")
+    ignore: Sequence[str] = option(("O",))
+
+
+class Tagger(TaskModel[TagOptions]):
     """Finds entities in texts; made by `load`."""
+
+    OPTIONS: ClassVar = TagOptions
 
     def _prepare(self) -> None:
         self._head = self._require_head("softmax")
@@ -113,63 +132,63 @@ class Tagger(TaskModel):
                 long and `long` is `error`.
             ConfigError: unknown aggregation or `long`, or a stride that a window has no room for.
         """
-        check_aggregation(aggregation)
-
-        def answer(chunk: list[str], call: Call) -> list[list[Entity]]:
-            for index, text in enumerate(chunk):
-                check_text(f"item {call.texts + index}", text)
-            huge = [call.long == "window" and len(text) > SLICE_CHARACTERS for text in chunk]
-            usual = [text for text, alone in zip(chunk, huge, strict=True) if not alone]
-            labelled = self._labelled(usual, call)
-            return [
-                self._entities(
-                    text,
-                    self._labelled_alone(text, call) if alone else next(labelled),
-                    aggregation,
-                    ignore,
-                )
-                for text, alone in zip(chunk, huge, strict=True)
-            ]
-
-        return self._each("tag", texts, answer, self._call(long, stride))
+        options = TagOptions(aggregation=aggregation, ignore=ignore, long=long, stride=stride)
+        return self._predict("tag", texts, options)
 
     atag = asynchronous(tag)
 
-    def _labelled(self, texts: list[str], call: Call) -> Iterator[Iterator[Labelled]]:
-        """Of each text, as far as it was run, the tokens and their logits, window by window."""
-        windowed = call.long == "window"
-        whole = self._tokenizer.align(texts, call.texts, head=not windowed)
-        if not windowed:
-            call.check_lengths(whole)
-            whole = [aligned.cut(call.limit) for aligned in whole]
-        parts = [aligned.parts(call.limit, call.stride) for aligned in whole]
-        rows = [row for text, each in zip(whole, parts, strict=True) for row in text.windows(each)]
-        run = zip(rows, self._run_all(rows, call), strict=True)
-        for each in parts:
-            shared = each[0].stop - each[1].start if len(each) > 1 else 0
-            yield _own_tokens(list(islice(run, len(each))), shared)
+    def check_options(self, options: TagOptions) -> None:
+        """Refuse an unknown aggregation.
 
-    def _labelled_alone(self, text: str, call: Call) -> Iterator[Labelled]:
-        """The same of a huge text, of which some windows are held at a time."""
-        windows = self._tokenizer.align_windows(text, call.limit, call.stride)
-        shared = self._tokenizer.overlap(call.limit, call.stride)
-        return _own_tokens(self._run_windows(windows, call), shared)
+        Raises:
+            ConfigError: it is.
+        """
+        check_aggregation(options.aggregation)
 
-    def _entities(
-        self,
-        text: str,
-        pieces: Iterator[Labelled],
-        aggregation: Aggregation,
-        ignore: Sequence[str],
+    def encode(
+        self, items: Sequence[Any], options: TagOptions | None = None, *, first: int = 0
+    ) -> list[EncodedItem]:
+        """Texts to rows that know the place of every token.
+
+        Raises:
+            InputError: an item is not a string or not text, or too long and `long` is `error`.
+            ConfigError: a stride that a window has no room for.
+        """
+        chosen = options or TagOptions()
+        windowed = chosen.long == "window"
+        texts = [check_text(f"item {first + at}", item) for at, item in enumerate(items)]
+        huge = [windowed and len(text) > SLICE_CHARACTERS for text in texts]
+        usual = [text for text, streamed in zip(texts, huge, strict=True) if not streamed]
+        aligned = iter(self._tokenizer.align(usual, first, head=not windowed))
+        limit = self._tokenizer.limit
+        return [
+            EncodedItem(text, self._tokenizer.align_windows(text, limit, chosen.stride))
+            if streamed
+            else self._aligned_item(first + at, text, next(aligned), chosen)
+            for at, (text, streamed) in enumerate(zip(texts, huge, strict=True))
+        ]
+
+    def _aligned_item(
+        self, index: int, text: str, aligned: AlignedText, options: TagOptions
+    ) -> EncodedItem:
+        limit = self._tokenizer.limit
+        if options.long == "window":
+            parts = aligned.parts(limit, options.stride)
+            return EncodedItem(text, list(aligned.windows(parts)))
+        cut_from = self._cut_from(index, aligned.tokens, options)
+        return EncodedItem(text, [aligned.cut(limit)], cut_from)
+
+    def _decode_item(
+        self, item: EncodedItem, rows: Iterable[RowOutputs], options: TagOptions
     ) -> list[Entity]:
-        marked = self._tokenizer.marks_subwords
+        marked, text = self._tokenizer.marks_subwords, item.item
         tags = (
             TokenTags(
                 offsets=aligned.offsets,
                 scores=softmax(logits),
                 continues=continues_word(text, aligned, self._unknown_id, marked=marked),
             )
-            for aligned, logits in pieces
+            for aligned, logits in _own_tokens(rows, self._shared(item, options))
         )
         return [
             Entity(
@@ -179,19 +198,44 @@ class Tagger(TaskModel):
                 start=span.start,
                 end=span.end,
             )
-            for span in stream_spans(tags, self._head.labels, aggregation, ignore)
+            for span in stream_spans(tags, self._head.labels, options.aggregation, options.ignore)
         ]
 
+    def _shared(self, item: EncodedItem, options: TagOptions) -> int:
+        """How many tokens neighbouring rows of an item share."""
+        if isinstance(item.rows, Sequence) and len(item.rows) == 1:
+            return 0
+        return self._tokenizer.overlap(self._tokenizer.limit, options.stride)
 
-def _own_tokens(
-    run: Iterable[tuple[AlignedText, tuple[Floats, ...]]], shared: int
-) -> Iterator[Labelled]:
+
+def _own_tokens(run: Iterable[RowOutputs], shared: int) -> Iterator[Labelled]:
     """Of windows that were run, each token of the text once, with the logits that know it best."""
-    windows = ((window.inside(), _of_text(window, logits)) for window, (logits,) in run)
+    windows = (_of_text(window, logits) for window, (logits,) in run)
     for (aligned, logits), kept in most_context(windows, lambda each: len(each[1]), shared):
         yield aligned.take(kept), logits[kept.start : kept.stop]
 
 
-def _of_text(window: AlignedText, logits: Floats) -> Floats:
-    """The rows of a window's own tokens, without what was added and what is padding."""
-    return logits[[at for at, source in enumerate(window.sources) if source is not None]]
+def _of_text(window: EncodedText, logits: Floats) -> Labelled:
+    """A window's own tokens and their logits, without what was added and what is padding."""
+    assert isinstance(window, AlignedText)
+    own = [at for at, source in enumerate(window.sources) if source is not None]
+    return window.inside(), logits[own]
+
+
+def _scores_of(tokens: list[Entity]) -> list[dict[str, float]]:
+    return [{token.label: token.score} for token in tokens]
+
+
+SPEC: Final = TaskSpec(
+    name="tag",
+    model=Tagger,
+    method="tag",
+    columns=constant_columns({"entities": list[Entity]}),
+    record=lambda entities: {"entities": [entity.to_dict() for entity in entities]},
+    command=CommandSpec(summary="texts to entities, one JSON line a text"),
+    probe=TaskProbe(
+        options=TagOptions(aggregation="none", ignore=()),
+        comparable=_scores_of,
+        measure="probabilities",
+    ),
+)

@@ -355,6 +355,17 @@ def check_item(name: str, item: object) -> Item:
     """
     if not isinstance(item, tuple | list):
         return check_text(name, item)
+    return check_pair(name, item)
+
+
+def check_pair(name: str, item: object) -> tuple[str, str]:
+    """Two texts, if the tokenizer can take them.
+
+    Raises:
+        InputError: `item` is not two strings, or holds a lone surrogate.
+    """
+    if not isinstance(item, tuple | list):
+        raise InputError(f"{name} is {type(item).__name__}, expected a pair of strings")
     if len(item) != 2:
         raise InputError(f"{name} holds {len(item)} texts, expected a string or a pair of strings")
     first, second = (check_text(f"{name}[{at}]", text) for at, text in enumerate(item))

@@ -1,27 +1,20 @@
-"""Samples through the public methods of each task's model, and how far apart two answers are."""
+"""Samples through each task's model, and how far apart two answers are."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from edgebert_runtime.errors import TruncationWarning
+from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.spec import Measure, TaskSpec
 from edgebert_runtime.tokenization.tokenizer import Item
 
 Vector = Sequence[float]
 Places = Sequence[Mapping[str, float]]
 """What a model scores — a text, a token, a mask — each with what it may be → score, best first."""
-
-Pair = tuple[str, str]
-
-CANDIDATES: Final = 64
-"""Fillings asked for. What is not among so many has a probability below 1/64."""
-SPANS: Final = 20
-"""Answers asked for; their scores depend on how many are asked for, so it is always the same."""
 
 
 class Deviation(NamedTuple):
@@ -39,32 +32,15 @@ class Deviation(NamedTuple):
     expected: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskProbe:
-    """How samples of a task are run and compared.
-
-    Attributes:
-        run: from a model and items to an answer for each.
-        off: from an expected and a found answer to how far they are apart.
-        measure: what that is, in words.
-        kept: how many of each place's scores are stored; None is all.
-    """
-
-    run: Callable[[Any, Any], list[Any]]
-    off: Callable[[Any, Any], Deviation]
-    measure: str
-    kept: int | None = None
-
-
-def answers(task: str, model: Any, items: Sequence[Item]) -> list[Any]:
-    """What a model answers to each item: for `embed` a `Vector`, for other tasks `Places`.
+def probe(spec: TaskSpec, model: TaskModel[Any], items: Sequence[Item]) -> list[Any]:
+    """What a model answers to each item, as it is compared: a `Vector` or `Places`.
 
     Raises:
         InputError: the task takes no such item.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)  # one sample is there to be cut
-        return EXERCISES[task].run(model, items)
+        return [spec.probe.comparable(each) for each in model.predict(items, spec.probe.options)]
 
 
 def vector_deviation(expected: Vector, found: Vector) -> Deviation:
@@ -121,58 +97,20 @@ def _finite(amount: float) -> float:
     return amount if np.isfinite(amount) else np.inf
 
 
-def _embed(model: Any, items: Sequence[Item]) -> list[Vector]:
-    return [vector.tolist() for vector in model.embed(list(items))]
+class Comparison(NamedTuple):
+    """How two answers are compared: the function, and in words what it measures."""
+
+    deviation: Callable[[Any, Any], Deviation]
+    measure: str
 
 
-def _classify(model: Any, items: Sequence[Item]) -> list[Places]:
-    return [
-        [{label.label: label.score for label in found.scores}]
-        for found in model.classify(list(items))
-    ]
-
-
-def _tag(model: Any, items: Sequence[Item]) -> list[Places]:
-    found = model.tag(list(items), aggregation="none", ignore=())
-    return [[{token.label: token.score} for token in tokens] for tokens in found]
-
-
-def _answer(model: Any, items: Sequence[Pair]) -> list[Places]:
-    found = (model.answer(question, context, top_k=SPANS) for question, context in items)
-    # Spans that read alike are one answer, and which of them stands for it may hang by a rounding.
-    return [[{answer.text.lower(): answer.score for answer in answers}] for answers in found]
-
-
-def _rank(model: Any, items: Sequence[Pair]) -> list[Places]:
-    places: list[Places] = []
-    for query, pairs in groupby(items, key=lambda item: item[0]):
-        ranked = model.rank(query, [document for _, document in pairs])
-        in_order = sorted(ranked, key=lambda document: document.index)
-        places += [[{"relevance": document.score}] for document in in_order]
-    return places
-
-
-def _fill(model: Any, items: Sequence[Item]) -> list[Places]:
-    found = (model.fill(text, top_k=CANDIDATES) for text in items)
-    return [[{str(one.token_id): one.score for one in mask} for mask in masks] for masks in found]
-
-
-def _next_sentence(model: Any, items: Sequence[Pair]) -> list[Places]:
-    return [[{"follows": model.score(first, second)}] for first, second in items]
-
-
-_DISTANCE: Final = "Euclidean distance from the expected vector, as a share of its length"
 _SCORES: Final = "largest change of a score, as a share of it where it is above 1"
-_by_share: Final = partial(score_deviation, shares=True)
-_by_score: Final = partial(score_deviation, shares=False)
 
-EXERCISES: Final[Mapping[str, TaskProbe]] = {
-    "embed": TaskProbe(run=_embed, off=vector_deviation, measure=_DISTANCE),
-    "classify": TaskProbe(run=_classify, off=_by_score, measure=_SCORES),
-    "tag": TaskProbe(run=_tag, off=_by_share, measure=_SCORES),
-    "answer": TaskProbe(run=_answer, off=_by_score, measure=_SCORES, kept=5),
-    "rank": TaskProbe(run=_rank, off=_by_score, measure=_SCORES),
-    "fill": TaskProbe(run=_fill, off=_by_share, measure=_SCORES, kept=5),
-    "next_sentence": TaskProbe(run=_next_sentence, off=_by_score, measure=_SCORES),
+COMPARISONS: Final[Mapping[Measure, Comparison]] = {
+    "distance": Comparison(
+        vector_deviation, "Euclidean distance from the expected vector, as a share of its length"
+    ),
+    "scores": Comparison(partial(score_deviation, shares=False), _SCORES),
+    "probabilities": Comparison(partial(score_deviation, shares=True), _SCORES),
 }
-"""Task → its exercise."""
+"""A probe's measure → the comparison."""

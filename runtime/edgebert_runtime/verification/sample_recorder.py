@@ -1,6 +1,6 @@
 """Record what a variant answers where it is made, so that other machines can be held to it.
 
-Only `edgebert_export` and `edgebert_quantize` use this module; `checking` is the other half.
+Only `edgebert_export` and `edgebert_quantize` use this module; `self_test` is the other half.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,12 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
-from edgebert_runtime.loading.load import model_class
 from edgebert_runtime.loading.model_opener import open_tokenizer
+from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.registry import require_task
+from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
-from edgebert_runtime.verification.probes import EXERCISES, answers
+from edgebert_runtime.verification.probes import COMPARISONS, probe
 from edgebert_runtime.verification.samples import Sample, Samples, machine
 
 PROVIDER: Final = "cpu"
@@ -36,11 +38,6 @@ TEXTS: Final = (
 )
 """Nothing, a letter, words, capitals, accents, emoji, other scripts, signs; a long text follows."""
 
-QUESTION: Final = "Where is the cat?"
-"""What comes first where a model sees two texts."""
-
-PAIRED: Final = ("answer", "rank", "next_sentence")
-
 LONGEST_TOKENS: Final = 512
 """The long text is longer than the limit, or than this: a device should be done in seconds."""
 
@@ -50,7 +47,7 @@ DIGITS: Final = 7
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How far answers may be off: vectors (of `embed`) and scores (of other tasks), and why."""
+    """How far answers may be off: vectors, and scores of other tasks, and why."""
 
     vectors: float
     scores: float
@@ -95,50 +92,45 @@ def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
     """
     manifest = bundle.manifest
     tokenizer = open_tokenizer(bundle)
-    exercise = EXERCISES[manifest.task]
-    make = model_class(manifest.task)
-    with make(bundle, variant, Session(graph, provider=PROVIDER), tokenizer, "never") as model:
-        items = [item for item in _items(manifest, tokenizer) if _takes(manifest.task, model, item)]
-        found = answers(manifest.task, model, items)
+    spec = require_task(manifest.task)
+    session = Session(graph, provider=PROVIDER)
+    with spec.model(bundle, variant, session, tokenizer, "never") as model:
+        items = [item for item in _items(spec, manifest, tokenizer) if _takes(spec, model, item)]
+        found = probe(spec, model, items)
         encoded = tokenizer.encode(items)
+    stored = spec.probe.stored
     tolerance = TOLERANCES.get(manifest.variants[variant].precision, ROUNDED)
     return Samples(
         made_by=machine(PROVIDER),
-        measure=exercise.measure,
-        tolerance=tolerance.vectors if manifest.task == "embed" else tolerance.scores,
+        measure=COMPARISONS[spec.probe.measure].measure,
+        tolerance=tolerance.vectors if spec.probe.measure == "distance" else tolerance.scores,
         reason=tolerance.reason,
         samples=tuple(
-            Sample(text=item, input_ids=list(ids.input_ids), expected=_short(answer, exercise.kept))
+            Sample(text=item, input_ids=list(ids.input_ids), expected=_short(answer, stored))
             for item, ids, answer in zip(items, encoded, found, strict=True)
         ),
     )
 
 
-def _items(manifest: Manifest, tokenizer: TextTokenizer) -> Sequence[Item]:
+def _items(spec: TaskSpec, manifest: Manifest, tokenizer: TextTokenizer) -> Sequence[Item]:
     target = min(tokenizer.limit, LONGEST_TOKENS)
     repeated = SENTENCE * (target // max(1, len(tokenizer.ids_of(SENTENCE))) + 2)
-    texts = (*TEXTS, repeated)
-    if manifest.task in PAIRED:
-        return [(QUESTION, text) for text in texts]
-    if manifest.task == "fill":
-        mask = manifest.tokenizer.special_tokens["mask_token"]
-        return [f"{mask} {text}" for text in texts]
-    return texts
+    return [spec.item(manifest, text) for text in (*TEXTS, repeated)]
 
 
-def _takes(task: str, model: Any, item: Item) -> bool:
+def _takes(spec: TaskSpec, model: TaskModel[Any], item: Item) -> bool:
     """Whether the task has an answer: there is none in an empty context."""
     try:
-        answers(task, model, [item])
+        probe(spec, model, [item])
     except InputError:
         return False
     return True
 
 
-def _short(answer: Sequence[Any], kept: int | None) -> list[Any]:
+def _short(answer: Sequence[Any], stored: int | None) -> list[Any]:
     """An answer with as many digits and candidates as are stored."""
     return [
-        dict(list(_rounded(part).items())[:kept]) if isinstance(part, dict) else _digits(part)
+        dict(list(_rounded(part).items())[:stored]) if isinstance(part, dict) else _digits(part)
         for part in answer
     ]
 

@@ -1,18 +1,21 @@
 """Whether this machine computes what the one computed that wrote the bundle."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.integrity import IntegrityCheck
-from edgebert_runtime.engine.providers import ProviderOptions, choose_provider
+from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import SampleError
+from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.loading.compatibility import unsupported_reason
-from edgebert_runtime.loading.load import load
+from edgebert_runtime.loading.load import load_model
 from edgebert_runtime.loading.model_opener import open_tokenizer
-from edgebert_runtime.verification.probes import EXERCISES, Deviation, answers
+from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.tasks.registry import require_task
+from edgebert_runtime.verification.probes import COMPARISONS, Deviation, probe
 from edgebert_runtime.verification.samples import Samples, machine, read_samples, samples_path
 
 SHOWN_CHARACTERS: Final = 40
@@ -26,7 +29,7 @@ AGAIN: Final = "export the model again, and quantize it again, with this version
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckReport:
+class CheckReport(AsDict):
     """One variant on this machine.
 
     Attributes:
@@ -70,7 +73,7 @@ class CheckReport:
 def check(
     bundle: Bundle | str | PathLike[str],
     variant: str = "auto",
-    provider: str = "auto",
+    provider: ProviderName = "auto",
     *,
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
@@ -95,13 +98,13 @@ def check(
         EngineError: ONNX Runtime cannot run the graph.
     """
     opened = Bundle.open(bundle)
-    files = check_files(opened)
-    return _check_variant(opened, files, variant, provider, provider_options, threads)
+    options = LoadOptions.of(provider, provider_options, threads=threads)
+    return _check_variant(opened, check_files(opened), variant, options)
 
 
 def check_all(
     bundle: Bundle | str | PathLike[str],
-    provider: str = "auto",
+    provider: ProviderName = "auto",
     *,
     provider_options: ProviderOptions | None = None,
     threads: int | None = None,
@@ -118,14 +121,14 @@ def check_all(
         EdgebertError: as in `check`.
     """
     opened = Bundle.open(bundle)
-    files = check_files(opened)
-    chosen = choose_provider(provider)
+    options = LoadOptions.of(provider, provider_options, threads=threads)
+    files, where = check_files(opened), machine(options.provider)
     for name in opened.manifest.variants:
-        reason = _why_unchecked(opened, name, chosen)
+        reason = _why_unchecked(opened, name, options.provider)
         if reason is None:
-            yield _check_variant(opened, files, name, provider, provider_options, threads)
+            yield _check_variant(opened, files, name, options)
         else:
-            yield CheckReport(variant=name, machine=machine(chosen), files=files, left_out=reason)
+            yield CheckReport(variant=name, machine=where, files=files, left_out=reason)
 
 
 def check_files(bundle: Bundle) -> int:
@@ -141,17 +144,9 @@ def check_files(bundle: Bundle) -> int:
     return len(bundle.manifest.files)
 
 
-def _check_variant(
-    bundle: Bundle,
-    files: int,
-    variant: str,
-    provider: str,
-    provider_options: ProviderOptions | None,
-    threads: int | None,
-) -> CheckReport:
-    how: dict[str, Any] = {"provider_options": provider_options, "threads": threads}
+def _check_variant(bundle: Bundle, files: int, variant: str, options: LoadOptions) -> CheckReport:
     # Hashed just now; and the bundle's own graph, not one that `warm` kept.
-    with load(bundle, variant, provider, verify="never", cache_dir=False, **how) as model:
+    with load_model(bundle, variant, replace(options, verify="never", cache_dir=False)) as model:
         info = model.info()
         where = machine(info.provider)
         path = samples_path(info.variant)
@@ -183,10 +178,11 @@ def _compare(
 
 def _worst(task: str, stored: Samples, model: Any) -> tuple[int, Deviation]:
     """The number of the sample that is furthest off, and how far."""
-    here = answers(task, model, [sample.text for sample in stored.samples])
+    spec = require_task(task)
+    here = probe(spec, model, [sample.text for sample in stored.samples])
+    compare = COMPARISONS[spec.probe.measure].deviation
     offs = [
-        EXERCISES[task].off(sample.expected, found)
-        for sample, found in zip(stored.samples, here, strict=True)
+        compare(sample.expected, found) for sample, found in zip(stored.samples, here, strict=True)
     ]
     return max(enumerate(offs), key=lambda numbered: numbered[1].amount)
 

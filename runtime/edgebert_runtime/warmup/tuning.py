@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.inference.batching import micro_batches
+from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.loading.graph_cache import Tuning
-from edgebert_runtime.tasks.base import MICRO_BATCH_TOKENS
 
 BUDGETS: Final = (256, MICRO_BATCH_TOKENS, 1024, 2048, 4096)
 
@@ -40,7 +40,7 @@ def best_tuning(session: Session, limit: int, seconds: float | None = None) -> T
         limit: the longest text in tokens.
         seconds: about what each way is tried for in a round; None is `SECONDS`.
     """
-    lengths, alone = _lengths(session, limit, seconds), session.twin(1)
+    lengths, alone = _lengths(session, limit, seconds), session.with_threads(1)
     budgets = _budgets(sum(lengths), session.threads)
     batches = {budget: list(_feeds(session, lengths, budget)) for budget in budgets}
     ways = (False, True) if session.threads > 1 else (False,)

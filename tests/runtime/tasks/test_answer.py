@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime import Answer, Answerer, load
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.tasks import base
+from edgebert_runtime.inference import batch_runner
 from edgebert_runtime.tasks.answer import (
     TokenSpan,
     best_spans,
@@ -200,7 +200,7 @@ def test_windows_are_those_of_the_rust_tokenizer(
 
     fake = opened("answer", tmp_path_factory.mktemp("fake"), record)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "MICRO_BATCH_TOKENS", 1)  # no padding
+        patch.setattr(batch_runner, "MICRO_BATCH_TOKENS", 1)  # no padding
         Answerer(*fake).answer("who ?", CONTEXT * repeats, window=window, stride=stride)
     rust = _rust_windows(fake[0].folder, "who ?", CONTEXT * repeats, window, stride)
     assert sorted(ids for batch in seen for ids in batch) == sorted(rust)
@@ -241,7 +241,7 @@ def test_micro_batches_change_no_result(sample: GetSample, budget: int) -> None:
     model = load(sample(BERT["answer"]).folder, task="answer")
     expected = model.answer("who?", CONTEXT * 4, top_k=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "MICRO_BATCH_TOKENS", budget)
+        patch.setattr(batch_runner, "MICRO_BATCH_TOKENS", budget)
         found = model.answer("who?", CONTEXT * 4, top_k=5)
     assert [(each.text, each.start) for each in found] == [
         (each.text, each.start) for each in expected

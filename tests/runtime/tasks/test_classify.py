@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgebert_runtime import Classifier, load
 from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
-from edgebert_runtime.tasks import base
+from edgebert_runtime.inference import batch_runner
 from edgebert_runtime.tasks.classify import select_labels
 from tests.runtime.tasks.bundles import BERT, Sample, edited, head
 from tests.runtime.tasks.conftest import GetSample
@@ -140,7 +140,7 @@ def test_micro_batches_change_no_result(
 ) -> None:
     alone = [model.classify([item])[0] for item in items]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "MICRO_BATCH_TOKENS", budget)
+        patch.setattr(batch_runner, "MICRO_BATCH_TOKENS", budget)
         together = model.classify(items)
     assert [found.best.label for found in together] == [found.best.label for found in alone]
     for one, other in zip(together, alone, strict=True):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime import Entity, Tagger, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
+from edgebert_runtime.inference import batch_runner
 from edgebert_runtime.postprocessing.spans import (
     Aggregation,
     Span,
@@ -19,7 +20,6 @@ from edgebert_runtime.postprocessing.spans import (
     find_spans,
     stream_spans,
 )
-from edgebert_runtime.tasks import base
 from edgebert_runtime.tokenization.offsets import AlignedText
 from tests.runtime.tasks.bundles import BERT, LABELS, ROBERTA, Sample
 from tests.runtime.tasks.conftest import GetSample
@@ -170,7 +170,7 @@ def test_entities_of_a_byte_level_model_rise_and_may_share_a_character(
 def test_micro_batches_change_no_result(bert: Tagger, texts: list[str], budget: int) -> None:
     alone = [bert.tag([text])[0] for text in texts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "MICRO_BATCH_TOKENS", budget)
+        patch.setattr(batch_runner, "MICRO_BATCH_TOKENS", budget)
         together = bert.tag(texts)
     assert [[(e.label, e.start, e.end) for e in each] for each in together] == [
         [(e.label, e.start, e.end) for e in each] for each in alone

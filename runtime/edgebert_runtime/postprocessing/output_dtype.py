@@ -1,4 +1,4 @@
-"""Vectors as vector stores keep them."""
+"""The number format of vectors, as vector stores keep them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError
 
-Precision = Literal["float32", "int8", "binary"]
+OutputDtype = Literal["float32", "int8", "binary"]
+"""`int8` is compared by cosine; `binary`, one bit a dimension, by Hamming distance."""
+
 
 Encode = Callable[[NDArray[np.float32]], NDArray[Any]]
 
 LARGEST: Final = 127
 
 
-def int8_codes(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
+def to_int8(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     """Each vector stretched until its largest number is 127, and rounded; cosines stay.
 
     Shapes:
@@ -26,7 +28,7 @@ def int8_codes(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     return np.rint(vectors * scale).astype(np.int8)
 
 
-def binary_codes(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_binary(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
     """One bit a dimension, 1 where it is above 0, the first in the highest bit of a byte.
 
     Shapes:
@@ -35,23 +37,23 @@ def binary_codes(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.packbits(vectors > 0, axis=1)
 
 
-def _as_they_are(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unchanged(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors
 
 
-PRECISIONS: Final[Mapping[str, Encode]] = {
-    "float32": _as_they_are,
-    "int8": int8_codes,
-    "binary": binary_codes,
+OUTPUT_DTYPES: Final[Mapping[str, Encode]] = {
+    "float32": _unchanged,
+    "int8": to_int8,
+    "binary": to_binary,
 }
 
 
-def find_precision(name: str) -> Encode:
+def find_output_dtype(name: str) -> Encode:
     """What turns float32 vectors into codes.
 
     Raises:
         ConfigError: unknown.
     """
-    if name not in PRECISIONS:
-        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {name!r}")
-    return PRECISIONS[name]
+    if name not in OUTPUT_DTYPES:
+        raise ConfigError(f"output_dtype must be one of {', '.join(OUTPUT_DTYPES)}; got {name!r}")
+    return OUTPUT_DTYPES[name]

@@ -1,0 +1,165 @@
+"""The command of each task: texts in, answers out."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from edgebert_runtime.cli.options import (
+    add_command,
+    add_files,
+    add_loading,
+    add_threads,
+    load_model,
+)
+from edgebert_runtime.cli.progress import counted, say
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.registry import require_task
+from edgebert_runtime.tasks.spec import TaskOptions, TaskSpec
+
+if TYPE_CHECKING:
+    from edgebert_runtime.io.readers import Source
+    from edgebert_runtime.loading.options import LoadOptions
+
+
+def add_task(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", spec: TaskSpec
+) -> None:
+    """The command of a task, with the options that its spec names."""
+    command = add_command(commands, spec.command_name, spec.command.summary)
+    add_loading(command)
+    for field in fields(spec.options):
+        if field.metadata["help"] is not None:
+            command.add_argument(
+                _flag(field.name),
+                default=field.default,
+                help=field.metadata["help"],
+                **_argparse(field.metadata["argparse"]),
+            )
+    for former in spec.command.renamed:
+        command.add_argument(_flag(former), help=argparse.SUPPRESS)
+    add_threads(command)
+    add_files(command, pairs=spec.command.pairs != "never")
+    if spec.command.question:
+        command.add_argument("question", metavar=spec.command.question.upper())
+    command.add_argument(
+        "texts",
+        nargs="*",
+        metavar=spec.command.text,
+        help="- or none: read standard input, one text a line",
+    )
+    command.set_defaults(run=_answers, task=spec.name, column_pair=None)
+
+
+def answer_lines(
+    bundle: str, texts: Sequence[str], variant: str, options: "LoadOptions"
+) -> Iterator[str]:
+    """What the command of the bundle's own task prints for these texts, line by line.
+
+    Args:
+        bundle: the folder.
+        texts: as that command takes them: for `answer` and `rank` the question or query first;
+            none, or `-`: lines of standard input.
+        variant: as `load` takes it.
+        options: likewise.
+
+    Raises:
+        EdgebertError: as `load` and the task's method.
+    """
+    from edgebert_runtime.bundle.bundle import Bundle
+    from edgebert_runtime.io import answer_rows, writers
+    from edgebert_runtime.loading.load import load_model as load
+
+    spec = require_task(Bundle.open(bundle).manifest.task)
+    asked = spec.command.question
+    if asked and not texts:
+        raise ConfigError(f"{bundle} has task {spec.name!r}, which takes a {asked} first; give one")
+    question, others = (texts[0], texts[1:]) if asked else (None, texts)
+    source = _given(spec, others)
+    with load(bundle, variant, options) as model:
+        _, records = answer_rows.answer_rows(spec, model, source, spec.options(), question)
+        with closing(records):
+            yield from map(writers.json_line, records)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _argparse(given: dict[str, Any]) -> dict[str, Any]:
+    """What `add_argument` takes; `boolean` stands for a pair of `--name` and `--no-name`."""
+    boolean = given.get("action") == "boolean"
+    return {**given, "action": argparse.BooleanOptionalAction} if boolean else given
+
+
+def _answers(options: argparse.Namespace) -> Iterator[str]:
+    """Lines for standard output; none where the answers go to a file."""
+    from edgebert_runtime.io import answer_rows, writers
+
+    spec = require_task(options.task)
+    if options.output is not None:
+        writers.check_output(options.output, overwrite=options.overwrite)
+    source, chosen = _source(spec, options), _task_options(spec, options)
+    question = getattr(options, "question", None)
+    with load_model(options, spec.name) as model:
+        columns, records = answer_rows.answer_rows(spec, model, source, chosen, question)
+        if _has_bar(spec, options):
+            records = counted(records, source.count() if source.count else None, sys.stderr)
+        with closing(records):
+            if options.output is None:
+                yield from map(writers.json_line, records)
+            else:
+                writers.write_records(options.output, columns, records)
+
+
+def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
+    """Arguments of the task's method."""
+    for former, name in spec.command.renamed.items():
+        value = getattr(options, former)
+        if value is not None:
+            say(f"edgebert-run: warning: {_flag(former)} is called {_flag(name)} now")
+            setattr(options, name, value)
+    names = [field.name for field in fields(spec.options) if hasattr(options, field.name)]
+    return spec.options(**{name: getattr(options, name) for name in names})
+
+
+def _has_bar(spec: TaskSpec, options: argparse.Namespace) -> bool:
+    """On a terminal that the answers do not go to themselves; ranks are known all at once."""
+    to_terminal = options.output is None and sys.stdout.isatty()
+    wanted = not options.quiet and spec.answer_all is None
+    return wanted and sys.stderr.isatty() and not to_terminal
+
+
+def _source(spec: TaskSpec, options: argparse.Namespace) -> "Source":
+    """The texts of a file, of arguments, or of standard input."""
+    if options.input is not None:
+        return _file(spec, options)
+    if options.column is not None or options.column_pair is not None:
+        raise ConfigError("--column and --column-pair go with --input; name a file")
+    return _given(spec, options.texts)
+
+
+def _given(spec: TaskSpec, texts: Sequence[str]) -> "Source":
+    from edgebert_runtime.io.readers import PAIR, TEXT, Source, standard_input
+
+    if spec.command.pairs == "always":
+        if len(texts) != len(PAIR):
+            raise ConfigError(f"{spec.command_name} takes two texts, or --input with --column-pair")
+        return Source(PAIR, iter([tuple(texts)]), lambda: 1)
+    if list(texts) in ([], ["-"]):
+        return standard_input()
+    return Source(TEXT, ((text,) for text in texts), lambda: len(texts))
+
+
+def _file(spec: TaskSpec, options: argparse.Namespace) -> "Source":
+    from edgebert_runtime.io.readers import open_file
+
+    if options.texts:
+        raise ConfigError("texts come from arguments or from --input, not from both")
+    if spec.command.pairs == "always" and options.column_pair is None:
+        raise ConfigError(
+            f"{spec.command_name} takes pairs; name the second texts with --column-pair"
+        )
+    return open_file(options.input, options.column, options.column_pair)

@@ -1,0 +1,134 @@
+"""Encoded rows through a graph: micro-batches, one after the other or side by side."""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.session import Session
+from edgebert_runtime.errors import EngineMemoryError, SmallerBatchWarning
+from edgebert_runtime.inference.arrays import Feeds
+from edgebert_runtime.inference.async_calls import cancel_token, raise_if_cancelled
+from edgebert_runtime.inference.batching import micro_batches
+from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS, ExecutionPlan
+from edgebert_runtime.inference.thread_pool import run_side_by_side
+from edgebert_runtime.tokenization.encoding import EncodedText
+
+SPLIT_FROM: Final = 2
+"""Micro-batches a thread at which they go side by side: fewer would leave threads idle."""
+
+Work = Callable[[Session, list[int], Feeds], None]
+"""Runs one micro-batch: the session to use, the indices of its rows, its padded arrays."""
+
+
+class Pad(Protocol):
+    """Lays rows out as one batch; `TextTokenizer.pad`."""
+
+    def __call__(self, encoded: Sequence[EncodedText], multiple: int = 1) -> Feeds:
+        """The rows, padded to the longest, to a length that is a multiple."""
+
+
+class RunSize(NamedTuple):
+    """What was run: padded tokens, and micro-batches."""
+
+    padded_tokens: int
+    micro_batches: int
+
+
+class BatchRunner:
+    """Runs rows in micro-batches of a size that memory allows.
+
+    Args:
+        session: runs few rows.
+        plan: how many rows are run.
+
+    Attributes:
+        session, plan: as given.
+    """
+
+    def __init__(self, session: Session, plan: ExecutionPlan) -> None:
+        self.session, self.plan = session, plan
+        self._fitting = sys.maxsize
+
+    @property
+    def micro_batch_tokens(self) -> int:
+        """Padded tokens of a micro-batch, at most."""
+        usual = PROVIDERS[self.session.provider].micro_batch_tokens or MICRO_BATCH_TOKENS
+        return min(self.plan.micro_batch_tokens or usual, self._fitting)
+
+    def run(
+        self, rows: Sequence[EncodedText], pad: Pad, work: Work, session: Session | None = None
+    ) -> RunSize:
+        """Give `work` every micro-batch, and a session to run it.
+
+        Many go side by side where that was measured to be faster, few one after the other. While
+        other callers are served, too, few go on one thread: threads that share a micro-batch wait
+        for each other.
+
+        Args:
+            rows: texts as ids.
+            pad: lays a micro-batch out.
+            work: called once a micro-batch, from several threads.
+            session: the one to use; None chooses.
+
+        Raises:
+            EngineError, ModelClosedError: as `Session.run`.
+        """
+        batches = list(micro_batches([len(row.input_ids) for row in rows], self.micro_batch_tokens))
+        chosen, workers = (session, 1) if session else self._choose(len(batches))
+        cancelled = cancel_token()
+        multiple = PROVIDERS[chosen.provider].length_multiple
+        sizes: list[int] = []
+
+        def one(indices: list[int]) -> None:
+            raise_if_cancelled(cancelled)
+            feeds = pad([rows[index] for index in indices], multiple)
+            try:
+                work(chosen, indices, feeds)
+                sizes.append(feeds["input_ids"].size)
+            except EngineMemoryError as error:
+                for half in self._halves(indices, feeds, error):
+                    one(half)
+
+        caller = chosen.traffic.begin()
+        try:
+            run_side_by_side(batches, one, workers)
+        finally:
+            chosen.traffic.end(caller)
+        return RunSize(sum(sizes), len(sizes))
+
+    def close(self) -> None:
+        """Close every session."""
+        for session in (self.session, *self.plan.sessions):
+            session.close()
+
+    def _choose(self, batches: int) -> tuple[Session, int]:
+        """The session for so many micro-batches, and how many go side by side."""
+        if self.plan.many and batches >= SPLIT_FROM * self.session.threads:
+            return self.plan.many, self.plan.workers
+        if self.plan.single_thread_session and self.session.traffic.dense:
+            return self.plan.single_thread_session, 1
+        return self.session, 1
+
+    def _halves(
+        self, indices: list[int], feeds: Feeds, error: EngineMemoryError
+    ) -> tuple[list[int], list[int]]:
+        """What is left to try where a micro-batch does not fit into memory; says so once.
+
+        Raises:
+            EngineMemoryError: it is one text.
+        """
+        if len(indices) == 1:
+            raise error
+        size = feeds["input_ids"].size
+        if self._fitting == sys.maxsize:
+            warnings.warn(
+                f"a micro-batch of {size} tokens does not fit into memory; it and later ones are "
+                f"run in halves: {error}",
+                SmallerBatchWarning,
+                stacklevel=2,
+            )
+        self._fitting = min(self._fitting, max(1, size // 2))
+        middle = len(indices) // 2
+        return indices[:middle], indices[middle:]

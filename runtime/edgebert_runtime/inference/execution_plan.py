@@ -1,0 +1,33 @@
+"""Which sessions run few and many texts, and in micro-batches of which size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from edgebert_runtime.engine.session import Session
+
+MICRO_BATCH_TOKENS: Final = 512
+"""Padded tokens a micro-batch may hold where nothing was measured, docs/decisions/0005."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionPlan:
+    """How a model runs many texts.
+
+    Attributes:
+        micro_batch_tokens: padded tokens that run at once at most; None is `MICRO_BATCH_TOKENS`.
+        many: session that many micro-batches run in; None takes the session that few run in.
+        workers: how many of them run side by side there.
+        single_thread_session: runs few micro-batches while other callers are served, too; None
+            takes the session that few run in.
+    """
+
+    micro_batch_tokens: int | None = None
+    many: Session | None = None
+    workers: int = 1
+    single_thread_session: Session | None = None
+
+    @property
+    def sessions(self) -> Iterator[Session]:
+        """Those it names."""
+        return filter(None, (self.many, self.single_thread_session))

@@ -1,0 +1,183 @@
+"""What a task is: one `TaskSpec`, which everything else of the runtime reads.
+
+`load`, the command line, rows of answers, the self-test and the benchmark iterate over the specs of
+`edgebert_runtime.tasks.registry`. `edgebert` has a `BuildSpec` of the same name for each of them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.tokenization.sliding_window import Long, check_long
+from edgebert_runtime.tokenization.tokenizer import Item
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tasks.base import TaskModel
+
+QUESTION: Final = "Where is the cat?"
+"""The first text of an item that is a pair, in samples and benchmarks."""
+
+
+def option(default: Any, help: str | None = None, **argparse: Any) -> Any:
+    """A field of a `TaskOptions`; with a help text it is an option of the command line, too.
+
+    Args:
+        default: its value where the caller says nothing.
+        help: one line for `--help`; None keeps it off the command line.
+        argparse: what `ArgumentParser.add_argument` takes beside that.
+    """
+    return field(default=default, metadata={"help": help, "argparse": argparse})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """Arguments of a task's method, all but its items.
+
+    Attributes:
+        long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, `error` refuses
+            them, `window` runs them in overlapping windows.
+        stride: tokens that neighbouring windows share; None is half a window, at most 128.
+
+    Raises:
+        ConfigError: unknown `long`, or `window` for a task that has none.
+    """
+
+    WINDOWS: ClassVar[bool] = True
+
+    long: Long = option("truncate", "texts beyond the limit: truncate, error or window")
+    stride: int | None = option(None, "tokens that neighbouring windows share", type=int)
+
+    def __post_init__(self) -> None:
+        check_long(self.long, windows=self.WINDOWS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortTextOptions(TaskOptions):
+    """Arguments of a task that runs no windows."""
+
+    WINDOWS: ClassVar[bool] = False
+
+    long: Long = option("truncate", "texts beyond the limit: truncate or error")
+    stride: None = option(None)
+
+
+class VectorType(NamedTuple):
+    """What a column of vectors holds: numpy's name of the numbers, and how many a vector has."""
+
+    dtype: str
+    size: int
+
+
+Columns = Mapping[str, Any]
+"""Column → its type: `str`, `int`, `float`, a list or tuple of one, a dataclass or `VectorType`."""
+
+Record = Mapping[str, Any]
+"""One answer: column → text, number, vector, or dicts and lists of them."""
+
+
+def columns_of(answer: Any) -> Columns:
+    """The fields of an answer's dataclass, as columns."""
+    return {each.name: each.type for each in fields(answer)}
+
+
+def constant_columns(columns: Columns) -> "Callable[[TaskModel[Any], Any], Columns]":
+    """For a task whose answers have the same columns whatever is asked for."""
+    return lambda _model, _options: columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec:
+    """The command of a task in `edgebert-run`.
+
+    Attributes:
+        summary: what it does, in one line.
+        text: what usage calls a text.
+        question: an argument of its own that comes first, and is the first text of every item.
+        pairs: whether an item has two texts of its own.
+        renamed: former names of options → the names of today; accepted for one release.
+    """
+
+    summary: str
+    text: str = "TEXT"
+    question: str | None = None
+    pairs: Literal["never", "optional", "always"] = "never"
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+Measure = Literal["distance", "scores", "probabilities"]
+"""How answers are compared: the distance of two vectors, or the largest change of a score;
+probabilities of one place sum to at most 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskProbe:
+    """How stored samples of a task are run and compared.
+
+    Attributes:
+        options: of the call.
+        comparable: an answer → its numbers: of `distance` a list of them; else for each place that
+            is scored (a text, a token, a mask) a mapping from what it may be to its score.
+        measure: how two answers are compared.
+        stored: how many of each place's scores are stored; None is all.
+    """
+
+    options: TaskOptions
+    comparable: Callable[[Any], list[Any]]
+    measure: Measure
+    stored: int | None = None
+
+
+def text_item(manifest: Manifest, text: str) -> Item:
+    """The item of a task that takes one text."""
+    del manifest
+    return text
+
+
+def pair_item(manifest: Manifest, text: str) -> Item:
+    """The item of a task that takes two texts."""
+    del manifest
+    return (QUESTION, text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """One task.
+
+    Attributes:
+        name: as the manifest has it, with `_` between words.
+        model: the class that `load` makes; its `OUTPUTS` are what the graph must offer.
+        method: name of the public method that answers.
+        columns: the columns of an answer, by the model and the options.
+        record: an answer → the row of these columns.
+        command: how the command line has it.
+        probe: how the self-test runs it.
+        item: an item to try the task with, made of a text.
+        answer_all: answers to all items at once, where an answer depends on the other items; None
+            where every item has an answer of its own.
+    """
+
+    name: str
+    model: "type[TaskModel[Any]]"
+    method: str
+    columns: "Callable[[TaskModel[Any], Any], Columns]"
+    record: Callable[[Any], Record]
+    command: CommandSpec
+    probe: TaskProbe
+    item: Callable[[Manifest, str], Item] = text_item
+    answer_all: "Callable[[TaskModel[Any], Iterator[Any], Any], Iterable[Any]] | None" = None
+
+    @property
+    def options(self) -> type[TaskOptions]:
+        """Arguments of the task's method."""
+        return self.model.OPTIONS
+
+    @property
+    def command_name(self) -> str:
+        """Its name on the command line, with hyphens."""
+        return self.name.replace("_", "-")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a usual call takes of the graph's outputs."""
+        return self.model.RUN or self.model.OUTPUTS
