@@ -7,6 +7,8 @@ vectors = model.embed(["a text", "another"])  # float32 (2, dimensions)
 
 model = load("my-sentiment/", task="classify")
 model.classify(["a text"])[0].best.label
+
+The names of this module are the public ones; those of its packages may change in any release.
 """
 
 from importlib import import_module
@@ -15,23 +17,33 @@ from typing import TYPE_CHECKING, Final
 from edgebert_runtime import errors
 from edgebert_runtime._version import __version__
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
 from edgebert_runtime.loading.load import load
 
 if TYPE_CHECKING:
+    from edgebert_runtime.benchmarking.api import bench
+    from edgebert_runtime.benchmarking.options import BenchOptions
+    from edgebert_runtime.benchmarking.results import BenchReport
+    from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
+    from edgebert_runtime.loading.graph_cache import WarmGraph
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
     from edgebert_runtime.tasks.answer import Answer, Answerer
+    from edgebert_runtime.tasks.base import TaskModel
     from edgebert_runtime.tasks.classify import Classification, Classifier, LabelScore
     from edgebert_runtime.tasks.embed import Embedder
     from edgebert_runtime.tasks.fill import Filling, MaskFiller
     from edgebert_runtime.tasks.next_sentence import NextSentence
     from edgebert_runtime.tasks.rank import RankedDocument, Ranker
+    from edgebert_runtime.tasks.registry import register_task
+    from edgebert_runtime.tasks.spec import TaskSpec
     from edgebert_runtime.tasks.tag import Entity, Tagger
-    from edgebert_runtime.verification.self_test import CheckReport, check
+    from edgebert_runtime.verification.self_test import CheckReport, check, check_all
+    from edgebert_runtime.warmup.warm import warm
 
 __all__ = [
     "Answer",
     "Answerer",
+    "BenchOptions",
+    "BenchReport",
     "Bundle",
     "CheckReport",
     "Classification",
@@ -48,16 +60,25 @@ __all__ = [
     "Ranker",
     "RunReport",
     "Tagger",
+    "TaskModel",
+    "TaskSpec",
     "TruncatedText",
+    "WarmGraph",
     "__version__",
+    "bench",
     "check",
+    "check_all",
     "errors",
     "load",
+    "register_task",
+    "warm",
 ]
 
-HOMES: Final = {
+_HOMES: Final = {
     "Answer": "tasks.answer",
     "Answerer": "tasks.answer",
+    "BenchOptions": "benchmarking.options",
+    "BenchReport": "benchmarking.results",
     "CheckReport": "verification.self_test",
     "Classification": "tasks.classify",
     "Classifier": "tasks.classify",
@@ -67,16 +88,30 @@ HOMES: Final = {
     "Filling": "tasks.fill",
     "LabelScore": "tasks.classify",
     "MaskFiller": "tasks.fill",
+    "ModelInfo": "inference.reports",
     "NextSentence": "tasks.next_sentence",
     "RankedDocument": "tasks.rank",
     "Ranker": "tasks.rank",
+    "RunReport": "inference.reports",
     "Tagger": "tasks.tag",
+    "TaskModel": "tasks.base",
+    "TaskSpec": "tasks.spec",
+    "TruncatedText": "inference.reports",
+    "WarmGraph": "loading.graph_cache",
+    "bench": "benchmarking.api",
     "check": "verification.self_test",
+    "check_all": "verification.self_test",
+    "register_task": "tasks.registry",
+    "warm": "warmup.warm",
 }
 """Name → the module it is imported from on first use; a cold start needs one task."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in HOMES:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"edgebert_runtime.{HOMES[name]}"), name)
+    return getattr(import_module(f"edgebert_runtime.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,7 +10,7 @@ from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS, Provider
 from edgebert_runtime.errors import ConfigError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Bundle:
     """One bundle; values only, opening it reads nothing but the manifest.
 
@@ -21,6 +21,10 @@ class Bundle:
 
     folder: Path
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.manifest.variants)
+        return f"Bundle({str(self.folder)!r}, task={self.manifest.task!r}, variants={names!r})"
 
     @classmethod
     def open(cls, source: "Bundle | str | PathLike[str]") -> "Bundle":

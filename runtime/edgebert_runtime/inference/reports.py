@@ -1,8 +1,11 @@
 """What a model says about itself and about its last call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+REPR_CHARACTERS: Final = 180
+"""Longest `repr` of a report: two lines of a terminal."""
 
 
 class AsDict:
@@ -15,8 +18,36 @@ class AsDict:
         return asdict(self)  # type: ignore[call-overload, no-any-return]  # of dataclasses only
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelInfo(AsDict):
+class Report(AsDict):
+    """A dataclass that a function returns: `repr` is short, `str` is a table of its fields."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        cut = shown if len(shown) <= REPR_CHARACTERS else f"{shown[:REPR_CHARACTERS]}…"
+        return f"{type(self).__name__}({cut})"
+
+    def __str__(self) -> str:
+        rows = [row for name, value in self.to_dict().items() for row in _rows(name, value)]
+        width = max((len(name) for name, _ in rows), default=0)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The rows of one field; what a field holds has rows of its own."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _rows(f"{name}.{key}", inner)
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from _rows(f"{name}.{at}", inner)
+    else:
+        yield name, "" if value is None else str(value)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ModelInfo(Report):
     """What is running.
 
     Attributes:
@@ -65,8 +96,8 @@ class TruncatedText(AsDict):
     limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunReport(AsDict):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RunReport(Report):
     """What the last call did.
 
     Attributes:

@@ -9,7 +9,7 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import SampleError
-from edgebert_runtime.inference.reports import AsDict
+from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.loading.compatibility import unsupported_reason
 from edgebert_runtime.loading.load import load_model
 from edgebert_runtime.loading.model_opener import open_tokenizer
@@ -28,8 +28,8 @@ NO_ROOM: Final = (
 AGAIN: Final = "export the model again, and quantize it again, with this version of edgebert"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckReport(AsDict):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CheckReport(Report):
     """One variant on this machine.
 
     Attributes:

@@ -175,7 +175,7 @@ def test_the_package_alone_imports_no_task() -> None:
 def test_every_public_name_is_there() -> None:
     for name in edgebert_runtime.__all__:
         assert getattr(edgebert_runtime, name) is not None
-    assert edgebert_runtime.HOMES.keys() <= set(edgebert_runtime.__all__)
+    assert edgebert_runtime._HOMES.keys() <= set(edgebert_runtime.__all__)
     assert edgebert_runtime.Classifier is Classifier
     with pytest.raises(AttributeError, match="has no attribute 'Summarizer'"):
         _ = edgebert_runtime.Summarizer
