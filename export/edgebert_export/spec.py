@@ -6,17 +6,10 @@ from typing import Final
 
 from edgebert_runtime.bundle.manifest import HeadInfo, Step
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.registry import EMBED, require_task
 
 INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
 """Inputs a text encoder may have, in the order its `forward` takes them."""
-
-EMBED: Final = "embed"
-
-TASKS: Final = (EMBED, "classify", "tag", "answer", "rank", "fill", "next_sentence")
-LABELLED: Final = ("classify", "tag", "rank")
-"""Tasks whose logits have names."""
-PER_TOKEN: Final = ("tag", "fill")
-"""Tasks with logits for every token."""
 
 PROMISES: Final = ("attention", "gelu", "layer_norm")
 """What a spec may promise, and a finished graph is counted for."""
@@ -79,7 +72,7 @@ class ExportSpec:
     token_types: int = 0
     heads: int | None = None
     max_length: int | None = None
-    task: str = "embed"
+    task: str = EMBED
     head: HeadInfo | None = None
     steps: tuple[Step, ...] = (Step(kind="pool", modes=("mean",)),)
     dimensions: int | None = None
@@ -102,18 +95,23 @@ class ExportSpec:
         self._check_task()
 
     def _check_task(self) -> None:
-        if self.task not in TASKS:
-            raise ConfigError(f"task must be one of {', '.join(TASKS)}; got {self.task!r}")
-        if (self.head is None) != (self.task == EMBED):
+        spec = require_task(self.task)
+        if (self.head is not None) != spec.has_head:
             raise ConfigError(
                 f"task {self.task!r} with head={self.head}: {EMBED!r} has none, every other task "
                 "needs HeadInfo(labels=..., activation=...)"
             )
-        if self.head is not None and (self.task in LABELLED) != bool(self.head.labels):
-            needed = "labels" if self.task in LABELLED else "no labels"
-            raise ConfigError(f"task {self.task!r} takes {needed}, got {self.head.labels}")
-        if self.task == "rank" and self.head is not None and len(self.head.labels) != 1:
-            raise ConfigError(f"task 'rank' takes one label, got {self.head.labels}")
+        labels = self.head.labels if self.head else ()
+        if bool(labels) != (spec.labels is not None):
+            needed = "no labels" if spec.labels is None else "labels"
+            raise ConfigError(f"task {self.task!r} takes {needed}, got {labels}")
+        if spec.labels == "one" and len(labels) != 1:
+            raise ConfigError(f"task {self.task!r} takes one label, got {labels}")
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the module gives vectors, and has no head."""
+        return self.head is None
 
     @property
     def text_limit(self) -> int:
@@ -138,24 +136,16 @@ class ExportSpec:
     @property
     def outputs(self) -> tuple[OutputSpec, ...]:
         """The graph's outputs, in order."""
-        token = ("batch", "sequence")
-        if self.task == EMBED:
-            return (
-                OutputSpec(name="last_hidden_state", shape=(*token, self.hidden)),
-                OutputSpec(name="sentence_embedding", shape=("batch", self.vector_size)),
-            )
-        if self.task == "answer":
-            names = ("start_logits", "end_logits")
-            return tuple(OutputSpec(name=name, shape=token) for name in names)
-        leading = token if self.task in PER_TOKEN else ("batch",)
-        return (OutputSpec(name="logits", shape=(*leading, self._logits)),)
-
-    @property
-    def _logits(self) -> int:
-        """Width of `logits`."""
-        if self.task == "fill":
-            return self.vocabulary
-        return len(self.head.labels) if self.head and self.head.labels else 2
+        sizes: dict[str | int, int] = {
+            "hidden": self.hidden,
+            "dimensions": self.vector_size,
+            "vocabulary": self.vocabulary,
+            "labels": len(self.head.labels) if self.head else 0,
+        }
+        return tuple(
+            OutputSpec(name=name, shape=tuple(sizes.get(size, size) for size in shape))
+            for name, shape in require_task(self.task).graph
+        )
 
     @property
     def promised(self) -> dict[str, int]:

@@ -1,8 +1,7 @@
 """The model card of a bundle."""
 
-from typing import Final
-
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.tasks.registry import require_task
 
 CARD = """---
 library_name: edgebert
@@ -29,28 +28,6 @@ Texts are cut after {max_length} tokens. {meaning}
 """
 
 
-PIPELINES: Final = {
-    "embed": "feature-extraction",
-    "classify": "text-classification",
-    "tag": "token-classification",
-    "answer": "question-answering",
-    "rank": "text-ranking",
-    "fill": "fill-mask",
-    "next_sentence": "text-classification",
-}
-"""Task to the Hub's name for it (https://huggingface.co/docs/hub/models-tasks)."""
-
-CALLS: Final = {
-    "embed": 'vectors = model.embed(["a text", "another"])  # float32 (2, {dimensions})',
-    "classify": 'labels = model.classify(["a text", "another"])',
-    "tag": 'entities = model.tag(["a text", "another"])',
-    "answer": 'spans = model.answer("a question", "a context that holds the answer")',
-    "rank": 'documents = model.rank("a query", ["a document", "another"])',
-    "fill": 'tokens = model.fill("a text with a {mask} in it")',
-    "next_sentence": 'probability = model.score("a sentence", "perhaps the next one")',
-}
-
-
 def model_card(manifest: Manifest) -> str:
     """The text of a bundle's README.md, from its manifest as exported."""
     rows = [
@@ -59,12 +36,13 @@ def model_card(manifest: Manifest) -> str:
         + " |"
         for name, variant in manifest.variants.items()
     ]
-    call = CALLS[manifest.task].format(
+    spec = require_task(manifest.task)
+    call = spec.example.format(
         dimensions=manifest.embedding.dimensions if manifest.embedding else 0,
         mask=manifest.tokenizer.special_tokens.get("mask_token", "[MASK]"),
     )
     return CARD.format(
-        pipeline=PIPELINES[manifest.task],
+        pipeline=spec.pipeline_tag,
         name=manifest.source["name"],
         kind=manifest.source["kind"],
         model_type=manifest.source["model_type"] or "of no known family",

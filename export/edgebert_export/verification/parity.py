@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebert_export.spec import EMBED, ExportSpec
+from edgebert_export.spec import ExportSpec
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ParityError
 
@@ -213,13 +213,13 @@ def _compared(case: Case, spec: ExportSpec, *, unpadded: bool) -> dict[str, NDAr
 
 def _is_mean(spec: ExportSpec) -> bool:
     """Whether a text without tokens has a vector of zeros."""
-    means = spec.task == EMBED and spec.steps[0].modes == ("mean",)
+    means = spec.embeds and spec.steps[0].modes == ("mean",)
     return means and all(step.kind != "dense" for step in spec.steps)
 
 
 def _reads_first(spec: ExportSpec) -> bool:
     """Whether what is said of a text is said of its first token."""
-    return spec.task != EMBED or any("cls" in step.modes for step in spec.steps)
+    return not spec.embeds or any("cls" in step.modes for step in spec.steps)
 
 
 def _compare(

@@ -20,6 +20,7 @@ from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
+    GraphOutput,
     TaskOptions,
     TaskProbe,
     TaskSpec,
@@ -89,7 +90,9 @@ class Answerer(TaskModel[AnswerOptions]):
 
     OPTIONS: ClassVar = AnswerOptions
     CHUNK_ITEMS: ClassVar[int] = 32  # a context has the place of each of its tokens
-    OUTPUTS: ClassVar[tuple[str, ...]] = ("start_logits", "end_logits")
+    GRAPH: ClassVar = tuple(
+        GraphOutput(f"{edge}_logits", ("batch", "sequence")) for edge in ("start", "end")
+    )
 
     def _prepare(self) -> None:
         self._require_head("softmax")
@@ -297,7 +300,9 @@ def _scores_of(answers: list[Answer]) -> list[dict[str, float]]:
 SPEC: Final = TaskSpec(
     name="answer",
     model=Answerer,
-    method="answer",
+    labels=None,
+    pipeline_tag="question-answering",
+    example='spans = model.answer("a question", "a context that holds the answer")',
     columns=constant_columns({"answers": list[Answer]}),
     record=lambda answers: {"answers": [answer.to_dict() for answer in answers]},
     command=CommandSpec(

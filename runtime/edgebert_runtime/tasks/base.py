@@ -201,7 +201,7 @@ class TaskModel(OpenBundle, Generic[Options]):
     def _run_batch(self, feeds: Feeds, session: Session, options: Options) -> Sequence[Any]:
         """What one micro-batch gives: for each output an array or a list with an entry a row."""
         del options
-        return self._run_graph(self.OUTPUTS, feeds, session)
+        return self._run_graph(self._outputs, feeds, session)
 
     def _decode_item(self, item: EncodedItem, rows: Iterable[RowOutputs], options: Options) -> Any:
         """The answer to one item, of a task that decodes them one by one."""

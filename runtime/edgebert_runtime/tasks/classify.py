@@ -20,6 +20,7 @@ from edgebert_runtime.tasks.spec import (
     TaskSpec,
     columns_of,
     constant_columns,
+    logits,
     option,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
@@ -63,6 +64,7 @@ class Classifier(TaskModel[ClassifyOptions]):
     """Gives texts labels; made by `load`."""
 
     OPTIONS: ClassVar = ClassifyOptions
+    GRAPH: ClassVar = logits("labels")
 
     def _prepare(self) -> None:
         self._head = self._require_head("softmax", "sigmoid", "none")
@@ -143,13 +145,13 @@ class Classifier(TaskModel[ClassifyOptions]):
     ) -> list[Classification]:
         """A classification for each item: of a windowed one by the mean of its windows' logits."""
         chosen = options or ClassifyOptions()
-        owners, weights, logits = [], [], []
+        owners, weights, found = [], [], []
         for owner, rows in enumerate(ran):
             for row, (each,) in rows:
                 owners.append(owner)
                 weights.append(len(row.input_ids))
-                logits.append(each)
-        means = weighted_means(np.array(logits), owners, weights)
+                found.append(each)
+        means = weighted_means(np.array(found), owners, weights)
         return [self._classification(each, chosen) for each in means]
 
     def _classification(self, logits: Floats, options: ClassifyOptions) -> Classification:
@@ -187,7 +189,9 @@ def _scores_of(found: Classification) -> list[dict[str, float]]:
 SPEC: Final = TaskSpec(
     name="classify",
     model=Classifier,
-    method="classify",
+    labels="any",
+    pipeline_tag="text-classification",
+    example='labels = model.classify(["a text", "another"])',
     columns=constant_columns(columns_of(Classification)),
     record=Classification.to_dict,
     command=CommandSpec(summary="texts to labels, one JSON line each", pairs="optional"),

@@ -21,6 +21,7 @@ from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.spec import (
     Columns,
     CommandSpec,
+    GraphOutput,
     TaskOptions,
     TaskProbe,
     TaskSpec,
@@ -50,7 +51,10 @@ class Embedder(TaskModel[EmbedOptions]):
     """Turns texts into vectors; made by `load`."""
 
     OPTIONS: ClassVar = EmbedOptions
-    OUTPUTS: ClassVar[tuple[str, ...]] = ("last_hidden_state", "sentence_embedding")
+    GRAPH: ClassVar = (
+        GraphOutput("last_hidden_state", ("batch", "sequence", "hidden")),
+        GraphOutput("sentence_embedding", ("batch", "dimensions")),
+    )
     RUN: ClassVar[tuple[str, ...]] = ("sentence_embedding",)
 
     def _prepare(self) -> None:
@@ -302,7 +306,9 @@ def _columns(model: TaskModel[Any], options: EmbedOptions) -> Columns:
 SPEC: Final = TaskSpec(
     name="embed",
     model=Embedder,
-    method="embed",
+    labels=None,
+    pipeline_tag="feature-extraction",
+    example='vectors = model.embed(["a text", "another"])  # float32 (2, {dimensions})',
     columns=_columns,
     record=lambda vector: {"embedding": vector},
     command=CommandSpec(

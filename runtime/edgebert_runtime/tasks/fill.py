@@ -25,6 +25,7 @@ from edgebert_runtime.tasks.spec import (
     TaskProbe,
     TaskSpec,
     constant_columns,
+    logits,
     option,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
@@ -65,6 +66,7 @@ class MaskFiller(TaskModel[FillOptions]):
     """Fills in masked tokens; made by `load`."""
 
     OPTIONS: ClassVar = FillOptions
+    GRAPH: ClassVar = logits("sequence", "vocabulary")
     CHUNK_ITEMS: ClassVar[int] = 32  # a mask has a score for every token of the vocabulary
 
     def _prepare(self) -> None:
@@ -145,19 +147,19 @@ class MaskFiller(TaskModel[FillOptions]):
 
     def _run_batch(self, feeds: Feeds, session: Session, options: FillOptions) -> Sequence[Any]:
         """Of each row the logits of its masks only: (masks, vocabulary)."""
-        (logits,) = self._run_graph(self.OUTPUTS, feeds, session)
+        (scores,) = self._run_graph(self._outputs, feeds, session)
         masked = feeds["input_ids"] == self._mask_id
-        return [[row[masks] for row, masks in zip(logits, masked, strict=True)]]
+        return [[row[masks] for row, masks in zip(scores, masked, strict=True)]]
 
     def _decode_item(
         self, item: EncodedItem, rows: Iterable[RowOutputs], options: FillOptions
     ) -> list[list[Filling]]:
-        ((row, (logits,)),) = rows
+        ((row, (scores,)),) = rows
         masks = [at for at, id_ in enumerate(row.input_ids) if id_ == self._mask_id]
         allowed = self._target_ids(options.targets)
         return [
             self._fillings(row.input_ids, mask, best_of(softmax(each), allowed, options.top_k))
-            for mask, each in zip(masks, logits, strict=True)
+            for mask, each in zip(masks, scores, strict=True)
         ]
 
     def _fillings(
@@ -229,7 +231,9 @@ def _scores_of(masks: list[list[Filling]]) -> list[dict[str, float]]:
 SPEC: Final = TaskSpec(
     name="fill",
     model=MaskFiller,
-    method="fill",
+    labels=None,
+    pipeline_tag="fill-mask",
+    example='tokens = model.fill("a text with a {mask} in it")',
     columns=constant_columns({"masks": list[list[Filling]]}),
     record=lambda masks: {"masks": [[each.to_dict() for each in mask] for mask in masks]},
     command=CommandSpec(summary="masks to tokens, one JSON line a text"),

@@ -12,6 +12,7 @@ from edgebert_runtime.tasks.spec import (
     TaskProbe,
     TaskSpec,
     constant_columns,
+    logits,
     pair_item,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
@@ -23,6 +24,7 @@ class NextSentence(TaskModel[ShortTextOptions]):
     """Says how probable it is that a text follows another; made by `load`."""
 
     OPTIONS: ClassVar = ShortTextOptions
+    GRAPH: ClassVar = logits(2)
 
     def _prepare(self) -> None:
         self._require_head("softmax")
@@ -53,14 +55,16 @@ class NextSentence(TaskModel[ShortTextOptions]):
     def _decode_item(
         self, item: EncodedItem, rows: Iterable[RowOutputs], options: ShortTextOptions
     ) -> float:
-        ((_, (logits,)),) = rows
-        return float(softmax(logits)[0])
+        ((_, (scores,)),) = rows
+        return float(softmax(scores)[0])
 
 
 SPEC: Final = TaskSpec(
     name="next_sentence",
     model=NextSentence,
-    method="score",
+    labels=None,
+    pipeline_tag="text-classification",
+    example='probability = model.score("a sentence", "perhaps the next one")',
     columns=constant_columns({"probability": float}),
     record=lambda probability: {"probability": probability},
     command=CommandSpec(

@@ -14,6 +14,7 @@ from edgebert_runtime.inference.batch_runner import BatchRunner
 from edgebert_runtime.inference.call import Call, listed
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
+from edgebert_runtime.tasks.spec import GraphOutput
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 
 WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
@@ -24,14 +25,14 @@ class OpenBundle:
     """One variant of a bundle, open.
 
     Attributes:
-        OUTPUTS: what the graph must offer, by name.
-        RUN: those of them that a usual call takes; none for all.
+        GRAPH: what the graph must offer.
+        RUN: those of them that a usual call takes, by name; none for all.
 
     Raises:
         BundleError: the graph lacks an output, or wants an input no tokenizer makes.
     """
 
-    OUTPUTS: ClassVar[tuple[str, ...]] = ("logits",)
+    GRAPH: ClassVar[tuple[GraphOutput, ...]] = ()
     RUN: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -57,6 +58,7 @@ class OpenBundle:
             reopen: loads the model anew, where it is unpickled; None if it cannot be pickled.
         """
         self._bundle = bundle
+        self._outputs = tuple(output.name for output in self.GRAPH)
         self._variant = variant
         self._runner = BatchRunner(session, plan or ExecutionPlan())
         self._opened_tokenizer: TextTokenizer | None = tokenizer
@@ -153,7 +155,7 @@ class OpenBundle:
             ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
             feeds = {"input_ids": ids, "attention_mask": ids * 0 + 1, "token_type_ids": ids * 0}
             for session in (self.session, *self._runner.plan.sessions):
-                self._run_graph(self.RUN or self.OUTPUTS, feeds, session)
+                self._run_graph(self.RUN or self._outputs, feeds, session)
 
     def count_tokens(self, texts: Sequence[Item]) -> list[int]:
         """How many tokens each text has for this model, before anything is cut.
@@ -200,7 +202,7 @@ class OpenBundle:
                 f"{self._bundle.folder} has a graph that wants {', '.join(strange)}; a tokenizer "
                 f"makes {', '.join(INPUTS)}"
             )
-        missing = [name for name in self.OUTPUTS if name not in self.session.outputs]
+        missing = [name for name in self._outputs if name not in self.session.outputs]
         if missing:
             raise BundleError(
                 f"{self._bundle.folder} has task {self._bundle.manifest.task!r} and a graph "
@@ -221,7 +223,7 @@ class OpenBundle:
     def _require_labels(self) -> None:
         """Refuse a manifest that names more or fewer labels than the graph has logits."""
         labels, outputs = len(self.labels), self._bundle.manifest.outputs
-        sizes = [output.shape[-1] for output in outputs if output.name in self.OUTPUTS]
+        sizes = [output.shape[-1] for output in outputs if output.name in self._outputs]
         if labels == 0 or any(size != labels for size in sizes if isinstance(size, int)):
             raise BundleError(
                 f"{self._bundle.folder} names {labels} labels for logits of {sizes}; export it "

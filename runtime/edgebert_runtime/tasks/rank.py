@@ -20,6 +20,7 @@ from edgebert_runtime.tasks.spec import (
     TaskSpec,
     columns_of,
     constant_columns,
+    logits,
     option,
     pair_item,
 )
@@ -51,6 +52,7 @@ class Ranker(TaskModel[RankOptions]):
     """
 
     OPTIONS: ClassVar = RankOptions
+    GRAPH: ClassVar = logits("labels")
 
     def _prepare(self) -> None:
         self._head = self._require_head("sigmoid", "none")
@@ -121,13 +123,13 @@ class Ranker(TaskModel[RankOptions]):
         options: RankOptions | None = None,
     ) -> list[float]:
         """A score for each pair: of a windowed document the highest of its windows'."""
-        owners, logits = [], []
+        owners, found = [], []
         for owner, rows in enumerate(ran):
             for _, (scores,) in rows:
                 owners.append(owner)
-                logits.append(scores)
+                found.append(scores)
         activate = ACTIVATIONS[self._head.activation]
-        return [float(activate(each)[0]) for each in max_pool(np.array(logits), owners)]
+        return [float(activate(each)[0]) for each in max_pool(np.array(found), owners)]
 
 
 def _rank_pairs(
@@ -143,7 +145,9 @@ def _rank_pairs(
 SPEC: Final = TaskSpec(
     name="rank",
     model=Ranker,
-    method="rank",
+    labels="one",
+    pipeline_tag="text-ranking",
+    example='documents = model.rank("a query", ["a document", "another"])',
     columns=constant_columns(columns_of(RankedDocument)),
     record=RankedDocument.to_dict,
     command=CommandSpec(

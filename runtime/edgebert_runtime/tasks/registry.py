@@ -13,7 +13,10 @@ from typing import Final
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tasks.spec import TaskSpec
 
-BUILT_IN: Final = ("embed", "classify", "tag", "answer", "rank", "fill", "next_sentence")
+EMBED: Final = "embed"
+"""The task of a model without a head."""
+
+BUILT_IN: Final = (EMBED, "classify", "tag", "answer", "rank", "fill", "next_sentence")
 """Tasks of this package; each is the `SPEC` of a module of its name beside this one."""
 
 ENTRY_POINTS: Final = "edgebert_runtime.tasks"

@@ -69,6 +69,24 @@ class VectorType(NamedTuple):
     size: int
 
 
+class GraphOutput(NamedTuple):
+    """A float32 output of a task's graph.
+
+    Attributes:
+        name: in the graph.
+        shape: of numbers and names: `batch`, `sequence`, `hidden` (width of a token vector),
+            `dimensions` (of a sentence vector), `labels`, `vocabulary`.
+    """
+
+    name: str
+    shape: tuple[str | int, ...]
+
+
+def logits(*shape: str | int) -> tuple[GraphOutput, ...]:
+    """The one output of most heads, of a shape behind the batch."""
+    return (GraphOutput("logits", ("batch", *shape)),)
+
+
 Columns = Mapping[str, Any]
 """Column → its type: `str`, `int`, `float`, a list or tuple of one, a dataclass or `VectorType`."""
 
@@ -146,8 +164,11 @@ class TaskSpec:
 
     Attributes:
         name: as the manifest has it, with `_` between words.
-        model: the class that `load` makes; its `OUTPUTS` are what the graph must offer.
-        method: name of the public method that answers.
+        model: the class that `load` makes; its `GRAPH` is what the graph must offer.
+        labels: how many labels the manifest's head names: any number, or exactly one; None where
+            the task has no names for its logits.
+        pipeline_tag: the Hub's name for the task (https://huggingface.co/docs/hub/models-tasks).
+        example: a call for the model card, with `{dimensions}` and `{mask}` filled in.
         columns: the columns of an answer, by the model and the options.
         record: an answer → the row of these columns.
         command: how the command line has it.
@@ -159,7 +180,9 @@ class TaskSpec:
 
     name: str
     model: "type[TaskModel[Any]]"
-    method: str
+    labels: Literal["any", "one"] | None
+    pipeline_tag: str
+    example: str
     columns: "Callable[[TaskModel[Any], Any], Columns]"
     record: Callable[[Any], Record]
     command: CommandSpec
@@ -178,6 +201,16 @@ class TaskSpec:
         return self.name.replace("_", "-")
 
     @property
+    def graph(self) -> tuple[GraphOutput, ...]:
+        """What the graph must offer."""
+        return self.model.GRAPH
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the manifest has a head; vectors come from embedding steps instead."""
+        return all("dimensions" not in output.shape for output in self.graph)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
-        """What a usual call takes of the graph's outputs."""
-        return self.model.RUN or self.model.OUTPUTS
+        """What a usual call takes of the graph's outputs, by name."""
+        return self.model.RUN or tuple(output.name for output in self.graph)

@@ -28,6 +28,7 @@ from edgebert_runtime.tasks.spec import (
     TaskProbe,
     TaskSpec,
     constant_columns,
+    logits,
     option,
 )
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
@@ -70,6 +71,7 @@ class Tagger(TaskModel[TagOptions]):
     """Finds entities in texts; made by `load`."""
 
     OPTIONS: ClassVar = TagOptions
+    GRAPH: ClassVar = logits("sequence", "labels")
 
     def _prepare(self) -> None:
         self._head = self._require_head("softmax")
@@ -185,10 +187,10 @@ class Tagger(TaskModel[TagOptions]):
         tags = (
             TokenTags(
                 offsets=aligned.offsets,
-                scores=softmax(logits),
+                scores=softmax(scores),
                 continues=continues_word(text, aligned, self._unknown_id, marked=marked),
             )
-            for aligned, logits in _own_tokens(rows, self._shared(item, options))
+            for aligned, scores in _own_tokens(rows, self._shared(item, options))
         )
         return [
             Entity(
@@ -210,16 +212,16 @@ class Tagger(TaskModel[TagOptions]):
 
 def _own_tokens(run: Iterable[RowOutputs], shared: int) -> Iterator[Labelled]:
     """Of windows that were run, each token of the text once, with the logits that know it best."""
-    windows = (_of_text(window, logits) for window, (logits,) in run)
-    for (aligned, logits), kept in most_context(windows, lambda each: len(each[1]), shared):
-        yield aligned.take(kept), logits[kept.start : kept.stop]
+    windows = (_of_text(window, scores) for window, (scores,) in run)
+    for (aligned, scores), kept in most_context(windows, lambda each: len(each[1]), shared):
+        yield aligned.take(kept), scores[kept.start : kept.stop]
 
 
-def _of_text(window: EncodedText, logits: Floats) -> Labelled:
+def _of_text(window: EncodedText, scores: Floats) -> Labelled:
     """A window's own tokens and their logits, without what was added and what is padding."""
     assert isinstance(window, AlignedText)
     own = [at for at, source in enumerate(window.sources) if source is not None]
-    return window.inside(), logits[own]
+    return window.inside(), scores[own]
 
 
 def _scores_of(tokens: list[Entity]) -> list[dict[str, float]]:
@@ -229,7 +231,9 @@ def _scores_of(tokens: list[Entity]) -> list[dict[str, float]]:
 SPEC: Final = TaskSpec(
     name="tag",
     model=Tagger,
-    method="tag",
+    labels="any",
+    pipeline_tag="token-classification",
+    example='entities = model.tag(["a text", "another"])',
     columns=constant_columns({"entities": list[Entity]}),
     record=lambda entities: {"entities": [entity.to_dict() for entity in entities]},
     command=CommandSpec(summary="texts to entities, one JSON line a text"),
