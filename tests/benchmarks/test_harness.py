@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import environments, machine
+from benchmarks import machine
 from benchmarks.pairing import PeerError, first_cores, in_turn, output_of, ratio
 
 
@@ -77,17 +77,6 @@ def test_a_contender_has_the_cores_it_is_given() -> None:
     script = "import os; print(len(os.sched_getaffinity(0)))"
     assert output_of([sys.executable, "-c", script], cores=1) == "1\n"
     assert first_cores(1) < first_cores(2) or len(os.sched_getaffinity(0)) == 1
-
-
-def test_what_cannot_be_installed_says_so_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(environments, "HERE", tmp_path)
-    monkeypatch.setenv(environments.LOCATION_VARIABLE, str(tmp_path / "made"))
-    (tmp_path / "none.txt").write_text("edgebert-of-nobody @ file:///nowhere", encoding="utf-8")
-    with pytest.raises(PeerError, match=r"none cannot be installed: .*nowhere"):
-        environments.interpreter("none")
-    assert [path.suffix for path in (tmp_path / "made").iterdir()] == [".lock"]
 
 
 def test_a_command_that_hangs_is_ended() -> None:
