@@ -26,7 +26,7 @@ from edgebert_runtime.errors import (
 )
 from tests.checkpoints.families import SAMPLES, build
 from tests.checkpoints.test_heads import save
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 pytestmark = [
     pytest.mark.cuda,

@@ -26,7 +26,7 @@ from edgebert_runtime.errors import (
 )
 from tests.checkpoints.families import SAMPLES, build
 from tests.checkpoints.test_heads import save
-from tests.conftest import TEXTS, TINY
+from tests.support.tiny_encoder import TEXTS, TINY
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "bundle.schema.json"
 

@@ -25,7 +25,7 @@ from edgebert_quantize.similarity import (
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.staging import hash_file
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 
 def files_of(bundle: Bundle) -> dict[str, bytes]:

@@ -30,7 +30,7 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     TruncationWarning,
 )
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 WORDS = ["a", "cat", "on", "the", "mat", "looks", "at", "the", "dog"]
 

@@ -18,7 +18,7 @@ from edgebert.checkpoints.tokenizer.read import (
 )
 from edgebert.model.encoder import Encoder
 from edgebert.training import TrainingConfig
-from tests.conftest import SPECIALS, TINY, WORDS
+from tests.support.tiny_encoder import SPECIALS, TINY, WORDS
 
 CALM: Final = replace(TINY, hidden_dropout=0.0, attention_dropout=0.0, initializer_range=0.1)
 """Without dropout: what is learnt by heart stays learnt."""
