@@ -1,7 +1,7 @@
 """The page of models names what there is to measure; its numbers are the page's own."""
 
-from tests.checkpoints.families import SAMPLES, has_head
-from tests.models_page import BEGIN, COLUMNS, END, PAGE, ROWS, TASKS
+from tests.support.families import SAMPLES, has_head
+from tests.support.models_page import BEGIN, COLUMNS, END, PAGE, ROWS, TASKS
 
 
 def test_the_page_has_every_family_task_and_target() -> None:

@@ -24,8 +24,7 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     UnverifiedWarning,
 )
-from tests.checkpoints.families import SAMPLES, build
-from tests.checkpoints.test_heads import save
+from tests.support.families import SAMPLES, build, save
 from tests.support.tiny_encoder import TEXTS
 
 pytestmark = [

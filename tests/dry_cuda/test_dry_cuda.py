@@ -21,7 +21,7 @@ from edgebert_runtime.errors import (
     ProviderUnavailableError,
     SmallerBatchWarning,
 )
-from tests.dry_cuda.events import Event, Trace, attention, count, sizes, tokens
+from tests.support.cuda_trace import Event, Trace, attention, count, sizes, tokens
 
 pytestmark = pytest.mark.filterwarnings("ignore::edgebert_runtime.errors.UnverifiedWarning")
 

@@ -24,8 +24,7 @@ from edgebert_runtime.errors import (
     FusionError,
     ParityError,
 )
-from tests.checkpoints.families import SAMPLES, build
-from tests.checkpoints.test_heads import save
+from tests.support.families import SAMPLES, build, save
 from tests.support.tiny_encoder import TEXTS, TINY
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "bundle.schema.json"

@@ -26,7 +26,7 @@ from edgebert_runtime.errors import (
     UnverifiedWarning,
 )
 from edgebert_runtime.verification.self_test import check_all
-from tests.quantize.graphs import model_of, operators, run
+from tests.support.small_graphs import model_of, operators, run
 from tests.support.tiny_encoder import TEXTS
 
 GRAPH = """

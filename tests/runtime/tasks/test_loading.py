@@ -16,8 +16,7 @@ from edgebert_runtime.bundle.manifest import TensorInfo, read_manifest
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.loading.load import MODELS
 from edgebert_runtime.tasks.base import TaskModel
-from tests.runtime.tasks.bundles import BERT, edited, head
-from tests.runtime.tasks.conftest import GetSample
+from tests.support.task_bundles import BERT, GetSample, edited, head
 
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs" / "bundle.schema.json").read_text(encoding="utf-8")

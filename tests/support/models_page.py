@@ -1,6 +1,6 @@
 """Measures every family, task and target, and writes the table of docs/models.md.
 
-Usage: python -m tests.models_page
+Usage: python -m tests.support.models_page
 """
 
 import sys
@@ -22,15 +22,14 @@ from edgebert_export.targets import TARGETS
 from edgebert_export.unpadding.key_masks import StillPaddedError
 from edgebert_export.verification.parity import check_parity
 from edgebert_export.verification.runnable_equivalents import runnable
-from tests.checkpoints.families import ENDINGS, NAMES, SAMPLES, build_with_head, has_head
-from tests.checkpoints.families import build as build_bare
-from tests.checkpoints.test_heads import save
+from tests.support.families import ENDINGS, NAMES, SAMPLES, build_with_head, has_head, save
+from tests.support.families import build as build_bare
 
 PAGE: Final = Path("docs/models.md")
 ROWS: Final = (*NAMES, "deberta-v2")
 TASKS: Final = ("embed", *ENDINGS)
 
-BEGIN: Final = "<!-- measured: python -m tests.models_page -->\n"
+BEGIN: Final = "<!-- measured: python -m tests.support.models_page -->\n"
 END: Final = "<!-- end -->\n"
 COLUMNS: Final = ("family", "task", "transformers", *TARGETS)
 
