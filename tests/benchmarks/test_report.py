@@ -421,7 +421,10 @@ def test_the_committed_documents_are_what_the_records_say(tmp_path: Path) -> Non
     (tmp_path / "docs").mkdir()
     written = tmp_path / "docs" / "benchmarks.md"
     write_markdown(whole_page(records), written, tmp_path / "docs" / "figures")
-    for path in (tmp_path / "docs").rglob("*.*"):
+    paths = list((tmp_path / "docs").rglob("*.*"))
+    assert written in paths
+    assert any(path.suffix == ".svg" for path in paths)
+    for path in paths:
         committed = ROOT / path.relative_to(tmp_path)
         assert committed.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
     assert html(whole_page(records)) == (RESULTS / "report.html").read_text(encoding="utf-8")

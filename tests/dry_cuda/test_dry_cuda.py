@@ -73,6 +73,20 @@ def require_lawful(events: list[Event]) -> None:
     assert [event for event in events if event.kind in ("unexpected", "illegal")] == []
 
 
+def test_a_trace_is_read_by_kinds(trace: Trace) -> None:
+    lines = {
+        "captured host function": Event("captured host function"),
+        "captured copy up 8": Event("captured copy up", ("8",)),
+        "captured launch name 1,1,1": Event("captured launch", ("name", "1,1,1")),
+        "host function": Event("host function"),
+        "copy down 8": Event("copy down", ("8",)),
+        "launch name 1,1,1": Event("launch", ("name", "1,1,1")),
+        "unexpected cudaThing": Event("unexpected", ("cudaThing",)),
+    }
+    trace.path.write_text("\n".join(lines), encoding="utf-8")
+    assert trace.take() == list(lines.values())
+
+
 @pytest.mark.parametrize(("family", "variant"), GRAPHS)
 def test_every_graph_runs_on_the_gpu(family: str, variant: str, trace: Trace) -> None:
     """Without cuDNN; all but arithmetic on shapes; up come the inputs, down what is asked for."""

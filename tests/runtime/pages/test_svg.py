@@ -1,6 +1,7 @@
 """Charts: where things are, what they say, and that anything that can be drawn is drawn well."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import edgebert_runtime.pages
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.pages.drawing import width_of
 from edgebert_runtime.pages.labels import Box
@@ -383,14 +383,31 @@ def test_all_of_bars_lies_inside(chart: Bars) -> None:
     assert_inside(chart)
 
 
+def imports_of(path: Path) -> set[str]:
+    """Packages at the top that a module imports."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names.append(node.module or "")
+        elif isinstance(node, ast.Import):
+            names += [each.name for each in node.names]
+    return {name.partition(".")[0] for name in names}
+
+
 def test_pages_need_the_standard_library_only() -> None:
-    for path in Path(edgebert_runtime.pages.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                names = (
-                    [node.module or ""]
-                    if isinstance(node, ast.ImportFrom)
-                    else [each.name for each in node.names]
-                )
-                for name in names:
-                    assert name.partition(".")[0] in {"edgebert_runtime", *sys.stdlib_module_names}
+    allowed = {"edgebert_runtime", *sys.stdlib_module_names}
+    modules = [
+        path
+        for folder in {Path(inspect.getfile(each)).parent for each in (Page, svg)}
+        for path in folder.rglob("*.py")
+    ]
+    assert {"document.py", "html.py", "markdown.py", "svg.py"} <= {path.name for path in modules}
+    assert {path.name: imports_of(path) - allowed for path in modules} == {
+        path.name: set() for path in modules
+    }
+
+
+def test_an_import_from_elsewhere_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("import os, numpy.linalg\ndef f():\n    from onnx import helper\n")
+    assert imports_of(path) == {"os", "numpy", "onnx"}
