@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -44,6 +44,9 @@ architecture: $(INSTALLED)
 
 interop: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/interop
+
+openvino: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/openvino
 
 dist: $(INSTALLED)
 	rm -rf dist

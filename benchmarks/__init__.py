@@ -1,1 +1,1 @@
-"""Measurements against peers, each contender in a process of its own."""
+"""Measurements against peers, each system in a process of its own."""

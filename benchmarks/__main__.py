@@ -18,7 +18,6 @@ from benchmarks.cases import limits as limits_case
 from benchmarks.cases import load as load_case
 from benchmarks.cases import start as start_case
 from benchmarks.cases import throughput as throughput_case
-from benchmarks.contenders import ENCODERS
 from benchmarks.engines import ENGINES
 from benchmarks.models import MODELS
 from benchmarks.pairing import FEWEST_ROUNDS, PeerError
@@ -27,6 +26,7 @@ from benchmarks.records import FILE, keep, read_records
 from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
+from benchmarks.systems import ENCODERS
 from edgebert_runtime.benchmarking.table import aligned
 from edgebert_runtime.cli.bench import AT_MOST, compare_lines
 from edgebert_runtime.cli.main import exit_code
@@ -48,8 +48,8 @@ PlanName = Annotated[Literal["all", "quick", "long"], typer.Argument()]
 Out = Annotated[
     Path | None, typer.Option(help=f"folder of {FILE} and {REPORT} (build/benchmarks/…)")
 ]
-Rounds = Annotated[int, typer.Option(min=FEWEST_ROUNDS, help="turns of each contender")]
-Only = Annotated[list[str] | None, typer.Option(help="a contender's name; may be repeated (all)")]
+Rounds = Annotated[int, typer.Option(min=FEWEST_ROUNDS, help="turns of each system")]
+Only = Annotated[list[str] | None, typer.Option(help="a system's name; may be repeated (all)")]
 Model = Annotated[ModelName, typer.Option(help="which model")]
 
 DESTINATION: Final = Path("build") / "benchmarks"
@@ -116,7 +116,7 @@ def accuracy(
     out: Out = None,
 ) -> None:
     """What each way to make a model smaller loses, and what it gains."""
-    names = _known(only, [each.name for each in accuracy_case.contenders()])
+    names = _known(only, [each.name for each in accuracy_case.systems()])
     _measure(
         partial(accuracy_case.measure, rounds=rounds, texts=texts, pairs=pairs, only=names), out
     )
@@ -156,7 +156,7 @@ def gpu(
         MODELS[model],
         rounds=rounds,
         shapes=_shapes(shapes),
-        only=_known(only, [each.name for each in gpu_case.contenders(device)]),
+        only=_known(only, [each.name for each in gpu_case.systems(device)]),
         here=here,
         device=device,
     )
@@ -198,7 +198,7 @@ def docs() -> None:
 
 
 def _known(only: Sequence[str] | None, known: Iterable[str]) -> Sequence[str]:
-    """Names of contenders.
+    """Names of systems.
 
     Raises:
         typer.BadParameter: there is none of a name.
@@ -206,9 +206,7 @@ def _known(only: Sequence[str] | None, known: Iterable[str]) -> Sequence[str]:
     names = list(known)
     for name in only or ():
         if name not in names:
-            raise typer.BadParameter(
-                f"no contender is called {name!r}; there are {', '.join(names)}"
-            )
+            raise typer.BadParameter(f"no system is called {name!r}; there are {', '.join(names)}")
     return only or ()
 
 

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from benchmarks.artifacts import PEERS, made
-from benchmarks.contenders import ctranslate2_folder, nncf_graph, optimum_folder
 from benchmarks.environments import interpreter
 from benchmarks.models import MODELS, Model, our_bundle
 from benchmarks.peers.engines import KEPT
-from benchmarks.standby import LIMIT_S, standby
+from benchmarks.prefork import LIMIT_S, prefork
+from benchmarks.systems import ctranslate2_folder, nncf_graph, optimum_folder
 from edgebert_runtime.warmup.warm import warm
 
 MINILM: Final = MODELS["minilm"]
@@ -64,7 +64,7 @@ def do(name: str, cores: int, action: str, limit_s: float = LIMIT_S, **job: Any)
     """
     engine = ENGINES[name]
     script = str(PEERS / "texts_to_vectors.py")
-    found = standby(str(engine.python()), script, name, str(engine.opens()), cores=cores)
+    found = prefork(str(engine.python()), script, name, str(engine.opens()), cores=cores)
     return found.ask({"action": action, **job}, limit_s)
 
 

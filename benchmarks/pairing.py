@@ -1,4 +1,4 @@
-"""Run contenders in turn, each time in a fresh process, and compare them pair by pair."""
+"""Run systems in turn, each time in a fresh process, and compare them pair by pair."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ FEWEST_ROUNDS: Final = 2
 
 
 class PeerError(RuntimeError):
-    """A contender cannot be installed, failed, or answered wrongly; the text says which."""
+    """A system cannot be installed, failed, or answered wrongly; the text says which."""
 
 
 class Ratio(Quartiles):
@@ -30,7 +30,7 @@ class Ratio(Quartiles):
 
 @dataclass
 class Outcome(Generic[Result]):
-    """What became of a contender.
+    """What became of a system.
 
     Attributes:
         results: one a round.
@@ -42,34 +42,34 @@ class Outcome(Generic[Result]):
 
 
 def in_turn(
-    contenders: Mapping[Name, Callable[[], Result]], rounds: int
+    systems: Mapping[Name, Callable[[], Result]], rounds: int
 ) -> dict[Name, Outcome[Result]]:
-    """A B, B A, A B …: each contender once a round, so that a drifting machine favours nobody.
+    """A B, B A, A B …: each system once a round, so that a drifting machine favours nobody.
 
     One that raises `PeerError` runs no more, and its outcome says why.
     """
-    outcomes: dict[Name, Outcome[Result]] = {name: Outcome() for name in contenders}
+    outcomes: dict[Name, Outcome[Result]] = {name: Outcome() for name in systems}
     for number in range(rounds):
-        order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
+        order = list(systems) if number % 2 == 0 else list(systems)[::-1]
         for name in order:
             said = ", ".join(map(str, name)) if isinstance(name, tuple) else name
-            _run(contenders[name], outcomes[name], f"round {number + 1} of {rounds}, {said}")
+            _run(systems[name], outcomes[name], f"round {number + 1} of {rounds}, {said}")
     return outcomes
 
 
-def _run(contender: Callable[[], Result], outcome: Outcome[Result], what: str) -> None:
+def _run(system: Callable[[], Result], outcome: Outcome[Result], what: str) -> None:
     if outcome.failure:
         return
     begun = time.monotonic()
     try:
-        outcome.results.append(contender())
+        outcome.results.append(system())
     except PeerError as error:
         outcome.failure = str(error)
     print(f"{what}: {outcome.failure or f'{time.monotonic() - begun:.1f} s'}", file=sys.stderr)
 
 
 def ratio(times: Sequence[float], others: Sequence[float]) -> Ratio:
-    """Compare two contenders' rounds pair by pair."""
+    """Compare two systems' rounds pair by pair."""
     return Ratio.of([a / b for a, b in zip(times, others, strict=True)])
 
 

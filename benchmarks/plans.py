@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Final
 
 from benchmarks.cases import accuracy, growth, latency, limits, load, start, throughput
-from benchmarks.contenders import ENCODERS, encoder
 from benchmarks.engines import ENGINES, warm_folder
 from benchmarks.models import MODELS, MODERNBERT_SMALL
 from benchmarks.pairing import PeerError
 from benchmarks.records import Record
+from benchmarks.systems import ENCODERS, encoder
 from edgebert_runtime.engine.threads import usable_cores
 
 MINILM, BERT_BASE = MODELS["minilm"], MODELS["bert-base"]
@@ -59,13 +59,13 @@ PLANS: Final[Mapping[str, Sequence[Step]]] = MappingProxyType(
 
 
 def prepare_all() -> None:
-    """Make what contenders need, and say what is not to be had; cases say so again."""
+    """Make what systems need, and say what is not to be had; cases say so again."""
     steps: list[Callable[[], object]] = [
         partial(each.prepare, model) for model in MODELS.values() for each in ENCODERS
     ]
     steps += [engine.prepare for engine in ENGINES.values()]
-    steps += [partial(each.prepare, accuracy.MODEL) for each in accuracy.contenders()]
-    steps += [partial(encoder(name).prepare, MODERNBERT_SMALL) for name in growth.LONG_CONTENDERS]
+    steps += [partial(each.prepare, accuracy.MODEL) for each in accuracy.systems()]
+    steps += [partial(encoder(name).prepare, MODERNBERT_SMALL) for name in growth.LONG_SYSTEMS]
     steps += [
         partial(warm_folder, MODELS[name], variant, tune=False)
         for name, variant in start.VARIANTS.items()

@@ -76,7 +76,7 @@ def rows_of(
     described: Callable[[Key], dict[str, Any]],
     measured: Callable[[list[Result]], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """A row for every contender: what it measured, or why it did not."""
+    """A row for every system: what it measured, or why it did not."""
     return [
         described(key)
         | ({"failure": outcome.failure} if outcome.failure else measured(outcome.results))

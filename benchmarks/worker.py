@@ -51,7 +51,7 @@ def serve(open_model: Open) -> None:
 
 
 def random_feeds(shape: str, vocabulary: int) -> dict[str, NDArray[np.int64]]:
-    """Random tokens, the same for every contender; shape is "batch x sequence".
+    """Random tokens, the same for every system; shape is "batch x sequence".
 
     Behind a ~, as in "64x~128", texts have all lengths up to that, as many short as long ones on
     a logarithmic scale, and are padded to it.
@@ -126,7 +126,7 @@ def write_vectors(run: Run, job: dict[str, Any]) -> dict[str, Any]:
 def mean_pooled(hidden: NDArray[np.float32], feeds: Feeds) -> NDArray[np.float32]:
     """The mean of the tokens that the mask keeps, of length 1.
 
-    Pooled here, the same for every contender: not every graph pools.
+    Pooled here, the same for every system: not every graph pools.
     """
     kept = feeds["attention_mask"][:, :, np.newaxis].astype(np.float32)
     pooled = (hidden * kept).sum(axis=1) / kept.sum(axis=1)

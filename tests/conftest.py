@@ -1,68 +1,28 @@
 """What many tests share: a tiny encoder, its folder, its bundle, and real weights where present."""
 
 import fcntl
-import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
 
 import edgebert
-from edgebert.checkpoints.families.bert import BERT
-from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
-from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle
 from examples.minilm import CACHE, LOCATION_VARIABLE
-
-WORDS = "the a an of to is in it small cat dog sat on mat and ran far over red blue un ##able ##s ."
-SPECIALS = "[PAD] [UNK] [CLS] [SEP] [MASK]"
-
-TINY = EncoderConfig(
-    vocabulary=len(f"{SPECIALS} {WORDS}".split()),
-    hidden=48,
-    layers=2,
-    heads=4,
-    intermediate=56,
-    positions=40,
-    token_types=2,
-    activation=Activation.GELU,
-    layer_norm_epsilon=1e-12,
-    padding_id=0,
-    hidden_dropout=0.1,
-    attention_dropout=0.1,
-    initializer_range=0.3,
-    pooler=True,
-)
-
-TEXTS = ["the small cat sat on the mat .", "a dog", "", "it ran far over the red unable dogs " * 3]
+from tests.support.tiny_encoder import build_tiny, save_tiny
 
 
 @pytest.fixture(scope="session")
 def tiny_encoder() -> Encoder:
-    """Every parameter random: equal biases would be stored once and hide a mix-up."""
-    torch.manual_seed(0)
-    encoder = Encoder(TINY).eval()
-    with torch.no_grad():
-        for parameter in encoder.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    return encoder
+    return build_tiny()
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Encoder) -> Path:
-    """A Hugging Face folder of a random BERT, with only a vocab.txt for a tokenizer."""
-    folder = tmp_path_factory.mktemp("source") / "tiny"
-    folder.mkdir()
-    config = json.dumps(config_to_hf(BERT, TINY))
-    (folder / "config.json").write_text(config, encoding="utf-8")
-    (folder / "vocab.txt").write_text("\n".join(f"{SPECIALS} {WORDS}".split()), encoding="utf-8")
-    state = state_to_hf(BERT, tiny_encoder.state_dict(), TINY)
-    safetensors.torch.save_file(state, folder / "model.safetensors")
-    return folder
+    """A Hugging Face folder of the tiny encoder."""
+    return save_tiny(tiny_encoder, tmp_path_factory.mktemp("source") / "tiny")
 
 
 @pytest.fixture(scope="session")

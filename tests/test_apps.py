@@ -23,7 +23,7 @@ from edgebert_runtime.errors import ModelClosedError
 from examples import batch, desktop, service
 from examples.desktop import Answer, Worker
 from examples.search import Index
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60

@@ -1,29 +1,13 @@
 """The two commands, as processes: exit codes, clean standard output, one wrong input each."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from edgebert_runtime import Bundle
-from tests.checkpoints.families import SAMPLES, build_with_head
-from tests.checkpoints.test_heads import save
-
-
-def run(module: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    code = f"import sys; from {module} import main; sys.argv[0] = 'edgebert'; sys.exit(main())"
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, input=stdin)
-
-
-def edgebert(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return run("edgebert.cli.main", *map(str, arguments), stdin=stdin)
-
-
-def edgebert_run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return run("edgebert_runtime.cli.main", *map(str, arguments), stdin=stdin)
+from tests.support.commands import edgebert, edgebert_run
+from tests.support.families import SAMPLES, build_with_head, save
 
 
 def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from transformers import AutoModel, AutoTokenizer
 
 import edgebert
 from edgebert_runtime import load
-from tests.checkpoints.families import NAMES, SAMPLES, build
-from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
+from tests.support.families import NAMES, SAMPLES, build
+from tests.support.tokenizers import TEXTS, save_tokenizer
 
 UNLIKE_BERT = ("albert", "deberta-v3", "modernbert")
 """Shared weights, distances and gates."""

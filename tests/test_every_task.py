@@ -14,9 +14,8 @@ from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.postprocessing.spans import Aggregation
 from edgebert_runtime.verification.self_test import check_all
-from tests.checkpoints.families import SAMPLES, build_with_head
-from tests.checkpoints.test_heads import save
-from tests.checkpoints.tokenizers import TEXTS
+from tests.support.families import SAMPLES, build_with_head, save
+from tests.support.tokenizers import TEXTS
 
 FAMILIES = ["bert", "roberta", "xlm-roberta"]
 """One for each kind of tokenizer: word pieces, byte pairs, unigrams."""

@@ -1,20 +1,103 @@
-"""The page of models names what there is to measure; its numbers are the page's own."""
+"""The page of models names what there is to measure, and has the numbers that come out."""
 
-from tests.checkpoints.families import SAMPLES, has_head
-from tests.models_page import BEGIN, COLUMNS, END, PAGE, ROWS, TASKS
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgebert.sources import open_source
+from edgebert_export.targets import TARGETS
+from edgebert_export.verification.parity import FP32_TOLERANCE
+from tests.support.families import save
+from tests.support.models_page import (
+    PADDED,
+    Row,
+    cases,
+    committed_rows,
+    counted,
+    measure,
+    model_of,
+)
+
+TRANSFORMERS_TOLERANCE = 1e-5
+QUICK = [("bert", "embed"), ("deberta-v3", "classify")]
+"""Graphs that can do without padding, and some that cannot."""
 
 
-def test_the_page_has_every_family_task_and_target() -> None:
-    _, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    table, mark, _ = rest.partition(END)
-    assert mark == END
-    cells = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
-    found = [(row[0].removeprefix("| "), row[1].strip("`")) for row in cells[1:]]
-    expected = [
-        (name, task)
-        for name in ROWS
-        for task in TASKS
-        if task == "embed" or has_head(SAMPLES[name], task)
+@pytest.fixture(scope="module")
+def committed() -> dict[tuple[str, str], Row]:
+    return {(row.family, row.task): row for row in committed_rows()}
+
+
+def test_the_page_has_every_family_task_and_target(
+    committed: dict[tuple[str, str], Row],
+) -> None:
+    assert [(row.family, row.task) for row in committed_rows()] == cases()
+    assert set(QUICK) < committed.keys()
+
+
+def test_no_difference_is_larger_than_an_export_allows() -> None:
+    for row in committed_rows():
+        assert 0 < row.transformers <= TRANSFORMERS_TOLERANCE
+        for cell, difference in zip(row.cells, row.differences[1:], strict=True):
+            assert cell == PADDED or 0 < difference <= FP32_TOLERANCE
+
+
+@pytest.mark.parametrize("case", cases(), ids="-".join)
+def test_every_graph_has_the_fusions_that_are_promised(
+    case: tuple[str, str], committed: dict[tuple[str, str], Row], tmp_path: Path
+) -> None:
+    promised = open_source(save(model_of(*case), tmp_path / "source")).spec.promised
+    row = committed[case]
+    assert row.counts == [
+        "" if cell == PADDED else counted(target.required(promised))
+        for cell, target in zip(row.cells, TARGETS.values(), strict=True)
     ]
-    assert found == expected
-    assert all(len(row) == len(COLUMNS) for row in cells)
+
+
+@pytest.mark.parametrize("case", QUICK, ids="-".join)
+def test_measured_again_it_is_the_same(
+    case: tuple[str, str], committed: dict[tuple[str, str], Row]
+) -> None:
+    measured = measure(*case)
+    assert committed[case].agrees(measured), f"{committed[case]} and now {measured}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in cases() if case not in QUICK], ids="-".join)
+def test_all_of_it_measured_again_is_the_same(
+    case: tuple[str, str], committed: dict[tuple[str, str], Row]
+) -> None:
+    measured = measure(*case)
+    assert committed[case].agrees(measured), f"{committed[case]} and now {measured}"
+
+
+ROW = Row(
+    family="a", task="tag", transformers=1e-6, cells=("2.0e-06, 0 + 3 + 7", PADDED) * 2
+)  # fmt: skip
+
+
+def test_a_row_reads_as_it_is_written() -> None:
+    assert Row.parse(str(ROW)) == ROW
+    with pytest.raises(ValueError, match="has 3 targets, expected 4"):
+        Row.parse(str(replace(ROW, cells=ROW.cells[:3])))
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"transformers": 4e-6}, True),
+        ({"transformers": 1e-5}, False),
+        ({"transformers": 1e-7}, False),
+        ({"task": "fill"}, False),
+        ({"cells": ("9.0e-06, 0 + 3 + 7", PADDED) * 2}, True),
+        ({"cells": ("9.0e-05, 0 + 3 + 7", PADDED) * 2}, False),
+        ({"cells": ("2.0e-06, 3 + 3 + 7", PADDED) * 2}, False),
+        ({"cells": ("2.0e-06, 0 + 3 + 7",) * 4}, False),
+        ({"cells": (PADDED,) * 4}, False),
+    ],
+)
+def test_what_differs_by_more_than_rounding_is_found(changes: dict[str, Any], same: bool) -> None:
+    assert ROW.agrees(replace(ROW, **changes)) is same

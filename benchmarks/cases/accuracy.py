@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from benchmarks.artifacts import made
 from benchmarks.cases.encoding import described, joined, time_job
-from benchmarks.contenders import (
+from benchmarks.models import MODELS, Model, our_bundle
+from benchmarks.pairing import in_turn
+from benchmarks.records import Record, new_record
+from benchmarks.systems import (
     ENCODERS,
     OURS,
     REFERENCE,
@@ -28,9 +31,6 @@ from benchmarks.contenders import (
     optimum_folder,
     our_graph_of,
 )
-from benchmarks.models import MODELS, Model, our_bundle
-from benchmarks.pairing import in_turn
-from benchmarks.records import Record, new_record
 from benchmarks.texts import package_descriptions, package_pairs, rated_sentences
 from benchmarks.worker import Feeds, write_feeds
 from edgebert_quantize import RECIPES
@@ -73,16 +73,16 @@ Floats = NDArray[np.float32]
 def measure(
     *, rounds: int, texts: int = TEXTS, pairs: int = PAIRS, only: Sequence[str] = ()
 ) -> Record:
-    """Quality of each contender, then their speed in turn.
+    """Quality of each system, then their speed in turn.
 
     Args:
         rounds: how often each has its turn.
         texts: whose vectors are compared, half of them short.
         pairs: whose retrieval is measured.
-        only: names of contenders; none is all.
+        only: names of systems; none is all.
     """
     record = new_record(CASE, "", COMMAND, rounds) | {"texts": texts, "pairs": pairs}
-    chosen = {each.name: each for each in contenders() if not only or each.name in only}
+    chosen = {each.name: each for each in systems() if not only or each.name in only}
     with TemporaryDirectory() as folder:
         inputs = Inputs(Path(folder), texts, pairs)
         expected = inputs.vectors(REFERENCE, "alone", *SIDES)
@@ -103,7 +103,7 @@ def measure(
     return record
 
 
-def contenders() -> list[Encoder]:
+def systems() -> list[Encoder]:
     """Everybody of the latency case, our other recipes, and others' other presets."""
     known = [each for each in ENCODERS if (each.maker, each.precision) != ("optimum", "fp32")]
     recipes = [name for name in RECIPES if name != "int8" and name not in GPU_ONLY]
@@ -180,7 +180,7 @@ class Inputs:
         Shapes: (texts or pairs, dimensions).
 
         Raises:
-            PeerError: the contender failed.
+            PeerError: the system failed.
         """
         chosen = {name: str(path) for name, path in self._paths.items() if name in ways or not ways}
         each.do(MODEL, usable_cores(), "vectors", feeds=chosen, out=str(self._folder))

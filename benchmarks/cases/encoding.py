@@ -6,10 +6,10 @@ from itertools import chain
 from typing import Any
 
 from benchmarks.artifacts import FOLDER
-from benchmarks.contenders import REFERENCE, Encoder
 from benchmarks.models import Model
 from benchmarks.pairing import in_turn
 from benchmarks.records import rows_of
+from benchmarks.systems import REFERENCE, Encoder
 from edgebert_runtime.engine.threads import usable_cores
 
 
@@ -64,9 +64,9 @@ def time_job(
 
 
 def described(each: Encoder) -> dict[str, str]:
-    """What tells a contender's row apart."""
+    """What tells a system's row apart."""
     return {
-        "contender": each.name,
+        "system": each.name,
         "maker": each.maker,
         "precision": each.precision,
         "setting": each.setting,

@@ -11,12 +11,12 @@ from typing import Any, Final
 from benchmarks.artifacts import PEERS
 from benchmarks.cases.encoding import described, joined, time_job
 from benchmarks.cases.limits import products_of
-from benchmarks.contenders import FLOORS, OURS, Encoder
 from benchmarks.environments import interpreter
 from benchmarks.models import Model, our_cuda_bundle
 from benchmarks.pairing import PeerError, in_turn, output_of
+from benchmarks.prefork import prefork
 from benchmarks.records import Record, new_record, rows_of
-from benchmarks.standby import standby
+from benchmarks.systems import FLOORS, OURS, Encoder
 from edgebert.profiling.products import Product
 from edgebert_runtime.engine.threads import usable_cores
 
@@ -35,7 +35,7 @@ RUNS: Final = 20
 BARE: Final = "products alone"
 
 
-def contenders(device: str) -> Sequence[Encoder]:
+def systems(device: str) -> Sequence[Encoder]:
     """Ours first; the reference is torch in float32.
 
     Args:
@@ -104,7 +104,7 @@ def measure(
         model: what they run.
         rounds: how often each has its turn.
         shapes: none is `SHAPES`.
-        only: names of contenders, ours besides; none is all.
+        only: names of systems, ours besides; none is all.
         here: whether they run in this very environment, not in one made for them.
         device: cuda, or cpu to try the scripts out.
 
@@ -113,7 +113,7 @@ def measure(
     """
     every = shapes or SHAPES
     record = new_record(CASE, model.name, f"python -m benchmarks gpu --model {model.name}", rounds)
-    known = [replace(each, environment=None) if here else each for each in contenders(device)]
+    known = [replace(each, environment=None) if here else each for each in systems(device)]
     reference = next(each for each in known if each.name == "torch fp32")
     chosen = [each for each in known if not only or each.name in only or each.maker == OURS]
     job = time_job(model, every, SECONDS, reference)
@@ -145,7 +145,7 @@ def measure(
 def _bare(products: Sequence[Product], device: str, *, here: bool) -> Mapping[Product, float]:
     """Seconds of each product alone, in torch and in half precision where there is a GPU."""
     python = Path(sys.executable) if here else interpreter(ENVIRONMENT)
-    script = standby(str(python), str(PEERS / "cuda_products.py"), cores=usable_cores())
+    script = prefork(str(python), str(PEERS / "cuda_products.py"), cores=usable_cores())
     sizes = [[each.batch, each.m, each.k, each.n] for each in products]
     dtype = "float16" if device == "cuda" else "float32"
     found = script.ask({"products": sizes, "dtype": dtype, "device": device, "runs": RUNS})

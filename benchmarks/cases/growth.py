@@ -9,19 +9,19 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from benchmarks.cases.encoding import time_encoders
-from benchmarks.contenders import encoder
 from benchmarks.engines import ENGINES, do
 from benchmarks.models import MODELS, MODERNBERT_SMALL, Model
 from benchmarks.pairing import in_turn
+from benchmarks.prefork import LIMIT_S
 from benchmarks.records import Record, new_record, rows_of
-from benchmarks.standby import LIMIT_S
+from benchmarks.systems import encoder
 from benchmarks.texts import rated_sentences
 from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "growth"
 SECONDS: Final = 0.15
 
-CONTENDERS: Final = (
+SYSTEMS: Final = (
     "edgebert fp32",
     "edgebert int8",
     "torch eager",
@@ -30,7 +30,7 @@ CONTENDERS: Final = (
     "CTranslate2 int8",
 )
 
-LONG_CONTENDERS: Final = ("edgebert fp32", "torch eager")
+LONG_SYSTEMS: Final = ("edgebert fp32", "torch eager")
 
 SEQUENCES: Final = tuple(f"1x{2**power}" for power in range(3, 10))
 BATCHES: Final = tuple(f"{2**power}x32" for power in range(9))
@@ -69,9 +69,7 @@ def cores(*, rounds: int) -> Record:
 
 def long(*, rounds: int) -> Record:
     """One text of 512 to 8,192 tokens, by an encoder that takes so many."""
-    return _shapes(
-        "long", LONG_SEQUENCES, rounds, [usable_cores()], MODERNBERT_SMALL, LONG_CONTENDERS
-    )
+    return _shapes("long", LONG_SEQUENCES, rounds, [usable_cores()], MODERNBERT_SMALL, LONG_SYSTEMS)
 
 
 def _shapes(
@@ -80,7 +78,7 @@ def _shapes(
     rounds: int,
     threads: Sequence[int],
     model: Model = MODELS["minilm"],
-    names: Sequence[str] = CONTENDERS,
+    names: Sequence[str] = SYSTEMS,
 ) -> Record:
     record = new_record(CASE, about, command_of(about), rounds)
     record["rows"] = time_encoders(
@@ -108,7 +106,7 @@ def texts(*, rounds: int, counts: Sequence[int] = COUNTS) -> Record:
         outcomes = in_turn({key: partial(_stream, path, *key) for key in keys}, rounds)
     record["rows"] = rows_of(
         outcomes,
-        lambda key: {"engine": key[0], "contender": ENGINES[key[0]].title, "texts": key[1]},
+        lambda key: {"engine": key[0], "system": ENGINES[key[0]].title, "texts": key[1]},
         lambda results: {name: [each[name] for each in results] for name in results[0]},
     )
     return record

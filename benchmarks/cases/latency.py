@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from benchmarks.cases.encoding import time_encoders
-from benchmarks.contenders import ENCODERS, OURS
 from benchmarks.models import Model
 from benchmarks.records import Record, new_record
+from benchmarks.systems import ENCODERS, OURS
 from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "latency"
@@ -35,7 +35,7 @@ def measure(
         rounds: how often each has its turn.
         shapes: batch x sequence each; none is `SHAPES`, and `FEW_SHAPES` with fewer cores.
         threads: so many cores and threads at a time; none is one and all.
-        only: names of contenders, ours besides; none is all.
+        only: names of systems, ours besides; none is all.
     """
     command = f"python -m benchmarks latency --model {model.name}"
     record = new_record(CASE, model.name, command, rounds)

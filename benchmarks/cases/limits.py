@@ -6,10 +6,10 @@ from itertools import chain
 from typing import Any, Final
 
 from benchmarks.cases.encoding import described, joined, time_job
-from benchmarks.contenders import encoder
 from benchmarks.models import Model
 from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
+from benchmarks.systems import encoder
 from edgebert.profiling.products import Product
 from edgebert.profiling.roofline import bare_rates
 from edgebert_runtime.engine.threads import usable_cores
@@ -19,7 +19,7 @@ SHAPES: Final = ("1x32", "1x128", "8x128")
 SECONDS: Final = 0.4
 RUNS: Final = 5
 
-CONTENDERS: Final = (
+SYSTEMS: Final = (
     "edgebert fp32",
     "OpenVINO fp32",
     "edgebert int8",
@@ -44,7 +44,7 @@ def measure(model: Model, *, rounds: int, shapes: Sequence[str] = SHAPES) -> Rec
     job = time_job(model, shapes, SECONDS)
     distinct = list(dict.fromkeys(chain(*counts.values())))
     runs: dict[str, Any] = {
-        name: partial(encoder(name).do, model, threads, "time", **job) for name in CONTENDERS
+        name: partial(encoder(name).do, model, threads, "time", **job) for name in SYSTEMS
     }
     runs[BARE] = partial(bare_rates, distinct, threads, 1, runs=RUNS)
     outcomes = in_turn(runs, rounds)

@@ -43,7 +43,7 @@ def measure(*, rounds: int, only: Sequence[str] = ()) -> Record:
 
 
 def _described(name: str) -> dict[str, Any]:
-    return {"engine": name, "contender": ENGINES[name].title}
+    return {"engine": name, "system": ENGINES[name].title}
 
 
 def _joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ LIMIT_S: Final = 60
 """A start that takes longer hangs; OpenVINO has been seen to."""
 
 SMALLEST_COSINE: Final = 0.9
-"""Of any contender's vector to ours; int8 files of others are far from it."""
+"""Of any system's vector to ours; int8 files of others are far from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ def measure(model: Model, *, rounds: int, only: Sequence[str] = ()) -> Record:
     record |= _sizes(model)
     record["rows"] = [
         *rows_of(outcomes, partial(_described, starters), partial(_joined, expected)),
-        *({"engine": name, "contender": name, "failure": why} for name, why in failures.items()),
+        *({"engine": name, "system": name, "failure": why} for name, why in failures.items()),
     ]
     for row in record["rows"]:
         if "failure" not in row:
@@ -179,7 +179,7 @@ def _sizes(model: Model) -> dict[str, Any]:
 
 
 def _described(starters: Mapping[str, Starter], name: str) -> dict[str, Any]:
-    return {"engine": name, "contender": starters[name].title}
+    return {"engine": name, "system": starters[name].title}
 
 
 def _joined(expected: np.ndarray, results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def _of(stream: str, outcome: Outcome[Passes]) -> Outcome[list[float]]:
 
 def _described(stream: str, key: Key) -> dict[str, Any]:
     name, cores = key
-    return {"engine": name, "contender": ENGINES[name].title, "stream": stream, "cores": cores}
+    return {"engine": name, "system": ENGINES[name].title, "stream": stream, "cores": cores}
 
 
 class Run:

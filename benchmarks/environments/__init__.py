@@ -15,46 +15,66 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.pairing import PeerError
+from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 HERE: Final = Path(__file__).resolve().parent
-CACHE: Final = HERE.parents[1] / ".cache" / "environments"
 LOCATION_VARIABLE: Final = "EDGEBERT_ENVIRONMENTS"
-MARKER: Final = "complete"
+VENV: Final = (sys.executable, "-m", "venv")
 
 
 @cache
 def interpreter(name: str) -> Path:
     """Python of the environment `name`, installed from `name`.txt unless that is done already.
 
-    It lives in `.cache/environments`, or where `EDGEBERT_ENVIRONMENTS` says.
+    Environments lie in the user's cache, or where `EDGEBERT_ENVIRONMENTS` says, so that checkouts
+    share them. The folder's name has a hash of the requirements and of the Python below it: what
+    has changed is made anew beside the old one. Other processes wait while one makes it.
 
     Raises:
         FileNotFoundError: there is no `name`.txt.
-        PeerError: pip failed; nothing is left behind.
+        PeerError: pip failed and nothing is left behind; or this user has no cache.
     """
     requirements = HERE / f"{name}.txt"
-    content = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    cache = Path(os.environ.get(LOCATION_VARIABLE) or CACHE)
-    folder = cache / f"{name}-{sys.version_info.major}.{sys.version_info.minor}-{content}"
-    if not (folder / MARKER).exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with (cache / f"{folder.name}.lock").open("w") as lock:
+    location = _location()
+    folder = location / f"{name}-{_digest(requirements)}"
+    if not folder.exists():
+        location.mkdir(parents=True, exist_ok=True)
+        with (location / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / MARKER).exists():
+            if not folder.exists():
                 _make(folder, requirements)
     return folder / "bin" / "python"
 
 
+def _location() -> Path:
+    chosen = os.environ.get(LOCATION_VARIABLE)
+    if chosen:
+        return Path(chosen).absolute()
+    user = default_cache_dir()
+    if user is None:
+        raise PeerError(f"caches are switched off; name a folder with {LOCATION_VARIABLE}")
+    return user.absolute() / "environments"
+
+
+def _digest(requirements: Path) -> str:
+    """Of everything the environment depends on."""
+    python = f"{sys.base_prefix} {sys.version_info.major}.{sys.version_info.minor}\n"
+    return hashlib.sha256(python.encode() + requirements.read_bytes()).hexdigest()[:12]
+
+
 def _make(folder: Path, requirements: Path) -> None:
-    """Install everything, then say so with the marker: without it the folder is debris."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Install everything beside, then rename: what has its name is whole.
+
+    Its Python runs from there, but console scripts keep the first name: use `python -m`.
+    """
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, stdout=sys.stderr)
-        _install(folder / "bin" / "python", requirements)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    (folder / MARKER).touch()
+        subprocess.run([*VENV, str(part)], check=True, stdout=sys.stderr)
+        _install(part / "bin" / "python", requirements)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _install(python: Path, requirements: Path) -> None:

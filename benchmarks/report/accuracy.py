@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from benchmarks.contenders import OURS
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
     MEBIBYTE,
@@ -18,6 +17,7 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
+from benchmarks.systems import OURS
 from edgebert_runtime.reporting.document import Block, Plot, Point, Section, Series, Table
 
 EXACT: Final = "edgebert fp32"
@@ -32,7 +32,7 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
     if record is None:
         return []
     rows = record["rows"]
-    exact = row_of(rows, contender=EXACT)
+    exact = row_of(rows, system=EXACT)
     blocks: list[Block] = [] if exact is None else [*_plots(rows, exact), _table(rows, exact)]
     return [
         Section(
@@ -98,8 +98,8 @@ def _loss(row: Row) -> float:
 
 
 def _short(row: Row) -> str:
-    """The contender without its maker, which the legend has."""
-    return str(row["contender"]).removeprefix(f"{row['maker']} ")
+    """The system without its maker, which the legend has."""
+    return str(row["system"]).removeprefix(f"{row['maker']} ")
 
 
 def _table(rows: Sequence[Row], exact: Row) -> Table:
@@ -139,4 +139,4 @@ def _row(row: Row, exact: Row, shapes: Sequence[str]) -> list[str]:
     )
     timed = "samples_us" in row
     times = [f"{over(row, exact, shape).median:.2f}" if timed else NONE for shape in shapes]
-    return [row["contender"], *quality, *times, again(row["contender"])]
+    return [row["system"], *quality, *times, again(row["system"])]

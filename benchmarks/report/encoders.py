@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.contenders import OURS, baseline_of
 from benchmarks.models import MODELS
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
@@ -20,6 +19,7 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
+from benchmarks.systems import OURS, baseline_of
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.reporting.document import (
     Bar,
@@ -70,8 +70,8 @@ def _bars(rows: Sequence[Row], threads: int) -> Bars:
         times = Quartiles.of(round_medians_ms(row, CHARTED))
         bars.append(
             Bar(
-                name=row["contender"],
-                parts=[Part(name=row["contender"], value=times.median)],
+                name=row["system"],
+                parts=[Part(name=row["system"], value=times.median)],
                 low=times.low,
                 high=times.high,
                 chosen=row["maker"] == OURS,
@@ -92,11 +92,11 @@ def _latency_table(rows: Sequence[Row], threads: int) -> Table:
 
 
 def _latency_row(row: Row, rows: Sequence[Row], shapes: Sequence[str]) -> list[str]:
-    name = row["contender"]
+    name = row["system"]
     if "failure" in row:
         cells = [NONE] * (len(shapes) + 1)
     else:
-        ours = row_of(rows, contender=baseline_of(row["precision"]))
+        ours = row_of(rows, system=baseline_of(row["precision"]))
         cells = [_cell(row, ours, shape) for shape in shapes]
         cosine = row["cosines"].get(CHARTED)
         cells.append(NONE if cosine is None else f"{cosine:.4f}")
@@ -138,8 +138,8 @@ def _growth(about: str, record: Record) -> Section:
     series: dict[str, list[Point]] = {}
     chosen: dict[str, bool] = {}
     for row in measured(record["rows"]):
-        chosen[row["contender"]] = row["maker"] == OURS
-        series.setdefault(row["contender"], []).extend(_points(about, row))
+        chosen[row["system"]] = row["maker"] == OURS
+        series.setdefault(row["system"], []).extend(_points(about, row))
     plot = Plot(
         x_label=grows,
         y_label="ms",
@@ -159,7 +159,7 @@ def _growth(about: str, record: Record) -> Section:
 
 
 def _points(about: str, row: Row) -> list[Point]:
-    """Of one contender: along shapes, or along cores at the largest shape."""
+    """Of one system: along shapes, or along cores at the largest shape."""
     shapes = list(row["samples_us"])
     if about == "cores":
         return [_point(row["threads"], row, shapes[-1])]
@@ -193,7 +193,7 @@ def _limits(title: str, record: Record) -> Section:
         text=(
             "The floor is what the model's matrix products take alone: linear layers and "
             "attention's two, each as a graph of one operator in ONNX Runtime, in the same turns. "
-            "A fraction is the floor over a contender's time: what is missing to 1 is everything "
+            "A fraction is the floor over a system's time: what is missing to 1 is everything "
             "that is no product, and products that run slower inside the graph. "
             f"{taken_on(record)} {failures(record['rows'])}"
         ).strip(),
@@ -219,7 +219,7 @@ def _rate(floor: Mapping[str, Any], times_ms: Sequence[float]) -> float:
 def _limits_table(record: Record) -> Table:
     shapes = _shapes(record)
     rows = [
-        [row["contender"], *(_fraction(record, row, shape) for shape in shapes)]
+        [row["system"], *(_fraction(record, row, shape) for shape in shapes)]
         for row in measured(record["rows"])
     ]
     for kind in KINDS:
@@ -266,7 +266,7 @@ def _row_line(record: Record, row: Row) -> Series:
         )
         for shape in _shapes(record)
     ]
-    return Series(name=row["contender"], points=points, chosen=row["maker"] == OURS)
+    return Series(name=row["system"], points=points, chosen=row["maker"] == OURS)
 
 
 def _tokens(shape: str) -> int:

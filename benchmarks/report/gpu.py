@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.contenders import OURS
 from benchmarks.models import MODELS
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
@@ -17,6 +16,7 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
+from benchmarks.systems import OURS
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.reporting.document import Section, Table
 
@@ -59,7 +59,7 @@ def _times(record: Record) -> Table:
     return Table(
         columns=["", "setting", *map(shape_title, shapes)],
         rows=[
-            [row["contender"], row["setting"] or "default", *(_cell(row, rows, s) for s in shapes)]
+            [row["system"], row["setting"] or "default", *(_cell(row, rows, s) for s in shapes)]
             for row in rows
         ],
         caption="ms (time over ours)",
@@ -88,7 +88,7 @@ def _median(row: Row, shape: str) -> float:
 def _rates(record: Record) -> Table:
     floors = record["floors"]
     rows = [
-        [row["contender"], *(_rate(row, floor) for floor in floors)]
+        [row["system"], *(_rate(row, floor) for floor in floors)]
         for row in measured(record["rows"])
     ]
     return Table(

@@ -44,10 +44,10 @@ def accuracy(records: Sequence[Record]) -> str:
     record = _record(records, "accuracy")
 
     def quality(name: str) -> tuple[str, str]:
-        row = _row(record["rows"], contender=name)
+        row = _row(record["rows"], system=name)
         return f"{row['mean']:.3f}", f"{row['worst']:.3f}"
 
-    ours = _row(record["rows"], contender="edgebert int8")
+    ours = _row(record["rows"], system="edgebert int8")
     plain, channel, intel = (
         " and ".join(quality(name))
         for name in ("optimum int8", "optimum int8, per channel", "OpenVINO int8")
@@ -77,8 +77,8 @@ def latency(records: Sequence[Record]) -> str:
 def _range(rows: Sequence[Row], theirs: str, ours: str) -> str:
     """Their time over ours, from the least favourable shape to the most."""
     threads = max(row["threads"] for row in rows)
-    peer = _row(rows, contender=theirs, threads=threads)
-    own = _row(rows, contender=ours, threads=threads)
+    peer = _row(rows, system=theirs, threads=threads)
+    own = _row(rows, system=ours, threads=threads)
     ratios = [over(peer, own, shape).median for shape in own["samples_us"]]
     return f"{min(ratios):.2f} to {max(ratios):.2f}"
 

@@ -35,12 +35,12 @@ def later_passes(row: Row) -> list[float]:
 
 
 def round_medians_ms(row: Row, shape: str) -> list[float]:
-    """A contender's median time of a shape, one a round."""
+    """A system's median time of a shape, one a round."""
     return [median(samples) / MICRO for samples in row["samples_us"][shape]]
 
 
 def over(row: Row, baseline: Row, shape: str) -> Ratio:
-    """A contender's time over another's, round by round."""
+    """A system's time over another's, round by round."""
     return ratio(round_medians_ms(row, shape), round_medians_ms(baseline, shape))
 
 
@@ -52,7 +52,7 @@ def measured(rows: Iterable[Row]) -> list[Row]:
 def failures(rows: Iterable[Row]) -> str:
     """Who has no numbers, and why, as sentences; empty if all have."""
     found = dict.fromkeys(
-        f"{row['contender']} has no numbers: {' '.join(row['failure'].split())}"
+        f"{row['system']} has no numbers: {' '.join(row['failure'].split())}"
         for row in rows
         if "failure" in row
     )
@@ -73,8 +73,8 @@ def brief(value: float) -> str:
 
 
 def plain(row: Row) -> str:
-    """A contender's name for a chart, which shows no code."""
-    return str(row["contender"]).replace("`", "")
+    """A system's name for a chart, which shows no code."""
+    return str(row["system"]).replace("`", "")
 
 
 def mebibytes(size_bytes: float) -> str:

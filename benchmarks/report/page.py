@@ -16,7 +16,7 @@ from benchmarks.report.texts import (
 from edgebert_runtime.reporting.document import Page
 
 LEAD: Final = (
-    "Every contender runs in a process of its own, in the environment that "
+    "Every system runs in a process of its own, in the environment that "
     "`benchmarks/environments` pins for it, in turn with all others, on the same cores; its answer "
     "is checked before it is timed, and what could not run is listed with the reason. A ratio is "
     "taken round by round: median (quartiles) of those. `make bench-envs` and `make bench` measure "

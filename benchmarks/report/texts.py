@@ -95,13 +95,13 @@ def _throughput_table(rows: Sequence[Row], stream: str, cores: int, count: int) 
 
 def _throughput_row(row: Row, ours: Sequence[Row | None], count: int) -> list[str]:
     if "failure" in row:
-        return [row["contender"], *[NONE] * 4, again(row["engine"])]
+        return [row["system"], *[NONE] * 4, again(row["engine"])]
     later = later_passes(row)
     faster = [
         NONE if each is None else str(ratio(first_passes(row), first_passes(each))) for each in ours
     ]
     return [
-        row["contender"],
+        row["system"],
         f"{count / median(first_passes(row)):.0f}",
         f"{count / median(later):.0f}" if later else NONE,
         *faster,
@@ -136,11 +136,11 @@ def load_sections(records: Sequence[Record]) -> list[Section]:
 
 def _load_row(row: Row) -> list[str]:
     if "failure" in row:
-        return [row["contender"], *[NONE] * 5, again(row["engine"])]
+        return [row["system"], *[NONE] * 5, again(row["engine"])]
     samples = [each / MICRO for each in chain(*row["samples_us"])]
     cuts = quantiles(samples, n=100, method="inclusive")
     return [
-        row["contender"],
+        row["system"],
         f"{len(samples)}",
         brief(cuts[49]),
         brief(cuts[89]),
@@ -204,11 +204,11 @@ def _imported(row: Row, bare: Row | None) -> Sequence[int]:
 
 def _start_row(row: Row, bare: Row | None) -> list[str]:
     if "failure" in row:
-        return [row["contender"], *[NONE] * 5, again(row["engine"])]
+        return [row["system"], *[NONE] * 5, again(row["engine"])]
     over = NONE if bare is None else str(ratio(totals_ms(row), totals_ms(bare)))
     peak, imported = median(row["peak_bytes"]), median(_imported(row, bare))
     sizes = [mebibytes(size) for size in (peak, peak - imported, row["installed_bytes"])]
-    return [row["contender"], f"{median(totals_ms(row)):.0f}", over, *sizes, again(row["engine"])]
+    return [row["system"], f"{median(totals_ms(row)):.0f}", over, *sizes, again(row["engine"])]
 
 
 def many_sections(records: Sequence[Record]) -> list[Section]:
@@ -242,7 +242,7 @@ def _many_plot(rows: Sequence[Row]) -> Plot:
     points: dict[str, list[Point]] = {}
     for row in measured(rows):
         place = Point(x=row["texts"], y=_growth_mebibytes(row))
-        points.setdefault(row["contender"], []).append(place)
+        points.setdefault(row["system"], []).append(place)
     return Plot(
         x_label="texts",
         y_label="growth, MiB",
@@ -258,10 +258,10 @@ def _many_table(rows: Sequence[Row]) -> Table:
     return Table(
         columns=["", "texts", "texts/s", "growth, MiB"],
         rows=[
-            [row["contender"], f"{row['texts']:,}", *([NONE] * 2)]
+            [row["system"], f"{row['texts']:,}", *([NONE] * 2)]
             if "failure" in row
             else [
-                row["contender"],
+                row["system"],
                 f"{row['texts']:,}",
                 f"{row['texts'] / median(row['seconds']):.0f}",
                 f"{_growth_mebibytes(row):.0f}",

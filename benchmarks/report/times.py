@@ -29,14 +29,14 @@ def times_of(records: Sequence[Record]) -> dict[str, list[float]]:
 
 
 def _is_ours(row: Row) -> bool:
-    return str(row.get("engine", row["contender"])).startswith("edgebert")
+    return str(row.get("engine", row["system"])).startswith("edgebert")
 
 
 def _times(row: Row) -> Iterator[tuple[str, list[float]]]:
     """Of a row of any case; what it is about, and rounds."""
     where = [f"{row[key]}" for key in ("stream", "texts") if key in row]
     where += [f"{row[key]} cores" for key in ("threads", "cores") if key in row]
-    name = ", ".join([row["contender"], *where])
+    name = ", ".join([row["system"], *where])
     samples: Any = row.get("samples_us")
     if isinstance(samples, dict):
         yield from ((f"{name}, {shape}", round_medians_ms(row, shape)) for shape in samples)

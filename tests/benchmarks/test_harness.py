@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import environments, machine
+from benchmarks import machine
 from benchmarks.pairing import PeerError, first_cores, in_turn, output_of, ratio
 
 
@@ -38,14 +38,14 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_every_contender_runs_once_a_round_and_the_order_turns() -> None:
+def test_every_system_runs_once_a_round_and_the_order_turns() -> None:
     order: list[str] = []
 
-    def contender(name: str) -> int:
+    def system(name: str) -> int:
         order.append(name)
         return len(order)
 
-    outcomes = in_turn({name: lambda name=name: contender(name) for name in "ab"}, 3)
+    outcomes = in_turn({name: lambda name=name: system(name) for name in "ab"}, 3)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert {name: outcome.results for name, outcome in outcomes.items()} == {
         "a": [1, 4, 5],
@@ -56,13 +56,13 @@ def test_every_contender_runs_once_a_round_and_the_order_turns() -> None:
 def test_one_that_fails_runs_no_more_and_stops_nobody() -> None:
     calls: list[str] = []
 
-    def contender(name: str) -> int:
+    def system(name: str) -> int:
         calls.append(name)
         if name == "b" and calls.count("b") == 2:
             raise PeerError("b broke")
         return len(calls)
 
-    outcomes = in_turn({name: lambda name=name: contender(name) for name in "ab"}, 4)
+    outcomes = in_turn({name: lambda name=name: system(name) for name in "ab"}, 4)
     assert (len(outcomes["a"].results), outcomes["a"].failure) == (4, "")
     assert (len(outcomes["b"].results), outcomes["b"].failure) == (1, "b broke")
     assert calls.count("b") == 2
@@ -73,21 +73,10 @@ def test_a_mistake_of_ours_is_no_failure_of_a_peer() -> None:
         in_turn({"a": lambda: 1 / 0}, 2)
 
 
-def test_a_contender_has_the_cores_it_is_given() -> None:
+def test_a_system_has_the_cores_it_is_given() -> None:
     script = "import os; print(len(os.sched_getaffinity(0)))"
     assert output_of([sys.executable, "-c", script], cores=1) == "1\n"
     assert first_cores(1) < first_cores(2) or len(os.sched_getaffinity(0)) == 1
-
-
-def test_what_cannot_be_installed_says_so_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(environments, "HERE", tmp_path)
-    monkeypatch.setenv(environments.LOCATION_VARIABLE, str(tmp_path / "made"))
-    (tmp_path / "none.txt").write_text("edgebert-of-nobody @ file:///nowhere", encoding="utf-8")
-    with pytest.raises(PeerError, match=r"none cannot be installed: .*nowhere"):
-        environments.interpreter("none")
-    assert [path.suffix for path in (tmp_path / "made").iterdir()] == [".lock"]
 
 
 def test_a_command_that_hangs_is_ended() -> None:
@@ -107,7 +96,7 @@ def test_a_round_without_its_pair_is_an_error() -> None:
         ratio([1, 2, 3], [1, 2])
 
 
-def test_a_failing_contender_is_quoted() -> None:
+def test_a_failing_system_is_quoted() -> None:
     """Its words are no part of the command, which the message shows too."""
     assert output_of([sys.executable, "-c", "print('fine')"]) == "fine\n"
     words = f"first words {'.' * 2000} last words"

@@ -54,7 +54,7 @@ def record(case: str, about: str, rows: list[dict[str, Any]], **more: Any) -> di
 
 def encoder_row(name: str, maker: str, precision: str, **shapes: list[list[int]]) -> dict[str, Any]:
     samples = {name.removeprefix("s"): rounds for name, rounds in shapes.items()}
-    row = {"contender": name, "maker": maker, "precision": precision, "setting": "", "threads": 2}
+    row = {"system": name, "maker": maker, "precision": precision, "setting": "", "threads": 2}
     return row | {"samples_us": samples, "cosines": dict.fromkeys(samples, 0.99)}
 
 
@@ -70,7 +70,7 @@ def test_latency_is_set_beside_ours_of_the_same_kind() -> None:
         encoder_row("edgebert int8", "edgebert", "int8", s1x128=[[1000] * 3, [1000] * 3]),
         encoder_row("torch bf16", "torch", "bf16", s1x128=[[3000] * 3, [5000] * 3]),
         {
-            "contender": "broken",
+            "system": "broken",
             "maker": "x",
             "precision": "int8",
             "setting": "",
@@ -101,10 +101,9 @@ def test_throughput_tells_first_passes_from_later_ones() -> None:
     """100 texts: ours in 1 s; theirs in 4 s at first, and in 2 s once it has seen them."""
     common = {"stream": "mixed", "cores": 2}
     rows = [
-        common
-        | {"engine": "edgebert_int8", "contender": "ours", "seconds": [[1.0, 1.0], [1.0, 1.0]]},
-        common | {"engine": "x", "contender": "theirs", "seconds": [[4.0, 2.0], [4.0]]},
-        common | {"engine": "y", "contender": "gone", "failure": "cannot be installed"},
+        common | {"engine": "edgebert_int8", "system": "ours", "seconds": [[1.0, 1.0], [1.0, 1.0]]},
+        common | {"engine": "x", "system": "theirs", "seconds": [[4.0, 2.0], [4.0]]},
+        common | {"engine": "y", "system": "gone", "failure": "cannot be installed"},
     ]
     (section,) = throughput_sections([record("throughput", "", rows, streams={"mixed": 100})])
     assert table_of(section).rows == [
@@ -117,7 +116,7 @@ def test_throughput_tells_first_passes_from_later_ones() -> None:
 @pytest.mark.parametrize(("count", "p99"), [(1000, "0.99"), (999, "–")])
 def test_no_99th_percentile_from_few_answers(count: int, p99: str) -> None:
     samples = [number * 1000 // count for number in range(count)]
-    rows = [{"engine": "x", "contender": "x", "samples_us": [samples], "seconds": [2.0]}]
+    rows = [{"engine": "x", "system": "x", "samples_us": [samples], "seconds": [2.0]}]
     (section,) = load_sections([record("load", "", rows, clients=4)])
     cells = table_of(section).rows[0]
     assert cells[1] == f"{count}"
@@ -132,7 +131,7 @@ def test_a_start_is_the_sum_of_its_stretches() -> None:
         stretches = {"interpreter": 10.0, "imports": 40.0, "load": 45.0, "first run": 5.0}
         ms = {name: factor * value for name, value in stretches.items()}
         memory = {"peak_bytes": [peak * MEBIBYTE] * 2, "imported_bytes": [imported * MEBIBYTE] * 2}
-        found = {"engine": engine, "contender": engine, "ms": [ms, ms]} | memory
+        found = {"engine": engine, "system": engine, "ms": [ms, ms]} | memory
         return found | {"installed_bytes": 100 * MEBIBYTE}
 
     rows = [row("edgebert_int8", 2, 40, 3), row("bare_int8", 1, 30, 10), row("other", 5, 99, 9)]
@@ -205,7 +204,7 @@ def test_growth_with_cores_is_of_the_largest_shape() -> None:
 
 
 def test_memory_of_many_texts_is_beside_the_open_model() -> None:
-    row = {"engine": "edgebert_int8", "contender": "edgebert int8", "texts": 1000}
+    row = {"engine": "edgebert_int8", "system": "edgebert int8", "texts": 1000}
     row |= {"seconds": [2.0, 2.0], "resting_kib": [1024] * 2, "peak_kib": [4096] * 2}
     (section,) = many_sections([record("growth", "texts", [row])])
     assert table_of(section).rows == [["edgebert int8", "1,000", "500", "3"]]
@@ -277,8 +276,8 @@ def test_three_digits_count(value: float, text: str) -> None:
 
 
 def test_a_failure_is_told_once() -> None:
-    rows = [{"contender": "a", "failure": "b."}, {"contender": "a", "failure": "b."}]
-    assert failures([*rows, {"contender": "c"}]) == "a has no numbers: b."
+    rows = [{"system": "a", "failure": "b."}, {"system": "a", "failure": "b."}]
+    assert failures([*rows, {"system": "c"}]) == "a has no numbers: b."
 
 
 @pytest.mark.parametrize(
@@ -354,9 +353,9 @@ def test_padding_is_as_wide_as_asked(tiny_bundle: Bundle) -> None:
 
 def test_headlines_take_their_place_and_nothing_else_moves() -> None:
     rows = [
-        {"engine": "bare_int8", "contender": "bare", "ms": [{"load": 100.0}, {"load": 100.0}]},
-        {"engine": "edgebert_int8", "contender": "x", "ms": [{"load": 120.0}, {"load": 130.0}]},
-        {"engine": "edgebert_int8_kept", "contender": "x", "ms": [{"load": 110.0}] * 2},
+        {"engine": "bare_int8", "system": "bare", "ms": [{"load": 100.0}, {"load": 100.0}]},
+        {"engine": "edgebert_int8", "system": "x", "ms": [{"load": 120.0}, {"load": 130.0}]},
+        {"engine": "edgebert_int8_kept", "system": "x", "ms": [{"load": 110.0}] * 2},
     ]
     large = [row | {"engine": row["engine"].replace("int8", "fp32")} for row in rows]
     records = [record("start", "minilm", rows), record("start", "bert-base", large)]
@@ -397,16 +396,16 @@ def test_two_runs_are_compared_by_what_is_ours(tmp_path: Path) -> None:
 def test_every_row_has_times_to_compare() -> None:
     stretches = {"imports": 40.0, "load": 60.0}
     rows = {
-        "load": {"engine": "edgebert_int8", "contender": "a", "samples_us": [[1000] * 3] * 2},
-        "start": {"engine": "edgebert_int8", "contender": "a", "ms": [stretches] * 2},
+        "load": {"engine": "edgebert_int8", "system": "a", "samples_us": [[1000] * 3] * 2},
+        "start": {"engine": "edgebert_int8", "system": "a", "ms": [stretches] * 2},
         "throughput": {
             "engine": "edgebert_int8",
-            "contender": "a",
+            "system": "a",
             "stream": "mixed",
             "cores": 2,
             "seconds": [[0.5, 0.1], [0.25]],
         },
-        "growth": {"engine": "edgebert_int8", "contender": "a", "texts": 9, "seconds": [2.0, 3.0]},
+        "growth": {"engine": "edgebert_int8", "system": "a", "texts": 9, "seconds": [2.0, 3.0]},
     }
     assert times_of([record(case, "", [row]) for case, row in rows.items()]) == {
         "load: a": [1.0, 1.0],
@@ -421,7 +420,10 @@ def test_the_committed_documents_are_what_the_records_say(tmp_path: Path) -> Non
     (tmp_path / "docs").mkdir()
     written = tmp_path / "docs" / "benchmarks.md"
     write_markdown(whole_page(records), written, tmp_path / "docs" / "figures")
-    for path in (tmp_path / "docs").rglob("*.*"):
+    paths = list((tmp_path / "docs").rglob("*.*"))
+    assert written in paths
+    assert any(path.suffix == ".svg" for path in paths)
+    for path in paths:
         committed = ROOT / path.relative_to(tmp_path)
         assert committed.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
     assert html(whole_page(records)) == (RESULTS / "report.html").read_text(encoding="utf-8")

@@ -17,12 +17,12 @@ from benchmarks.artifacts import PEERS
 from benchmarks.cases import gpu
 from benchmarks.cases.accuracy import encoded
 from benchmarks.cases.encoding import time_encoders
-from benchmarks.contenders import ENCODERS, OURS, REFERENCE, Encoder, encoder, onnx_encoder
 from benchmarks.models import Model
 from benchmarks.pairing import PeerError, output_of
 from benchmarks.peers.engines import MICRO_BATCH_TOKENS, micro_batches
+from benchmarks.prefork import prefork
 from benchmarks.report.gpu import gpu_sections
-from benchmarks.standby import standby
+from benchmarks.systems import ENCODERS, OURS, REFERENCE, Encoder, encoder, onnx_encoder
 from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.inference import batching
@@ -65,7 +65,7 @@ def test_encoders_are_checked_and_timed_in_turn(
         seconds=0.01,
         reference=ours("portable"),
     )
-    assert [(row["contender"], row["threads"]) for row in rows] == [
+    assert [(row["system"], row["threads"]) for row in rows] == [
         ("edgebert fp32", 1),
         ("absent", 1),
     ]
@@ -113,7 +113,7 @@ def test_scripts_for_a_gpu_answer_alike_on_a_cpu(
     record = gpu.measure(
         tiny_model, rounds=2, shapes=shapes, only=["torch fp32"], here=True, device="cpu"
     )
-    rows = {row["contender"]: row for row in record["rows"]}
+    rows = {row["system"]: row for row in record["rows"]}
     assert list(rows) == ["edgebert fp32", "torch fp32"]
     assert all(set(row["samples_us"]) == set(shapes) for row in rows.values())
     assert rows["edgebert fp32"]["cosines"]["4x~16"] > 0.99999
@@ -191,7 +191,7 @@ def texts_to_vectors(bundle: Bundle, tmp_path: Path, action: str, **job: object)
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps(TEXTS), encoding="utf-8")
     command = sys.executable, str(PEERS / "texts_to_vectors.py"), "edgebert_fp32"
-    waiting = standby(*command, str(bundle.folder), cores=1)
+    waiting = prefork(*command, str(bundle.folder), cores=1)
     return waiting.ask({"action": action, "texts": str(texts), **job})
 
 

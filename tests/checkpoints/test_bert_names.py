@@ -18,7 +18,7 @@ from edgebert.checkpoints.state_dict import (
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
-from tests.checkpoints.samples import TINY, hf_state
+from tests.support.small_checkpoints import TINY, hf_state
 
 ODD = replace(
     TINY,

@@ -9,7 +9,7 @@ import transformers
 from torch import Tensor
 
 from edgebert.checkpoints import Checkpoint, read_checkpoint
-from tests.checkpoints.samples import SPECIALS, write_vocabulary
+from tests.support.small_checkpoints import SPECIALS, write_vocabulary
 
 CLOSE: Final = 1e-5
 """For float32: the same sums in another order; 3e-6 was seen on real weights."""

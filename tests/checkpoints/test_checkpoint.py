@@ -16,7 +16,7 @@ from edgebert_runtime.errors import (
     EdgebertError,
     UnsupportedModelError,
 )
-from tests.checkpoints.samples import (
+from tests.support.small_checkpoints import (
     TINY,
     write_checkpoint,
     write_dense,

@@ -1,7 +1,6 @@
 """Every family against transformers: the same vectors, and back into transformers unchanged."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from edgebert.checkpoints.families.family import Family
-from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.state_dict import (
     config_from_hf,
     config_to_hf,
@@ -19,9 +16,8 @@ from edgebert.checkpoints.state_dict import (
     state_from_hf,
     state_to_hf,
 )
-from edgebert.checkpoints.weights import read_weights
 from edgebert.model.encoder import Encoder
-from tests.checkpoints.families import POSITIONS, SAMPLES, VOCABULARY, build
+from tests.support.families import POSITIONS, SAMPLES, VOCABULARY, build, family_of, ours
 
 TOLERANCE = 1e-5
 
@@ -29,23 +25,6 @@ TOLERANCE = 1e-5
 @pytest.fixture(scope="module", params=SAMPLES)
 def theirs(request: pytest.FixtureRequest) -> Any:
     return build(SAMPLES[request.param])
-
-
-def family_of(model: Any) -> Family:
-    return FAMILIES[model.config.model_type]
-
-
-def ours(model: Any) -> Encoder:
-    """Read what transformers writes to a folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        hf_config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-        tensors = read_weights(Path(folder))
-    family = family_of(model)
-    config = config_from_hf(family, hf_config, pooler=has_pooler(family, tensors))
-    encoder = Encoder(config).eval()
-    encoder.load_state_dict(state_from_hf(family, tensors, config))
-    return encoder
 
 
 def masks(length: int) -> Tensor:

@@ -13,7 +13,7 @@ from edgebert.checkpoints.state_dict import config_from_hf
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.model.config import EncoderConfig, LocalAttention, Positions, Rotary
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
-from tests.checkpoints.tokenizers import TEXTS, save_tokenizer
+from tests.support.tokenizers import TEXTS, save_tokenizer
 
 NOMIC_V1_5: dict[str, Any] = {
     "activation_function": "swiglu",

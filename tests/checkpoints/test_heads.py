@@ -15,7 +15,7 @@ from edgebert.checkpoints.heads import head_to_hf
 from edgebert.model.heads import TaskModel
 from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError, EdgebertError
-from tests.checkpoints.families import (
+from tests.support.families import (
     ENDINGS,
     LABELS,
     NAMES,
@@ -23,16 +23,10 @@ from tests.checkpoints.families import (
     build,
     build_with_head,
     has_head,
+    save,
 )
-from tests.checkpoints.tokenizers import save_tokenizer
 
 CASES = [(name, task) for name in NAMES for task in ENDINGS if has_head(SAMPLES[name], task)]
-
-
-def save(model: Any, folder: Path) -> Path:
-    model.save_pretrained(folder)
-    save_tokenizer(model.config.model_type, folder)
-    return folder
 
 
 def run_both(theirs: Any, ours: TaskModel, task: str) -> tuple[list[Tensor], list[Tensor], Tensor]:

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from edgebert.checkpoints import hub
-from tests.checkpoints.samples import write_checkpoint, write_dense, write_sentence_model
+from tests.support.small_checkpoints import write_checkpoint, write_dense, write_sentence_model
 
 NAME: Final = "org/tiny"
 COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"

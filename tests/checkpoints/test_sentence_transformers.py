@@ -7,7 +7,7 @@ import pytest
 
 from edgebert.checkpoints.sentence_transformers import module_paths, read_pipeline
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
-from tests.checkpoints.samples import write_json, write_modules, write_sentence_model
+from tests.support.small_checkpoints import write_json, write_modules, write_sentence_model
 
 OLD = "sentence_transformers.models"
 NEW = "sentence_transformers.sentence_transformer.modules"

@@ -12,7 +12,7 @@ from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.sentence_transformers import read_pipeline
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
-from tests.checkpoints.samples import TINY, write_dense, write_json, write_sentence_model
+from tests.support.small_checkpoints import TINY, write_dense, write_json, write_sentence_model
 
 DENSE = ("2_Dense", "sentence_transformers.models.Dense")
 NORMALIZE = ("3_Normalize", "sentence_transformers.models.Normalize")

@@ -18,7 +18,7 @@ from edgebert.checkpoints.tokenizer.read import (
     read_tokenizer,
 )
 from edgebert_runtime.errors import CheckpointError, TokenizerError
-from tests.checkpoints.samples import (
+from tests.support.small_checkpoints import (
     SPECIALS,
     TINY,
     VOCABULARY,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edgebert.checkpoints.weights import read_weights
 from edgebert_runtime.errors import CheckpointError
-from tests.checkpoints.samples import write_json
+from tests.support.small_checkpoints import write_json
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4)}
 

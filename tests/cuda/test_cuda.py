@@ -25,9 +25,8 @@ from edgebert_runtime.errors import (
     UnverifiedWarning,
 )
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
-from tests.checkpoints.families import SAMPLES, build
-from tests.checkpoints.test_heads import save
-from tests.conftest import TEXTS
+from tests.support.families import SAMPLES, build, save
+from tests.support.tiny_encoder import TEXTS
 
 pytestmark = [
     pytest.mark.cuda,

@@ -21,7 +21,7 @@ from edgebert_runtime.errors import (
     ProviderUnavailableError,
     SmallerBatchWarning,
 )
-from tests.dry_cuda.events import Event, Trace, attention, count, sizes, tokens
+from tests.support.cuda_trace import Event, Trace, attention, count, sizes, tokens
 
 pytestmark = pytest.mark.filterwarnings("ignore::edgebert_runtime.errors.UnverifiedWarning")
 
@@ -71,6 +71,20 @@ def on_cuda(model: str, **options: Any) -> Any:
 def require_lawful(events: list[Event]) -> None:
     """Nothing is called that a library does not have, or that a capture forbids."""
     assert [event for event in events if event.kind in ("unexpected", "illegal")] == []
+
+
+def test_a_trace_is_read_by_kinds(trace: Trace) -> None:
+    lines = {
+        "captured host function": Event("captured host function"),
+        "captured copy up 8": Event("captured copy up", ("8",)),
+        "captured launch name 1,1,1": Event("captured launch", ("name", "1,1,1")),
+        "host function": Event("host function"),
+        "copy down 8": Event("copy down", ("8",)),
+        "launch name 1,1,1": Event("launch", ("name", "1,1,1")),
+        "unexpected cudaThing": Event("unexpected", ("cudaThing",)),
+    }
+    trace.path.write_text("\n".join(lines), encoding="utf-8")
+    assert trace.take() == list(lines.values())
 
 
 @pytest.mark.parametrize(("family", "variant"), GRAPHS)

@@ -10,9 +10,8 @@ from typing import Any, Final
 from torch import nn
 
 import edgebert
-from tests.checkpoints.families import SAMPLES, build, build_with_head
-from tests.checkpoints.samples import TINY, write_sentence_model
-from tests.checkpoints.test_heads import save
+from tests.support.families import SAMPLES, build, build_with_head, save
+from tests.support.small_checkpoints import TINY, write_sentence_model
 
 TASKS: Final = ("classify", "tag", "answer", "fill", "rank")
 POOLINGS: Final = ("cls_token", "max_tokens", "mean_sqrt_len_tokens", "mean_tokens")

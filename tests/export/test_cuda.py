@@ -32,12 +32,10 @@ from edgebert_export.unpadding.unpadding import remove_padding
 from edgebert_export.verification.parity import check_parity
 from edgebert_export.verification.run_model import run_model
 from edgebert_export.verification.runnable_equivalents import runnable
-from tests.checkpoints.families import SAMPLES, build_with_head
-from tests.checkpoints.families import build as build_theirs
-from tests.checkpoints.test_families import ours
-from tests.checkpoints.test_heads import save
-from tests.export.kernels import cuda_kernels, without_kernel
-from tests.export.test_families import spec_of
+from tests.support.cuda_kernels import cuda_kernels, without_kernel
+from tests.support.export_specs import spec_of
+from tests.support.families import SAMPLES, build_with_head, ours, save
+from tests.support.families import build as build_theirs
 
 WITH_OWN_MASKS = {"mpnet", "deberta-v2", "deberta-v3", "modernbert", "modernbert-biased"}
 """Families with relative positions, or layers that look only so far."""

@@ -7,7 +7,6 @@ import onnx_ir as ir
 import pytest
 
 from edgebert.model.config import Disentangled
-from edgebert.model.encoder import Encoder
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert.profiling.layers import regions_of
 from edgebert_export.graph.build import build, write_graphs
@@ -15,24 +14,11 @@ from edgebert_export.graph.trace import trace
 from edgebert_export.spec import ExportSpec
 from edgebert_export.targets import DEFAULT_TARGETS, TARGETS
 from edgebert_export.verification.parity import check_parity
-from tests.checkpoints.families import SAMPLES
-from tests.checkpoints.families import build as build_theirs
-from tests.checkpoints.test_families import ours
-from tests.checkpoints.test_transformer import TextBook, random_text_book
-from tests.profiling.graphs import as_run
-
-
-def spec_of(encoder: Encoder) -> ExportSpec:
-    config = encoder.config
-    return ExportSpec(
-        vocabulary=config.vocabulary,
-        hidden=config.hidden,
-        max_positions=config.positions,
-        layers=config.layers,
-        token_types=config.token_types if config.token_types > 1 else 0,
-        heads=config.heads,
-        promises={"layer_norm": config.layer_norms, "gelu": config.gelus},
-    )
+from tests.support.export_specs import spec_of
+from tests.support.families import SAMPLES, ours
+from tests.support.families import build as build_theirs
+from tests.support.optimized_graph import as_run
+from tests.support.torch_transformer import TextBook, random_text_book
 
 
 @pytest.fixture(scope="module", params=SAMPLES)

@@ -2,10 +2,10 @@ import numpy as np
 import onnx
 import onnx.parser
 import onnx_ir as ir
-import onnxruntime
 import pytest
 
 from edgebert_export.fusions import ConstantReshape, ExpandAttention, FuseAttention, Fusion, apply
+from tests.support.small_graphs import operators, run_unoptimized
 
 HEADS, HEAD_DIMENSION = 3, 4
 HIDDEN = HEADS * HEAD_DIMENSION
@@ -42,16 +42,6 @@ def attention_graph(
     return ir.from_proto(proto)
 
 
-def run_unoptimized(model: ir.Model, feeds: dict[str, np.ndarray]) -> np.ndarray:
-    """With ONNX Runtime's own passes off, or it would fuse the baseline too."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    data = ir.to_proto(model).SerializeToString()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    result: np.ndarray = session.run(["y"], feeds)[0]
-    return result
-
-
 @pytest.fixture
 def feeds() -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
@@ -61,10 +51,6 @@ def feeds() -> dict[str, np.ndarray]:
     keep = np.ones((2, 1, 1, 5), dtype=bool)
     keep[1, ..., 2:4] = False
     return {**arrays, "keep": keep}
-
-
-def operators(model: ir.Model) -> list[str]:
-    return [node.op_type for node in model.graph]
 
 
 @pytest.mark.parametrize("rule", [FuseAttention, ExpandAttention])

@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 
 from edgebert_export.fusions import BroadcastMask, ExpandAttention, apply
-from tests.export.test_fusions import operators, run_unoptimized
+from tests.support.small_graphs import operators, run_unoptimized
 
 ATTENTION = """
 <ir_version: 11, opset_import: ["": 23]>

@@ -12,8 +12,7 @@ from edgebert_export import ExportSpec
 from edgebert_runtime import load
 from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import ConfigError, ExportError
-from tests.checkpoints.families import LABELS, SAMPLES, build_with_head
-from tests.checkpoints.test_heads import save
+from tests.support.families import LABELS, SAMPLES, build_with_head, save
 
 
 class Logits(nn.Module):

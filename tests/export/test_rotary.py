@@ -9,7 +9,7 @@ import pytest
 from edgebert_export.fusions import ExpandRotary, apply
 from edgebert_export.graph.build import require_operators
 from edgebert_runtime.errors import FusionError
-from tests.export.test_fusions import operators, run_unoptimized
+from tests.support.small_graphs import operators, run_unoptimized
 
 ROTARY = """
 <ir_version: 11, opset_import: ["": 23]>

@@ -10,8 +10,7 @@ import numpy as np
 
 import edgebert
 from edgebert_runtime.engine.session import Session
-from tests.checkpoints.families import SAMPLES, build_with_head
-from tests.checkpoints.test_heads import save
+from tests.support.families import SAMPLES, build_with_head, save
 
 FAMILIES = ("bert", "roberta")
 TASKS = ("classify", "tag", "answer", "fill", "rank")

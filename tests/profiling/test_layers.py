@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from edgebert.profiling.layers import EMBEDDINGS, SHARED, UNASSIGNED, Flow, regions_of
 from edgebert_runtime import Bundle
-from tests.profiling.graphs import as_run
+from tests.support.optimized_graph import as_run
 
 
 def counted(regions: dict[str, str], graph: ir.Graph) -> Counter[str]:

@@ -10,7 +10,7 @@ from edgebert.profiling import Product, ProfileReport, profile
 from edgebert.profiling.tracing import Task, record
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import ConfigError, EdgebertError
-from tests.test_cli import edgebert
+from tests.support.commands import edgebert
 
 BATCH, SEQUENCE = 2, 8
 ROWS = BATCH * SEQUENCE

@@ -28,7 +28,7 @@ from edgebert_runtime.errors import (
     TokenizerError,
     UnsafePathError,
 )
-from tests.conftest import TINY
+from tests.support.tiny_encoder import TINY
 
 
 class Odd(nn.Module):

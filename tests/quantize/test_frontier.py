@@ -14,7 +14,7 @@ from edgebert_quantize.search.trials import Assignment, Point
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.reporting.document import Plot, Table
-from tests.runtime.tiny_manifest import write_bundle
+from tests.support.tiny_manifest import write_bundle
 
 
 def graph(mean: float, mebibytes: int, milliseconds: float | None, *schemes: str) -> Point:

@@ -17,7 +17,7 @@ from edgebert_quantize.weights.smoothquant import (
     smooth_contexts,
     smoothing_scales,
 )
-from tests.quantize.graphs import model_of, operators, quantize, rounded, run, seen
+from tests.support.small_graphs import model_of, operators, quantize, rounded, run, seen
 
 TWO_READERS = """
 <ir_version: 11, opset_import: ["": 23]>

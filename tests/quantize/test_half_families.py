@@ -14,10 +14,9 @@ from edgebert_export.verification.parity import parity_cases
 from edgebert_quantize.recipes import RECIPES
 from edgebert_quantize.rewrite.rewrite import write_half
 from edgebert_runtime.engine.session import Session
-from tests.checkpoints.families import SAMPLES
-from tests.checkpoints.families import build as build_theirs
-from tests.checkpoints.test_families import ours
-from tests.export.test_families import spec_of
+from tests.support.export_specs import spec_of
+from tests.support.families import SAMPLES, ours
+from tests.support.families import build as build_theirs
 
 COSINE, WORST = 0.9999, 5e-3
 """What fp16 keeps of vectors once they have length 1: a cosine, and every number."""

@@ -26,8 +26,8 @@ from edgebert_runtime.errors import (
     UnverifiedWarning,
 )
 from edgebert_runtime.verification.self_test import check_all
-from tests.conftest import TEXTS
-from tests.quantize.graphs import model_of, operators, run
+from tests.support.small_graphs import model_of, operators, run
+from tests.support.tiny_encoder import TEXTS
 
 GRAPH = """
 <ir_version: 11, opset_import: ["": 23]>

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgebert_quantize.recipes import LinearRecipe
 from edgebert_quantize.weights.outlier_channels import Outliers, move_outliers_last
 from edgebert_runtime.errors import ConfigError
-from tests.quantize.graphs import model_of, operators, quantize, run, seen
+from tests.support.small_graphs import model_of, operators, quantize, run, seen
 
 FEED_FORWARD = """
 <ir_version: 11, opset_import: ["": 23]>

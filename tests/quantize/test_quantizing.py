@@ -25,15 +25,8 @@ from edgebert_quantize.similarity import (
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.staging import hash_file
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
-from tests.conftest import TEXTS
-
-
-def files_of(bundle: Bundle) -> dict[str, bytes]:
-    return {
-        path.relative_to(bundle.folder).as_posix(): path.read_bytes()
-        for path in bundle.folder.rglob("*")
-        if path.is_file()
-    }
+from tests.support.bundle_files import files_of
+from tests.support.tiny_encoder import TEXTS
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from edgebert_quantize.calibration.readers import read_texts
 from edgebert_quantize.calibration.samples import FEWEST, read_samples
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import InputError
-from tests.conftest import WORDS
+from tests.support.tiny_encoder import WORDS
 
 TEXTS = ["eins, zwei", 'drei "vier"', "", "  fünf ", "eins, zwei"]
 READ = ["eins, zwei", 'drei "vier"', "fünf"]

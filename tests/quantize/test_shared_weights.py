@@ -9,8 +9,7 @@ from edgebert_quantize.calibration.statistics import ActivationStatistics
 from edgebert_quantize.graph.activation_quantizers import asymmetric_scale
 from edgebert_quantize.graph.linear_layers import shared_linears
 from edgebert_quantize.graph.node_builder import initializer
-from tests.export.test_fusions import run_unoptimized
-from tests.quantize.graphs import quantize, seen
+from tests.support.small_graphs import quantize, run_unoptimized, seen
 
 TWICE = """
 <ir_version: 10, opset_import: ["": 21]>

@@ -19,10 +19,9 @@ from edgebert_quantize.search.trials import Evaluator
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.errors import BudgetError, ConfigError, InputError
-from tests.checkpoints.families import SAMPLES, build_with_head
-from tests.checkpoints.test_heads import save
-from tests.conftest import WORDS
-from tests.quantize.test_quantizing import files_of
+from tests.support.bundle_files import files_of
+from tests.support.families import SAMPLES, build_with_head, save
+from tests.support.tiny_encoder import WORDS
 
 UNTIMED = "avx2"
 """A class of CPU for which nothing is timed where the tests run."""

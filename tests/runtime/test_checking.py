@@ -10,38 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from edgebert_runtime import Bundle, CheckReport, check
 from edgebert_runtime.bundle.manifest import Manifest
-from edgebert_runtime.bundle.staging import hash_folder
 from edgebert_runtime.errors import BundleError, BundleIntegrityError, SampleError
 from edgebert_runtime.verification.probes import score_deviation, vector_deviation
 from edgebert_runtime.verification.samples import read_samples
 from edgebert_runtime.verification.self_test import check_all, check_files
-from tests.runtime.test_torch_free import run_fenced
+from tests.support.bundle_files import change_weights, rehash
+from tests.support.fence import run_fenced
 
 VARIANTS = ["portable", "cpu", "int8"]
-
-
-def rehash(folder: Path, change: Callable[[Manifest], Manifest] = lambda same: same) -> Bundle:
-    """A manifest that vouches for whatever is there now."""
-    manifest = change(replace(Bundle.open(folder).manifest, files=hash_folder(folder)))
-    (folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
-    return Bundle.open(folder)
-
-
-def change_weights(graph: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
-    """Change every float weight matrix of a graph."""
-    model = onnx.load(graph)
-    for tensor in model.graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.ndim == 2 and array.dtype == np.float32:
-            changed = change(array).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
-    onnx.save(model, graph)
 
 
 def edit_json(path: Path, change: Callable[[Any], None]) -> None:

@@ -28,7 +28,7 @@ from edgebert_runtime.engine.cpu import (
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
 from edgebert_runtime.loading import graph_cache
 from edgebert_runtime.verification.samples import machine
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = shutil.which("qemu-x86_64") or shutil.which(

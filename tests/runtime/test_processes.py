@@ -23,7 +23,7 @@ from edgebert_runtime.engine.onnxruntime import TELEMETRY_OFF
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import EngineError, ModelClosedError
 from edgebert_runtime.tokenization import fork_safety
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 SECONDS = 60
 """Longer than any of this takes; a child without the engine's threads would hang for ever."""

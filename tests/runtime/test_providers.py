@@ -9,7 +9,6 @@ import logging
 import os
 import pickle
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -27,7 +26,6 @@ import onnx.parser
 import onnxruntime
 import pytest
 
-import edgebert
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.bundle import has_operators
 from edgebert_runtime.cli.main import main
@@ -48,13 +46,10 @@ from edgebert_runtime.engine.providers import (
 )
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, ProviderUnavailableError
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 PLUG_INS = [name for name, provider in PROVIDERS.items() if provider.only]
 OFFERED = {name for name in PROVIDERS if has_provider(name, onnxruntime)}
-needs_openvino = pytest.mark.skipif(
-    "openvino" not in OFFERED, reason="this onnxruntime has no OpenVINO: onnxruntime-openvino has"
-)
 
 CUDA_LIBRARY = (
     # onnxruntime-gpu 1.31.1 where there is no CUDA
@@ -281,8 +276,6 @@ def test_a_bundle_without_a_graph_for_it(tiny_bundle: Bundle) -> None:
 @pytest.fixture
 def claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that says it has OpenVINO."""
-    if "openvino" in OFFERED:
-        pytest.skip("it really has")
     offered = [PROVIDERS["openvino"].engine_name, "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
 
@@ -488,46 +481,6 @@ def test_mistakes_on_the_command_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert re.search(message, err)
-
-
-@pytest.fixture(scope="module")
-def static_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Bundle:
-    """The tiny bundle with a graph of standard integer operators beside the portable one."""
-    folder = shutil.copytree(tiny_bundle.folder, tmp_path_factory.mktemp("static") / "tiny")
-    return edgebert.quantize(folder, "int8-static", force=True)
-
-
-@needs_openvino
-@pytest.mark.parametrize("options", [None, {"device_type": "CPU", "num_of_threads": 1}])
-@pytest.mark.parametrize(("variant", "tolerance"), [("fp32", 2e-5), ("int8", 2e-2)])
-def test_openvino_answers_as_the_cpu_does(
-    static_bundle: Bundle, variant: str, tolerance: float, options: dict[str, Any] | None
-) -> None:
-    model = load(static_bundle, variant, "openvino", provider_options=options)
-    assert model.info().provider == "openvino"
-    expected = load(static_bundle, model.info().variant).embed(TEXTS)
-    np.testing.assert_allclose(model.embed(TEXTS), expected, atol=tolerance)
-
-
-@needs_openvino
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"foo": 1}, ConfigError, "'openvino' has no option 'foo'"),
-        ({"device_type": "NPU"}, ProviderUnavailableError, "Device NPU is not available"),
-        ({"device_type": "mkl"}, ProviderUnavailableError, "takes none of the graph's operators"),
-    ],
-)
-def test_openvino_says_why_not(
-    tiny_bundle: Bundle,
-    options: dict[str, Any],
-    error: type[Exception],
-    message: str,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(error, match=message):
-        load(tiny_bundle, provider="openvino", provider_options=options)
-    assert capfd.readouterr() == ("", "")
 
 
 def test_variants_for_cpus_are_refused_on_a_gpu_by_name(tiny_bundle: Bundle) -> None:

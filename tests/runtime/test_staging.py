@@ -29,11 +29,11 @@ from edgebert_runtime.errors import (
     ExportError,
 )
 from edgebert_runtime.storage.file_lock import is_locked, locked
-from tests.runtime.crashing import NAME, NEW, OLD, OPERATIONS, SAMPLES, add
-from tests.runtime.tiny_manifest import write_bundle
+from tests.support.crashing_writers import NAME, NEW, OLD, OPERATIONS, SAMPLES, add
+from tests.support.tiny_manifest import write_bundle
 
 ROOT = Path(__file__).parents[2]
-CHILD = [sys.executable, "-m", "tests.runtime.crashing"]
+CHILD = [sys.executable, "-m", "tests.support.crashing_writers"]
 FEWEST_STEPS = 10
 
 Entries = dict[str, bytes | None]

@@ -14,7 +14,7 @@ from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
 from edgebert_runtime.inference import call
 from edgebert_runtime.tasks.base import TaskModel
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 MANY = [f"{TEXTS[number % len(TEXTS)]} cat {'dog ' * (number % 7)}" for number in range(40)]
 

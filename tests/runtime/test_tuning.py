@@ -18,7 +18,7 @@ from edgebert_runtime.loading.graph_cache import ENTRY, Tuning, WarmGraph
 from edgebert_runtime.warmup.tuning import BUDGETS, best_tuning, choose
 from edgebert_runtime.warmup.tuning import _budgets as tuning_budgets
 from edgebert_runtime.warmup.warm import warm
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 
 @pytest.fixture(autouse=True)

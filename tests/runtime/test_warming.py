@@ -17,7 +17,7 @@ from edgebert_runtime.cli.main import main
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
 from edgebert_runtime.loading.graph_cache import ENTRY, GRAPH, find_warm
 from edgebert_runtime.warmup.warm import DATA, warm
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 
 @pytest.fixture

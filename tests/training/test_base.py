@@ -12,26 +12,26 @@ from edgebert.model.heads import Pooled
 from edgebert.training import train
 from edgebert.training.base import HeadRequest, open_base
 from edgebert_runtime.errors import CheckpointError, ConfigError
-from tests.checkpoints.families import SAMPLES, build
-from tests.checkpoints.tokenizers import save_tokenizer
-from tests.training import tiny
+from tests.support import training_data
+from tests.support.families import SAMPLES, build
+from tests.support.tokenizers import save_tokenizer
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_base(tmp_path_factory.mktemp("base") / "tiny")
+    return training_data.write_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
 @pytest.fixture(scope="module")
 def classifier(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classifier")
-    data = tiny.classify_file(folder)
-    config = tiny.replace(tiny.QUICK, epochs=1)
+    data = training_data.classify_file(folder)
+    config = training_data.replace(training_data.QUICK, epochs=1)
     train(base, data, folder / "out", task="classify", config=config)
     return folder / "out"
 
 
-@pytest.mark.parametrize("task", tiny.FILES)
+@pytest.mark.parametrize("task", training_data.FILES)
 def test_new_heads_are_drawn_as_the_encoder_is(task: str, base: Path) -> None:
     torch.manual_seed(0)
     labels = ("a", "b", "c") if task in ("classify", "tag") else ()
@@ -65,7 +65,7 @@ def test_a_head_that_is_there_is_kept_unless_a_new_one_is_asked_for(classifier: 
     kept = open_base(classifier, wanted)
     assert kept.labels == ("animal", "colour", "size")
     assert torch.equal(kept.heads[0][1].out.weight, stored.out.weight)
-    renewed = open_base(classifier, tiny.replace(wanted, new_head=True))
+    renewed = open_base(classifier, training_data.replace(wanted, new_head=True))
     assert renewed.labels == ("colour", "size")
     assert renewed.heads[0][1].out.weight.shape == (2, 48)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import transformers
 
-from tests.test_cli import edgebert
-from tests.training import tiny
+from tests.support import training_data
+from tests.support.commands import edgebert
 
 PROBE = """
 import sys
@@ -22,11 +22,11 @@ assert "torch" in sys.modules
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_base(tmp_path_factory.mktemp("base") / "tiny")
+    return training_data.write_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
 def test_from_a_csv_to_a_bundle(base: Path, tmp_path: Path) -> None:
-    data, out = tiny.classify_file(tmp_path), tmp_path / "out"
+    data, out = training_data.classify_file(tmp_path), tmp_path / "out"
     options = ["--task", "classify", "--data", data, "--validation", data, "--base", base]
     numbers = ["--epochs", 30, "--batch-size", 4, "--learning-rate", 0.002, "--device", "cpu"]
     done = edgebert("train", *options, *numbers, "--json", out)
@@ -43,7 +43,7 @@ def test_from_a_csv_to_a_bundle(base: Path, tmp_path: Path) -> None:
 
 
 def test_mistakes_end_with_2_and_one_line(base: Path, tmp_path: Path) -> None:
-    bad = tiny.write_csv(tmp_path / "bad.csv", ("text", "label"), [("a", "b"), ("c",)])
+    bad = training_data.write_csv(tmp_path / "bad.csv", ("text", "label"), [("a", "b"), ("c",)])
     done = edgebert("train", "--task", "classify", "--data", bad, "--base", base, tmp_path / "out")
     assert done.returncode == 2
     assert "line 3 has 1 cells" in done.stderr.replace("\n", " ")

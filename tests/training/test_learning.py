@@ -17,7 +17,7 @@ from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
 from edgebert.training.resume import StateFile, random_state
 from edgebert_runtime.errors import ConfigError, InputError
-from tests.training import tiny
+from tests.support import training_data
 
 LEARNT = {
     "classify": ("accuracy", 1.0),
@@ -37,19 +37,21 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_base(tmp_path_factory.mktemp("base") / "tiny")
+    return training_data.write_base(tmp_path_factory.mktemp("base") / "tiny")
 
 
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrainingReport]:
     folder = tmp_path_factory.mktemp("trained")
-    return {task: learnt(base, task, folder) for task in tiny.FILES}
+    return {task: learnt(base, task, folder) for task in training_data.FILES}
 
 
 def learnt(base: Path, task: str, folder: Path) -> TrainingReport:
-    data = tiny.FILES[task](folder)
-    validation = tiny.scored_file(folder) if task == "embed" else data
-    return train(base, data, folder / task, task=task, validation=validation, config=tiny.QUICK)
+    data = training_data.FILES[task](folder)
+    validation = training_data.scored_file(folder) if task == "embed" else data
+    return train(
+        base, data, folder / task, task=task, validation=validation, config=training_data.QUICK
+    )
 
 
 @pytest.mark.parametrize("task", LEARNT)
@@ -61,7 +63,7 @@ def test_a_tiny_file_is_learnt_by_heart(task: str, trained: dict[str, TrainingRe
     assert not report.out.with_name(f"{task}.state.pt").exists()
 
 
-@pytest.mark.parametrize("task", tiny.FILES)
+@pytest.mark.parametrize("task", training_data.FILES)
 def test_edgebert_reads_what_was_written(task: str, trained: dict[str, TrainingReport]) -> None:
     again = read_checkpoint(trained[task].out)
     assert again.task == {"pretrain": "fill"}.get(task, task)
@@ -91,7 +93,7 @@ def test_transformers_loads_it(task: str, loader: str, trained: dict[str, Traini
 def test_transformers_classifies_as_was_learnt(trained: dict[str, TrainingReport]) -> None:
     out = trained["classify"].out
     classify: Any = transformers.pipeline("text-classification", model=str(out), device="cpu")
-    for text, _, label in tiny.ROWS:
+    for text, _, label in training_data.ROWS:
         assert classify(text)[0]["label"] == label
     config = transformers.AutoConfig.from_pretrained(out)
     assert config.problem_type == "single_label_classification"
@@ -107,7 +109,10 @@ def test_a_trained_classifier_exports(trained: dict[str, TrainingReport], tmp_pa
 
 @pytest.mark.parametrize(
     ("problem", "make", "activation"),
-    [("multi_label", tiny.several_file, "sigmoid"), ("regression", tiny.regression_file, "none")],
+    [
+        ("multi_label", training_data.several_file, "sigmoid"),
+        ("regression", training_data.regression_file, "none"),
+    ],
 )
 def test_other_problems_are_learnt_too(
     problem: str, make: Any, activation: str, base: Path, tmp_path: Path
@@ -120,7 +125,7 @@ def test_other_problems_are_learnt_too(
         task="classify",
         problem=problem,
         validation=data,
-        config=tiny.QUICK,
+        config=training_data.QUICK,
     )
     assert report.metrics["spearman" if problem == "regression" else "f1"] == 1.0
     again = read_checkpoint(report.out)
@@ -131,11 +136,11 @@ def test_other_problems_are_learnt_too(
 def request(base: Path, task: str, folder: Path, **numbers: Any) -> Request:
     return Request(
         base=base,
-        data=tiny.FILES[task](folder),
+        data=training_data.FILES[task](folder),
         validation=None,
         task=task,
         problem="single_label",
-        config=replace(tiny.QUICK, epochs=1, **numbers),
+        config=replace(training_data.QUICK, epochs=1, **numbers),
         new_head=False,
         from_scratch=False,
     )
@@ -179,8 +184,14 @@ def test_the_callers_random_numbers_are_left_alone(base: Path, tmp_path: Path) -
     torch.manual_seed(5)
     np.random.seed(5)
     before = random_state()
-    config = replace(tiny.QUICK, epochs=1)
-    train(base, tiny.classify_file(tmp_path), tmp_path / "out", task="classify", config=config)
+    config = replace(training_data.QUICK, epochs=1)
+    train(
+        base,
+        training_data.classify_file(tmp_path),
+        tmp_path / "out",
+        task="classify",
+        config=config,
+    )
     after = random_state()
     assert torch.equal(before["torch"], after["torch"])
     assert torch.equal(before["numpy"][1], after["numpy"][1])
@@ -188,8 +199,8 @@ def test_the_callers_random_numbers_are_left_alone(base: Path, tmp_path: Path) -
 
 
 def test_half_precision_learns_on_a_cpu_if_asked(base: Path, tmp_path: Path) -> None:
-    data = tiny.classify_file(tmp_path)
-    config = replace(tiny.QUICK, precision="bf16")
+    data = training_data.classify_file(tmp_path)
+    config = replace(training_data.QUICK, precision="bf16")
     report = train(base, data, tmp_path / "out", task="classify", validation=data, config=config)
     assert report.metrics["accuracy"] == 1.0
     assert read_checkpoint(report.out).encoder.embeddings.token.weight.dtype is torch.float32
@@ -199,10 +210,10 @@ def test_texts_too_long_are_counted(base: Path, tmp_path: Path) -> None:
     notes: list[str] = []
     report = train(
         base,
-        tiny.classify_file(tmp_path),
+        training_data.classify_file(tmp_path),
         tmp_path / "out",
         task="classify",
-        config=replace(tiny.QUICK, epochs=1, max_length=6),
+        config=replace(training_data.QUICK, epochs=1, max_length=6),
         progress=notes.append,
     )
     assert report.truncated == 4  # of 9, 9, 5, 8, 5 and 8 tokens
@@ -227,8 +238,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
     base: Path,
     tmp_path: Path,
 ) -> None:
-    tiny.write_csv(tmp_path / "same.csv", ("text", "label"), [("a", "x"), ("b", "x")])
-    tiny.classify_file(tmp_path)
+    training_data.write_csv(tmp_path / "same.csv", ("text", "label"), [("a", "x"), ("b", "x")])
+    training_data.classify_file(tmp_path)
     before = sorted(tmp_path.iterdir())
     given = {"data": "classify.csv", "out": "out", "task": "classify", **arguments}
     for key in ("data", "out", "validation"):
@@ -241,4 +252,4 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
 
 def test_an_out_folder_that_exists_is_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists; pass overwrite"):
-        train(base, tiny.classify_file(tmp_path), base, task="classify")
+        train(base, training_data.classify_file(tmp_path), base, task="classify")

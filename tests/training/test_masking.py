@@ -14,7 +14,7 @@ from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.masking import Masker, masker_of
 from edgebert.training.losses import IGNORED
 from edgebert_runtime.errors import TokenizerError
-from tests.training.tiny import tokenizer_in, write_base
+from tests.support.training_data import tokenizer_in, write_base
 
 SPECIAL = range(5)
 VOCABULARY = 1000

@@ -19,8 +19,8 @@ from edgebert.training.objectives.answer import Answering, best_span, span_of
 from edgebert.training.objectives.pretrain import Pretraining
 from edgebert.training.objectives.tag import Tagging, first_tokens
 from edgebert_runtime.errors import InputError
-from tests.checkpoints.tokenizers import save_tokenizer
-from tests.training.tiny import tokenizer_in, write_base
+from tests.support.tokenizers import save_tokenizer
+from tests.support.training_data import tokenizer_in, write_base
 
 
 @pytest.fixture(scope="module")

@@ -13,21 +13,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edgebert.training import TrainingReport, train
+from edgebert.training import train
 from edgebert.training.loop import Loop
 from edgebert.training.resume import SUFFIX
 from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError
-from tests.training import tiny
-
-DROPPING = replace(tiny.QUICK, epochs=4, batch_size=2, save_every=5, weight_decay=0.01)
-"""Twelve steps, saved after the fifth, the tenth and each validation."""
+from tests.support import training_data
+from tests.support.training_data import DROPPING, train_dropping
 
 CHILD = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from tests.training import tiny
-from tests.training.test_resume import DROPPING, run
+from tests.support import training_data
+from tests.support.training_data import DROPPING, train_dropping
 from edgebert.training import loop
 
 torch.set_num_threads(1)
@@ -42,7 +40,7 @@ def watched(self):
     self.show = stop
     kept(self)
 loop.Loop.__post_init__ = watched
-run(Path(base), Path(data), Path(out), task)
+train_dropping(Path(base), Path(data), Path(out), task)
 """
 
 
@@ -54,11 +52,7 @@ def _one_thread() -> None:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With dropout, so that torch's random numbers count."""
-    return tiny.write_base(tmp_path_factory.mktemp("base") / "tiny", dropout=0.2)
-
-
-def run(base: Path, data: Path, out: Path, task: str, **arguments: Any) -> TrainingReport:
-    return train(base, data, out, task=task, validation=data, config=DROPPING, **arguments)
+    return training_data.write_base(tmp_path_factory.mktemp("base") / "tiny", dropout=0.2)
 
 
 def killed(base: Path, data: Path, out: Path, task: str, last: int) -> None:
@@ -74,11 +68,11 @@ def killed(base: Path, data: Path, out: Path, task: str, last: int) -> None:
 def test_killed_and_resumed_it_is_the_same(
     task: str, last: int, base: Path, tmp_path: Path
 ) -> None:
-    data = tiny.FILES[task](tmp_path)
-    whole = run(base, data, tmp_path / "whole", task)
+    data = training_data.FILES[task](tmp_path)
+    whole = train_dropping(base, data, tmp_path / "whole", task)
     killed(base, data, tmp_path / "parted", task, last)
     assert not (tmp_path / "parted").exists()
-    resumed = run(base, data, tmp_path / "parted", task, resume=True)
+    resumed = train_dropping(base, data, tmp_path / "parted", task, resume=True)
     assert resumed.losses == whole.losses
     assert resumed.history == whole.history
     assert resumed.best == whole.best
@@ -91,9 +85,9 @@ def test_killed_and_resumed_it_is_the_same(
 
 
 def test_it_is_not_the_same_by_accident(base: Path, tmp_path: Path) -> None:
-    data = tiny.classify_file(tmp_path)
-    first = run(base, data, tmp_path / "first", "classify")
-    again = run(base, data, tmp_path / "again", "classify")
+    data = training_data.classify_file(tmp_path)
+    first = train_dropping(base, data, tmp_path / "first", "classify")
+    again = train_dropping(base, data, tmp_path / "again", "classify")
     other = train(base, data, tmp_path / "other", task="classify", config=replace(DROPPING, seed=1))
     assert first.losses == again.losses
     assert first.losses != other.losses
@@ -112,7 +106,7 @@ def interrupted(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Loop, "_step", failing)
     with pytest.raises(KeyboardInterrupt):
-        run(base, tiny.classify_file(tmp_path), tmp_path / "out", "classify")
+        train_dropping(base, training_data.classify_file(tmp_path), tmp_path / "out", "classify")
     monkeypatch.undo()
     assert (tmp_path / f"out{SUFFIX}").exists()
     return tmp_path
@@ -121,8 +115,10 @@ def interrupted(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_state_is_neither_overrun_nor_taken_for_another(base: Path, interrupted: Path) -> None:
     data, out = interrupted / "classify.csv", interrupted / "out"
     with pytest.raises(ConfigError, match="pass resume"):
-        run(base, data, out, "classify")
-    rows = tiny.write_csv(data, ("text", "label"), [("the cat", "animal"), ("red", "colour")])
+        train_dropping(base, data, out, "classify")
+    rows = training_data.write_csv(
+        data, ("text", "label"), [("the cat", "animal"), ("red", "colour")]
+    )
     with pytest.raises(ConfigError) as caught:
         train(
             base,
@@ -146,7 +142,9 @@ def test_a_state_of_another_shape_lists_every_tensor_once(base: Path, interrupte
     del stored["model"]["head.out.bias"]
     torch.save(stored, path)
     with pytest.raises(CheckpointError) as caught:
-        run(base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True)
+        train_dropping(
+            base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
+        )
     assert "head.out.weight is (3, 47), expected (3, 48)" in str(caught.value)
     assert "head.out.bias is missing, expected (3,)" in str(caught.value)
     assert str(caught.value).count("expected") == 2
@@ -156,7 +154,9 @@ def test_a_damaged_state_is_refused(base: Path, interrupted: Path) -> None:
     path = interrupted / f"out{SUFFIX}"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cannot be read"):
-        run(base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True)
+        train_dropping(
+            base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
+        )
 
 
 def test_a_state_half_written_is_not_there(
@@ -170,7 +170,9 @@ def test_a_state_half_written_is_not_there(
 
     monkeypatch.setattr("edgebert.training.resume.sync_file", fail)
     with pytest.raises(OSError, match="disk full"):
-        run(base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True)
+        train_dropping(
+            base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
+        )
     assert path.read_bytes() == before
     assert [item.name for item in interrupted.glob(".*")] == []
 
@@ -189,7 +191,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(
         return tuple(factor * loss for loss in losses(self, outputs, batch))
 
     monkeypatch.setattr(SingleLabel, "losses", broken)
-    data = tiny.classify_file(tmp_path)
+    data = training_data.classify_file(tmp_path)
     config = replace(DROPPING, save_every=5)
     with pytest.raises(CheckFailedError, match="loss is nan at step 7") as caught:
         train(base, data, tmp_path / "out", task="classify", config=config)
@@ -219,7 +221,7 @@ def test_training_ends_early_with_the_best_weights(
 
     monkeypatch.setattr(loop, "evaluate", judged)
     config = replace(DROPPING, validate_every=2, patience=2)
-    data = tiny.classify_file(tmp_path)
+    data = training_data.classify_file(tmp_path)
     report = train(base, data, tmp_path / "out", task="classify", validation=data, config=config)
     # 0.5 at step 4 is the best; 0.4 and an equal 0.5 are no better.
     assert report.stopped_early

@@ -24,8 +24,8 @@ from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import ConfigError
-from tests.checkpoints.families import SAMPLES, SIZES
-from tests.checkpoints.tokenizers import save_tokenizer
+from tests.support.families import SAMPLES, SIZES
+from tests.support.tokenizers import save_tokenizer
 
 TOLERANCE = 1e-5
 OUTPUTS = {"classify": 3, "tag": 4, "answer": 2, "next_sentence": 2}

@@ -5,7 +5,7 @@ import pytest
 from edgebert_runtime.benchmarking.budget import require_within, within
 from edgebert_runtime.benchmarking.results import Timing
 from edgebert_runtime.errors import CheckFailedError
-from tests.runtime.bench.made import SLOW, timing
+from tests.support.bench_reports import SLOW, timing
 
 
 def sweep(times: dict[tuple[str, int, int, int], float]) -> list[Timing]:

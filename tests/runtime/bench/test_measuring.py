@@ -26,7 +26,7 @@ from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.loading.graph_cache import ENTRY
 from edgebert_runtime.warmup.warm import warm
-from tests.conftest import TEXTS
+from tests.support.tiny_encoder import TEXTS
 
 PATIENCE: Final = 120
 FEW: Final = ("--variant", "int8", "--batches", "1", "--sequences", "8", "--threads", "1")

@@ -13,7 +13,7 @@ from edgebert_runtime.benchmarking.table import aligned, report_lines
 from edgebert_runtime.benchmarking.timing import percentile, time_runs
 from edgebert_runtime.reporting.document import Bars, Plot, Table
 from edgebert_runtime.reporting.html import html
-from tests.runtime.bench.made import FEW_ROUNDS, REPORT, setting, timing
+from tests.support.bench_reports import FEW_ROUNDS, REPORT, setting, timing
 
 
 def of(kind: Any, found: dict[str, Any]) -> Any:

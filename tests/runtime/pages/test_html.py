@@ -9,13 +9,13 @@ import pytest
 from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.reporting.document import Page, Section, Table
 from edgebert_runtime.reporting.html import html, write_html
-from tests.runtime.pages import sample
-from tests.runtime.pages.parsing import Document
+from tests.support import sample_page
+from tests.support.page_parsing import Document
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return html(sample.page())
+    return html(sample_page.page())
 
 
 def test_every_tag_is_closed_and_the_parser_of_tests_can_fail(page: str) -> None:
@@ -80,7 +80,7 @@ def test_all_that_was_said_is_there(page: str) -> None:
     assert document.text_of("div").count("measure this again\n") == 2
     assert document.text_of("figcaption")[-1] == "Where the time of one text goes."
     heads, cells = document.text_of("th"), document.text_of("td")
-    for row in (sample.quantized().columns, *sample.quantized().rows):
+    for row in (sample_page.quantized().columns, *sample_page.quantized().rows):
         assert all(cell in (*heads, *cells) for cell in row)
 
 
@@ -132,15 +132,15 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
             Page(title="", sections=[Section(title="", blocks=[Table(columns=[], rows=[])])]), place
         )
     assert place.read_text() == "old"
-    write_html(sample.page(), str(place))
-    assert place.read_bytes() == html(sample.page()).encode()
+    write_html(sample_page.page(), str(place))
+    assert place.read_bytes() == html(sample_page.page()).encode()
     assert os.listdir(tmp_path) == ["page.html"]
 
 
 def test_a_link_stands_for_what_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "real.html").write_text("old")
     (tmp_path / "link.html").symlink_to("real.html")
-    write_html(sample.page(), tmp_path / "link.html")
+    write_html(sample_page.page(), tmp_path / "link.html")
     assert (tmp_path / "link.html").is_symlink()
     assert (tmp_path / "real.html").read_text(encoding="utf-8").startswith("<!DOCTYPE")
 
@@ -150,6 +150,6 @@ def test_where_nothing_can_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("old")
     with pytest.raises(OutputError, match=r"cannot be written: .*; name a file in a folder that"):
-        write_html(sample.page(), tmp_path / name)
+        write_html(sample_page.page(), tmp_path / name)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "old"

@@ -9,8 +9,8 @@ from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.pages.svg import svg
 from edgebert_runtime.reporting.document import Page, Plot, Point, Section, Series, Table
 from edgebert_runtime.reporting.markdown import figures, markdown, write_markdown
-from tests.runtime.pages import sample
-from tests.runtime.pages.parsing import parsed
+from tests.support import sample_page
+from tests.support.page_parsing import parsed
 
 DOT = Plot(x_label="x [1]", y_label="y", series=[Series(name="", points=[Point(x=1, y=1)])])
 
@@ -70,15 +70,15 @@ b
 
 def test_figures_have_names_of_their_own() -> None:
     assert list(figures(page("A", "a!", "A 2"))) == ["a.svg", "a-2.svg", "a-2-2.svg"]
-    assert len(figures(sample.page())) == 6
+    assert len(figures(sample_page.page())) == 6
 
 
 def test_pages_are_written_with_their_figures(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     place, folder = tmp_path / "docs" / "page.md", tmp_path / "my figures"
-    write_markdown(sample.page(), place, folder)
+    write_markdown(sample_page.page(), place, folder)
     text = place.read_text(encoding="utf-8")
-    for name, chart in figures(sample.page()).items():
+    for name, chart in figures(sample_page.page()).items():
         assert f"](../my%20figures/{name})" in text
         drawn = (folder / name).read_text(encoding="utf-8")
         assert parsed(drawn).attrib["data-page"] == "../docs/page.md"

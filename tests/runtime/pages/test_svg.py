@@ -1,6 +1,7 @@
 """Charts: where things are, what they say, and that anything that can be drawn is drawn well."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,14 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import edgebert_runtime.pages
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.pages.drawing import width_of
 from edgebert_runtime.pages.labels import Box
 from edgebert_runtime.pages.svg import Chart, sheet, svg
 from edgebert_runtime.reporting.document import Bar, Bars, Page, Part, Plot, Point, Section, Series
-from tests.runtime.pages import sample
-from tests.runtime.pages.parsing import parsed, places, texts, titles
+from tests.support import sample_page
+from tests.support.page_parsing import parsed, places, texts, titles
 
 NASTY = "<b>&\"quotes\" 'n' ]]> --> \x00\ud800"
 ROOT = Path(__file__).parents[3]
@@ -115,7 +115,7 @@ def test_what_is_chosen_is_stronger() -> None:
 
 
 def test_fourteen_series_can_be_told_apart_and_named() -> None:
-    plot = sample.latency(14)
+    plot = sample_page.latency(14)
     root = parsed(svg(plot))
     samples = [
         each for each in root.iter("g") if each.find("line") is not None and each.get("fill")
@@ -174,7 +174,7 @@ def test_marks_say_their_exact_values() -> None:
 
 
 def test_narrow_stretches_have_a_title_only() -> None:
-    root = parsed(svg(sample.operators()))
+    root = parsed(svg(sample_page.operators()))
     written = texts(root)
     assert written.count("Attention") == 3  # the legend, and a bar each
     assert written.count("Unsqueeze") == 1
@@ -182,7 +182,7 @@ def test_narrow_stretches_have_a_title_only() -> None:
 
 
 def test_labels_cover_nothing() -> None:
-    spots = sample.frontier()
+    spots = sample_page.frontier()
     root = parsed(svg(spots))
     labelled = [each for each in root.iter("text") if "halo" in each.attrib["class"]]
     wanted = {point.label for series in spots.series for point in series.points}
@@ -210,7 +210,7 @@ def test_any_name_can_be_drawn(standalone: bool) -> None:
 
 
 def test_a_file_needs_nothing_else() -> None:
-    for chart in (sample.latency(14), sample.engines(), sample.operators()):
+    for chart in (sample_page.latency(14), sample_page.engines(), sample_page.operators()):
         drawn = svg(chart, standalone=True)
         assert drawn.replace("http://www.w3.org/2000/svg", "", 1).count("http") == 0
         assert drawn.count("@media (prefers-color-scheme:dark)") == 1
@@ -223,7 +223,7 @@ def test_a_file_needs_nothing_else() -> None:
 
 
 def test_every_class_has_a_colour_in_both_schemes() -> None:
-    root = parsed(svg(sample.operators(), standalone=True))
+    root = parsed(svg(sample_page.operators(), standalone=True))
     light, _, dark = (next(root.iter("style")).text or "").partition("@media")
     used = {name for each in root.iter() for name in each.get("class", "").split()} - {"chart"}
     assert len(used) > 5
@@ -233,8 +233,8 @@ def test_every_class_has_a_colour_in_both_schemes() -> None:
 
 
 def test_the_same_chart_has_the_same_bytes() -> None:
-    code = "from tests.runtime.pages import sample\nfrom edgebert_runtime.pages.svg import sheet\n"
-    command = [sys.executable, "-c", f"{code}print(sheet(sample.page()), end='')"]
+    code = "from tests.support import sample_page\nfrom edgebert_runtime.pages.svg import sheet\n"
+    command = [sys.executable, "-c", f"{code}print(sheet(sample_page.page()), end='')"]
     drawn = [
         subprocess.run(
             command,
@@ -245,11 +245,11 @@ def test_the_same_chart_has_the_same_bytes() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert drawn[0] == drawn[1] == sheet(sample.page()).encode()
+    assert drawn[0] == drawn[1] == sheet(sample_page.page()).encode()
 
 
 def test_a_sheet_has_all_charts_below_each_other() -> None:
-    drawn = sheet(sample.page())
+    drawn = sheet(sample_page.page())
     root = parsed(drawn)
     tops = [
         float(each.attrib["transform"].split(",")[1][:-1])
@@ -383,14 +383,31 @@ def test_all_of_bars_lies_inside(chart: Bars) -> None:
     assert_inside(chart)
 
 
+def imports_of(path: Path) -> set[str]:
+    """Packages at the top that a module imports."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names.append(node.module or "")
+        elif isinstance(node, ast.Import):
+            names += [each.name for each in node.names]
+    return {name.partition(".")[0] for name in names}
+
+
 def test_pages_need_the_standard_library_only() -> None:
-    for path in Path(edgebert_runtime.pages.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                names = (
-                    [node.module or ""]
-                    if isinstance(node, ast.ImportFrom)
-                    else [each.name for each in node.names]
-                )
-                for name in names:
-                    assert name.partition(".")[0] in {"edgebert_runtime", *sys.stdlib_module_names}
+    allowed = {"edgebert_runtime", *sys.stdlib_module_names}
+    modules = [
+        path
+        for folder in {Path(inspect.getfile(each)).parent for each in (Page, svg)}
+        for path in folder.rglob("*.py")
+    ]
+    assert {"document.py", "html.py", "markdown.py", "svg.py"} <= {path.name for path in modules}
+    assert {path.name: imports_of(path) - allowed for path in modules} == {
+        path.name: set() for path in modules
+    }
+
+
+def test_an_import_from_elsewhere_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("import os, numpy.linalg\ndef f():\n    from onnx import helper\n")
+    assert imports_of(path) == {"os", "numpy", "onnx"}

@@ -1,14 +1,12 @@
 """Fixtures for the tasks: each tiny model is exported once a session, when first asked for."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
-from tests.runtime.tasks.bundles import Recipe, Sample, build
-
-GetSample = Callable[[Recipe], Sample]
+from tests.support.task_bundles import GetSample, Recipe, Sample, build
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ import torch
 import transformers
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
-from tests.runtime.tasks.bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
-from tests.runtime.tasks.formula import formula_logits
+from tests.support.span_logits import formula_logits
+from tests.support.task_bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
 
 GOLDENS: Final = Path(__file__).with_name("answer_goldens.json")
 MAX_LENGTH: Final = 512

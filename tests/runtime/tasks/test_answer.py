@@ -24,10 +24,9 @@ from edgebert_runtime.tasks.answer import (
 )
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import slide
-from tests.runtime.tasks.bundles import BERT, ROBERTA, Sample
-from tests.runtime.tasks.conftest import GetSample
-from tests.runtime.tasks.fakes import opened
-from tests.runtime.tasks.formula import formula_logits
+from tests.support.fake_sessions import opened
+from tests.support.span_logits import formula_logits
+from tests.support.task_bundles import BERT, ROBERTA, GetSample, Sample
 
 GOLDENS = json.loads(Path(__file__).with_name("answer_goldens.json").read_text(encoding="utf-8"))
 CONTEXT = "Ada Lovelace lives in Paris, the cats sat on the mat. 🙂 café unable 中国!"

@@ -11,9 +11,8 @@ from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.probes import COMPARISONS
 from edgebert_runtime.verification.sample_recorder import record
 from edgebert_runtime.verification.samples import read_samples
-from tests.runtime.tasks.bundles import BERT, ROBERTA, Recipe
-from tests.runtime.tasks.conftest import GetSample
-from tests.runtime.test_checking import change_weights, rehash
+from tests.support.bundle_files import change_weights, rehash
+from tests.support.task_bundles import BERT, ROBERTA, GetSample, Recipe
 
 RECIPES = [*BERT.values(), *ROBERTA.values()]
 GRAPH = "onnx/model.onnx"

@@ -11,9 +11,8 @@ from edgebert_runtime import Classifier, load
 from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
 from edgebert_runtime.inference import batch_runner
 from edgebert_runtime.tasks.classify import select_labels
-from tests.runtime.tasks.bundles import BERT, Sample, edited, head
-from tests.runtime.tasks.conftest import GetSample
-from tests.runtime.tasks.fakes import opened
+from tests.support.fake_sessions import opened
+from tests.support.task_bundles import BERT, GetSample, Sample, edited, head
 
 TEXTS = ["the small cat sat on the mat .", "", "Ada lives in Paris!", "café 🙂 unable", "xyz"]
 PAIRS = [("the cat", "sat on the mat"), ("", "ada"), ("red " * 9, "blue dog .")]

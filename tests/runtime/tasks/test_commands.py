@@ -12,8 +12,7 @@ import pytest
 
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.cli.main import main
-from tests.runtime.tasks.bundles import BERT
-from tests.runtime.tasks.conftest import GetSample
+from tests.support.task_bundles import BERT, GetSample
 
 
 def lines(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[str, Any]]:

@@ -9,8 +9,7 @@ from edgebert_runtime import Filling, MaskFiller, load
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
 from edgebert_runtime.tasks.fill import best_ids
-from tests.runtime.tasks.bundles import BERT, ROBERTA, Sample, edited
-from tests.runtime.tasks.conftest import GetSample
+from tests.support.task_bundles import BERT, ROBERTA, GetSample, Sample, edited
 
 TEXTS = [
     "the small MASK sat on the mat .",

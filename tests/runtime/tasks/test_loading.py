@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,8 @@ from edgebert_runtime.bundle.manifest import TensorInfo, read_manifest
 from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.registry import BUILT_IN, require_task
-from tests.runtime.tasks.bundles import BERT, edited, head
-from tests.runtime.tasks.conftest import GetSample
+from tests.support.imports import existing, imported
+from tests.support.task_bundles import BERT, GetSample, edited, head
 
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs" / "bundle.schema.json").read_text(encoding="utf-8")
@@ -148,28 +146,29 @@ def test_a_head_is_required_beside_a_task(sample: GetSample) -> None:
 # What is imported
 
 
-def imported(code: str, *arguments: str) -> set[str]:
-    listing = "; print(*sorted(name for name in sys.modules if 'edgebert_runtime' in name))"
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; " + code + listing, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {name.removeprefix("edgebert_runtime.") for name in done.stdout.split()}
-
-
 def test_load_imports_the_task_at_hand_and_no_other(sample: GetSample, tiny_bundle: Bundle) -> None:
     code = "from edgebert_runtime import load; load(sys.argv[1])"
-    tasks = {f"tasks.{task}" for task in BUILT_IN}
+    tasks = existing(*(f"tasks.{task}" for task in BUILT_IN))
+    later = existing(
+        "tokenization.offsets",
+        "verification.self_test",
+        "postprocessing.pooling",
+        "verification.samples",
+    )
     for folder, task in ((sample(BERT["rank"]).folder, "rank"), (tiny_bundle.folder, "embed")):
         modules = imported(code, str(folder))
         assert modules & tasks == {f"tasks.{task}"}
-        assert not modules & {"alignment", "checking", "pooling", "samples"}
+        assert not modules & later
 
 
 def test_the_package_alone_imports_no_task() -> None:
-    assert "tasks.embed" not in imported("import edgebert_runtime")
+    assert not existing("tasks.embed") & imported("import edgebert_runtime")
+
+
+def test_a_module_that_is_not_there_says_nothing() -> None:
+    for name in ("pooling", "postprocessing.nothing", "nothing.pooling"):
+        with pytest.raises(ModuleNotFoundError):
+            existing(name)
 
 
 def test_every_public_name_is_there() -> None:

@@ -19,9 +19,8 @@ from edgebert_runtime.postprocessing.window_aggregation import most_context, wei
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS, slices
 from edgebert_runtime.tokenization.sliding_window import slide
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
-from tests.checkpoints.tokenizers import BUILDERS, save_tokenizer
-from tests.runtime.tasks.bundles import BERT, ROBERTA
-from tests.runtime.tasks.conftest import GetSample
+from tests.support.task_bundles import BERT, ROBERTA, GetSample
+from tests.support.tokenizers import BUILDERS, save_tokenizer
 
 LIMIT = 40
 WORDS = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
-from tests.runtime.tasks.bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
+from tests.support.task_bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
 
 LIMIT = 12
 

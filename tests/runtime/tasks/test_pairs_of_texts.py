@@ -8,9 +8,8 @@ import torch
 
 from edgebert_runtime import NextSentence, Ranker, load
 from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
-from tests.runtime.tasks.bundles import BERT, Sample, edited, head
-from tests.runtime.tasks.conftest import GetSample
-from tests.runtime.tasks.fakes import opened
+from tests.support.fake_sessions import opened
+from tests.support.task_bundles import BERT, GetSample, Sample, edited, head
 
 QUERY = "where lives ada ?"
 DOCUMENTS = ["the cat", "ada lives in Paris", "red", "", "the dog ran far .", "ada lives in Paris"]

@@ -21,9 +21,8 @@ from edgebert_runtime.postprocessing.spans import (
     stream_spans,
 )
 from edgebert_runtime.tokenization.offsets import AlignedText
-from tests.runtime.tasks.bundles import BERT, LABELS, ROBERTA, Sample
-from tests.runtime.tasks.conftest import GetSample
-from tests.runtime.tasks.fakes import opened
+from tests.support.fake_sessions import opened
+from tests.support.task_bundles import BERT, LABELS, ROBERTA, GetSample, Sample
 
 TEXTS = [
     "Ada Lovelace lives in Paris, works for ACME Corp.",

@@ -1,4 +1,4 @@
-"""A page with all that pages have, made up: `python -m tests.runtime.pages.sample FOLDER`."""
+"""A page with all that pages have, made up: `python -m tests.support.sample_page FOLDER`."""
 
 import math
 import sys

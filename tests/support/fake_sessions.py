@@ -13,7 +13,7 @@ from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.engine.concurrency import ConcurrencyTracker
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
-from tests.runtime.tasks.bundles import BERT, ROBERTA, byte_level, describe, wordpiece
+from tests.support.task_bundles import BERT, ROBERTA, byte_level, describe, wordpiece
 
 Arrays = list[NDArray[np.float32]]
 

@@ -21,7 +21,7 @@ from edgebert_runtime.bundle import staging
 from edgebert_runtime.bundle.manifest import read_manifest
 from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, new_bundle, staging_area
 from edgebert_runtime.errors import EdgebertError
-from tests.runtime.tiny_manifest import write_bundle
+from tests.support.tiny_manifest import write_bundle
 
 NAME: Final = "bundle"
 OLD: Final = b"old graph"

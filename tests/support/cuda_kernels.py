@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from edgebert_quantize.recipes import FLOAT_OPERATORS
 from edgebert_quantize.rewrite.half_precision import HalfRecipe, infer_types, to_half
-from tests.export.list_cuda_kernels import PAGE
+from tests.support.list_cuda_kernels import PAGE
 
 ON_THE_CPU: Final = frozenset({"Constant", "Shape"})
 """ONNX Runtime folds the one, and keeps arithmetic on shapes beside the other, on the CPU."""

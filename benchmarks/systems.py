@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.artifacts import PEERS, made_by_peer
 from benchmarks.environments import interpreter
 from benchmarks.models import Model, our_bundle, our_graph
-from benchmarks.standby import standby
+from benchmarks.prefork import prefork
 from benchmarks.worker import write_feeds
 from edgebert_quantize import default_texts
 from edgebert_quantize.calibration.samples import Feeder
@@ -75,7 +75,7 @@ class Encoder:
         common = {"action": action, "model": str(self.opens(model)), "options": {**self.options}}
         job |= common | {"threads": threads, "floor": self.floor or FLOORS[self.precision]}
         job["vocabulary"] = model.config()["vocab_size"]
-        return standby(str(self._python()), str(PEERS / self.script), cores=threads).ask(job)
+        return prefork(str(self._python()), str(PEERS / self.script), cores=threads).ask(job)
 
     def _python(self) -> Path:
         return Path(sys.executable) if self.environment is None else interpreter(self.environment)
@@ -233,7 +233,7 @@ ENCODERS: Final[Sequence[Encoder]] = (
 
 
 def encoder(name: str) -> Encoder:
-    """The contender of this name."""
+    """The system of this name."""
     return next(each for each in ENCODERS if each.name == name)
 
 

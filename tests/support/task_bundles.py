@@ -73,6 +73,10 @@ class Recipe:
     byte_level: bool = False
 
 
+GetSample = Callable[[Recipe], Sample]
+"""From a recipe to what was built of it."""
+
+
 def wordpiece() -> Tokenizer:
     """As BERT uncased: lower case, no accents, `##` before what continues a word."""
     vocabulary = {token: index for index, token in enumerate(WORDPIECES)}

@@ -31,6 +31,16 @@ def run(model: ir.Model, x: np.ndarray) -> list[np.ndarray]:
     return arrays
 
 
+def run_unoptimized(model: ir.Model, feeds: dict[str, np.ndarray]) -> np.ndarray:
+    """With ONNX Runtime's own passes off, or it would fuse the baseline too."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    data = ir.to_proto(model).SerializeToString()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    result: np.ndarray = session.run(["y"], feeds)[0]
+    return result
+
+
 def seen(x: np.ndarray) -> ActivationStatistics:
     """What calibration on `x` finds, each row a text of its own."""
     rows = x.reshape(-1, x.shape[-1]).astype(np.float32)

@@ -17,8 +17,8 @@ from edgebert.checkpoints.tokenizer.read import (
     read_tokenizer,
 )
 from edgebert.model.encoder import Encoder
-from edgebert.training import TrainingConfig
-from tests.conftest import SPECIALS, TINY, WORDS
+from edgebert.training import TrainingConfig, TrainingReport, train
+from tests.support.tiny_encoder import SPECIALS, TINY, WORDS
 
 CALM: Final = replace(TINY, hidden_dropout=0.0, attention_dropout=0.0, initializer_range=0.1)
 """Without dropout: what is learnt by heart stays learnt."""
@@ -26,6 +26,9 @@ CALM: Final = replace(TINY, hidden_dropout=0.0, attention_dropout=0.0, initializ
 QUICK: Final = TrainingConfig(
     epochs=40, batch_size=4, learning_rate=2e-3, weight_decay=0.0, device="cpu"
 )
+
+DROPPING: Final = replace(QUICK, epochs=4, batch_size=2, save_every=5, weight_decay=0.01)
+"""Twelve steps, saved after the fifth, the tenth and each validation."""
 
 ROWS: Final = (
     ("the cat sat on the mat .", "a dog ran far", "animal"),
@@ -143,3 +146,9 @@ FILES: Final = {
     "fill": documents_file,
     "pretrain": documents_file,
 }
+
+
+def train_dropping(
+    base: Path, data: Path, out: Path, task: str, **arguments: Any
+) -> TrainingReport:
+    return train(base, data, out, task=task, validation=data, config=DROPPING, **arguments)

@@ -2,7 +2,7 @@
 
     pip download --no-deps onnxruntime-gpu==1.31.1
     unzip onnxruntime_gpu-*.whl 'onnxruntime/capi/libonnxruntime_providers_cuda.so'
-    python -m tests.export.list_cuda_kernels onnxruntime/capi/libonnxruntime_providers_cuda.so
+    python -m tests.support.list_cuda_kernels onnxruntime/capi/libonnxruntime_providers_cuda.so
 
 A kernel for several types of elements is a template over them, and C++ keeps the names of such
 classes for its type information (https://itanium-cxx-abi.github.io/cxx-abi/abi.html#mangling).

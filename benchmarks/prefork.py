@@ -17,7 +17,7 @@ LIMIT_S: Final = 900
 """A job that takes longer hangs: peers have been seen to."""
 
 
-class Standby:
+class Prefork:
     """A script of `peers/` that answers jobs, `peers.forking.serve`.
 
     It is started by the first job. While it waits it takes no time of a core: it is blocked on its
@@ -102,8 +102,8 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 @cache
-def standby(*command: str, cores: int) -> Standby:
+def prefork(*command: str, cores: int) -> Prefork:
     """The one for this command and so many cores; it lives as long as we do."""
-    found = Standby(command, cores)
+    found = Prefork(command, cores)
     atexit.register(found.close)
     return found

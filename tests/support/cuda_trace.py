@@ -30,20 +30,21 @@ class Trace:
     """The events since it was last looked at."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._read = 0
         path.touch()
 
     def take(self) -> list[Event]:
         """The events since the last call."""
-        lines = self._path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_text(encoding="utf-8").splitlines()
         new, self._read = lines[self._read :], len(lines)
         return [_event(line) for line in new]
 
 
 def _event(line: str) -> Event:
     words = line.split()
-    length = {"captured": 3 if words[1:2] == ["copy"] else 2, "copy": 2}.get(words[0], 1)
+    captured = int(words[0] == "captured")
+    length = captured + (2 if words[captured] in ("copy", "host") else 1)
     return Event(" ".join(words[:length]), tuple(words[length:]))
 
 

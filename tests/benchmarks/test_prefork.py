@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.pairing import PeerError
-from benchmarks.standby import Standby
+from benchmarks.prefork import Prefork
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,15 +41,15 @@ serve(act)
 """
 
 
-Start = Callable[[str], Standby]
+Start = Callable[[str], Prefork]
 
 
 @pytest.fixture
 def started() -> Iterator[Start]:
-    every: list[Standby] = []
+    every: list[Prefork] = []
 
-    def start(script: str) -> Standby:
-        every.append(Standby((sys.executable, "-c", script), 1))
+    def start(script: str) -> Prefork:
+        every.append(Prefork((sys.executable, "-c", script), 1))
         return every[-1]
 
     yield start

@@ -4,13 +4,23 @@ Odd sizes, weights large enough that a wrong activation or a dropped bias shows,
 random, and a sequence as long as the model takes.
 """
 
+import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import torch
 import transformers
 from torch import nn
+
+from edgebert.checkpoints.families.family import Family
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.state_dict import config_from_hf, has_pooler, state_from_hf
+from edgebert.checkpoints.weights import read_weights
+from edgebert.model.encoder import Encoder
+from tests.support.tokenizers import save_tokenizer
 
 VOCABULARY: Final = 1003
 POSITIONS: Final = 80
@@ -175,3 +185,27 @@ def _random(model: Callable[..., nn.Module], config: Any, arguments: dict[str, A
         for parameter in built.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
     return built
+
+
+def save(model: Any, folder: Path) -> Path:
+    """A folder as transformers writes it, with a tokenizer of the family."""
+    model.save_pretrained(folder)
+    save_tokenizer(model.config.model_type, folder)
+    return folder
+
+
+def family_of(model: Any) -> Family:
+    return FAMILIES[model.config.model_type]
+
+
+def ours(model: Any) -> Encoder:
+    """Read what transformers writes to a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        hf_config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        tensors = read_weights(Path(folder))
+    family = family_of(model)
+    config = config_from_hf(family, hf_config, pooler=has_pooler(family, tensors))
+    encoder = Encoder(config).eval()
+    encoder.load_state_dict(state_from_hf(family, tensors, config))
+    return encoder

@@ -1,11 +1,11 @@
 """Measures every family, task and target, and writes the table of docs/models.md.
 
-Usage: python -m tests.models_page
+Usage: python -m tests.support.models_page
 """
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,17 +22,22 @@ from edgebert_export.targets import TARGETS
 from edgebert_export.unpadding.key_masks import StillPaddedError
 from edgebert_export.verification.parity import check_parity
 from edgebert_export.verification.runnable_equivalents import runnable
-from tests.checkpoints.families import ENDINGS, NAMES, SAMPLES, build_with_head, has_head
-from tests.checkpoints.families import build as build_bare
-from tests.checkpoints.test_heads import save
+from tests.support.families import ENDINGS, NAMES, SAMPLES, build_with_head, has_head, save
+from tests.support.families import build as build_bare
 
 PAGE: Final = Path("docs/models.md")
 ROWS: Final = (*NAMES, "deberta-v2")
 TASKS: Final = ("embed", *ENDINGS)
 
-BEGIN: Final = "<!-- measured: python -m tests.models_page -->\n"
+BEGIN: Final = "<!-- measured: python -m tests.support.models_page -->\n"
 END: Final = "<!-- end -->\n"
 COLUMNS: Final = ("family", "task", "transformers", *TARGETS)
+HEADER: Final = f"| {' | '.join(COLUMNS)} |"
+PADDED: Final = "padded"
+"""The cell of a graph that cannot do without padding."""
+NOISE: Final = 8.0
+"""How many times a largest difference may be another one's: it is of rounding, which every CPU and
+thread orders in its own way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +53,89 @@ class Row:
         cells = " | ".join(self.cells)
         return f"| {self.family} | `{self.task}` | {self.transformers:.1e} | {cells} |"
 
+    @classmethod
+    def parse(cls, line: str) -> "Row":
+        """A line of the table.
 
-def rows() -> Iterator[Row]:
-    """Measure one after the other."""
-    for name in ROWS:
-        for task in TASKS:
-            sample = SAMPLES[name]
-            if task == "embed":
-                yield _measure(name, task, build_bare(sample))
-            elif has_head(sample, task):
-                yield _measure(name, task, build_with_head(sample, task))
+        Raises:
+            ValueError: it has other columns, or a difference that is no number.
+        """
+        family, task, transformers, *cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+        if len(cells) != len(TARGETS):
+            raise ValueError(f"{line} has {len(cells)} targets, expected {len(TARGETS)}")
+        return cls(
+            family=family,
+            task=task.strip("`"),
+            transformers=float(transformers),
+            cells=tuple(cells),
+        )
+
+    @property
+    def differences(self) -> list[float]:
+        """From transformers, then of each graph from torch; of none that cannot be, infinity."""
+        graphs = [float("inf") if cell == PADDED else difference(cell) for cell in self.cells]
+        return [self.transformers, *graphs]
+
+    @property
+    def counts(self) -> list[str]:
+        """Fused nodes of each graph."""
+        return [cell.partition(", ")[2] for cell in self.cells]
+
+    def agrees(self, measured: "Row") -> bool:
+        """Whether another measurement is of the same graphs, and differs in rounding at most."""
+        pairs = zip(self.differences, measured.differences, strict=True)
+        return (self.family, self.task, self.counts) == (
+            measured.family,
+            measured.task,
+            measured.counts,
+        ) and all(one <= NOISE * other and other <= NOISE * one for one, other in pairs)
 
 
-def _measure(name: str, task: str, model: Any) -> Row:
+def difference(cell: str) -> float:
+    """The number in a cell of a target."""
+    return float(cell.partition(",")[0])
+
+
+def counted(fusions: Mapping[str, int]) -> str:
+    """How many of each fusion a graph has, as a cell says it."""
+    return " + ".join(str(fusions[name]) for name in sorted(PROMISES))
+
+
+def committed_rows() -> list[Row]:
+    """What the page says.
+
+    Raises:
+        ValueError: it has no table between its marks, or a line that is none.
+    """
+    _, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    table, end, _ = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{PAGE} lacks its marks")
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    if not lines or lines[0] != HEADER:
+        raise ValueError(f"{PAGE} lacks its table")
+    return [Row.parse(line) for line in lines[1:]]
+
+
+def cases() -> list[tuple[str, str]]:
+    """Every family with every task that it has."""
+    return [
+        (name, task)
+        for name in ROWS
+        for task in TASKS
+        if task == "embed" or has_head(SAMPLES[name], task)
+    ]
+
+
+def model_of(name: str, task: str) -> Any:
+    """As transformers builds it."""
+    sample = SAMPLES[name]
+    return build_bare(sample) if task == "embed" else build_with_head(sample, task)
+
+
+def measure(name: str, task: str) -> Row:
+    """One row: every graph of a family and task."""
+    model = model_of(name, task)
     with tempfile.TemporaryDirectory() as folder:
         source = open_source(save(model, Path(folder) / "source"))
         canonical = trace(source.module, source.spec)
@@ -69,15 +144,14 @@ def _measure(name: str, task: str, model: Any) -> Row:
             try:
                 built = build(canonical, target, source.spec, target.min_onnxruntime)
             except StillPaddedError:
-                cells.append("padded")
+                cells.append(PADDED)
                 continue
             write_graphs([built], Path(folder))
             with runnable(target, Path(folder) / target.file) as graph:
                 spec, unpadded = source.spec, target.unpadded
                 report = check_parity(graph, source.module, spec, unpadded=unpadded)
             report.require()
-            counts = " + ".join(str(built.fusions[name]) for name in sorted(PROMISES))
-            cells.append(f"{report.worst.worst:.1e}, {counts}")
+            cells.append(f"{report.worst.worst:.1e}, {counted(built.fusions)}")
         return Row(
             family=name,
             task=task,
@@ -113,14 +187,14 @@ def measured(lines: list[str]) -> str:
         f"Measured with torch {torch.__version__.partition('+')[0]}, transformers "
         f"{transformers.__version__} and ONNX Runtime {onnxruntime.__version__}."
     )
-    header = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    header = [HEADER, "|---" * len(COLUMNS) + "|"]
     return "\n".join([versions, "", *header, *lines, ""])
 
 
 def main() -> None:
     """Measure everything, then replace what stands between the marks."""
     lines = []
-    for row in rows():
+    for row in (measure(*case) for case in cases()):
         sys.stderr.write(f"{row}\n")
         lines.append(str(row))
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)

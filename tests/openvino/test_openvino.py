@@ -1,0 +1,67 @@
+"""OpenVINO takes our graphs and gives the CPU's vectors, or says why not; run by .ci/openvino."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from edgebert_runtime import Bundle, load
+from edgebert_runtime.engine.provider_errors import installed_engines
+from edgebert_runtime.engine.providers import has_provider
+from edgebert_runtime.errors import ConfigError, ProviderUnavailableError
+
+FOLDER: Final = os.environ.get("EDGEBERT_OPENVINO_BUNDLE")
+TEXTS: Final = [
+    "the small cat sat on the mat .",
+    "a dog",
+    "",
+    "it ran far over the red unable dogs " * 3,
+]
+
+pytestmark = pytest.mark.skipif(
+    FOLDER is None, reason="runs in .ci/openvino, which makes its bundle and its environment"
+)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return Bundle.open(Path(FOLDER or ""))
+
+
+def test_this_environment_has_openvino_and_no_other_engine() -> None:
+    assert installed_engines() == ["onnxruntime-openvino"]
+    assert has_provider("openvino", onnxruntime)
+
+
+@pytest.mark.parametrize("options", [None, {"device_type": "CPU", "num_of_threads": 1}])
+@pytest.mark.parametrize(("variant", "tolerance"), [("fp32", 2e-5), ("int8", 2e-2)])
+def test_openvino_answers_as_the_cpu_does(
+    bundle: Bundle, variant: str, tolerance: float, options: dict[str, Any] | None
+) -> None:
+    model = load(bundle, variant, "openvino", provider_options=options)
+    assert model.info().provider == "openvino"
+    expected = load(bundle, model.info().variant).embed(TEXTS)
+    np.testing.assert_allclose(model.embed(TEXTS), expected, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"foo": 1}, ConfigError, "'openvino' has no option 'foo'"),
+        ({"device_type": "NPU"}, ProviderUnavailableError, "Device NPU is not available"),
+        ({"device_type": "mkl"}, ProviderUnavailableError, "takes none of the graph's operators"),
+    ],
+)
+def test_openvino_says_why_not(
+    bundle: Bundle,
+    options: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(error, match=message):
+        load(bundle, provider="openvino", provider_options=options)
+    assert capfd.readouterr() == ("", "")
