@@ -3,7 +3,6 @@
 The names are the family's tables'; the folder appears whole or not at all.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from edgebert.checkpoints.families.family import Family
-from edgebert.checkpoints.heads import HeadTable, head_to_hf
+from edgebert.checkpoints.families.head_table import HeadTable
+from edgebert.checkpoints.files import json_bytes
+from edgebert.checkpoints.heads import head_to_hf
+from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
-from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled
 from edgebert.model.sentence import DenseWeights
@@ -182,8 +183,7 @@ def _tensors(parts: CheckpointParts) -> dict[str, Tensor]:
 
 def _files(parts: CheckpointParts) -> dict[str, bytes]:
     tokenizer = parts.tokenizer
-    described = json.dumps(_config(parts), indent=2, ensure_ascii=False) + "\n"
-    files = {CONFIG: described.encode("utf-8"), **tokenizer_files(tokenizer)}
+    files = {CONFIG: json_bytes(_config(parts)), **tokenizer.contents()}
     if parts.embedding is None:
         return files
     hidden = parts.encoder.config.hidden

@@ -10,8 +10,9 @@ import transformers
 from safetensors.torch import load_file
 
 from edgebert.checkpoints import read_checkpoint
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.families.registry import FAMILIES
-from edgebert.checkpoints.heads import HeadTable, head_config
+from edgebert.checkpoints.heads import head_config
 from edgebert.checkpoints.saving import CheckpointParts, label_settings, save_checkpoint
 from edgebert.checkpoints.state_dict import config_from_hf
 from edgebert.checkpoints.tokenizer.read import (

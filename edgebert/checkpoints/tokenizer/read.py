@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from edgebert.checkpoints.files import read_json, read_json_if_present, setting
+from edgebert.checkpoints.files import json_bytes, read_json, read_json_if_present, setting
 from edgebert.checkpoints.tokenizer.max_length import choose_limit
 from edgebert.checkpoints.tokenizer.wordpiece import (
     CONVERT,
@@ -93,6 +93,15 @@ class TokenizerFiles:
     special_tokens: Mapping[str, str]
     max_length: int
     vocabulary: int
+
+    def contents(self) -> dict[str, bytes]:
+        """Every file of the tokenizer: name → content."""
+        files = {
+            "tokenizer.json": self.json.encode("utf-8"),
+            "tokenizer_config.json": json_bytes(self.tokenizer_config),
+            "special_tokens_map.json": json_bytes(self.special_tokens),
+        }
+        return files if self.vocab_txt is None else {**files, "vocab.txt": self.vocab_txt}
 
 
 @dataclass(frozen=True, kw_only=True)

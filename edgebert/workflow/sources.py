@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, TokenizerFiles, read_checkpoint
+from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
-from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.heads import TaskModel
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
@@ -80,7 +80,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
         embedding=checkpoint.embedding,
         config={**checkpoint.hf_config, **_ranker_keys(checkpoint)},
         files={
-            **tokenizer_files(checkpoint.tokenizer),
+            **checkpoint.tokenizer.contents(),
             **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
         },
         source={
@@ -156,7 +156,7 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         tokenizer=_tokenizer_info(files, limited),
         embedding=embedding,
         config=_module_config(spec),
-        files={**tokenizer_files(files), **_pipeline_files(embedding, {}, limited)},
+        files={**files.contents(), **_pipeline_files(embedding, {}, limited)},
         source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
     )
     exported = SentenceEmbedder(module, spec.steps, {}) if embeds else TupleOutputs(module)
