@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from edgebert.training import TrainingReport, train
 from edgebert.training.loop import Loop
 from edgebert.training.resume import SUFFIX
-from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError
+from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError, OutputError
 from tests.training import tiny
 
 DROPPING = replace(tiny.QUICK, epochs=4, batch_size=2, save_every=5, weight_decay=0.01)
@@ -168,8 +168,8 @@ def test_a_state_half_written_is_not_there(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("edgebert.training.resume.sync_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("edgebert_runtime.storage.atomic_write.sync_file", fail)
+    with pytest.raises(OutputError, match=r"state\.pt cannot be written: disk full"):
         run(base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True)
     assert path.read_bytes() == before
     assert [item.name for item in interrupted.glob(".*")] == []
