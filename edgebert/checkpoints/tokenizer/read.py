@@ -20,6 +20,7 @@ from edgebert.checkpoints.tokenizer.wordpiece import (
     normalizer_fields,
     token_text,
 )
+from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import TokenizerError
 
 ROLES: Final = (
@@ -102,6 +103,19 @@ class TokenizerFiles:
             "special_tokens_map.json": json_bytes(self.special_tokens),
         }
         return files if self.vocab_txt is None else {**files, "vocab.txt": self.vocab_txt}
+
+    def info(self, *, max_length: int, max_positions: int) -> TokenizerInfo:
+        """What the runtime must know of it; both limits are in tokens."""
+        return TokenizerInfo(
+            file="tokenizer.json",
+            max_length=max_length,
+            max_positions=max_positions,
+            padding_side="right",
+            pad_id=self.pad_id,
+            pad_token=self.pad_token,
+            pad_type_id=self.pad_type_id,
+            special_tokens=self.special_tokens,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
