@@ -124,7 +124,8 @@ def train(
     accumulate: Annotated[int, typer.Option(help="batches that make one step")] = 1,
     learning_rate: Annotated[float, typer.Option(help="the highest")] = 5e-5,
     max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    autocast: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    precision: Annotated[str | None, typer.Option(hidden=True)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     seed: Annotated[int, typer.Option(help="the same seed, the same model")] = 0,
     validate_every: Annotated[int | None, typer.Option(help="in steps, not epochs")] = None,
@@ -140,13 +141,16 @@ def train(
     """Train a model on a file of your own."""
     from edgebert import training
 
+    if precision is not None:
+        say("--precision is now --autocast; the old name goes with the next release")
+        autocast = precision
     config = training.TrainingConfig(
         epochs=epochs,
         batch_size=batch_size,
         accumulate=accumulate,
         learning_rate=learning_rate,
         max_length=max_length,
-        precision=precision,
+        autocast=autocast,
         device=device,
         seed=seed,
         validate_every=validate_every,

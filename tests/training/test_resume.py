@@ -39,7 +39,7 @@ def stop(step, *_):
 
 kept = loop.Loop.__post_init__
 def watched(self):
-    self.show = stop
+    self.on_step = stop
     kept(self)
 loop.Loop.__post_init__ = watched
 run(Path(base), Path(data), Path(out), task)
@@ -214,7 +214,7 @@ def test_training_ends_early_with_the_best_weights(
     seen: list[dict[str, torch.Tensor]] = []
 
     def judged(model: Any, *_: object) -> Scores:
-        seen.append(loop.copied(model))
+        seen.append(loop.copy_weights(model))
         return Scores(values={"accuracy": next(accuracies)})
 
     monkeypatch.setattr(loop, "evaluate", judged)
