@@ -12,14 +12,8 @@ Importing this module loads no torch; calling `export` or `verify`, or naming `t
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert._version import __version__
-from edgebert.workflow import (
-    VerifyReport,
-    export,
-    quantize,
-    quantize_file,
-    quantize_within,
-    verify,
-)
+from edgebert.workflow.api import export, quantize, quantize_file, quantize_within
+from edgebert.workflow.verification import VerifyReport, verify
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from statistics import median
 
 import torch
 
-from edgebert.sources import open_source
+from edgebert.workflow.sources import open_source
 from edgebert_runtime.benchmarking.timing import time_runs
 from edgebert_runtime.engine.threads import usable_cores
 

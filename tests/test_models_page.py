@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgebert.sources import open_source
+from edgebert.workflow.sources import open_source
 from edgebert_export.targets import TARGETS
 from edgebert_export.verification.parity import FP32_TOLERANCE
 from tests.support.families import save

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from edgebert.checkpoints.describe import Description, describe
 from edgebert.checkpoints.families.family import Family
-from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
+from edgebert.checkpoints.families.head_table import HeadTable
+from edgebert.checkpoints.heads import head_config, labels_of, read_head
 from edgebert.checkpoints.hub import download, is_hub_id
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.sentence_transformers import Pipeline

@@ -1,4 +1,4 @@
-"""Small JSON files and the paths they name, read with suspicion."""
+"""Small JSON files and the paths they name; whatever is read is checked."""
 
 import json
 from collections.abc import Mapping
@@ -38,6 +38,11 @@ def read_json_if_present(path: Path) -> dict[str, Any]:
         CheckpointError: the file is there but is not a JSON object.
     """
     return read_json(path, dict) if path.exists() else {}
+
+
+def json_bytes(value: object) -> bytes:
+    """A value as a JSON file: UTF-8, two spaces to a level, a line feed at the end."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def setting(path: Path, fields: Mapping[str, Any], key: str, kind: type[Value]) -> Value | None:

@@ -1,4 +1,4 @@
-"""From sentence-transformers' modules to the steps of a bundle.
+"""sentence-transformers' modules and the steps of a bundle, both ways.
 
 Source: sentence-transformers 6.2.0, sentence_transformer/modules/pooling.py and
 base/modules/dense.py, normalize.py.
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.files import read_json, read_json_if_present
+from edgebert.checkpoints.files import json_bytes, read_json, read_json_if_present
 from edgebert.checkpoints.sentence_transformers import MODULES, Module, Pipeline
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.sentence import DenseWeights
@@ -38,12 +39,25 @@ SWITCHES: Final = {
 }
 """The older spelling; its order is the order of concatenation."""
 
-ACTIVATIONS: Final = {"Identity": "identity", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu"}
+ACTIVATIONS: Final = {
+    "identity": "torch.nn.modules.linear.Identity",
+    "tanh": "torch.nn.modules.activation.Tanh",
+    "relu": "torch.nn.modules.activation.ReLU",
+    "gelu": "torch.nn.modules.activation.GELU",
+}
+"""Activation of a dense step → torch's class; other modules of torch export the same classes."""
+
 DEFAULT_ACTIVATION: Final = "torch.nn.modules.activation.Tanh"
 
 WEIGHT: Final = "linear.weight"
 BIAS: Final = "linear.bias"
 VECTOR: Final = "sentence_embedding"
+
+CLASSES: Final = {"pool": "Pooling", "dense": "Dense", "normalize": "Normalize"}
+"""Kind of a step → sentence-transformers' class."""
+
+TYPE_PREFIX: Final = "sentence_transformers.models."
+"""The old module path; text-embeddings-inference rejects the new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +95,48 @@ def read_embedding(
     )
     dense = {stage.step.file: stage.dense for stage in stages}
     return embedding, {file: w for file, w in dense.items() if file is not None and w is not None}
+
+
+def sentence_transformers_files(
+    embedding: EmbeddingInfo, dense: Mapping[str, DenseWeights], hidden: int, max_length: int
+) -> dict[str, bytes]:
+    """Every file of the sentence-transformers layout: bundle path → content.
+
+    Args:
+        embedding: the steps to write as modules.
+        dense: weights of dense steps, by the step's `file`.
+        hidden: width of a token vector.
+        max_length: where texts are cut, in tokens.
+    """
+    modules = [_module_entry(0, "", "Transformer")]
+    files: dict[str, bytes] = {}
+    width = hidden
+    for index, step in enumerate(embedding.steps, start=1):
+        kind = CLASSES[step.kind]
+        folder = step.file.rpartition("/")[0] if step.file else f"{index}_{kind}"
+        modules.append(_module_entry(index, folder, kind))
+        if step.kind == "pool":
+            files[f"{folder}/config.json"] = json_bytes(_pooling_config(step, width))
+            width *= len(step.modes)
+        elif step.file is not None:
+            weights = dense[step.file]
+            files[f"{folder}/config.json"] = json_bytes(_dense_config(step, weights))
+            files[step.file] = safetensors.torch.save(_dense_tensors(weights))
+            width = weights.weight.shape[0]
+        else:
+            files[f"{folder}/.keep"] = b""
+    files["modules.json"] = json_bytes(modules)
+    files["sentence_bert_config.json"] = json_bytes(
+        {"max_seq_length": max_length, "do_lower_case": False}
+    )
+    files["config_sentence_transformers.json"] = json_bytes(
+        {
+            "prompts": dict(embedding.prompts),
+            "default_prompt_name": embedding.default_prompt,
+            "similarity_fn_name": "cosine",
+        }
+    )
+    return files
 
 
 def _read_stages(pipeline: Pipeline, modules: tuple[Module, ...], hidden: int) -> list[_Stage]:
@@ -163,11 +219,12 @@ def _dense_weights(folder: Path, config: Mapping[str, Any], width: int) -> Dense
 def _activation(path: Path, config: Mapping[str, Any]) -> str:
     name = str(config.get("activation_function", DEFAULT_ACTIVATION))
     kind = name.rpartition(".")[2]
-    if not name.startswith("torch.nn.") or kind not in ACTIVATIONS:
+    known = {path.rpartition(".")[2]: ours for ours, path in ACTIVATIONS.items()}
+    if not name.startswith("torch.nn.") or kind not in known:
         raise UnsupportedModelError(
-            f"{path} has activation_function {name!r}; known: torch.nn's {', '.join(ACTIVATIONS)}"
+            f"{path} has activation_function {name!r}; known: torch.nn's {', '.join(known)}"
         )
-    return ACTIVATIONS[kind]
+    return known[kind]
 
 
 def _normalize(module: Module, width: int) -> _Stage:
@@ -194,3 +251,33 @@ def _check_width(path: Path, config: Mapping[str, Any], keys: tuple[str, ...], w
 
 def _float32(tensor: Tensor) -> Tensor:
     return tensor.to(torch.float32, copy=True)
+
+
+def _module_entry(index: int, path: str, kind: str) -> dict[str, Any]:
+    return {"idx": index, "name": str(index), "path": path, "type": f"{TYPE_PREFIX}{kind}"}
+
+
+def _pooling_config(step: Step, width: int) -> dict[str, Any]:
+    theirs = {ours: name for name, ours in MODES.items()}
+    names = [theirs[mode] for mode in step.modes]
+    return {
+        "word_embedding_dimension": width,
+        "pooling_mode": names[0] if len(names) == 1 else names,
+        **{switch: name in names for switch, name in SWITCHES.items()},
+        "include_prompt": True,
+    }
+
+
+def _dense_config(step: Step, weights: DenseWeights) -> dict[str, Any]:
+    outputs, inputs = weights.weight.shape
+    return {
+        "in_features": inputs,
+        "out_features": outputs,
+        "bias": weights.bias is not None,
+        "activation_function": ACTIVATIONS[step.activation or "identity"],
+    }
+
+
+def _dense_tensors(weights: DenseWeights) -> dict[str, Tensor]:
+    tensors = {WEIGHT: weights.weight.contiguous()}
+    return tensors if weights.bias is None else {**tensors, BIAS: weights.bias}

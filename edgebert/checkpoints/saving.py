@@ -3,10 +3,8 @@
 The names are the family's tables'; the folder appears whole or not at all.
 """
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,18 +13,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from edgebert.checkpoints.families.family import Family
-from edgebert.checkpoints.heads import HeadTable, head_to_hf
+from edgebert.checkpoints.families.head_table import HeadTable
+from edgebert.checkpoints.files import json_bytes
+from edgebert.checkpoints.heads import head_to_hf
+from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
-from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled
 from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.storage.atomic_swap import swap
-from edgebert_runtime.storage.fsync import sync_folder, sync_tree
-from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
+from edgebert_runtime.storage.new_folder import new_folder, recover
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
@@ -89,6 +87,9 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint folder; it appears whole or not at all.
 
+    Where the system cannot exchange two folders in one step, a process that dies between two
+    renames leaves the old checkpoint beside `folder`; the next call puts it back.
+
     Args:
         folder: absent or empty; with `overwrite` it may be a checkpoint, which is replaced once
             the new one is complete.
@@ -97,11 +98,11 @@ def save_checkpoint(
 
     Raises:
         ConfigError: something is at `folder` that may not be replaced.
-        ExportError: nothing can be written there.
+        ExportError: nothing can be written there, or the disk is full; `folder` is untouched.
     """
     destination = Path(os.path.realpath(folder))
     check_free(destination, overwrite=overwrite)
-    with _staged(destination) as staging:
+    with new_folder(destination, replaces=_is_checkpoint, refusal=ConfigError) as staging:
         save_file(_tensors(parts), staging / WEIGHTS, metadata={"format": "pt"})
         for name, content in _files(parts).items():
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
@@ -109,19 +110,20 @@ def save_checkpoint(
 
 
 def check_free(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that a checkpoint may not be written to.
+    """Refuse a folder that a checkpoint may not be written to; first put back what a crash moved.
 
     Raises:
         ConfigError: it is a file, holds something that is no checkpoint, or holds a checkpoint
             and `overwrite` was not given.
     """
+    recover(Path(os.path.realpath(folder)), is_whole=_is_checkpoint)
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
         raise ConfigError(f"{folder} exists and is no folder; choose another name")
     if not any(folder.iterdir()):
         return
-    if not (folder / CONFIG).is_file():
+    if not _is_checkpoint(folder):
         raise ConfigError(
             f"{folder} exists and is no checkpoint (it has no {CONFIG}), so it is never replaced; "
             "choose another name"
@@ -130,6 +132,10 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
         raise ConfigError(
             f"{folder} exists; pass overwrite (--overwrite) to replace it, or choose another name"
         )
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    return (folder / CONFIG).is_file()
 
 
 def label_settings(labels: tuple[str, ...], problem_type: str | None = None) -> dict[str, Any]:
@@ -144,26 +150,6 @@ def label_settings(labels: tuple[str, ...], problem_type: str | None = None) -> 
         "label2id": {label: index for index, label in enumerate(labels)},
     }
     return settings if problem_type is None else settings | {"problem_type": problem_type}
-
-
-@contextmanager
-def _staged(destination: Path) -> Iterator[Path]:
-    """Yield a folder beside `destination` that takes its place if the block ends without error."""
-    remove_stale(destination.parent, destination)
-    with work_folder(destination.parent, destination) as staging:
-        yield staging
-        sync_tree(staging)
-        _put_in_place(staging, destination)
-        sync_folder(destination.parent)
-
-
-def _put_in_place(staging: Path, destination: Path) -> None:
-    occupied = destination.is_dir() and any(destination.iterdir())
-    if not occupied:
-        os.rename(staging, destination)
-    elif not swap(staging, destination):
-        discard(destination, destination)
-        os.rename(staging, destination)
 
 
 def _tensors(parts: CheckpointParts) -> dict[str, Tensor]:
@@ -182,8 +168,7 @@ def _tensors(parts: CheckpointParts) -> dict[str, Tensor]:
 
 def _files(parts: CheckpointParts) -> dict[str, bytes]:
     tokenizer = parts.tokenizer
-    described = json.dumps(_config(parts), indent=2, ensure_ascii=False) + "\n"
-    files = {CONFIG: described.encode("utf-8"), **tokenizer_files(tokenizer)}
+    files = {CONFIG: json_bytes(_config(parts)), **tokenizer.contents()}
     if parts.embedding is None:
         return files
     hidden = parts.encoder.config.hidden

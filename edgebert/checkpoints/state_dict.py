@@ -8,7 +8,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from edgebert.checkpoints.families.family import ACTIVATIONS, PLAIN, Family, KeyMapping
+from edgebert.checkpoints.families.family import Family
+from edgebert.checkpoints.families.fields import ACTIVATIONS, PLAIN, KeyMapping
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError

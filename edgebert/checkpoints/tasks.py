@@ -6,7 +6,7 @@ from typing import Any, Final
 from torch import Tensor
 
 from edgebert.checkpoints.families.family import Family
-from edgebert.checkpoints.heads import HeadTable
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.sentence_transformers import CROSS_ENCODER, Pipeline
 from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError

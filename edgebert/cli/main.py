@@ -1,4 +1,4 @@
-"""The `edgebert` command, a thin shell over the workflow.
+"""The `edgebert` command, a thin shell over the functions of `edgebert`.
 
 Exit codes: 0 done, 1 the check failed, 2 the caller's mistake. Results go to standard output,
 progress to standard error. No command but `export`, `train` and `verify` loads torch.
@@ -94,9 +94,9 @@ def export(
     ] = False,
 ) -> None:
     """Export a checkpoint to a verified bundle."""
-    from edgebert import workflow
+    from edgebert.workflow import api
 
-    bundle = workflow.export(
+    bundle = api.export(
         source,
         out,
         task,
@@ -126,7 +126,8 @@ def train(
     accumulate: Annotated[int, typer.Option(help="batches that make one step")] = 1,
     learning_rate: Annotated[float, typer.Option(help="the highest")] = 5e-5,
     max_length: Annotated[int | None, typer.Option(help="cut texts here, in tokens")] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    autocast: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    precision: Annotated[str | None, typer.Option(hidden=True)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     seed: Annotated[int, typer.Option(help="the same seed, the same model")] = 0,
     validate_every: Annotated[int | None, typer.Option(help="in steps, not epochs")] = None,
@@ -142,13 +143,16 @@ def train(
     """Train a model on a file of your own."""
     from edgebert import training
 
+    if precision is not None:
+        say("--precision is now --autocast; the old name goes with the next release")
+        autocast = precision
     config = training.TrainingConfig(
         epochs=epochs,
         batch_size=batch_size,
         accumulate=accumulate,
         learning_rate=learning_rate,
         max_length=max_length,
-        precision=precision,
+        autocast=autocast,
         device=device,
         seed=seed,
         validate_every=validate_every,
@@ -208,7 +212,7 @@ def quantize(
     overwrite: Annotated[bool, typer.Option(help="of a file: replace what is there")] = False,
 ) -> None:
     """Add a quantized variant to a bundle, or quantize an ONNX file that is there."""
-    from edgebert import workflow
+    from edgebert.workflow import api
 
     options: dict[str, Any] = {
         "cpu": cpu,
@@ -222,11 +226,11 @@ def quantize(
     if budget is not None:
         _quantize_within(source, budget, recipe, evaluation, plot, options)
     elif not is_file:
-        output.print(variants_table(workflow.quantize(source, recipe, **options)))
+        output.print(variants_table(api.quantize(source, recipe, **options)))
     elif out is None:
         raise ConfigError(f"{source} is a file: say OUT too, where the quantized one goes")
     else:
-        quality = workflow.quantize_file(
+        quality = api.quantize_file(
             source, out, recipe, tokenizer=tokenizer, overwrite=overwrite, **options
         )
         print_file(out, quality)
@@ -255,12 +259,12 @@ def _quantize_within(
     options: dict[str, Any],
 ) -> None:
     """Search, and show the frontier whether or not a point of it keeps the budget."""
-    from edgebert import workflow
+    from edgebert.workflow import api
     from edgebert_quantize.search.plotting import check_plot
 
     plot = check_plot(plot or Path(f"{bundle.resolve().name}-frontier.svg"))
     try:
-        search = workflow.quantize_within(
+        search = api.quantize_within(
             bundle, budget, recipe, evaluation=evaluation, track=track_items, **options
         )
     except BudgetError as error:
@@ -279,9 +283,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare every variant of a bundle with torch; exits with 1 if one fails."""
-    from edgebert import workflow
+    from edgebert.workflow import verification
 
-    report = workflow.verify(bundle, against, texts=texts, column=column, progress=say)
+    report = verification.verify(bundle, against, texts=texts, column=column, progress=say)
     variants = {
         name: {"passed": result.passed, **result.to_manifest()}
         for name, result in report.variants.items()

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from os import PathLike
@@ -27,6 +27,7 @@ from edgebert.profiling.roofline import (
     squares,
 )
 from edgebert.profiling.tracing import Task, record, time_plain
+from edgebert.progress import ProgressCallback
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
@@ -37,8 +38,6 @@ from edgebert_runtime.tasks.registry import require_task
 
 if TYPE_CHECKING:
     import onnx_ir as ir
-
-Progress = Callable[[str], None]
 
 SEQUENCE: Final = 128
 RUNS: Final = 50
@@ -52,7 +51,7 @@ def profile(
     sequence: int | None = None,
     threads: int | None = None,
     runs: int = RUNS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> ProfileReport:
     """Measure a variant on the CPU, operator by operator, and its matrix products alone.
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from edgebert.checkpoints import TokenizerFiles, read_checkpoint
 from edgebert.checkpoints.describe import describe
 from edgebert.checkpoints.families.family import Family
-from edgebert.checkpoints.heads import HeadTable, head_config, labels_of, read_head
+from edgebert.checkpoints.families.head_table import HeadTable
+from edgebert.checkpoints.heads import head_config, labels_of, read_head
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
 from edgebert.checkpoints.tasks import EMBED

@@ -1,6 +1,7 @@
 """What can be trained, and the numbers of a training."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import InitVar, dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -20,8 +21,11 @@ class Problem(StrEnum):
     """Each text has a number."""
 
 
-class Precision(StrEnum):
-    """The arithmetic of the forward pass; weights and optimizer are always float32."""
+class Autocast(StrEnum):
+    """The dtype that torch's autocast computes the forward pass in.
+
+    Weights and optimizer are always float32.
+    """
 
     AUTO = "auto"
     """bf16 on a CUDA device that has it, fp16 on another, fp32 on a CPU."""
@@ -38,14 +42,14 @@ class TrainingConfig:
     A.3.
 
     Attributes:
-        epochs: how often the data are passed through.
-        batch_size: rows that pass through the model at once.
-        accumulate: batches whose gradients make one step, as one batch of all their rows would.
-        learning_rate: the highest, at the end of the warm-up.
+        epochs: passes through the data.
+        batch_size: rows in one forward pass.
+        accumulate: batches whose gradients are accumulated for one optimizer step.
+        learning_rate: the peak, reached at the end of the warm-up.
         weight_decay: decoupled (Loshchilov & Hutter 2019); none on biases and LayerNorms.
-        warmup: share of the steps in which the learning rate grows to its highest.
-        max_gradient_norm: gradients longer than this are shortened to it.
-        precision: one of `Precision`.
+        warmup: fraction of the steps in which the learning rate rises to its peak.
+        max_gradient_norm: the gradient norm is clipped to this.
+        autocast: one of `Autocast`.
         device: `auto`, or torch's name of a device such as `cpu` or `cuda:1`.
         seed: of the new weights, of dropout, of the order of the data and of what is masked.
         validate_every: steps between validations; None validates at the end of each epoch.
@@ -55,6 +59,7 @@ class TrainingConfig:
             after each validation too.
         max_length: where texts are cut, in tokens, special tokens included; None takes the base
             model's limit.
+        precision: the old name of `autocast`, deprecated.
 
     Raises:
         ConfigError: a number is out of its range; all of them are named.
@@ -67,18 +72,27 @@ class TrainingConfig:
     weight_decay: float = 0.01
     warmup: float = 0.1
     max_gradient_norm: float = 1.0
-    precision: str = Precision.AUTO
+    autocast: str = Autocast.AUTO
     device: str = "auto"
     seed: int = 0
     validate_every: int | None = None
     patience: int | None = None
     save_every: int = 500
     max_length: int | None = None
+    precision: InitVar[str | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, precision: str | None) -> None:
+        if precision is not None:
+            warnings.warn(
+                "TrainingConfig(precision=…) is now autocast=…; the old name goes with the next "
+                "release",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            object.__setattr__(self, "autocast", precision)
         problems = [*self._bad_counts(), *self._bad_numbers()]
-        if self.precision not in tuple(Precision):
-            problems.append(f"precision={self.precision!r}, expected one of {', '.join(Precision)}")
+        if self.autocast not in tuple(Autocast):
+            problems.append(f"autocast={self.autocast!r}, expected one of {', '.join(Autocast)}")
         if problems:
             raise ConfigError(f"the training has {'; '.join(problems)}")
 

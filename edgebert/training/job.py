@@ -1,21 +1,23 @@
 """What a caller asked for, and everything that is read and built before the first step."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert.progress import ProgressCallback
 from edgebert.training.base import BaseCheckpoint, HeadRequest, open_base
 from edgebert.training.config import TASKS, Problem, TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.objectives.base import Objective
-from edgebert.training.task_specs import KINDS, Kind, Setting
+from edgebert.training.task_specs import TRAINING_SPECS, ObjectiveConfig, TrainingSpec
 from edgebert_runtime.errors import ConfigError, InputError
 
-FREE: Final = frozenset({"learning_rate", "max_gradient_norm", "device", "save_every", "patience"})
-"""Numbers that a training may be resumed with others of."""
+CHANGEABLE: Final = frozenset(
+    {"learning_rate", "max_gradient_norm", "device", "save_every", "patience"}
+)
+"""Fields of the config that may be changed when a training is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +46,13 @@ class Request:
             raise ConfigError(f"problem={self.problem!r} goes with task classify, not {self.task}")
 
     @property
-    def kind(self) -> Kind:
-        """The task's way from files to objectives."""
-        return KINDS[self.task]
+    def spec(self) -> TrainingSpec:
+        """How the task's files become objectives."""
+        return TRAINING_SPECS[self.task]
 
     @property
-    def meant(self) -> Problem:
-        """How the labels are meant."""
+    def problem_kind(self) -> Problem:
+        """How a classifier's labels are read."""
         return Problem(self.problem)
 
 
@@ -73,16 +75,18 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """Keys of `config.json` that say what the outputs mean."""
-        return self.request.kind.settings(self.base.labels, self.request.meant)
+        return self.request.spec.settings(self.base.labels, self.request.problem_kind)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for a training to be the same; plain values."""
         request = self.request
-        numbers = {key: value for key, value in asdict(request.config).items() if key not in FREE}
+        numbers = {
+            key: value for key, value in asdict(request.config).items() if key not in CHANGEABLE
+        }
         return {
             **numbers,
-            "precision": str(request.config.precision),
+            "autocast": str(request.config.autocast),
             "base": Path(request.base).name,
             "data": _digest(request.data),
             "validation": None if request.validation is None else _digest(request.validation),
@@ -94,17 +98,17 @@ class Job:
         }
 
 
-def prepare(request: Request, progress: Callable[[str], None]) -> Job:
+def prepare(request: Request, progress: ProgressCallback) -> Job:
     """Read the data and the base model; new weights are drawn from torch's global generator.
 
     Raises:
         ConfigError, InputError, CheckpointError, TokenizerError: see `train`.
     """
-    kind, meant = request.kind, request.meant
-    records = kind.read(request.data, meant)
-    labels = kind.labels(records, request.data, meant)
+    spec, problem = request.spec, request.problem_kind
+    records = spec.read(request.data, problem)
+    labels = spec.labels(records, request.data, problem)
     base = open_base(request.base, _wanted(request, labels))
-    objective = kind.objective(records, _setting(request, base, training=True))
+    objective = spec.objective(records, _objective_config(request, base, training=True))
     if objective.examples == 0:
         raise InputError(
             f"{request.data} has no row that can be trained on within "
@@ -120,9 +124,9 @@ def prepare(request: Request, progress: Callable[[str], None]) -> Job:
 def _validation(request: Request, base: BaseCheckpoint) -> Objective | None:
     if request.validation is None:
         return None
-    read = request.kind.read_validation or request.kind.read
-    records = read(request.validation, request.meant)
-    return request.kind.objective(records, _setting(request, base, training=False))
+    read = request.spec.read_validation or request.spec.read
+    records = read(request.validation, request.problem_kind)
+    return request.spec.objective(records, _objective_config(request, base, training=False))
 
 
 def _wanted(request: Request, labels: tuple[str, ...]) -> HeadRequest:
@@ -135,12 +139,12 @@ def _wanted(request: Request, labels: tuple[str, ...]) -> HeadRequest:
     )
 
 
-def _setting(request: Request, base: BaseCheckpoint, *, training: bool) -> Setting:
+def _objective_config(request: Request, base: BaseCheckpoint, *, training: bool) -> ObjectiveConfig:
     segments = base.encoder.config.token_types > 1
-    return Setting(
+    return ObjectiveConfig(
         encoder=TextEncoder(base.tokenizer, segments=segments),
         labels=base.labels,
-        problem=request.meant,
+        problem=request.problem_kind,
         seed=request.config.seed,
         training=training,
     )

@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgebert.progress import ProgressCallback
 from edgebert.training.config import TrainingConfig
 from edgebert.training.data.batch_order import make_batches
 from edgebert.training.metrics import Scores
 from edgebert.training.objectives.base import Batch, Objective
-from edgebert.training.optimization import adamw, choose_arithmetic, learning_rate
+from edgebert.training.optimization import adamw, choose_mixed_precision, learning_rate
 from edgebert.training.report import Evaluation
 from edgebert.training.resume import Progress, StateFile
 from edgebert_runtime.errors import CheckFailedError
@@ -23,8 +24,8 @@ from edgebert_runtime.errors import CheckFailedError
 VALIDATION = 1
 """Beside the seed, for what a validation draws: the same each time."""
 
-Shown = Callable[[int, int, float, float], None]
-"""Told the step, how many there are, its loss and its learning rate."""
+StepCallback = Callable[[int, int, float, float], None]
+"""Called with the step, the number of steps, the loss and the learning rate."""
 
 
 @dataclass(kw_only=True)
@@ -37,8 +38,8 @@ class Loop:
         validation: what it is judged by, or None.
         config: the numbers.
         store: where the state is saved.
-        show: told of each step.
-        tell: told of each validation.
+        on_step: called after each step.
+        tell: called after each validation.
     """
 
     model: nn.Module
@@ -46,15 +47,15 @@ class Loop:
     validation: Objective | None
     config: TrainingConfig
     store: StateFile
-    show: Shown
-    tell: Callable[[str], None]
+    on_step: StepCallback
+    tell: ProgressCallback
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
-        self.arithmetic = choose_arithmetic(self.config)
-        self.model.to(self.arithmetic.device)
+        self.mixed_precision = choose_mixed_precision(self.config)
+        self.model.to(self.mixed_precision.device)
         self.optimizer = adamw(self.model, self.config)
-        self.scaler = self.arithmetic.scaler()
+        self.scaler = self.mixed_precision.scaler()
         self._order_of = lru_cache(maxsize=1)(self._order)
 
     @property
@@ -92,7 +93,7 @@ class Loop:
             loss = self._step(step, rate)
             self.progress.step = step
             self.progress.losses.append(loss)
-            self.show(step, self.steps, loss, rate)
+            self.on_step(step, self.steps, loss, rate)
             self._validate_and_save()
         if self.progress.best_weights is not None:
             self.model.load_state_dict(self.progress.best_weights)
@@ -102,7 +103,7 @@ class Loop:
     def _step(self, step: int, rate: float) -> float:
         """One step of the optimizer on all batches that belong to it; their mean loss."""
         self.model.train()
-        batches = [batch.to(self.arithmetic.device) for batch in self._batches(step)]
+        batches = [batch.to(self.mixed_precision.device) for batch in self._batches(step)]
         counts = [max(sum(parts), 1) for parts in zip(*(b.counts for b in batches), strict=True)]
         loss = sum(self._backward(batch, counts, step) for batch in batches)
         self._update(step, rate)
@@ -110,7 +111,7 @@ class Loop:
 
     def _backward(self, batch: Batch, counts: list[int], step: int) -> float:
         """Add a batch's share to the gradients; divided by the count of all batches together."""
-        with self.arithmetic.autocast():
+        with self.mixed_precision.autocast():
             losses = self.objective.losses(self.objective.outputs(self.model, batch), batch)
         loss = torch.stack([part / count for part, count in zip(losses, counts, strict=True)]).sum()
         value = float(loss.detach())
@@ -133,7 +134,7 @@ class Loop:
         self.optimizer.zero_grad()
 
     def _batches(self, step: int) -> Iterator[Batch]:
-        """A step's rows follow from the seed and its number alone, so that none is lost."""
+        """The batches of a step; they depend on the seed and the step's number alone."""
         config = self.config
         epoch, position = divmod(step - 1, self.steps_per_epoch)
         rows = self._order_of(epoch)[position].tolist()
@@ -166,7 +167,7 @@ class Loop:
         best = self.progress.best
         if best is None or is_better(scores, best.scores, validation.monitor):
             self.progress.best, self.progress.waited = found, 0
-            self.progress.best_weights = copied(self.model)
+            self.progress.best_weights = copy_weights(self.model)
         else:
             self.progress.waited += 1
 
@@ -188,7 +189,7 @@ class Loop:
 def evaluate(model: nn.Module, validation: Objective, config: TrainingConfig) -> Scores:
     """Judge a model; the mean loss is among the scores where the data have one."""
     model.eval()
-    arithmetic = choose_arithmetic(config)
+    mixed_precision = choose_mixed_precision(config)
     rng = np.random.default_rng([config.seed, VALIDATION])
     predictions: list[object] = []
     sums: list[tuple[float, ...]] = []
@@ -196,8 +197,8 @@ def evaluate(model: nn.Module, validation: Objective, config: TrainingConfig) ->
     with torch.inference_mode():
         for start in range(0, validation.examples, config.batch_size):
             rows = range(start, min(start + config.batch_size, validation.examples))
-            batch = validation.batch(rows, rng).to(arithmetic.device)
-            with arithmetic.autocast():
+            batch = validation.batch(rows, rng).to(mixed_precision.device)
+            with mixed_precision.autocast():
                 outputs = validation.outputs(model, batch)
                 sums.append(tuple(map(float, validation.losses(outputs, batch))))
             counts.append(batch.counts)
@@ -207,12 +208,12 @@ def evaluate(model: nn.Module, validation: Objective, config: TrainingConfig) ->
 
 
 def is_better(found: Scores, best: Scores, monitor: str) -> bool:
-    """Whether scores are better by a metric, or as good with a lower loss."""
-    return _standing(found, monitor) > _standing(best, monitor)
+    """Whether scores are better by a metric; ties are broken by lower loss."""
+    return _sort_key(found, monitor) > _sort_key(best, monitor)
 
 
-def copied(model: nn.Module) -> dict[str, Tensor]:
-    """A model's weights as they are now, off the device."""
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of a model's weights on the CPU."""
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
@@ -223,7 +224,7 @@ def _mean_loss(sums: list[tuple[float, ...]], counts: list[tuple[int, ...]]) -> 
     return {"loss": sum(sum(parts) / max(sum(numbers), 1) for parts, numbers in terms)}
 
 
-def _standing(scores: Scores, monitor: str) -> tuple[float, float]:
+def _sort_key(scores: Scores, monitor: str) -> tuple[float, float]:
     """Higher is better."""
     ease = -scores.values.get("loss", 0.0)
     return (ease, ease) if monitor == "loss" else (scores.values[monitor], ease)

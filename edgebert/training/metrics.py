@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.postprocessing.spans import Span, TokenTags, find_spans
 
 Numbers = NDArray[Any]
 
@@ -30,15 +32,6 @@ class Scores:
 
     values: Mapping[str, float]
     confusion: tuple[tuple[int, ...], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entity:
-    """A run of words with one label; `end` is the word after it."""
-
-    label: str
-    start: int
-    end: int
 
 
 def require_scikit_learn() -> None:
@@ -141,19 +134,18 @@ def tagging_scores(expected: Sequence[Sequence[str]], found: Sequence[Sequence[s
     )
 
 
-def entities_of(labels: Sequence[str]) -> list[Entity]:
-    """The entities that BIO labels mean; an `I-` that continues nothing begins one."""
-    found: list[Entity] = []
-    for position, label in enumerate(labels):
-        prefix, _, name = label.partition("-")
-        if prefix not in ("B", "I") or not name:
-            continue
-        last = found[-1] if found else None
-        if prefix == "I" and last is not None and (last.label, last.end) == (name, position):
-            found[-1] = Entity(label=name, start=last.start, end=position + 1)
-        else:
-            found.append(Entity(label=name, start=position, end=position + 1))
-    return found
+def entities_of(labels: Sequence[str]) -> list[Span]:
+    """The entities that BIO labels of words mean, as the runtime joins them.
+
+    An `I-` that continues nothing begins an entity. `start` and `end` count words.
+    """
+    names = sorted(set(labels))
+    tags = TokenTags(
+        offsets=[(word, word + 1) for word in range(len(labels))],
+        scores=np.eye(len(names), dtype=np.float32)[[names.index(label) for label in labels]],
+        continues=[False] * len(labels),
+    )
+    return [span for span in find_spans(tags, names, "simple") if span.label != OUTSIDE]
 
 
 def answer_scores(expected: Sequence[str], found: Sequence[str]) -> Scores:
@@ -180,12 +172,6 @@ def spearman(first: Numbers, second: Numbers) -> float:
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return float(stats.spearmanr(first, second).statistic)
-
-
-def softmax(logits: Numbers) -> Numbers:
-    """Over the last axis, in float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def _averaged(targets: Any, found: Any, **options: Any) -> dict[str, float]:
@@ -215,7 +201,7 @@ def _entity_scores(
     return {"precision": precision, "recall": recall, "f1": f1}
 
 
-def _numbered_entities(lines: Sequence[Sequence[str]]) -> set[tuple[int, Entity]]:
+def _numbered_entities(lines: Sequence[Sequence[str]]) -> set[tuple[int, Span]]:
     return {(number, entity) for number, line in enumerate(lines) for entity in entities_of(line)}
 
 

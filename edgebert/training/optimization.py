@@ -1,4 +1,4 @@
-"""Weight decay, learning rate, device and arithmetic of a training."""
+"""Optimizer, learning rate schedule, device and mixed precision of a training."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Final
 import torch
 from torch import nn
 
-from edgebert.training.config import Precision, TrainingConfig
+from edgebert.training.config import Autocast, TrainingConfig
 from edgebert_runtime.errors import ConfigError
 
-HALVES: Final = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+HALF_DTYPES: Final = {Autocast.BF16: torch.bfloat16, Autocast.FP16: torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arithmetic:
-    """Where the model runs, and in which type its matrices are multiplied.
+class MixedPrecision:
+    """The device of the model, and the dtype of its forward pass.
 
     Attributes:
         device: of the model.
-        half: the narrow type of the forward pass, or None.
+        half: the dtype that autocast computes in; None computes in float32.
     """
 
     device: torch.device
@@ -36,19 +36,19 @@ class Arithmetic:
         return torch.amp.GradScaler(self.device.type, enabled=self.half is torch.float16)
 
 
-def choose_arithmetic(config: TrainingConfig) -> Arithmetic:
-    """The device and precision of a config.
+def choose_mixed_precision(config: TrainingConfig) -> MixedPrecision:
+    """The device and the autocast dtype of a config.
 
     Raises:
         ConfigError: torch does not know the device, or it is not there, or fp16 is asked of a CPU.
     """
     device = _device(config.device)
-    precision = Precision(config.precision)
-    if precision is Precision.AUTO:
-        precision = _best(device)
-    if precision is Precision.FP16 and device.type == "cpu":
-        raise ConfigError("precision fp16 needs a CUDA device; a CPU trains in fp32 or bf16")
-    return Arithmetic(device=device, half=HALVES.get(precision))
+    autocast = Autocast(config.autocast)
+    if autocast is Autocast.AUTO:
+        autocast = _best(device)
+    if autocast is Autocast.FP16 and device.type == "cpu":
+        raise ConfigError("autocast fp16 needs a CUDA device; a CPU trains in fp32 or bf16")
+    return MixedPrecision(device=device, half=HALF_DTYPES.get(autocast))
 
 
 def adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -62,9 +62,9 @@ def adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
 
 
 def learning_rate(step: int, steps: int, config: TrainingConfig) -> float:
-    """The rate of step 1…steps: a line up to the highest, then a line down to zero.
+    """The rate of step 1…steps: linear warm-up to the peak, then linear decay to zero.
 
-    The first step after the warm-up has the highest rate (Devlin et al. 2019, appendix A.2).
+    The first step after the warm-up has the peak rate (Devlin et al. 2019, appendix A.2).
     """
     rising = round(config.warmup * steps)
     if step <= rising:
@@ -84,7 +84,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _best(device: torch.device) -> Precision:
+def _best(device: torch.device) -> Autocast:
     if device.type != "cuda":
-        return Precision.FP32
-    return Precision.BF16 if torch.cuda.is_bf16_supported() else Precision.FP16
+        return Autocast.FP32
+    return Autocast.BF16 if torch.cuda.is_bf16_supported() else Autocast.FP16

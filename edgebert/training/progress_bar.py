@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edgebert.training.loop import Shown
+from edgebert.training.loop import StepCallback
 
 
 @contextmanager
-def progress_bar() -> Iterator[Shown]:
+def progress_bar() -> Iterator[StepCallback]:
     """Yield what is to be told of each step; nothing shows unless standard error is a terminal."""
     console = Console(stderr=True)
     columns = (

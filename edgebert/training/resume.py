@@ -1,6 +1,5 @@
 """The state of a training on disk, so that it goes on as if nothing had happened."""
 
-import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation
 from edgebert_runtime.errors import CheckpointError, ConfigError
-from edgebert_runtime.storage.fsync import sync_file, sync_folder
+from edgebert_runtime.storage.atomic_write import draft, remove_partials
 
 SUFFIX = ".state.pt"
 
@@ -66,13 +65,8 @@ class StateFile:
             "random": random_state(),
             **{name: part.state_dict() for name, part in parts.items()},
         }
-        try:
-            torch.save(stored, self._draft)
-            sync_file(self._draft)
-            os.replace(self._draft, self.path)
-            sync_folder(self.path.parent)
-        finally:
-            self._draft.unlink(missing_ok=True)
+        with draft(self.path) as hidden:
+            torch.save(stored, hidden)
 
     def restore(self, parts: Mapping[str, Any]) -> Progress:
         """Put the state back where it was; the random numbers too.
@@ -81,6 +75,7 @@ class StateFile:
             CheckpointError: the file is damaged, or holds a model of another shape.
             ConfigError: it is the state of another training.
         """
+        remove_partials(self.path)
         stored = self._read()
         self._check_identity(stored["identity"])
         _check_shapes(self.path, parts["model"], stored["model"])
@@ -91,12 +86,8 @@ class StateFile:
 
     def remove(self) -> None:
         """Forget the state, and what a writer that died left of one."""
-        self._draft.unlink(missing_ok=True)
+        remove_partials(self.path)
         self.path.unlink(missing_ok=True)
-
-    @property
-    def _draft(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.draft")
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -1,4 +1,4 @@
-"""Each task's way from files to objectives."""
+"""What each task is trained with: the reader of its files, its objective and its labels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ SCORE: Final = ("score",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class ObjectiveConfig:
     """What an objective is built with, beside its records.
 
     Attributes:
         encoder: texts to tokens.
         labels: of the head, in order.
-        problem: how a classifier's labels are meant.
+        problem: how a classifier's labels are read.
         seed: of what is drawn once.
         training: whether these are the data to train on.
     """
@@ -61,8 +61,8 @@ def no_settings(labels: tuple[str, ...], problem: Problem) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
-    """One task.
+class TrainingSpec:
+    """How one task is trained.
 
     Attributes:
         read: a file's records.
@@ -73,7 +73,7 @@ class Kind:
     """
 
     read: Callable[[Path, Problem], list[Any]]
-    objective: Callable[[list[Any], Setting], Objective]
+    objective: Callable[[list[Any], ObjectiveConfig], Objective]
     read_validation: Callable[[Path, Problem], list[Any]] | None = None
     labels: Callable[[list[Any], Path, Problem], tuple[str, ...]] = no_labels
     settings: Callable[[tuple[str, ...], Problem], dict[str, Any]] = no_settings
@@ -106,11 +106,11 @@ def _tagger_labels(found: list[records.Tagged], path: Path, problem: Problem) ->
     return records.labels_in((record.labels for record in found), path)
 
 
-def _classifier(found: list[records.Labelled], setting: Setting) -> Objective:
-    if setting.problem is Problem.REGRESSION:
-        return Regression(found, setting.encoder)
-    kind = MultiLabel if setting.problem is Problem.MULTI_LABEL else SingleLabel
-    return kind(found, setting.encoder, setting.labels)
+def _classifier(found: list[records.Labelled], config: ObjectiveConfig) -> Objective:
+    if config.problem is Problem.REGRESSION:
+        return Regression(found, config.encoder)
+    kind = MultiLabel if config.problem is Problem.MULTI_LABEL else SingleLabel
+    return kind(found, config.encoder, config.labels)
 
 
 def _classifier_settings(labels: tuple[str, ...], problem: Problem) -> dict[str, Any]:
@@ -127,49 +127,51 @@ def _ranker_settings(labels: tuple[str, ...], problem: Problem) -> dict[str, Any
     return {**label_settings(SCORE), **ranker_keys("sigmoid")}
 
 
-def _answering(found: list[records.Question], setting: Setting) -> Objective:
-    return Answering(found, setting.encoder, training=setting.training)
+def _answering(found: list[records.Question], config: ObjectiveConfig) -> Objective:
+    return Answering(found, config.encoder, training=config.training)
 
 
-def _embedding(found: list[Any], setting: Setting) -> Objective:
-    kind = Contrast if setting.training else Similarity
-    return kind(found, setting.encoder)
+def _embedding(found: list[Any], config: ObjectiveConfig) -> Objective:
+    kind = Contrast if config.training else Similarity
+    return kind(found, config.encoder)
 
 
-def _filling(found: list[tuple[str, ...]], setting: Setting) -> Objective:
-    return Pretraining(passages(found, setting.encoder), setting.encoder)
+def _filling(found: list[tuple[str, ...]], config: ObjectiveConfig) -> Objective:
+    return Pretraining(passages(found, config.encoder), config.encoder)
 
 
-def _pretraining(found: list[tuple[str, ...]], setting: Setting) -> Objective:
-    pairs = paired_passages(found, setting.encoder, setting.seed)
-    return Pretraining(pairs, setting.encoder)
+def _pretraining(found: list[tuple[str, ...]], config: ObjectiveConfig) -> Objective:
+    pairs = paired_passages(found, config.encoder, config.seed)
+    return Pretraining(pairs, config.encoder)
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "classify": Kind(
+TRAINING_SPECS: Final[Mapping[str, TrainingSpec]] = {
+    "classify": TrainingSpec(
         read=records.read_labelled,
         objective=_classifier,
         labels=_classifier_labels,
         settings=_classifier_settings,
     ),
-    "rank": Kind(
+    "rank": TrainingSpec(
         read=lambda path, _: records.read_pairs_to_rank(path),
-        objective=lambda found, setting: Ranking(found, setting.encoder),
+        objective=lambda found, config: Ranking(found, config.encoder),
         labels=_ranker_labels,
         settings=_ranker_settings,
     ),
-    "tag": Kind(
+    "tag": TrainingSpec(
         read=lambda path, _: records.read_tagged(path),
-        objective=lambda found, setting: Tagging(found, setting.encoder, setting.labels),
+        objective=lambda found, config: Tagging(found, config.encoder, config.labels),
         labels=_tagger_labels,
         settings=_tagger_settings,
     ),
-    "answer": Kind(read=lambda path, _: records.read_questions(path), objective=_answering),
-    "embed": Kind(
+    "answer": TrainingSpec(read=lambda path, _: records.read_questions(path), objective=_answering),
+    "embed": TrainingSpec(
         read=lambda path, _: records.read_positives(path),
         read_validation=lambda path, _: records.read_scored(path),
         objective=_embedding,
     ),
-    "fill": Kind(read=lambda path, _: tables.read_documents(path), objective=_filling),
-    "pretrain": Kind(read=lambda path, _: tables.read_documents(path), objective=_pretraining),
+    "fill": TrainingSpec(read=lambda path, _: tables.read_documents(path), objective=_filling),
+    "pretrain": TrainingSpec(
+        read=lambda path, _: tables.read_documents(path), objective=_pretraining
+    ),
 }

@@ -1,12 +1,10 @@
 """One call from a base model and a file to a trained checkpoint."""
 
-import logging
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Final
 
 from edgebert.checkpoints.saving import check_free, save_checkpoint
+from edgebert.progress import LOGGER, ProgressCallback
 from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
@@ -15,8 +13,6 @@ from edgebert.training.progress_bar import progress_bar
 from edgebert.training.report import TrainingReport
 from edgebert.training.resume import SUFFIX, StateFile, seeded
 from edgebert_runtime.errors import ConfigError
-
-LOGGER: Final = logging.getLogger("edgebert")
 
 
 def train(
@@ -32,7 +28,7 @@ def train(
     from_scratch: bool = False,
     resume: bool = False,
     overwrite: bool = False,
-    progress: Callable[[str], None] = LOGGER.info,
+    progress: ProgressCallback = LOGGER.info,
 ) -> TrainingReport:
     """Train a model and write it as a Hugging Face or sentence-transformers folder.
 
@@ -52,7 +48,7 @@ def train(
         from_scratch: draw all weights; of the base only shape and tokenizer count.
         resume: go on from the state beside `out`, if there is one.
         overwrite: replace a checkpoint at `out`, once the new one is complete.
-        progress: told each stage.
+        progress: called at each stage.
 
     Raises:
         ConfigError: arguments that do not go together, labels that are not the head's, something
@@ -87,16 +83,16 @@ def train(
     return _report(destination, job, loop, seconds)
 
 
-def _run(job: Job, store: StateFile, progress: Callable[[str], None]) -> tuple[Loop, float]:
+def _run(job: Job, store: StateFile, progress: ProgressCallback) -> tuple[Loop, float]:
     """The loop, run to its end, and the seconds that took."""
-    with progress_bar() as show:
+    with progress_bar() as on_step:
         loop = Loop(
             model=job.base.model,
             objective=job.objective,
             validation=job.validation,
             config=job.request.config,
             store=store,
-            show=show,
+            on_step=on_step,
             tell=progress,
         )
         if store.path.exists():

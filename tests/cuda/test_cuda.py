@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import edgebert
-from edgebert.sources import open_source
+from edgebert.workflow.sources import open_source
 from edgebert_export import check_parity
 from edgebert_export.targets import TARGETS
 from edgebert_export.verification.parity import parity_cases

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import edgebert
-from edgebert.sources import open_source
-from edgebert.torch_reference import torch_runner
+from edgebert.workflow.sources import open_source
+from edgebert.workflow.torch_reference import torch_runner
 from edgebert_quantize.calibration.samples import Feeder
 from examples.minilm import minilm_folder
 

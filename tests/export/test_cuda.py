@@ -10,7 +10,7 @@ import onnx_ir as ir
 import pytest
 
 from edgebert.model.sentence import SentenceEmbedder
-from edgebert.sources import open_source
+from edgebert.workflow.sources import open_source
 from edgebert_export.fusions import (
     AdditiveMask,
     ExpandNorm,

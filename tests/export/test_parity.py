@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from edgebert.sources import Source, open_source
+from edgebert.workflow.sources import Source, open_source
 from edgebert_export import check_parity
 from edgebert_export.graph.trace import EXAMPLE_BATCH, EXAMPLE_SEQUENCE
 from edgebert_export.verification.parity import MASKS, parity_cases

@@ -63,7 +63,12 @@ def test_the_only_column_needs_no_name(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": "a"}\n{', None, "line 2 is not JSON"),
         ("a.jsonl", b"[1]", None, "line 1 is not an object"),
         ("a.jsonl", b'{"text": "a"}\n{"texts": "b"}', None, "line 2 has no column 'text'"),
-        ("a.jsonl", b'{"text": 7}', None, "text 1 is int"),
+        (
+            "a.jsonl",
+            b'{"text": 7}',
+            None,
+            "line 1 has another kind of text, expected a string",
+        ),
         ("a.parquet", b"PAR", None, "not a Parquet file"),
     ],
 )

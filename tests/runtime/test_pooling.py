@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgebert.interop import sentence_transformers_files
+from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.model.sentence import DenseWeights, SentenceEmbedder
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import BundleError

@@ -25,7 +25,8 @@ from edgebert_runtime.cli.main import main
 from edgebert_runtime.cli.progress import progress_line
 from edgebert_runtime.errors import OutputError
 from edgebert_runtime.inference.call import CHUNK_TEXTS
-from edgebert_runtime.io.readers import BATCH_ROWS, open_file, read_rows
+from edgebert_runtime.io.readers import open_file, read_rows
+from edgebert_runtime.io.tables import BATCH_ROWS
 from edgebert_runtime.io.writers import VectorType, check_output, write_records
 
 TEXTS: Final = ["the cat sat", 'a "dog", red', "", "it ran far 🙂"]

@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.bundle import staging
 from edgebert_runtime.bundle.manifest import read_manifest
 from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, new_bundle, staging_area
 from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.storage import new_folder
 from tests.support.tiny_manifest import write_bundle
 
 NAME: Final = "bundle"
@@ -54,7 +54,7 @@ def write(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> No
 
 
 def write_without_exchange(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
-    vars(staging)["swap"] = lambda *_: False  # what it answers where renameat2(2) is missing
+    vars(new_folder)["swap"] = lambda *_: False  # what it answers where renameat2(2) is missing
     write(folder, pause=pause)
 
 
@@ -83,18 +83,19 @@ def sweep(operation: str, number: int, folder: Path) -> None:
     while True:
         bundle = folder / str(step) / NAME
         prepare(operation, bundle)
-        if _survives(operation, number, bundle, step):
+        if survives(lambda at=bundle: OPERATIONS[operation](at), number, step):
             break
         step += 1
     _say(step)
 
 
-def _survives(operation: str, number: int, bundle: Path, step: int) -> bool:
+def survives(write: Callable[[], None], number: int, step: int) -> bool:
+    """Whether a child process gets to the end of a writing; it gets a signal at a step."""
     child = os.fork()
     if child == 0:
         _die_at(step, number)
         try:
-            OPERATIONS[operation](bundle)
+            write()
         except KeyboardInterrupt:
             os._exit(1)
         os._exit(0)

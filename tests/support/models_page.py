@@ -14,7 +14,7 @@ import onnxruntime
 import torch
 import transformers
 
-from edgebert.sources import open_source
+from edgebert.workflow.sources import open_source
 from edgebert_export.graph.build import build, write_graphs
 from edgebert_export.graph.trace import trace
 from edgebert_export.spec import PROMISES

@@ -51,6 +51,16 @@ def test_mistakes_end_with_2_and_one_line(base: Path, tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+def test_the_old_option_of_autocast_is_taken_and_says_so(base: Path, tmp_path: Path) -> None:
+    data = training_data.classify_file(tmp_path)
+    options = ["--task", "classify", "--data", data, "--base", base, "--precision", "fp8"]
+    done = edgebert("train", *options, tmp_path / "out")
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "--precision is now --autocast" in said
+    assert "autocast='fp8', expected one of auto, fp32, bf16, fp16" in said
+
+
 def test_naming_train_loads_torch_and_importing_edgebert_does_not() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROBE], capture_output=True, text=True, check=False

@@ -200,7 +200,7 @@ def test_the_callers_random_numbers_are_left_alone(base: Path, tmp_path: Path) -
 
 def test_half_precision_learns_on_a_cpu_if_asked(base: Path, tmp_path: Path) -> None:
     data = training_data.classify_file(tmp_path)
-    config = replace(training_data.QUICK, precision="bf16")
+    config = replace(training_data.QUICK, autocast="bf16")
     report = train(base, data, tmp_path / "out", task="classify", validation=data, config=config)
     assert report.metrics["accuracy"] == 1.0
     assert read_checkpoint(report.out).encoder.embeddings.token.weight.dtype is torch.float32

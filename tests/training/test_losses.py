@@ -1,13 +1,14 @@
 """The losses, computed by hand; and the learning rate, step by step."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from edgebert.training import TrainingConfig, losses
-from edgebert.training.optimization import adamw, choose_arithmetic, learning_rate
+from edgebert.training.optimization import adamw, choose_mixed_precision, learning_rate
 from edgebert_runtime.errors import ConfigError
 
 
@@ -73,18 +74,31 @@ def test_biases_and_layer_norms_do_not_decay() -> None:
 
 
 def test_on_a_cpu_nothing_is_narrow_unless_asked() -> None:
-    assert choose_arithmetic(TrainingConfig(device="cpu")).half is None
-    asked = choose_arithmetic(TrainingConfig(device="cpu", precision="bf16"))
+    assert choose_mixed_precision(TrainingConfig(device="cpu")).half is None
+    asked = choose_mixed_precision(TrainingConfig(device="cpu", autocast="bf16"))
     assert asked.half is torch.bfloat16
     assert not asked.scaler().is_enabled()
     with pytest.raises(ConfigError, match="fp16 needs a CUDA device"):
-        choose_arithmetic(TrainingConfig(device="cpu", precision="fp16"))
+        choose_mixed_precision(TrainingConfig(device="cpu", autocast="fp16"))
     with pytest.raises(ConfigError, match="device 'abacus' cannot be had"):
-        choose_arithmetic(TrainingConfig(device="abacus"))
+        choose_mixed_precision(TrainingConfig(device="abacus"))
 
 
 def test_every_number_out_of_range_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        TrainingConfig(epochs=0, learning_rate=-1.0, warmup=1.5, precision="fp8", patience=0)
-    for name in ("epochs=0", "learning_rate=-1.0", "warmup=1.5", "precision='fp8'", "patience=0"):
+        TrainingConfig(epochs=0, learning_rate=-1.0, warmup=1.5, autocast="fp8", patience=0)
+    for name in ("epochs=0", "learning_rate=-1.0", "warmup=1.5", "autocast='fp8'", "patience=0"):
         assert name in str(caught.value)
+
+
+def test_the_old_name_of_autocast_is_taken_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="is now autocast") as caught:
+        config = TrainingConfig(device="cpu", precision="bf16")
+    assert caught[0].filename == __file__
+    assert config == TrainingConfig(device="cpu", autocast="bf16")
+    assert replace(config, epochs=2).autocast == "bf16"
+    with (
+        pytest.warns(DeprecationWarning, match="is now autocast"),
+        pytest.raises(ConfigError, match="autocast='fp8', expected one of auto, fp32, bf16, fp16"),
+    ):
+        TrainingConfig(precision="fp8")

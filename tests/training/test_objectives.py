@@ -1,5 +1,6 @@
 """Where labels land on tokens, which span is the answer, and what passages are made of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,18 +8,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from edgebert.checkpoints import TokenizerFiles
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.training.data.documents import paired_passages, passages
-from edgebert.training.data.encoding import Encoded, TextEncoder
+from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.records import Question, Tagged
 from edgebert.training.losses import IGNORED
-from edgebert.training.objectives.answer import Answering, best_span, span_of
+from edgebert.training.objectives.answer import Answering, best_answer, span_of
+from edgebert.training.objectives.base import cut_texts
 from edgebert.training.objectives.pretrain import Pretraining
 from edgebert.training.objectives.tag import Tagging, first_tokens
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.tokenization.offsets import AlignedText
 from tests.support.tokenizers import save_tokenizer
 from tests.support.training_data import tokenizer_in, write_base
 
@@ -48,11 +52,35 @@ def files_of(model_type: str, folder: Path) -> TokenizerFiles:
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "xlm-roberta", "deberta-v2", "mpnet"])
+@pytest.mark.parametrize("limit", [8, 9, 12, 40])
+def test_texts_are_cut_as_the_tokenizer_itself_cuts_them(
+    model_type: str, limit: int, tmp_path: Path
+) -> None:
+    files = replace(files_of(model_type, tmp_path), max_length=limit)
+    encoder = TextEncoder(files, segments=True)
+    long, short = "the unable dogs sat on the red mat", "cat"
+    pairs = [(short, long), (long, short), (long, long), (short, short)]
+    theirs = Tokenizer.from_str(files.json)
+    theirs.enable_truncation(limit, strategy="longest_first")
+    for items in ([long, short], pairs):
+        expected = theirs.encode_batch(items)
+        for found in (encoder.encode(items), encoder.align(items)):
+            assert [list(row.input_ids) for row in found] == [each.ids for each in expected]
+            assert [list(row.token_type_ids) for row in found] == [e.type_ids for e in expected]
+        aligned = encoder.align(items)
+        assert [list(row.offsets) for row in aligned] == [each.offsets for each in expected]
+        assert cut_texts(aligned) == sum(bool(each.overflowing) for each in expected)
+    theirs.enable_truncation(limit, strategy="only_second")
+    expected = theirs.encode_batch([pairs[0]])
+    assert list(encoder.align_first_windows([pairs[0]])[0].input_ids) == expected[0].ids
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "xlm-roberta", "deberta-v2", "mpnet"])
 def test_the_first_token_of_a_word_carries_its_label(model_type: str, tmp_path: Path) -> None:
     words = ["The", "unable", "dogs", "sat,", "far"]
     text = " ".join(words)
     encoder = TextEncoder(files_of(model_type, tmp_path), segments=False)
-    (encoded,) = encoder.encode([text])
+    (encoded,) = encoder.align([text])
     firsts = first_tokens(words, text, encoded)
     assert list(firsts) == [0, 1, 2, 3, 4]
     for word, position in firsts.items():
@@ -100,7 +128,7 @@ def test_an_answer_is_found_among_the_tokens(
 ) -> None:
     # [CLS] the [SEP] the red mat sat on un ##able dog ##s [SEP]
     record = question(answer, start)
-    (encoded,) = encoder_of(folder).encode([(record.question, record.context)], keep_first=True)
+    (encoded,) = encoder_of(folder).align_first_windows([(record.question, record.context)])
     assert span_of(record, encoded) == span
 
 
@@ -125,15 +153,30 @@ def test_a_question_alone_too_long_is_refused(folder: Path) -> None:
 )
 @settings(deadline=None)
 def test_the_best_span_is_the_best_of_all(starts: list[float], ends: list[float]) -> None:
-    parts = (None, 0, None, 1, 1, 1, 1, None)
-    encoded = Encoded(ids=range(8), types=[0] * 8, offsets=[(0, 1)] * 8, parts=parts, cut=False)
-    first, last, score = best_span(
-        np.array(starts, dtype=np.float32), np.array(ends, dtype=np.float32), encoded
+    context = "a b c d"
+    places = [(at, at + 1) for at in range(0, 8, 2)]
+    encoded = AlignedText(
+        input_ids=range(8),
+        token_type_ids=[0] * 8,
+        tokens=8,
+        pieces=[""] * 8,
+        offsets=[(0, 0), (0, 1), (0, 0), *places, (0, 0)],
+        words=[None, 0, None, 0, 1, 2, 3, None],
+        sources=[None, 0, None, 1, 1, 1, 1, None],
     )
-    every = [(a, b) for a in range(3, 7) for b in range(a, 7)]
-    assert (first, last) in every
-    best = max(np.float32(starts[a]) + np.float32(ends[b]) for a, b in every)
-    assert score == pytest.approx(float(best))
+    every = {
+        context[places[a][0] : places[b][1]]: starts[a + 3] + ends[b + 3]
+        for a in range(4)
+        for b in range(a, 4)
+    }
+    logits = np.array(starts, dtype=np.float32), np.array(ends, dtype=np.float32)
+    best = max(every.values())
+    assert every[best_answer(context, encoded, *logits, may_be_none=False)] == pytest.approx(
+        best, abs=1e-5
+    )
+    if abs(starts[0] + ends[0] - best) > 1e-5:
+        none = starts[0] + ends[0] > best
+        assert (best_answer(context, encoded, *logits, may_be_none=True) == "") == none
 
 
 def test_passages_fill_the_sequence_and_keep_to_their_document(folder: Path) -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from edgebert.training import train
 from edgebert.training.loop import Loop
 from edgebert.training.resume import SUFFIX
-from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError
+from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError, OutputError
 from tests.support import training_data
 from tests.support.training_data import DROPPING, train_dropping
 
@@ -37,7 +37,7 @@ def stop(step, *_):
 
 kept = loop.Loop.__post_init__
 def watched(self):
-    self.show = stop
+    self.on_step = stop
     kept(self)
 loop.Loop.__post_init__ = watched
 train_dropping(Path(base), Path(data), Path(out), task)
@@ -168,8 +168,8 @@ def test_a_state_half_written_is_not_there(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("edgebert.training.resume.sync_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr("edgebert_runtime.storage.atomic_write.sync_file", fail)
+    with pytest.raises(OutputError, match=r"state\.pt cannot be written: disk full"):
         train_dropping(
             base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
         )
@@ -216,7 +216,7 @@ def test_training_ends_early_with_the_best_weights(
     seen: list[dict[str, torch.Tensor]] = []
 
     def judged(model: Any, *_: object) -> Scores:
-        seen.append(loop.copied(model))
+        seen.append(loop.copy_weights(model))
         return Scores(values={"accuracy": next(accuracies)})
 
     monkeypatch.setattr(loop, "evaluate", judged)

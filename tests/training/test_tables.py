@@ -16,7 +16,7 @@ from edgebert.training.data.records import (
     read_scored,
     read_tagged,
 )
-from edgebert.training.data.tables import read_csv, read_documents
+from edgebert.training.data.tables import read_documents
 from edgebert_runtime.errors import InputError
 
 SINGLE = Problem.SINGLE_LABEL
@@ -47,7 +47,10 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"line 1 has no column 'text', no column 'label'; expected text, label and perhaps"),
+        (
+            "",
+            r"line 1 has no column 'text', no column 'label', it has none; expected text",
+        ),
         ("text,label\n", r"has no rows"),
         ("text,sentiment\na,b\n", r"no column 'label', the unknown column 'sentiment'"),
         ("text,label,label\na,b,c\n", r"the column 'label' twice"),
@@ -56,8 +59,8 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
         ("text,label\na,b\n\nc,d\n", r"line 3 has 0 cells"),
         ("text,label\na,b\n  ,d\n", r"line 3 is empty in column text"),
         ("text,label\na,\n", r"line 2 is empty in column label"),
-        ('text,label\n"a,b\n', r"line 2: unexpected end of data"),
-        ('text,label\n"a"b,c\n', r"line 2: ',' expected after"),
+        ('text,label\n"a,b\n', r"after line 1: unexpected end of data; write it as CSV"),
+        ('text,label\n"a"b,c\n', r"after line 1: ',' expected after '\"'; write it as CSV"),
     ],
 )
 def test_a_bad_csv_is_refused_with_its_line(text: str, message: str, tmp_path: Path) -> None:
@@ -68,11 +71,11 @@ def test_a_bad_csv_is_refused_with_its_line(text: str, message: str, tmp_path: P
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
-        read_csv(tmp_path / "nothing", ("text",))
-    (tmp_path / "bytes").write_bytes(b"text\n\xff\xfe\n")
-    with pytest.raises(InputError, match=r"is not UTF-8 \(byte 5\)"):
-        read_csv(tmp_path / "bytes", ("text",))
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        read_positives(tmp_path / "nothing")
+    (tmp_path / "bytes").write_bytes(b"text,positive\na,\xff\n")
+    with pytest.raises(InputError, match=r"line 2 is not UTF-8: .* at byte 2 of it"):
+        read_positives(tmp_path / "bytes")
 
 
 def test_labels_of_every_problem(tmp_path: Path) -> None:
@@ -99,8 +102,11 @@ def test_pairs(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("{", "line 2 is not JSON"),
-        ("[]", "line 2 has list, expected an object with tokens, labels"),
-        ('{"tokens": ["a"]}', "line 2 has tokens, expected an object with tokens, labels"),
+        ("[]", "line 2 is not an object but list; expected an object with tokens, labels"),
+        (
+            '{"tokens": ["a"]}',
+            "line 2 has no column 'labels', it has 'tokens'; expected tokens, lab",
+        ),
         ('{"tokens": "a", "labels": ["O"]}', "another kind of tokens, expected an array"),
         (r'{"tokens": ["\ud800"], "labels": ["O"]}', "another kind of tokens, expected an array"),
         ('{"tokens": ["a"], "labels": [1]}', "another kind of labels, expected an array"),

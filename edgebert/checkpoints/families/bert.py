@@ -8,15 +8,9 @@ modeling_bert.py; `LayerNorm.gamma` and `.beta` from src/transformers/conversion
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.families.family import (
-    BERT_NUMBERS,
-    Family,
-    KeyMapping,
-    bert_embeddings,
-    layered,
-    same,
-)
-from edgebert.checkpoints.heads import HeadTable
+from edgebert.checkpoints.families.family import Family, bert_embeddings, layered, same
+from edgebert.checkpoints.families.fields import BERT_NUMBERS, KeyMapping
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.model.config import EncoderConfig
 from edgebert.model.heads import Pooled
 

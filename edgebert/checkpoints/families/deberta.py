@@ -15,16 +15,9 @@ from edgebert.checkpoints.families.bert import (
     other_width,
     simple_tasks,
 )
-from edgebert.checkpoints.families.family import (
-    BERT_NUMBERS,
-    WEIGHT,
-    Family,
-    KeyMapping,
-    bert_embeddings,
-    layered,
-    same,
-)
-from edgebert.checkpoints.heads import HeadTable, activation_of
+from edgebert.checkpoints.families.family import Family, bert_embeddings, layered, same
+from edgebert.checkpoints.families.fields import BERT_NUMBERS, WEIGHT, KeyMapping
+from edgebert.checkpoints.families.head_table import HeadTable, activation_of
 from edgebert.model.config import Disentangled, EncoderConfig, Positions
 from edgebert.model.heads import Pooled
 

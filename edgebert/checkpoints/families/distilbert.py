@@ -8,8 +8,9 @@ stored like any other, and read so.
 from typing import Final
 
 from edgebert.checkpoints.families.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, simple_tasks
-from edgebert.checkpoints.families.family import Family, KeyMapping, bert_embeddings, layered
-from edgebert.checkpoints.heads import HeadTable
+from edgebert.checkpoints.families.family import Family, bert_embeddings, layered
+from edgebert.checkpoints.families.fields import KeyMapping
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.model.config import Activation, EncoderConfig
 from edgebert.model.heads import Pooled
 

@@ -1,71 +1,22 @@
 """What a family of encoders is: its config keys and tensor names, and ours, as tables.
 
-`translation` reads and writes checkpoints by them; nothing else spells a foreign name.
+`state_dict` reads and writes checkpoints by them; nothing else spells a foreign name.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from edgebert.model.config import Activation, EncoderConfig, Rotary
-
-if TYPE_CHECKING:
-    from edgebert.checkpoints.heads import HeadTable
-
-ACTIVATIONS: Final = {
-    "gelu": Activation.GELU,
-    "gelu_new": Activation.GELU_TANH,
-    "gelu_pytorch_tanh": Activation.GELU_TANH,
-    "relu": Activation.RELU,
-    "silu": Activation.SILU,
-    "swish": Activation.SILU,
-    "tanh": Activation.TANH,
-}
-"""transformers' names; the first of each is the one written."""
-
-PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
-    "is_decoder": (False, "attention here looks both ways"),
-    "add_cross_attention": (False, "there is no decoder to attend from"),
-    "pruned_heads": ({}, "each layer here has all its heads; save the model unpruned"),
-    "quantization_config": (None, "weights here are floats; save the model dequantized"),
-}
-"""Keys of any model that change the mathematics: the one value computed, and why no other."""
-
-BERT_NUMBERS: Final = {
-    "layer_norm_eps": ("layer_norm_epsilon", 1e-12),
-    "hidden_dropout_prob": ("hidden_dropout", 0.1),
-    "attention_probs_dropout_prob": ("attention_dropout", 0.1),
-    "initializer_range": ("initializer_range", 0.02),
-}
-"""Keys that checkpoints from before transformers lack, with the defaults of `BertConfig`."""
-
-WEIGHT: Final = ("weight",)
-BOTH: Final = ("weight", "bias")
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyMapping:
-    """Tensors of a checkpoint and tensors of ours that hold the same rows, in the same order."""
-
-    theirs: tuple[str, ...]
-    ours: tuple[str, ...]
-
-
-def no_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
-    """For families whose tables say everything."""
-    del hf_config
-    return {}
-
-
-def no_refusals(hf_config: Mapping[str, Any]) -> list[str]:
-    """For families whose tables refuse everything there is to refuse."""
-    del hf_config
-    return []
-
-
-def same_config(hf_config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """For families whose config has one spelling."""
-    return hf_config
+from edgebert.checkpoints.families.fields import (
+    BOTH,
+    WEIGHT,
+    KeyMapping,
+    no_fields,
+    no_refusals,
+    same_config,
+)
+from edgebert.checkpoints.families.head_table import HeadTable
+from edgebert.model.config import EncoderConfig, Rotary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +66,7 @@ class Family:
     renamed: tuple[tuple[str, str], ...] = ()
     constants: frozenset[str] = frozenset()
     heads: Mapping[str, str] = field(default_factory=dict)
-    tasks: tuple["HeadTable", ...] = ()
+    tasks: tuple[HeadTable, ...] = ()
     own_code: bool = False
 
 

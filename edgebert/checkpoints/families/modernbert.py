@@ -7,16 +7,9 @@ modeling_modernbert.py; `global_attn_every_n_layers` and the two theta keys from
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.families.family import (
-    WEIGHT,
-    Family,
-    KeyMapping,
-    kinds,
-    rotary_theta,
-    same,
-    stacked,
-)
-from edgebert.checkpoints.heads import HeadTable, activation_of
+from edgebert.checkpoints.families.family import Family, kinds, rotary_theta, same, stacked
+from edgebert.checkpoints.families.fields import WEIGHT, KeyMapping
+from edgebert.checkpoints.families.head_table import HeadTable, activation_of
 from edgebert.model.config import EncoderConfig, LocalAttention, Positions, Rotary
 from edgebert.model.heads import Pooled
 from edgebert_runtime.errors import ConfigError

@@ -8,15 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from edgebert.checkpoints.families.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, SIZES
-from edgebert.checkpoints.families.family import (
-    BERT_NUMBERS,
-    WEIGHT,
-    Family,
-    KeyMapping,
-    bert_embeddings,
-    layered,
-    same,
-)
+from edgebert.checkpoints.families.family import Family, bert_embeddings, layered, same
+from edgebert.checkpoints.families.fields import BERT_NUMBERS, WEIGHT, KeyMapping
 from edgebert.checkpoints.families.roberta import robust_tasks
 from edgebert.model.config import EncoderConfig, Positions, RelativeBias
 

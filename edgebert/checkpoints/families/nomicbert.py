@@ -10,17 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from edgebert.checkpoints.families.bert import CONSTANTS
-from edgebert.checkpoints.families.family import (
-    BERT_NUMBERS,
-    WEIGHT,
-    Family,
-    KeyMapping,
-    layered,
-    rotary_theta,
-    same,
-    stacked,
-)
-from edgebert.checkpoints.heads import HeadTable
+from edgebert.checkpoints.families.family import Family, layered, rotary_theta, same, stacked
+from edgebert.checkpoints.families.fields import BERT_NUMBERS, WEIGHT, KeyMapping
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.model.config import EncoderConfig, Positions, Rotary
 from edgebert.model.heads import Pooled
 

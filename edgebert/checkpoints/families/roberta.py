@@ -17,8 +17,9 @@ from edgebert.checkpoints.families.bert import (
     other_width,
     simple_tasks,
 )
-from edgebert.checkpoints.families.family import BERT_NUMBERS, Family, same
-from edgebert.checkpoints.heads import HeadTable
+from edgebert.checkpoints.families.family import Family, same
+from edgebert.checkpoints.families.fields import BERT_NUMBERS
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.model.config import Activation, EncoderConfig, Positions
 from edgebert.model.heads import Pooled
 

@@ -11,7 +11,8 @@ folder holds them as
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.families.family import WEIGHT, Family, KeyMapping, kinds, same
+from edgebert.checkpoints.families.family import Family, kinds, same
+from edgebert.checkpoints.families.fields import WEIGHT, KeyMapping
 from edgebert.model.config import EncoderConfig, Positions
 
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {

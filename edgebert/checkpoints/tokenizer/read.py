@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from edgebert.checkpoints.files import read_json, read_json_if_present, setting
+from edgebert.checkpoints.files import json_bytes, read_json, read_json_if_present, setting
 from edgebert.checkpoints.tokenizer.max_length import choose_limit
 from edgebert.checkpoints.tokenizer.wordpiece import (
     CONVERT,
@@ -20,6 +20,7 @@ from edgebert.checkpoints.tokenizer.wordpiece import (
     normalizer_fields,
     token_text,
 )
+from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import TokenizerError
 
 ROLES: Final = (
@@ -93,6 +94,28 @@ class TokenizerFiles:
     special_tokens: Mapping[str, str]
     max_length: int
     vocabulary: int
+
+    def contents(self) -> dict[str, bytes]:
+        """Every file of the tokenizer: name → content."""
+        files = {
+            "tokenizer.json": self.json.encode("utf-8"),
+            "tokenizer_config.json": json_bytes(self.tokenizer_config),
+            "special_tokens_map.json": json_bytes(self.special_tokens),
+        }
+        return files if self.vocab_txt is None else {**files, "vocab.txt": self.vocab_txt}
+
+    def info(self, *, max_length: int, max_positions: int) -> TokenizerInfo:
+        """What the runtime must know of it; both limits are in tokens."""
+        return TokenizerInfo(
+            file="tokenizer.json",
+            max_length=max_length,
+            max_positions=max_positions,
+            padding_side="right",
+            pad_id=self.pad_id,
+            pad_token=self.pad_token,
+            pad_type_id=self.pad_type_id,
+            special_tokens=self.special_tokens,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

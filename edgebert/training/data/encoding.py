@@ -1,33 +1,18 @@
-"""Texts to token ids and batches of them, as the runtime will see them."""
+"""Texts to token ids and batches of them, by the runtime's own tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
-from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
-
-Text = str | tuple[str, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Encoded:
-    """One text or pair as tokens.
-
-    Attributes:
-        ids, types: (sequence,), special tokens included, cut to the limit.
-        offsets: (sequence,), characters of the text that each token stands for.
-        parts: (sequence,), 0 or 1 for the text a token is of, None for special ones.
-        cut: whether the text was longer than the limit.
-    """
-
-    ids: Sequence[int]
-    types: Sequence[int]
-    offsets: Sequence[tuple[int, int]]
-    parts: Sequence[int | None]
-    cut: bool
+from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.offsets import AlignedText
+from edgebert_runtime.tokenization.sliding_window import kept_positions
+from edgebert_runtime.tokenization.tokenizer import PROBE, Item, TextTokenizer, longest_first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,68 +44,58 @@ class Inputs:
 
 
 class TextEncoder:
-    """A checkpoint's tokenizer with a limit.
+    """A checkpoint's tokenizer, as the runtime will use it.
 
     Args:
-        files: the tokenizer; its `max_length` is the limit.
+        files: the tokenizer; its `max_length` is where texts are cut, in tokens.
         segments: whether the model tells the texts of a pair apart by `token_type_ids`.
     """
 
     def __init__(self, files: TokenizerFiles, *, segments: bool) -> None:
         self.files = files
-        self._tokenizer = Tokenizer.from_str(files.json)
-        self._tokenizer.no_padding()
+        self._tokenizer = _opened(files)
         self._segments = segments
 
-    def encode(self, texts: Sequence[Text], *, keep_first: bool = False) -> list[Encoded]:
-        """Encode texts or pairs.
+    def encode(self, items: Sequence[Item]) -> list[EncodedText]:
+        """Encode texts or pairs, cut to the limit; of a pair, the longer loses tokens first."""
+        return self._tokenizer.encode(items)
 
-        Args:
-            texts: what to encode.
-            keep_first: of a pair too long, cut only the second text; there must be room for some
-                of it. Else the longer one is cut.
-        """
-        strategy = "only_second" if keep_first else "longest_first"
-        self._tokenizer.enable_truncation(self.files.max_length, strategy=strategy)
-        return [_encoded(encoding) for encoding in self._tokenizer.encode_batch(list(texts))]
+    def align(self, items: Sequence[Item]) -> list[AlignedText]:
+        """The same, with the place of each token in its text."""
+        return [self._cut(aligned) for aligned in self._tokenizer.align(items)]
+
+    def align_first_windows(self, pairs: Sequence[tuple[str, str]]) -> list[AlignedText]:
+        """Encode pairs of which only the second is cut; there must be room for some of it."""
+        limit = self.files.max_length
+        return [
+            next(aligned.windows([range(aligned.room(limit))]))
+            for aligned in self._tokenizer.align(pairs)
+        ]
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, uncut and without special ones."""
-        self._tokenizer.no_truncation()
-        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [len(encoding.ids) for encoding in encodings]
+        return [count - self.added(pair=False) for count in self._tokenizer.count(texts)]
 
     def added(self, *, pair: bool) -> int:
         """How many special tokens a text or a pair gets."""
-        return int(self._tokenizer.num_special_tokens_to_add(is_pair=pair))
+        (probe,) = self._tokenizer.align([(PROBE, PROBE) if pair else PROBE])
+        return probe.sources.count(None)
 
-    def pad(self, rows: Sequence[Encoded]) -> Inputs:
+    def pad(self, rows: Sequence[EncodedText]) -> Inputs:
         """Lay rows out as one batch, padded right to the longest."""
-        length = max(len(row.ids) for row in rows)
-        files = self.files
-        mask = [[1] * len(row.ids) for row in rows]
-        types = padded([row.types for row in rows], length, files.pad_type_id)
+        found = {name: torch.from_numpy(each) for name, each in self._tokenizer.pad(rows).items()}
+        types = found["token_type_ids"] if self._segments else None
         return Inputs(
-            input_ids=padded([row.ids for row in rows], length, files.pad_id),
-            attention_mask=padded(mask, length, 0),
-            token_type_ids=types if self._segments else None,
+            input_ids=found["input_ids"],
+            attention_mask=found["attention_mask"],
+            token_type_ids=types,
         )
 
-    def token_ids(self) -> dict[str, int]:
-        """Every token of the vocabulary."""
-        return dict(self._tokenizer.get_vocab(with_added_tokens=True))
-
-    def special_ids(self) -> set[int]:
-        """Tokens with a role, marked special, or put around a pair: no part of any text."""
-        ids = self.token_ids()
-        self._tokenizer.no_truncation()
-        pair = self._tokenizer.encode("", "")
-        marked = self._tokenizer.get_added_tokens_decoder().items()
-        return {
-            *(ids[token] for token in self.files.special_tokens.values()),
-            *(number for number, token in marked if token.special),
-            *pair.ids,
-        }
+    def _cut(self, aligned: AlignedText) -> AlignedText:
+        sources = aligned.sources
+        room = self.files.max_length - sources.count(None)
+        first, second = longest_first(sources.count(0), sources.count(1), room)
+        return aligned.take(kept_positions(sources, {0: range(first), 1: range(second)}))
 
 
 def padded(rows: Sequence[Sequence[int]], length: int, fill: int) -> Tensor:
@@ -128,11 +103,9 @@ def padded(rows: Sequence[Sequence[int]], length: int, fill: int) -> Tensor:
     return torch.tensor([[*row, *[fill] * (length - len(row))] for row in rows])
 
 
-def _encoded(encoding: Encoding) -> Encoded:
-    return Encoded(
-        ids=encoding.ids,
-        types=encoding.type_ids,
-        offsets=encoding.offsets,
-        parts=encoding.sequence_ids,
-        cut=bool(encoding.overflowing),
-    )
+def _opened(files: TokenizerFiles) -> TextTokenizer:
+    info = files.info(max_length=files.max_length, max_positions=files.max_length)
+    with TemporaryDirectory() as folder:  # the runtime's tokenizer is read from a file
+        path = Path(folder) / info.file
+        path.write_bytes(files.contents()[info.file])
+        return TextTokenizer(path, info)

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from edgebert.training.data.encoding import TextEncoder
@@ -65,14 +66,22 @@ def masker_of(encoder: TextEncoder) -> Masker:
     Raises:
         TokenizerError: it has no mask token.
     """
-    ids, named = encoder.token_ids(), encoder.files.special_tokens.get("mask_token")
-    token = next((token for token in (named, *USUAL) if token in ids), None)
+    tokenizer = Tokenizer.from_str(encoder.files.json)
+    ids: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
+    named = encoder.files.special_tokens
+    token = next((token for token in (named.get("mask_token"), *USUAL) if token in ids), None)
     if token is None:
         raise TokenizerError(
             "the tokenizer has no mask token; name one that its vocabulary holds as mask_token in "
             "tokenizer_config.json"
         )
-    special = {ids[token], *encoder.special_ids()}
+    marked = tokenizer.get_added_tokens_decoder().items()
+    special = {
+        ids[token],
+        *(ids[each] for each in named.values()),
+        *(number for number, each in marked if each.special),
+        *tokenizer.encode("", "").ids,  # what is put around a pair
+    }
     return Masker(
         mask_id=ids[token],
         special=torch.tensor(sorted(special)),

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from edgebert.training.config import Problem
-from edgebert.training.data.tables import Row, read_csv, read_json_lines
+from edgebert.training.data.tables import CellType, Record, read_records
 from edgebert_runtime.errors import InputError
 
 SEPARATOR: Final = "|"
 """Between the labels of one text."""
 
 RELEVANT: Final = {"0": 0.0, "1": 1.0}
+
+JSON_LINES: Final = ".jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +67,14 @@ def read_labelled(path: Path, problem: Problem) -> list[Labelled]:
     """Read `text,label` or `text,text_pair,label`.
 
     Raises:
-        InputError: see `read_csv`; or a regression's label is no number.
+        InputError: see `read_records`; or a regression's label is no number.
     """
-    several = problem is Problem.MULTI_LABEL
-    rows = read_csv(path, ("text", "label"), ("text_pair",), empty="label" if several else None)
+    rows = read_records(
+        path,
+        {"text": CellType.TEXT, "label": CellType.LABEL},
+        optional={"text_pair": CellType.TEXT},
+        empty="label" if problem is Problem.MULTI_LABEL else None,
+    )
     return [_labelled(row, problem) for row in rows]
 
 
@@ -76,53 +82,58 @@ def read_pairs_to_rank(path: Path) -> list[Labelled]:
     """Read `text,text_pair,label` with labels 0 and 1.
 
     Raises:
-        InputError: see `read_csv`; or a label is neither.
+        InputError: see `read_records`; or a label is neither.
     """
-    rows = read_csv(path, ("text", "text_pair", "label"))
+    columns = {"text": CellType.TEXT, "text_pair": CellType.TEXT, "label": CellType.LABEL}
     return [
         Labelled(text=row.values["text"], pair=row.values["text_pair"], number=_relevance(row))
-        for row in rows
+        for row in read_records(path, columns)
     ]
 
 
 def read_tagged(path: Path) -> list[Tagged]:
-    """Read objects with `tokens` and `labels`, one label a token.
+    """Read rows with `tokens` and `labels`, one label a token.
 
     Raises:
-        InputError: see `read_json_lines`; or a line has no tokens, a blank one, or another number
+        InputError: see `read_records`; or a line has no tokens, a blank one, or another number
             of labels.
     """
-    return [_tagged(row) for row in read_json_lines(path, {"tokens": list, "labels": list})]
+    columns = {"tokens": CellType.TEXTS, "labels": CellType.TEXTS}
+    return [_tagged(row) for row in read_records(path, columns, usual=JSON_LINES)]
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Read objects with `question`, `context`, `answer` and `start`, in characters.
+    """Read rows with `question`, `context`, `answer` and `start`, in characters.
 
     Raises:
-        InputError: see `read_json_lines`; or the context does not have the answer at `start`.
+        InputError: see `read_records`; or the context does not have the answer at `start`.
     """
-    keys = {"question": str, "context": str, "answer": str, "start": int}
-    return [_question(row) for row in read_json_lines(path, keys)]
+    texts = dict.fromkeys(("question", "context", "answer"), CellType.TEXT)
+    columns = {**texts, "start": CellType.WHOLE}
+    rows = read_records(path, columns, empty="answer", usual=JSON_LINES)
+    return [_question(row) for row in rows]
 
 
 def read_positives(path: Path) -> list[Positive]:
     """Read `text,positive`.
 
     Raises:
-        InputError: see `read_csv`.
+        InputError: see `read_records`.
     """
-    return [Positive(**row.values) for row in read_csv(path, ("text", "positive"))]
+    columns = {"text": CellType.TEXT, "positive": CellType.TEXT}
+    return [Positive(**row.values) for row in read_records(path, columns)]
 
 
 def read_scored(path: Path) -> list[Scored]:
     """Read `text,text_pair,score`.
 
     Raises:
-        InputError: see `read_csv`; or a score is no number.
+        InputError: see `read_records`; or a score is no number.
     """
+    columns = {"text": CellType.TEXT, "text_pair": CellType.TEXT, "score": CellType.LABEL}
     return [
         Scored(text=row.values["text"], pair=row.values["text_pair"], score=_number(row, "score"))
-        for row in read_csv(path, ("text", "text_pair", "score"))
+        for row in read_records(path, columns)
     ]
 
 
@@ -145,7 +156,7 @@ def _order(label: str) -> tuple[int, str]:
     return (int(label), "") if label.isascii() and label.isdigit() else (-1, label)
 
 
-def _labelled(row: Row, problem: Problem) -> Labelled:
+def _labelled(row: Record, problem: Problem) -> Labelled:
     label = row.values["label"]
     number = _number(row, "label") if problem is Problem.REGRESSION else 0.0
     labels = _several(label) if problem is Problem.MULTI_LABEL else (label,)
@@ -158,7 +169,7 @@ def _several(cell: str) -> tuple[str, ...]:
     return tuple(label.strip() for label in cell.split(SEPARATOR) if label.strip())
 
 
-def _number(row: Row, column: str) -> float:
+def _number(row: Record, column: str) -> float:
     text = row.values[column]
     try:
         number = float(text)
@@ -169,14 +180,14 @@ def _number(row: Row, column: str) -> float:
     return number
 
 
-def _relevance(row: Row) -> float:
+def _relevance(row: Record) -> float:
     label = row.values["label"]
     if label not in RELEVANT:
         raise InputError(f"{row.place} has label={label!r}, expected 0 or 1")
     return RELEVANT[label]
 
 
-def _tagged(row: Row) -> Tagged:
+def _tagged(row: Record) -> Tagged:
     tokens, labels = tuple(row.values["tokens"]), tuple(row.values["labels"])
     if len(tokens) != len(labels) or not tokens:
         raise InputError(
@@ -188,10 +199,8 @@ def _tagged(row: Row) -> Tagged:
     return Tagged(tokens=tokens, labels=labels)
 
 
-def _question(row: Row) -> Question:
+def _question(row: Record) -> Question:
     record = Question(**row.values)
-    if not record.question.strip() or not record.context.strip():
-        raise InputError(f"{row.place} has an empty question or context; fill or remove the line")
     found = record.context[max(record.start, 0) :][: len(record.answer)]
     if record.start < 0 or found != record.answer:
         raise InputError(

@@ -1,80 +1,77 @@
-"""Training files, read with suspicion: whatever is wrong is named with its line.
+"""Training files: every column is named, and whatever is wrong is named with its line.
 
 `docs/training.md` specifies the formats.
 """
 
-import csv
-import io
-import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from edgebert_runtime.errors import InputError
-
-KINDS: Final = {str: "a string", int: "a whole number", list: "an array of strings"}
+from edgebert_runtime.io.tables import MISSING, Columns, read_table, wrong_kind
 
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """What JSON can escape and no text can hold."""
 
+ENDINGS: Final = (".csv", ".jsonl", ".parquet")
+
+
+class CellType(Enum):
+    """What a column holds; the value is how errors say it."""
+
+    TEXT = "a string"
+    LABEL = "a string or a number"
+    WHOLE = "a whole number"
+    TEXTS = "an array of strings"
+
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One record of a file.
+class Record:
+    """One row of a file.
 
     Attributes:
         place: file and line, for errors.
-        values: by column or key.
+        values: by column; an optional one that is missing is left out.
     """
 
     place: str
     values: Mapping[str, Any]
 
 
-def read_csv(
-    path: Path, required: tuple[str, ...], optional: tuple[str, ...] = (), empty: str | None = None
-) -> list[Row]:
-    """Read a CSV file with a header (RFC 4180, UTF-8).
+def read_records(
+    path: Path,
+    required: Mapping[str, CellType],
+    *,
+    optional: Mapping[str, CellType] | None = None,
+    empty: str | None = None,
+    usual: str = ".csv",
+) -> list[Record]:
+    """Read a file of named columns: CSV with a header, JSON lines or Parquet.
 
     Args:
         path: the file.
         required: columns that must be there.
         optional: columns that may be there.
         empty: the one column that may be empty in a row.
+        usual: what a file is read as whose name ends in none of `ENDINGS`.
 
     Raises:
         InputError: the file cannot be read, has no rows, lacks a column or has one that is not
-            known, or a row has another number of cells or an empty one.
+            known, or a row has another number of cells, an empty one, or one of another kind.
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
-    try:
-        header = next(lines, [])
-        _check_header(path, header, required, optional)
-        rows = [_cells(f"{path}, line {lines.line_num}", header, cells, empty) for cells in lines]
-    except csv.Error as error:
-        raise InputError(f"{path}, line {lines.line_num}: {error}; write it as CSV") from error
-    return _filled(path, rows)
-
-
-def read_json_lines(path: Path, keys: Mapping[str, type]) -> list[Row]:
-    """Read a file with one JSON object a line; empty lines are passed over.
-
-    Args:
-        path: the file.
-        keys: each key there must be, to `str`, `int` or `list` (of strings).
-
-    Raises:
-        InputError: the file cannot be read or has no rows, or a line is no such object.
-    """
-    rows = [
-        Row(place=f"{path}, line {number}", values=_object(f"{path}, line {number}", line, keys))
-        for number, line in enumerate(_text(path).split("\n"), start=1)
-        if line.strip()
+    kinds = {**required, **(optional or {})}
+    columns = Columns(required=tuple(required), optional=tuple(optional or ()), exact=True)
+    kind = path.suffix.lower() if path.suffix.lower() in ENDINGS else usual
+    records = [
+        _record(row.place, dict(zip(kinds, row.values, strict=True)), kinds, empty)
+        for row in read_table(path, columns, kind)
     ]
-    return _filled(path, rows)
+    if not records:
+        raise InputError(f"{path} has no rows, expected at least one")
+    return records
 
 
 def read_documents(path: Path) -> list[tuple[str, ...]]:
@@ -83,90 +80,56 @@ def read_documents(path: Path) -> list[tuple[str, ...]]:
     Raises:
         InputError: the file cannot be read or is blank.
     """
-    documents = [tuple(_sentences(block)) for block in _blocks(_text(path))]
+    documents = list(_blocks(row.values[0].strip() for row in read_table(path, Columns(), ".txt")))
     if not documents:
         raise InputError(f"{path} has no text, expected one sentence a line")
     return documents
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")  # line ends inside cells as they are
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check its name") from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 (byte {error.start}); save it with that encoding"
-        ) from error
-
-
-def _filled(path: Path, rows: list[Row]) -> list[Row]:
-    if not rows:
-        raise InputError(f"{path} has no rows, expected at least one")
-    return rows
-
-
-def _check_header(
-    path: Path, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]
-) -> None:
-    known = (*required, *optional)
-    problems = [f"no column {name!r}" for name in required if name not in header]
-    problems += [f"the unknown column {name!r}" for name in header if name not in known]
-    problems += [f"the column {name!r} twice" for name, n in Counter(header).items() if n > 1]
-    if problems:
-        may = f" and perhaps {', '.join(optional)}" if optional else ""
-        raise InputError(
-            f"{path}, line 1 has {', '.join(problems)}; expected {', '.join(required)}{may}"
-        )
-
-
-def _cells(place: str, header: list[str], cells: list[str], empty: str | None) -> Row:
-    if len(cells) != len(header):
-        raise InputError(
-            f"{place} has {len(cells)} cells, expected {len(header)} ({', '.join(header)}); "
-            "quote a cell that holds commas"
-        )
-    values = dict(zip(header, cells, strict=True))
-    blank = [name for name, cell in values.items() if not cell.strip() and name != empty]
+def _record(
+    place: str, found: Mapping[str, Any], kinds: Mapping[str, CellType], empty: str | None
+) -> Record:
+    values = {
+        name: _value(place, name, value, kinds[name])
+        for name, value in found.items()
+        if value is not MISSING
+    }
+    blank = [
+        name
+        for name, value in values.items()
+        if isinstance(value, str) and not value.strip() and name != empty
+    ]
     if blank:
         raise InputError(f"{place} is empty in column {', '.join(blank)}; fill or remove the row")
-    return Row(place=place, values=values)
+    return Record(place=place, values=values)
 
 
-def _object(place: str, line: str, keys: Mapping[str, type]) -> dict[str, Any]:
-    try:
-        fields = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{place} is not JSON ({error}); write one object a line") from error
-    if not isinstance(fields, dict) or fields.keys() != keys.keys():
-        found = ", ".join(fields) if isinstance(fields, dict) else type(fields).__name__
-        raise InputError(f"{place} has {found}, expected an object with {', '.join(keys)}")
-    wrong = [
-        f"{key}, expected {KINDS[kind]}" for key, kind in keys.items() if not _is(fields[key], kind)
-    ]
-    if wrong:
-        raise InputError(f"{place} has another kind of {'; '.join(wrong)}")
-    return fields
+def _value(place: str, name: str, value: Any, kind: CellType) -> Any:
+    """The value of a cell; a label that is a number is the text that CSV would have."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    fits = {
+        CellType.TEXT: _is_text(value),
+        CellType.LABEL: _is_text(value) or whole or isinstance(value, float),
+        CellType.WHOLE: whole,
+        CellType.TEXTS: isinstance(value, list) and all(map(_is_text, value)),
+    }
+    if not fits[kind]:
+        raise wrong_kind(place, name, value, kind.value)
+    return str(value) if kind is CellType.LABEL else value
 
 
-def _is(value: object, kind: type) -> bool:
-    if isinstance(value, list):
-        return kind is list and all(_is(item, str) for item in value)
-    if isinstance(value, str):
-        return kind is str and not LONE_SURROGATE.search(value)
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not LONE_SURROGATE.search(value)
 
 
-def _blocks(text: str) -> Iterator[list[str]]:
+def _blocks(lines: Iterator[str]) -> Iterator[tuple[str, ...]]:
     """Runs of lines that are not blank."""
     block: list[str] = []
-    for line in [*text.split("\n"), ""]:
-        if line.strip():
+    for line in lines:
+        if line:
             block.append(line)
         elif block:
-            yield block
+            yield tuple(block)
             block = []
-
-
-def _sentences(lines: list[str]) -> Iterator[str]:
-    return (line.strip() for line in lines)
+    if block:
+        yield tuple(block)

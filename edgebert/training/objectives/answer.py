@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgebert.training import losses
-from edgebert.training.data.encoding import Encoded, TextEncoder
+from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.records import Question
 from edgebert.training.metrics import Scores, answer_scores
 from edgebert.training.objectives.base import (
@@ -21,12 +21,18 @@ from edgebert.training.objectives.base import (
     lengths_of,
 )
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.tasks.answer import (
+    CONTEXT,
+    NULL,
+    best_spans,
+    context_positions,
+    read_span,
+    score_tokens,
+)
+from edgebert_runtime.tokenization.offsets import AlignedText
 
 LONGEST_ANSWER: Final = 30
 """In tokens; what Devlin et al.'s released code allows."""
-
-CONTEXT: Final = 1
-"""Which text of the pair the context is."""
 
 
 class Answering(Objective):
@@ -45,8 +51,8 @@ class Answering(Objective):
         self, records: Sequence[Question], encoder: TextEncoder, *, training: bool
     ) -> None:
         _check_questions([record.question for record in records], encoder)
-        encoded = encoder.encode(
-            [(record.question, record.context) for record in records], keep_first=True
+        encoded = encoder.align_first_windows(
+            [(record.question, record.context) for record in records]
         )
         self.truncated = cut_texts(encoded)
         spans = [span_of(record, row) for record, row in zip(records, encoded, strict=True)]
@@ -90,12 +96,13 @@ class Answering(Objective):
         return answer_scores([record.answer for record in self._records], predictions)
 
     def _text(self, row: int, starts: NDArray[np.float32], ends: NDArray[np.float32]) -> str:
-        encoded = self._encoded[row]
-        first, last, score = best_span(starts, ends, encoded)
-        if self._may_be_none and starts[0] + ends[0] > score:
-            return ""
-        begin, end = encoded.offsets[first][0], encoded.offsets[last][1]
-        return self._records[row].context[begin:end].strip()
+        return best_answer(
+            self._records[row].context,
+            self._encoded[row],
+            starts,
+            ends,
+            may_be_none=self._may_be_none,
+        )
 
 
 def _check_questions(questions: Sequence[str], encoder: TextEncoder) -> None:
@@ -108,7 +115,7 @@ def _check_questions(questions: Sequence[str], encoder: TextEncoder) -> None:
             )
 
 
-def span_of(record: Question, encoded: Encoded) -> tuple[int, int] | None:
+def span_of(record: Question, encoded: AlignedText) -> tuple[int, int] | None:
     """First and last token of the answer; (0, 0) without one, None where it was cut off."""
     if not record.answer:
         return 0, 0
@@ -116,22 +123,35 @@ def span_of(record: Question, encoded: Encoded) -> tuple[int, int] | None:
     inside = [
         position
         for position, (begin, stop) in enumerate(encoded.offsets)
-        if encoded.parts[position] == CONTEXT and begin < end and stop > record.start
+        if encoded.sources[position] == CONTEXT and begin < end and stop > record.start
     ]
     if not inside or encoded.offsets[inside[-1]][1] < end:
         return None
     return inside[0], inside[-1]
 
 
-def best_span(
-    starts: NDArray[np.float32], ends: NDArray[np.float32], encoded: Encoded
-) -> tuple[int, int, float]:
-    """First token, last token and summed logits of the best span within the context."""
-    inside = np.array([part == CONTEXT for part in encoded.parts])
-    length = len(inside)
-    scores = starts[:length, None] + ends[None, :length]
-    order = np.arange(length)[None, :] - np.arange(length)[:, None]
-    allowed = inside[:, None] & inside[None, :] & (order >= 0) & (order < LONGEST_ANSWER)
-    scores = np.where(allowed, scores, -np.inf)
-    first, last = np.unravel_index(int(scores.argmax()), scores.shape)
-    return int(first), int(last), float(scores[first, last])
+def best_answer(
+    context: str,
+    encoded: AlignedText,
+    starts: NDArray[np.float32],
+    ends: NDArray[np.float32],
+    *,
+    may_be_none: bool,
+) -> str:
+    """The text that the runtime would answer from one window.
+
+    Args:
+        context: the second text of the pair.
+        encoded: the pair.
+        starts: (sequence or more,), logits.
+        ends: (sequence or more,), logits.
+        may_be_none: whether "no answer", the empty text, counts among the answers.
+    """
+    inside = context_positions(encoded.sources)
+    if not len(inside):
+        return ""
+    start_scores, end_scores = score_tokens(starts, ends, encoded.sources)
+    (best,) = best_spans(start_scores, end_scores, inside, LONGEST_ANSWER, 1)
+    if may_be_none and start_scores[NULL] * end_scores[NULL] > best.score:
+        return ""
+    return read_span(context, encoded, best).text.strip()

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgebert.training.data.encoding import Encoded, Inputs, TextEncoder
+from edgebert.training.data.encoding import Inputs, TextEncoder
 from edgebert.training.metrics import Scores
+from edgebert_runtime.tokenization.encoding import EncodedText
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +79,17 @@ class Objective(ABC):
         """Judge all predictions."""
 
 
-def cut_texts(rows: Sequence[Encoded]) -> int:
+def cut_texts(rows: Sequence[EncodedText]) -> int:
     """How many were longer than the limit."""
-    return sum(row.cut for row in rows)
+    return sum(row.tokens > len(row.input_ids) for row in rows)
 
 
-def lengths_of(rows: Sequence[Encoded]) -> list[int]:
+def lengths_of(rows: Sequence[EncodedText]) -> list[int]:
     """How many tokens each has."""
-    return [len(row.ids) for row in rows]
+    return [len(row.input_ids) for row in rows]
 
 
-def chosen(rows: Sequence[int], encoded: Sequence[Encoded], encoder: TextEncoder) -> Inputs:
+def chosen(rows: Sequence[int], encoded: Sequence[EncodedText], encoder: TextEncoder) -> Inputs:
     """The rows of these numbers as one batch."""
     return encoder.pad([encoded[row] for row in rows])
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edgebert.training import losses
 from edgebert.training.config import Problem
-from edgebert.training.data.encoding import Text, TextEncoder
+from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.records import Labelled
 from edgebert.training.metrics import (
     Scores,
@@ -27,13 +27,14 @@ from edgebert.training.objectives.base import (
     lengths_of,
 )
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.tokenization.tokenizer import Item
 
 
 class _Texts(Objective):
     """Texts or pairs with one row of targets each."""
 
     def __init__(self, records: Sequence[Labelled], encoder: TextEncoder, targets: Tensor) -> None:
-        texts: list[Text] = [
+        texts: list[Item] = [
             record.text if record.pair is None else (record.text, record.pair) for record in records
         ]
         self.examples = len(records)

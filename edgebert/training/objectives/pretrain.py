@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from edgebert.training import losses
 from edgebert.training.data.documents import Passage
-from edgebert.training.data.encoding import Text, TextEncoder
+from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.masking import masker_of
 from edgebert.training.metrics import Scores
 from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
+from edgebert_runtime.tokenization.tokenizer import Item
 
 
 class Pretraining(Objective):
@@ -27,7 +28,7 @@ class Pretraining(Objective):
     monitor: ClassVar[str] = "loss"
 
     def __init__(self, passages: Sequence[Passage], encoder: TextEncoder) -> None:
-        texts: list[Text] = [
+        texts: list[Item] = [
             passage.text if passage.pair is None else (passage.text, passage.pair)
             for passage in passages
         ]

@@ -7,11 +7,12 @@ import numpy as np
 from torch import Tensor
 
 from edgebert.training import losses
-from edgebert.training.data.encoding import Encoded, TextEncoder, padded
+from edgebert.training.data.encoding import TextEncoder, padded
 from edgebert.training.data.records import Tagged
 from edgebert.training.metrics import Scores, tagging_scores
 from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
 from edgebert.training.objectives.classify import numbered
+from edgebert_runtime.tokenization.offsets import AlignedText
 
 OUTSIDE = "O"
 
@@ -33,7 +34,7 @@ class Tagging(Objective):
         self._records = records
         self._labels = labels
         self._encoder = encoder
-        self._encoded = encoder.encode(texts)
+        self._encoded = encoder.align(texts)
         self._firsts = [
             first_tokens(record.tokens, text, encoded)
             for record, text, encoded in zip(records, texts, self._encoded, strict=True)
@@ -76,12 +77,12 @@ class Tagging(Objective):
         )
 
 
-def first_tokens(words: Sequence[str], text: str, encoded: Encoded) -> dict[int, int]:
+def first_tokens(words: Sequence[str], text: str, encoded: AlignedText) -> dict[int, int]:
     """Number of each word to the position of its first token; words cut off are left out."""
     word_at = [word for word, token in enumerate(words) for _ in f"{token} "]
     firsts: dict[int, int] = {}
     for position, (start, end) in enumerate(encoded.offsets):
-        if encoded.parts[position] is None or start == end:
+        if encoded.sources[position] is None or start == end:
             continue
         span = text[start:end]  # of byte-level tokens it may begin with the space before
         blank = len(span) - len(span.lstrip())
@@ -91,9 +92,9 @@ def first_tokens(words: Sequence[str], text: str, encoded: Encoded) -> dict[int,
 
 
 def _targets(
-    record: Tagged, encoded: Encoded, firsts: dict[int, int], index: dict[str, int]
+    record: Tagged, encoded: AlignedText, firsts: dict[int, int], index: dict[str, int]
 ) -> list[int]:
-    targets = [losses.IGNORED] * len(encoded.ids)
+    targets = [losses.IGNORED] * len(encoded.input_ids)
     for word, position in firsts.items():
         targets[position] = index[record.labels[word]]
     return targets

@@ -1,15 +1,12 @@
 """How a bundle appears whole or not at all, and how a variant is added to one.
 
-A new bundle is written to a hidden sibling, synced and renamed. An existing one is exchanged in
-one step where the system can; elsewhere it is set aside first, and `recover` puts it back if the
-process dies in between. Only `edgebert_export` and `edgebert_quantize` use this module.
+Only `edgebert_export` and `edgebert_quantize` use this module.
 """
 
-import errno
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,19 +19,13 @@ from edgebert_runtime.bundle.manifest import (
     Manifest,
     read_manifest,
 )
-from edgebert_runtime.errors import (
-    BundleError,
-    BundleExistsError,
-    BundleIntegrityError,
-    ExportError,
-)
-from edgebert_runtime.storage.atomic_swap import swap
-from edgebert_runtime.storage.file_lock import is_locked, locked
-from edgebert_runtime.storage.fsync import sync_file, sync_folder, sync_tree
-from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
+from edgebert_runtime.errors import BundleError, BundleExistsError, BundleIntegrityError
+from edgebert_runtime.storage.atomic_write import put_file
+from edgebert_runtime.storage.file_lock import locked
+from edgebert_runtime.storage.new_folder import disk_full_explained, new_folder
+from edgebert_runtime.storage.new_folder import recover as recover_folder
+from edgebert_runtime.storage.work_dirs import remove_stale, work_folder
 
-DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 DEBRIS: Final = ("onnx/model_*.onnx", "onnx/*_data", "samples/*.json")
 """Names that only a writer of bundles gives."""
 
@@ -56,30 +47,14 @@ def new_bundle(destination: Path, *, overwrite: bool = False) -> Iterator[Path]:
     destination = Path(os.path.realpath(destination))
     recover(destination)
     _check_free(destination, overwrite=overwrite)
-    with work_folder(destination.parent, destination) as staging:
-        with _disk_full_explained(destination):
-            yield staging
-            sync_tree(staging)
-            _put_in_place(staging, destination, overwrite=overwrite)
-        sync_folder(destination.parent)
+    replaces = _is_bundle if overwrite else _never
+    with new_folder(destination, replaces=replaces, refusal=BundleExistsError) as staging:
+        yield staging
 
 
 def recover(destination: Path) -> None:
-    """Undo or finish what a writer that died left beside `destination`; never harms a living one.
-
-    A bundle that was set aside is put back if none took its place, and staging folders whose
-    process no longer runs are removed.
-    """
-    destination = Path(os.path.realpath(destination))
-    previous = _previous(destination)
-    if _is_bundle(previous) and not is_locked(previous):
-        # Who may not, or was overtaken, or finds strangers there, goes on with what it sees.
-        with suppress(OSError):
-            if _is_bundle(destination):
-                discard(previous, destination)
-            else:
-                os.rename(previous, destination)
-    remove_stale(destination.parent, destination)
+    """Undo or finish what a writer that died left beside a bundle; never harms a living one."""
+    recover_folder(Path(os.path.realpath(destination)), is_whole=_is_bundle)
 
 
 def hash_file(path: Path) -> FileInfo:
@@ -112,7 +87,7 @@ def staging_area(bundle: Path) -> Iterator[Path]:
     read_manifest(bundle)
     with locked(bundle):
         remove_stale(bundle, bundle)
-        with work_folder(bundle, bundle) as staging, _disk_full_explained(bundle):
+        with work_folder(bundle, bundle) as staging, disk_full_explained(bundle):
             yield staging
 
 
@@ -143,10 +118,8 @@ def add_to_bundle(
     _check_addition(bundle, area, files, manifest)
     try:
         for path, name in files.items():
-            sync_file(area / name)
             (bundle / path).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(area / name, bundle / path)
-            sync_folder((bundle / path).parent)
+            put_file(area / name, bundle / path)
         _replace(bundle / MANIFEST_NAME, manifest.to_json(), area)
         if card is not None:
             _replace(bundle / CARD_NAME, card, area)
@@ -193,9 +166,7 @@ def _check_addition(bundle: Path, area: Path, files: Mapping[str, str], manifest
 def _replace(destination: Path, text: str, area: Path) -> None:
     draft = area / destination.name
     draft.write_text(text, encoding="utf-8")
-    sync_file(draft)
-    os.replace(draft, destination)
-    sync_folder(destination.parent)
+    put_file(draft, destination)
 
 
 def _remove_debris(bundle: Path) -> None:
@@ -207,12 +178,12 @@ def _remove_debris(bundle: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _previous(destination: Path) -> Path:
-    return destination.parent / f".{destination.name}.previous"
-
-
 def _is_bundle(folder: Path) -> bool:
     return (folder / MANIFEST_NAME).is_file()
+
+
+def _never(_: Path) -> bool:
+    return False
 
 
 def _check_free(destination: Path, *, overwrite: bool) -> None:
@@ -237,45 +208,3 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
             f"{destination} exists; pass overwrite (--overwrite) to replace it, or choose another "
             "name"
         )
-
-
-def _put_in_place(staging: Path, destination: Path, *, overwrite: bool) -> None:
-    if overwrite and _is_bundle(destination):
-        with locked(destination):
-            if not swap(staging, destination):
-                _set_aside(staging, destination)
-        return
-    try:
-        os.rename(staging, destination)
-    except OSError as error:
-        if error.errno in OCCUPIED:
-            raise BundleExistsError(
-                f"{destination} appeared meanwhile; it is untouched, choose another name"
-            ) from error
-        raise
-
-
-def _set_aside(staging: Path, destination: Path) -> None:
-    """Two renames; a death between them is what `recover` is for."""
-    previous = _previous(destination)
-    try:
-        os.rename(destination, previous)
-        os.rename(staging, destination)
-    except BaseException:
-        if not os.path.lexists(destination):
-            os.rename(previous, destination)
-        raise
-    discard(previous, destination)
-
-
-@contextmanager
-def _disk_full_explained(destination: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise ExportError(
-                f"disk full: {destination.parent} needs space ({error.strerror}); {destination} is "
-                "untouched, free some and try again"
-            ) from error
-        raise

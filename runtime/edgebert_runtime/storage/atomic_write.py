@@ -1,12 +1,14 @@
 """A file appears whole or not at all."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.storage.fsync import sync_file
+from edgebert_runtime.storage.fsync import sync_file, sync_folder
+from edgebert_runtime.storage.work_dirs import runs
 
 
 @contextmanager
@@ -22,8 +24,7 @@ def draft(path: Path) -> Iterator[Path]:
     hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield hidden
-        sync_file(hidden)
-        os.replace(hidden, path)
+        put_file(hidden, path)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}; name a file in a folder that "
@@ -32,6 +33,28 @@ def draft(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             hidden.unlink(missing_ok=True)
+
+
+def put_file(written: Path, path: Path) -> None:
+    """Give a finished file of the same disk the name `path`, on disk when this returns.
+
+    Raises:
+        OSError: it cannot be done; what was there is untouched.
+    """
+    sync_file(written)
+    os.replace(written, path)
+    sync_folder(path.parent)
+
+
+def remove_partials(path: Path) -> None:
+    """Remove what writers of a file left whose processes no longer run."""
+    path = Path(os.path.realpath(path))
+    ours = re.compile(re.escape(f".{path.name}.") + r"(\d{1,9})\.partial")
+    with suppress(OSError):  # a folder that is missing or unreadable holds nothing to remove
+        for hidden in list(path.parent.iterdir()):
+            match = ours.fullmatch(hidden.name)
+            if match and not runs(int(match[1])):
+                hidden.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:

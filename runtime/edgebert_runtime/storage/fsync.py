@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.EBADF)
+NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.EBADF, errno.EACCES)
+"""The system has no flush of folders, or the folder may be written to but not read."""
 
 
 def sync_tree(folder: Path) -> None:

@@ -46,7 +46,7 @@ def remove_stale(parent: Path, target: Path) -> None:
     with suppress(OSError):  # a parent that is missing or unreadable holds nothing to remove
         for path in list(parent.iterdir()):
             match = ours.fullmatch(path.name)
-            if match and not _runs(int(match[1])) and not is_locked(path):
+            if match and not runs(int(match[1])) and not is_locked(path):
                 shutil.rmtree(path, ignore_errors=True)
 
 
@@ -68,7 +68,8 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _runs(process: int) -> bool:
+def runs(process: int) -> bool:
+    """Whether a process of this machine is alive; True where the system cannot say."""
     if sys.platform == "win32":
         return True  # os.kill would end it
     try:

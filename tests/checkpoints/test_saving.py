@@ -1,6 +1,9 @@
 """Every family with every head: written here, read by transformers and by edgebert, the same."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,15 @@ import transformers
 from safetensors.torch import load_file
 
 from edgebert.checkpoints import read_checkpoint
+from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.families.registry import FAMILIES
-from edgebert.checkpoints.heads import HeadTable, head_config
-from edgebert.checkpoints.saving import CheckpointParts, label_settings, save_checkpoint
+from edgebert.checkpoints.heads import head_config
+from edgebert.checkpoints.saving import (
+    CheckpointParts,
+    check_free,
+    label_settings,
+    save_checkpoint,
+)
 from edgebert.checkpoints.state_dict import config_from_hf
 from edgebert.checkpoints.tokenizer.read import (
     TokenizerFiles,
@@ -24,7 +33,9 @@ from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import ConfigError
+from tests.support.crashing_checkpoints import NAME
 from tests.support.families import SAMPLES, SIZES
+from tests.support.tiny_encoder import SPECIALS, WORDS
 from tests.support.tokenizers import save_tokenizer
 
 TOLERANCE = 1e-5
@@ -202,3 +213,52 @@ def test_a_failure_halfway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         save_checkpoint(out, parts, overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("exchange", ["yes", "no"])
+def test_killed_at_any_step_the_old_or_the_new_checkpoint_is_whole(
+    exchange: str, tmp_path: Path
+) -> None:
+    (tmp_path / "vocab.txt").write_text("\n".join(f"{SPECIALS} {WORDS}".split()), encoding="utf-8")
+    command = [sys.executable, "-m", "tests.support.crashing_checkpoints", str(tmp_path), exchange]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    steps = json.loads(done.stdout)
+    assert steps > 20, "too few steps to have been inside the writing"
+    known = {name: contents(tmp_path / name) for name in ("old", "new")}
+    found: set[str] = set()
+    absent = 0
+    for step in range(steps):
+        folder = tmp_path / str(step) / NAME
+        absent += not os.path.lexists(folder)
+        check_free(folder, overwrite=True)
+        found |= {name for name, content in known.items() if content == contents(folder)}
+        assert contents(folder) in known.values(), f"neither old nor new after step {step}"
+        assert [path.name for path in folder.parent.iterdir()] == [NAME]
+    assert found == {"old", "new"}
+    assert bool(absent) == (exchange == "no")
+
+
+def test_what_appears_meanwhile_is_untouched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, _ = drawn("bert", 0, tmp_path / "tokenizer")
+    out = tmp_path / "place/out"
+
+    def appear(_: object) -> dict[str, bytes]:
+        out.mkdir()
+        (out / "letter.txt").touch()
+        return {}
+
+    monkeypatch.setattr("edgebert.checkpoints.saving._files", appear)
+    with pytest.raises(ConfigError, match="appeared meanwhile; it is untouched"):
+        save_checkpoint(out, parts, overwrite=True)
+    assert [path.name for path in out.parent.rglob("*")] == ["out", "letter.txt"]

@@ -1,28 +1,20 @@
-"""The one-call path: export, quantize, verify. Heavy imports happen where they are used."""
+"""The one-call path: export and quantize. Heavy imports happen where they are used."""
 
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edgebert.progress import LOGGER, ProgressCallback
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Variant
-from edgebert_runtime.errors import CheckFailedError, ConfigError, QualityError
+from edgebert_runtime.errors import ConfigError, QualityError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from edgebert.sources import Source
-    from edgebert_export import ExportSpec, ParityReport
+    from edgebert_export import ExportSpec
     from edgebert_quantize import Quality, Search
-    from edgebert_quantize.calibration.samples import Samples
     from edgebert_quantize.search.explore import Track
-
-LOGGER: Final = logging.getLogger(__name__)
-
-Progress = Callable[[str], None]
 
 PRECISIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "fp32": (),
@@ -32,44 +24,6 @@ PRECISIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Precision an export may be asked for → the recipe that gives it, and others where the bundle has
 what they start from."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerifyReport:
-    """What verification found.
-
-    Attributes:
-        variants: variant → parity (fp32) or quality (quantized), case by case.
-        left_out: variant that cannot run here → what it needs.
-    """
-
-    variants: "Mapping[str, ParityReport | Quality]"
-    left_out: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every variant holds to its tolerance or its floor."""
-        return all(result.passed for result in self.variants.values())
-
-    @property
-    def worst(self) -> dict[str, float]:
-        """Variant → its worst number: largest difference for fp32, smallest cosine for the rest."""
-        return {
-            name: result.worst if isinstance(result.worst, float) else result.worst.worst
-            for name, result in self.variants.items()
-        }
-
-    def require(self) -> None:
-        """Raise unless passed.
-
-        Raises:
-            CheckFailedError: the first variant that fails, with its worst case.
-        """
-        for name, result in self.variants.items():
-            try:
-                result.require()
-            except CheckFailedError as error:
-                raise type(error)(f"variant {name!r}: {error}") from error
 
 
 def export(
@@ -85,7 +39,7 @@ def export(
     precision: str | None = None,
     overwrite: bool = False,
     force: bool = False,
-    progress: Progress = LOGGER.info,
+    progress: ProgressCallback = LOGGER.info,
 ) -> Bundle:
     """Export a torch encoder to a verified bundle.
 
@@ -121,7 +75,7 @@ def export(
     """
     if precision not in (None, *PRECISIONS):
         raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
-    from edgebert.sources import open_source
+    from edgebert.workflow.sources import open_source
     from edgebert_export import export_bundle
 
     opened = open_source(source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length)
@@ -142,7 +96,7 @@ def export(
     return _in_precision(bundle, precision or "fp32", force=force, progress=progress)
 
 
-def _halved(bundle: Bundle, progress: Progress) -> Bundle:
+def _halved(bundle: Bundle, progress: ProgressCallback) -> Bundle:
     """In fp16, or in bf16 if that is refused."""
     try:
         return _in_precision(bundle, "fp16", force=False, progress=progress)
@@ -151,7 +105,9 @@ def _halved(bundle: Bundle, progress: Progress) -> Bundle:
         return _in_precision(bundle, "bf16", force=False, progress=progress)
 
 
-def _in_precision(bundle: Bundle, precision: str, *, force: bool, progress: Progress) -> Bundle:
+def _in_precision(
+    bundle: Bundle, precision: str, *, force: bool, progress: ProgressCallback
+) -> Bundle:
     from edgebert_quantize.recipes import RECIPES
 
     targets = {variant.target for variant in bundle.manifest.variants.values()}
@@ -170,7 +126,7 @@ def quantize(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
-    progress: Progress = LOGGER.info,
+    progress: ProgressCallback = LOGGER.info,
 ) -> Bundle:
     """Add a quantized variant to a bundle; see `edgebert_quantize.quantize_bundle`."""
     from edgebert_quantize import quantize_bundle
@@ -191,7 +147,7 @@ def quantize_within(
     column: str | None = None,
     force: bool = False,
     cache_dir: str | PathLike[str] | None = None,
-    progress: Progress = LOGGER.info,
+    progress: ProgressCallback = LOGGER.info,
     track: "Track[Any] | None" = None,
 ) -> "Search":
     """Add the cheapest variant that keeps a budget; see `edgebert_quantize.quantize_within`."""
@@ -224,7 +180,7 @@ def quantize_file(
     column: str | None = None,
     overwrite: bool = False,
     force: bool = False,
-    progress: Progress = LOGGER.info,
+    progress: ProgressCallback = LOGGER.info,
 ) -> "Quality":
     """Quantize anybody's ONNX encoder; see `edgebert_quantize.quantize_file`."""
     from edgebert_quantize import quantize_file
@@ -240,95 +196,4 @@ def quantize_file(
         overwrite=overwrite,
         force=force,
         progress=progress,
-    )
-
-
-def verify(
-    bundle: Bundle | str | PathLike[str],
-    against: "str | PathLike[str] | nn.Module",
-    *,
-    spec: "ExportSpec | None" = None,
-    texts: str | PathLike[str] | None = None,
-    column: str | None = None,
-    progress: Progress = LOGGER.info,
-) -> VerifyReport:
-    """Compare every variant of a bundle with its torch source.
-
-    fp32 variants are held to parity on every mask and length, quantized ones to the floor
-    recorded with them, both against torch. A variant that needs a provider which is not here is
-    left out; one that was never run on its own and passes is marked as verified in the manifest,
-    which is all that is ever written.
-
-    Args:
-        bundle: the bundle or its folder.
-        against: what it was exported from.
-        spec: what `against` is, for an `nn.Module`.
-        texts: the file that quantized variants are measured on; None takes the default texts.
-        column: where in the file the texts are.
-        progress: told each step.
-
-    Raises:
-        InputError: the file of texts cannot be used.
-        BundleError, CheckpointError, ConfigError: something cannot be read.
-    """
-    from edgebert.sources import open_source
-    from edgebert_quantize.calibration.samples import read_samples
-    from edgebert_runtime.bundle.external_data import check_external_data
-    from edgebert_runtime.bundle.integrity import IntegrityCheck
-    from edgebert_runtime.bundle.staging import mark_verified
-    from edgebert_runtime.engine.onnxruntime import import_engine
-    from edgebert_runtime.engine.providers import has_provider
-
-    samples = read_samples(texts, column)
-    opened = Bundle.open(bundle)
-    manifest = opened.manifest
-    check = IntegrityCheck(opened.folder, manifest.files, mode="always")
-    check.start()
-    for variant in manifest.variants.values():
-        check_external_data(opened.folder, variant.files, variant.file)
-    source = open_source(
-        against,
-        spec=spec,
-        tokenizer=opened.folder if spec is not None else None,
-        task=manifest.task,
-        max_length=manifest.tokenizer.max_length,
-    )
-    check.wait()
-    results: dict[str, Any] = {}
-    left_out: dict[str, str] = {}
-    for name, variant in manifest.variants.items():
-        if variant.needs is not None and not has_provider(variant.needs, import_engine()):
-            left_out[name] = variant.needs
-            continue
-        progress(f"verifying {name} against torch")
-        results[name] = _verify_variant(opened, variant, source, samples)
-        if results[name].passed and not variant.verified:
-            mark_verified(opened, name)
-    return VerifyReport(variants=results, left_out=left_out)
-
-
-def _verify_variant(
-    bundle: Bundle, variant: Variant, source: "Source", samples: "Samples"
-) -> "ParityReport | Quality":
-    graph = bundle.path_of(variant.file)
-    if variant.quality is None:
-        from edgebert_export import check_parity
-        from edgebert_export.targets import TARGETS
-
-        provider, unpadded = variant.needs or "cpu", TARGETS[variant.target].unpadded
-        return check_parity(graph, source.module, source.spec, provider=provider, unpadded=unpadded)
-    from edgebert.torch_reference import torch_runner
-    from edgebert_quantize.calibration.samples import Feeder
-    from edgebert_quantize.evaluation.quality import compare, graph_runner
-    from edgebert_quantize.similarity import Floor, comparison_of
-
-    comparison = comparison_of(bundle.manifest)
-    return compare(
-        comparison,
-        graph_runner(graph, comparison.outputs, variant.needs or "cpu"),
-        torch_runner(bundle, source.module),
-        Feeder.of(bundle),
-        samples.quality,
-        floor=Floor(**variant.quality["floor"]),
-        data=samples.source,
     )

@@ -8,14 +8,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from edgebert.checkpoints import Checkpoint, DenseWeights, TokenizerFiles, read_checkpoint
+from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
+from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
-from edgebert.interop import sentence_transformers_files, tokenizer_files
 from edgebert.model.heads import TaskModel
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
-from edgebert_runtime.bundle.manifest import EmbeddingInfo, TokenizerInfo
+from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
 
 
@@ -76,11 +76,13 @@ def open_source(
 def _from_checkpoint(checkpoint: Checkpoint) -> Source:
     spec = _checkpoint_spec(checkpoint)
     parts = BundleParts(
-        tokenizer=_tokenizer_info(checkpoint.tokenizer, spec),
+        tokenizer=checkpoint.tokenizer.info(
+            max_length=spec.text_limit, max_positions=spec.max_positions
+        ),
         embedding=checkpoint.embedding,
         config={**checkpoint.hf_config, **_ranker_keys(checkpoint)},
         files={
-            **tokenizer_files(checkpoint.tokenizer),
+            **checkpoint.tokenizer.contents(),
             **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
         },
         source={
@@ -153,10 +155,10 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
     embeds = spec.task == EMBED
     embedding = EmbeddingInfo(dimensions=spec.vector_size, steps=spec.steps) if embeds else None
     parts = BundleParts(
-        tokenizer=_tokenizer_info(files, limited),
+        tokenizer=files.info(max_length=limited.text_limit, max_positions=limited.max_positions),
         embedding=embedding,
         config=_module_config(spec),
-        files={**tokenizer_files(files), **_pipeline_files(embedding, {}, limited)},
+        files={**files.contents(), **_pipeline_files(embedding, {}, limited)},
         source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
     )
     exported = SentenceEmbedder(module, spec.steps, {}) if embeds else TupleOutputs(module)
@@ -199,16 +201,3 @@ def _module_config(spec: ExportSpec) -> dict[str, Any]:
         "max_position_embeddings": spec.max_positions,
         "type_vocab_size": spec.token_types,
     }
-
-
-def _tokenizer_info(tokenizer: TokenizerFiles, spec: ExportSpec) -> TokenizerInfo:
-    return TokenizerInfo(
-        file="tokenizer.json",
-        max_length=spec.text_limit,
-        max_positions=spec.max_positions,
-        padding_side="right",
-        pad_id=tokenizer.pad_id,
-        pad_token=tokenizer.pad_token,
-        pad_type_id=tokenizer.pad_type_id,
-        special_tokens=tokenizer.special_tokens,
-    )

@@ -1,0 +1,116 @@
+"""A folder appears whole or not at all, also where it takes the place of another.
+
+It is written to a hidden sibling, synced and renamed. A folder that is there is exchanged in one
+step where the system can; elsewhere it is set aside first, and `recover` puts it back if the
+process dies in between.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from edgebert_runtime.errors import EdgebertError, ExportError
+from edgebert_runtime.storage.atomic_swap import swap
+from edgebert_runtime.storage.file_lock import is_locked, locked
+from edgebert_runtime.storage.fsync import sync_folder, sync_tree
+from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
+
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+
+@contextmanager
+def new_folder(
+    destination: Path, *, replaces: Callable[[Path], bool], refusal: type[EdgebertError]
+) -> Iterator[Path]:
+    """Yield an empty folder that becomes `destination` if the block ends without an error.
+
+    Args:
+        destination: the real path, without links.
+        replaces: whether the folder that is at `destination` when the block ends is replaced.
+        refusal: raised if anything else appeared there meanwhile, which is left alone.
+
+    Raises:
+        ExportError: nothing can be written there, or the disk is full; `destination` is untouched.
+    """
+    with work_folder(destination.parent, destination) as staging:
+        with disk_full_explained(destination):
+            yield staging
+            sync_tree(staging)
+            if replaces(destination):
+                _replace(staging, destination)
+            else:
+                _rename(staging, destination, refusal)
+        sync_folder(destination.parent)
+
+
+def recover(destination: Path, *, is_whole: Callable[[Path], bool]) -> None:
+    """Undo or finish what a writer that died left beside `destination`; never harms a living one.
+
+    A folder that was set aside is put back if none took its place, and staging folders whose
+    process no longer runs are removed.
+
+    Args:
+        destination: the real path, without links.
+        is_whole: tells a folder that `new_folder` wrote from others.
+    """
+    previous = _previous(destination)
+    if is_whole(previous) and not is_locked(previous):
+        # Who may not, or was overtaken, or finds strangers there, goes on with what it sees.
+        with suppress(OSError):
+            if is_whole(destination):
+                discard(previous, destination)
+            else:
+                os.rename(previous, destination)
+    remove_stale(destination.parent, destination)
+
+
+@contextmanager
+def disk_full_explained(destination: Path) -> Iterator[None]:
+    """Turn errors of a full disk into an `ExportError` that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise ExportError(
+                f"disk full: {destination.parent} needs space ({error.strerror}); {destination} is "
+                "untouched, free some and try again"
+            ) from error
+        raise
+
+
+def _rename(staging: Path, destination: Path, refusal: type[EdgebertError]) -> None:
+    try:
+        os.rename(staging, destination)
+    except OSError as error:
+        if error.errno in OCCUPIED:
+            raise refusal(
+                f"{destination} appeared meanwhile; it is untouched, choose another name"
+            ) from error
+        raise
+
+
+def _replace(staging: Path, destination: Path) -> None:
+    with locked(destination):
+        if not swap(staging, destination):
+            _set_aside(staging, destination)
+
+
+def _set_aside(staging: Path, destination: Path) -> None:
+    """Two renames; a death between them is what `recover` is for."""
+    previous = _previous(destination)
+    try:
+        os.rename(destination, previous)
+        os.rename(staging, destination)
+    except BaseException:
+        if not os.path.lexists(destination):
+            os.rename(previous, destination)
+        raise
+    discard(previous, destination)
+
+
+def _previous(destination: Path) -> Path:
+    return destination.parent / f".{destination.name}.previous"
