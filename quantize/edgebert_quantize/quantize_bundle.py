@@ -7,11 +7,12 @@ from typing import Final
 
 from edgebert_quantize.calibration.samples import Feeder, Samples, read_samples
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
+from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import Progress, require_fast
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.model_card import extended_card
 from edgebert_quantize.recipes import STAND_INS, Recipe, find_recipe
-from edgebert_quantize.rewrite.rewrite import rewrite_graph, runnable_twin
+from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
@@ -78,7 +79,7 @@ def quantize_bundle(
             lambda: Feeder.of(opened).calibration(samples),
             LARGEST_WEIGHT[cpu],
         )
-        runnable = runnable_twin(graph, exact, chosen, source.target)
+        runnable = runnable_equivalent(graph, exact, chosen, source.target)
         progress("measuring its answers against fp32")
         quality = _measure(opened, exact, runnable, chosen, samples)
         quality.require()

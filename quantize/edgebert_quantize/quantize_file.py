@@ -11,12 +11,13 @@ from tokenizers import Tokenizer
 
 from edgebert_quantize.calibration.samples import Feeder, read_samples
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
+from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import require_fast
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.graph.cleanup import simplify
 from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
-from edgebert_quantize.rewrite.rewrite import rewrite_graph, runnable_twin
+from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
@@ -87,7 +88,7 @@ def quantize_file(
         progress("measuring its answers against fp32")
         quality = compare(
             comparison,
-            graph_runner(runnable_twin(made, plain, chosen), comparison.outputs),
+            graph_runner(runnable_equivalent(made, plain, chosen), comparison.outputs),
             graph_runner(plain, comparison.outputs),
             feeder,
             samples.quality,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from edgebert_quantize.calibration.ranges import RangeMethod
-from edgebert_quantize.rewrite.half_precision import HalfRecipe, Precision
 from edgebert_quantize.similarity import Floor, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 
@@ -14,6 +13,8 @@ Scheme = Literal["static", "dynamic", "token", "standard", "blocks", "float"]
 one a token; the first of these in standard operators; weights in blocks; nothing."""
 
 FLOAT: Final[Scheme] = "float"
+
+Precision = Literal["fp16", "bf16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,19 @@ class LinearRecipe:
     def standard(self) -> bool:
         """Whether it uses standard operators only."""
         return set(self.schemes) == {"standard"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfRecipe:
+    """Which operators compute in half precision.
+
+    Attributes:
+        precision: `fp16` (IEEE 754 binary16) or `bf16` (bfloat16).
+        float_operators: stay in float32; docs/decisions/0009-half-precision.md measures them.
+    """
+
+    precision: Precision
+    float_operators: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgebert_quantize.calibration.samples import Feeder
 from edgebert_quantize.similarity import Comparison, Floor, Outputs, SimilarityMetric
 from edgebert_runtime.engine.session import Session
-from edgebert_runtime.errors import BundleError, QualityError
+from edgebert_runtime.errors import QualityError
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and gives the outputs that are compared."""
@@ -77,15 +77,6 @@ def graph_runner(graph: Path, outputs: Sequence[str], provider: str = "cpu") -> 
     """Runs a graph for the outputs named."""
     session = Session(graph, provider=provider)
     return lambda feeds: session.run(outputs, {name: feeds[name] for name in session.inputs})
-
-
-def can_open(graph: Path) -> bool:
-    """Whether ONNX Runtime's CPU provider has kernels for all of a graph."""
-    try:
-        Session(graph, provider="cpu")
-    except BundleError:
-        return False
-    return True
 
 
 def compare(

@@ -1,36 +1,21 @@
 """Run a graph in half precision, but for the operators that lose too much by it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
 from edgebert_quantize.graph.node_builder import drop_unused_initializers, initializer
+from edgebert_quantize.recipes import HalfRecipe, Precision
 from edgebert_runtime.errors import ExportError
-
-Precision = Literal["fp16", "bf16"]
 
 TYPES: Final = {"fp16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16}
 
 LARGEST: Final = {"fp16": 65504.0, "bf16": 3.3895314e38}
 """Constants beyond it, which stand for minus infinity in a mask, become half of it: far enough for
 any score, and added to one still finite."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HalfRecipe:
-    """Half precision, and where not.
-
-    Attributes:
-        precision: `fp16` (IEEE 754 binary16) or `bf16` (bfloat16).
-        float_operators: stay in float32; docs/decisions/0009-half-precision.md measures them.
-    """
-
-    precision: Precision
-    float_operators: frozenset[str]
 
 
 def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> int:
@@ -64,12 +49,6 @@ def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> i
     for value in floats.difference(graph.outputs):
         value.shape = None
     return len(halves)
-
-
-def half_operators(model: ir.Model, float_operators: Collection[str] = ()) -> set[str]:
-    """Kinds of operators that `to_half` would convert."""
-    infer_types(model)
-    return {node.op_type for node in model.graph if _can_be_half(node, float_operators)}
 
 
 class _Converter:

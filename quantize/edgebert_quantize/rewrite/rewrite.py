@@ -9,7 +9,6 @@ import onnx
 import onnx_ir as ir
 
 from edgebert_quantize.calibration.statistics import Feeds
-from edgebert_quantize.evaluation.quality import can_open
 from edgebert_quantize.graph.linear_layers import find_linears
 from edgebert_quantize.graph.node_builder import drop_unused_initializers
 from edgebert_quantize.recipes import Recipe, Scheme
@@ -32,11 +31,7 @@ INTEGER_OPERATORS: Final = frozenset(
         "QuantizeLinear",
     }
 )
-"""What only a graph that somebody has quantized has."""
-
-
-ANYWHERE: Final = ("portable", "cpu")
-"""Targets whose graphs in half precision a CPU runs as a GPU does, if it opens them."""
+"""Operators that only a quantized graph has."""
 
 
 def rewrite_graph(
@@ -74,7 +69,7 @@ def rewrite_graph(
 def write_half(
     path: Path, destination: Path, recipe: HalfRecipe, *, emulated: bool = False
 ) -> None:
-    """Write a graph in half precision, or its twin that float32 kernels run, as `to_half` has it.
+    """Write a graph in half precision, or `emulated` in float32 as `to_half` describes.
 
     Raises:
         ExportError: somebody has quantized it, or nothing in it can be in half precision.
@@ -91,25 +86,6 @@ def write_half(
         raise ExportError(
             f"{path} has operators that cannot run in {recipe.precision}: {error}"
         ) from error
-
-
-def runnable_twin(graph: Path, source: Path, recipe: Recipe, target: str = "portable") -> Path:
-    """What to measure: a graph, or its twin where only a GPU has kernels for half precision.
-
-    A graph that is fused for a GPU is measured by its twin even if the CPU provider opens it: that
-    computes in float32, leaves out roundings, and so says too much good of it.
-
-    Args:
-        graph: what a recipe made.
-        source: the fp32 graph, or one that computes the same and runs here.
-        recipe: which.
-        target: what the fp32 graph is for.
-    """
-    if recipe.half is None or (target in ANYWHERE and can_open(graph)):
-        return graph
-    twin = graph.with_name(f"twin_{graph.name}")
-    write_half(source, twin, recipe.half, emulated=True)
-    return twin
 
 
 def prepare_graph(

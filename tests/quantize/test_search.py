@@ -22,7 +22,7 @@ from edgebert_runtime.errors import BudgetError, ConfigError, InputError
 from tests.checkpoints.families import SAMPLES, build_with_head
 from tests.checkpoints.test_heads import save
 from tests.conftest import WORDS
-from tests.quantize.test_quantizing import files_of
+from tests.quantize.test_quantize_bundle import files_of
 
 UNTIMED = "avx2"
 """A class of CPU for which nothing is timed where the tests run."""
