@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from benchmarks.peers.forking import LAST_WORDS
 from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.measurement.rounds import alternating_rounds
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")
@@ -44,16 +45,15 @@ class Outcome(Generic[Result]):
 def in_turn(
     contenders: Mapping[Name, Callable[[], Result]], rounds: int
 ) -> dict[Name, Outcome[Result]]:
-    """A B, B A, A B …: each contender once a round, so that a drifting machine favours nobody.
+    """Run each contender once a round, in alternating order.
 
     One that raises `PeerError` runs no more, and its outcome says why.
     """
     outcomes: dict[Name, Outcome[Result]] = {name: Outcome() for name in contenders}
-    for number in range(rounds):
-        order = list(contenders) if number % 2 == 0 else list(contenders)[::-1]
+    for number, order in enumerate(alternating_rounds(list(contenders), rounds), start=1):
         for name in order:
             said = ", ".join(map(str, name)) if isinstance(name, tuple) else name
-            _run(contenders[name], outcomes[name], f"round {number + 1} of {rounds}, {said}")
+            _run(contenders[name], outcomes[name], f"round {number} of {rounds}, {said}")
     return outcomes
 
 

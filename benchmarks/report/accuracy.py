@@ -7,7 +7,6 @@ from typing import Final
 from benchmarks.contenders import OURS
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
-    MEBIBYTE,
     NONE,
     Row,
     again,
@@ -18,6 +17,7 @@ from benchmarks.report.numbers import (
     shape_title,
     taken_on,
 )
+from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.document import Block, Plot, Point, Section, Series, Table
 
 EXACT: Final = "edgebert fp32"

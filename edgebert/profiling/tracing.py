@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebert.profiling.events import Recording, read_profile
-from edgebert_runtime.benchmarking.timing import output_of
+from edgebert_runtime.measurement.timing import output_of
 
 
 @dataclass(frozen=True, kw_only=True)

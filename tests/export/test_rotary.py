@@ -26,7 +26,7 @@ def rotary_graph(attributes: str = "", x: str = "float[B,3,S,4]") -> ir.Model:
 
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("angles_of", [1, 2])
-def test_half_precision_of_a_head_are_turned_against_each_other(batch: int, angles_of: int) -> None:
+def test_halves_of_a_head_are_turned_against_each_other(batch: int, angles_of: int) -> None:
     random = np.random.default_rng(0)
     x = random.standard_normal((batch, 3, 5, 4)).astype(np.float32)
     angles = random.standard_normal((min(angles_of, batch), 5, 2)).astype(np.float32)

@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 import edgebert
-from edgebert_quantize.calibration.samples import Feeder
+from edgebert_quantize.calibration.text_split import Feeder
 from edgebert_quantize.evaluation.quality import graph_runner
 from edgebert_quantize.recipes import FLOAT_OPERATORS, RECIPES, HalfRecipe, Precision
 from edgebert_quantize.rewrite.half_precision import to_half
@@ -169,7 +169,7 @@ def test_a_graph_for_gpus_says_what_it_needs(
     quality = variant.quality
     assert quality is not None
     assert nearness < quality["mean"] < 1
-    assert not list(bundle.folder.glob("**/twin*"))
+    assert not list(bundle.folder.glob("**/emulated*"))
     assert f"samples/{recipe}.json" not in bundle.manifest.files
     reports = {report.variant: report for report in check_all(bundle)}
     assert reports[recipe].left_out == "needs provider 'cuda'"

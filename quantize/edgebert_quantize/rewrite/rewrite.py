@@ -1,4 +1,4 @@
-"""From an fp32 graph to a quantized one, by a recipe."""
+"""Quantize an fp32 graph by a recipe."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ import onnx_ir as ir
 from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.graph.linear_layers import find_linears
 from edgebert_quantize.graph.node_builder import drop_unused_initializers
-from edgebert_quantize.recipes import Recipe, Scheme
+from edgebert_quantize.recipes import HalfRecipe, Recipe, Scheme
 from edgebert_quantize.rewrite.embeddings import quantize_tables
-from edgebert_quantize.rewrite.half_precision import HalfRecipe, to_half
+from edgebert_quantize.rewrite.half_precision import to_half
 from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
 from edgebert_quantize.rewrite.prepare import Prepared, prepare
 from edgebert_runtime.errors import ExportError
@@ -46,14 +46,14 @@ def rewrite_graph(
 
     Args:
         path: the fp32 graph.
-        destination: where the quantized one goes; its weights are inside.
-        recipe: what to do.
-        batches: makes what activations are watched on; asked only if they are.
-        largest: integer among 8-bit weights.
-        source: what to call the graph in errors, if not `path`.
+        destination: the quantized graph, a single file.
+        recipe: of the quantization.
+        batches: makes calibration inputs; called only if the recipe needs them.
+        largest: 8-bit weight.
+        source: name of the graph in errors, if not `path`.
 
     Raises:
-        ExportError: there is nothing to quantize, or somebody has done it already.
+        ExportError: there is nothing to quantize, or the graph is quantized already.
     """
     if recipe.half is not None:
         write_half(path, destination, recipe.half)
@@ -72,7 +72,7 @@ def write_half(
     """Write a graph in half precision, or `emulated` in float32 as `to_half` describes.
 
     Raises:
-        ExportError: somebody has quantized it, or nothing in it can be in half precision.
+        ExportError: it is quantized already, or nothing in it can be in half precision.
     """
     model = ir.load(path)
     refuse_quantized(model.graph, path)
@@ -96,9 +96,9 @@ def prepare_graph(
     largest: int,
     source: Path | None = None,
 ) -> Prepared:
-    """What `write_graph` makes graphs of, in `scratch`, a folder to keep while it is used.
+    """Calibrate a graph for `write_graph`; `scratch` must exist while the result is used.
 
-    All other arguments, and the errors, are those of `rewrite_graph`.
+    The other arguments, and the errors, are those of `rewrite_graph`.
     """
     graph, source = ir.load(path).graph, source or path
     refuse_quantized(graph, source)
@@ -106,18 +106,18 @@ def prepare_graph(
         return Prepared(path)
     if not any(find_linears(graph)):
         raise ExportError(f"{source} has no float32 linear layer to quantize")
-    watched = batches() if recipe.linears.needs_statistics else ()
-    return prepare(path, scratch / "prepared.onnx", recipe.linears, watched, largest)
+    calibration = batches() if recipe.linears.needs_statistics else ()
+    return prepare(path, scratch / "prepared.onnx", recipe.linears, calibration, largest)
 
 
 def write_graph(
     prepared: Prepared, destination: Path, schemes: Sequence[Scheme], *, tables: bool
 ) -> int:
-    """Quantize each layer by a scheme, and embedding tables; returns how many tables.
+    """Quantize each layer by its scheme, and embedding tables; returns how many tables.
 
     Args:
         prepared: by `prepare_graph`.
-        destination: where the graph goes; its weights are inside.
+        destination: the quantized graph, a single file.
         schemes: one for each of the prepared layers.
         tables: whether to quantize embedding tables.
     """
@@ -132,10 +132,10 @@ def write_graph(
 
 
 def refuse_quantized(graph: ir.Graph, source: Path) -> None:
-    """Raise if somebody has quantized a graph before.
+    """Raise if a graph is quantized already.
 
     Raises:
-        ExportError: it has operators that only a quantized graph has; they are named.
+        ExportError: it has operators that only a quantized graph has; the error names them.
     """
     found = sorted({node.op_type for node in graph} & INTEGER_OPERATORS)
     if found:

@@ -15,11 +15,11 @@ from typing import Any, Final
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.bundle.staging import hash_file
-from edgebert_runtime.engine.onnxruntime import import_engine, session_options
-from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.onnxruntime import cpu_session, import_engine, session_options
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError, EngineError, ExportError
+from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.loading.graph_cache import (
     ENTRY,
     GRAPH,
@@ -139,7 +139,7 @@ def _write(engine: Any, source: Path, staging: Path) -> list[str]:
     for key, value in SESSION_ENTRIES.items():
         options.add_session_config_entry(key, value)
     try:
-        engine.InferenceSession(str(source), options, providers=[PROVIDERS["cpu"].engine_name])
+        cpu_session(source, options)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         raise EngineError(
             f"ONNX Runtime {engine.__version__} cannot keep {source}: {error}"
@@ -177,8 +177,7 @@ def _require_same(source: Path, kept: Path) -> None:
     ids = np.arange(16, dtype=np.int64).reshape(2, 8) % 8
     mask = np.ones_like(ids)
     mask[1, 5:] = 0
-    every = {"input_ids": ids, "attention_mask": mask, "token_type_ids": ids * 0}
-    feeds = {name: every[name] for name in original.inputs}
+    feeds = make_feeds(ids, mask, original.inputs)
     outputs = original.outputs
     pairs = zip(original.run(outputs, feeds), written.run(outputs, feeds), strict=True)
     if not all(np.array_equal(first, second, equal_nan=True) for first, second in pairs):
