@@ -18,11 +18,11 @@ from edgebert_runtime.engine.session import Session
 from edgebert_runtime.measurement.timing import WARM_UP_RUNS
 
 WEIGHTS_APART: Final = "session.optimized_model_external_initializers_file_name"
-"""The entry of a session's configuration that leaves weights out of an optimised graph."""
+"""Session configuration entry that writes the weights of an optimized graph to a separate file."""
 
 
 def main(order: str) -> None:
-    """Carry out an order."""
+    """Run the tasks of an order file."""
     read = json.loads(Path(order).read_text(encoding="utf-8"))
     measure = _profiled if read["profiled"] else _plain
     found = [measure(task, read["threads"], read["runs"]) for task in read["tasks"]]
@@ -30,7 +30,7 @@ def main(order: str) -> None:
 
 
 def _profiled(task: Mapping[str, Any], threads: int, runs: int) -> dict[str, Any]:
-    """Its graph as `Session` opens it, but for the profiler."""
+    """Run a graph as `Session` does, with the profiler."""
     options = session_options(import_engine(), threads)
     options.enable_profiling = True
     options.profile_file_prefix = task["profile"]

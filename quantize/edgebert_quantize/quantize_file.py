@@ -47,8 +47,8 @@ def quantize_file(
         source: the graph, with dynamic batch and sequence; external data in the same folder.
         out: the quantized graph, a single file.
         recipe: a name in `RECIPES`.
-        tokenizer: `tokenizer.json` or its folder; None looks beside `source` and in the parent
-            folder.
+        tokenizer: `tokenizer.json` or its folder; None looks in the folder of `source` and its
+            parent.
         cpu: the class to quantize for, as in `quantize_bundle`.
         texts: as in `quantize_bundle`.
         column: as in `quantize_bundle`.
@@ -122,8 +122,8 @@ def _check_out(source: Path, out: Path, *, overwrite: bool) -> None:
 
 
 def _find_tokenizer(source: Path, given: str | PathLike[str] | None) -> Path:
-    beside = source.absolute().parent
-    folders = [beside, beside.parent] if given is None else [Path(given)]
+    folder = source.absolute().parent
+    folders = [folder, folder.parent] if given is None else [Path(given)]
     candidates = [folder if folder.is_file() else folder / "tokenizer.json" for folder in folders]
     for path in candidates:
         if path.is_file():

@@ -144,11 +144,19 @@ CPU_EQUIVALENTS: Final[Mapping[str, str]] = {"cuda-packed": "cuda"}
 """Target whose graphs run on a GPU only → target whose graph computes the same on a CPU."""
 
 
+Pair = tuple[float, float]
+"""Least mean similarity, and least similarity of a single text."""
+
+
+def _thresholds(*, cosine: Pair, scores: Pair) -> dict[SimilarityMetric, QualityThreshold]:
+    pairs = {SimilarityMetric.COSINE: cosine, SimilarityMetric.SCORES: scores}
+    return {key: QualityThreshold(mean=mean, worst=worst) for key, (mean, worst) in pairs.items()}
+
+
 def _half(
     precision: Precision,
-    cosine: QualityThreshold,
-    scores: QualityThreshold,
-    *,
+    cosine: Pair,
+    scores: Pair,
     suffix: str = "",
     sources: tuple[str, ...] = ("cuda", "portable"),
 ) -> Recipe:
@@ -158,14 +166,8 @@ def _half(
         precision=precision,
         source_targets=sources,
         half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
-        thresholds={SimilarityMetric.COSINE: cosine, SimilarityMetric.SCORES: scores},
+        thresholds=_thresholds(cosine=cosine, scores=scores),
     )
-
-
-FP16_THRESHOLDS: Final = (
-    QualityThreshold(mean=0.9999, worst=0.9999),
-    QualityThreshold(mean=0.999, worst=0.99),
-)
 
 
 STRENGTHS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -187,10 +189,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             must_be_faster=True,
-            thresholds={
-                SimilarityMetric.COSINE: QualityThreshold(mean=0.99, worst=0.98),
-                SimilarityMetric.SCORES: QualityThreshold(mean=0.98, worst=0.80),
-            },
+            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.80)),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -200,10 +199,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             linears=LinearRecipe(schemes=("per_tensor_dynamic",)),
             must_be_faster=True,
-            thresholds={
-                SimilarityMetric.COSINE: QualityThreshold(mean=0.98, worst=0.95),
-                SimilarityMetric.SCORES: QualityThreshold(mean=0.96, worst=0.70),
-            },
+            thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.70)),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -215,10 +211,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("qdq",), strengths=STRENGTHS, gptq=True, correct_bias=True
             ),
             tables=True,
-            thresholds={
-                SimilarityMetric.COSINE: QualityThreshold(mean=0.985, worst=0.97),
-                SimilarityMetric.SCORES: QualityThreshold(mean=0.97, worst=0.75),
-            },
+            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.75)),
         ),
         Recipe(
             name="int4",
@@ -229,10 +222,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("blockwise",), gptq=True, correct_bias=True, bits=4, block=32
             ),
             tables=True,
-            thresholds={
-                SimilarityMetric.COSINE: QualityThreshold(mean=0.97, worst=0.94),
-                SimilarityMetric.SCORES: QualityThreshold(mean=0.95, worst=0.65),
-            },
+            thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.65)),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -241,19 +231,12 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="embeddings-int8",
             source_targets=("cpu",),
             tables=True,
-            thresholds={
-                SimilarityMetric.COSINE: QualityThreshold(mean=0.9998, worst=0.999),
-                SimilarityMetric.SCORES: QualityThreshold(mean=0.998, worst=0.98),
-            },
+            thresholds=_thresholds(cosine=(0.9998, 0.999), scores=(0.998, 0.98)),
             min_onnxruntime="1.23.0",
         ),
-        _half("fp16", *FP16_THRESHOLDS),
-        _half("fp16", *FP16_THRESHOLDS, suffix="-packed", sources=("cuda-packed",)),
-        _half(
-            "bf16",
-            QualityThreshold(mean=0.999, worst=0.995),
-            QualityThreshold(mean=0.99, worst=0.9),
-        ),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), "-packed", ("cuda-packed",)),
+        _half("bf16", (0.999, 0.995), (0.99, 0.9)),
     )
 }
 """Name → recipe.

@@ -24,7 +24,7 @@ def test_every_form_by_hand() -> None:
         ("good", "budget 'good' is not a limit"),
         ("cosine>0.9", "budget 'cosine>0.9' is not a limit"),
         ("cosine>=much", "budget 'cosine>=much' is not a limit"),
-        ("cosine>=1.2.3", "has no valid number: '1.2.3'"),
+        ("cosine>=1.2.3", "budget 'cosine>=1.2.3' is not a limit"),
         ("cosine<=0.9", "budget cosine<= limits nothing; write cosine>="),
         ("accuracy_drop>=1%", "write accuracy_drop<="),
         ("scores>=0.9", "'scores' does not apply to this bundle; use cosine, worst"),

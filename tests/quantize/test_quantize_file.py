@@ -219,8 +219,12 @@ def test_a_tokenizer_of_another_model_is_refused(odd: Path, tmp_path: Path, mini
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
-        (lambda source: source.write_bytes(b"no graph"), ExportError, "is no ONNX graph that can"),
-        (lambda source: source.unlink(), ConfigError, "is no file, expected an ONNX graph"),
+        (
+            lambda source: source.write_bytes(b"no graph"),
+            ExportError,
+            "is not an ONNX graph that can",
+        ),
+        (lambda source: source.unlink(), ConfigError, "is not a file; expected an ONNX graph"),
     ],
     ids=["damaged", "missing"],
 )

@@ -204,12 +204,12 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("budget", "recipe", "evaluation", "message"),
     [
-        ("cosine>=0.9", "int4", None, "recipe 'int4' leaves nothing to search"),
-        ("cosine>=0.9", "embeddings-int8", None, "leaves nothing to search; use int8"),
+        ("cosine>=0.9", "int4", None, "recipe 'int4' has no schemes to search"),
+        ("cosine>=0.9", "embeddings-int8", None, "has no schemes to search; use int8"),
         ("scores>=0.9", "int8", None, "'scores' does not apply to this bundle"),
         ("accuracy_drop<=1%", "int8", None, r"\(--eval\) go together"),
         ("cosine>=0.9", "int8", "x.csv", r"\(--eval\) go together"),
-        ("accuracy_drop<=1%", "int8", "x.csv", "classifiers of one label a text, .* is for embed"),
+        ("accuracy_drop<=1%", "int8", "x.csv", "classifier of one label per text; .* is embed"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -33,7 +33,7 @@ def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> i
     Raises:
         ExportError: the type of a value cannot be inferred.
     """
-    infer_types(model)  # and shapes, which are forgotten again below
+    infer_types(model)  # and shapes, which are removed below
     graph = model.graph
     _require_types(graph)
     converter = _Converter(graph, recipe.precision, emulated=emulated)
@@ -94,7 +94,7 @@ class _Converter:
     def _add_output(self, value: ir.Value) -> None:
         self._half_outputs.add(value)
         if self._emulated:
-            self._halves[value] = self._cast(self._cast(value, self._half), ir.DataType.FLOAT)
+            self._halves[value] = self._rounded(value)
         else:
             value.type = ir.TensorType(self._half)
             self._halves[value] = value
@@ -102,13 +102,16 @@ class _Converter:
     def _half_of(self, value: ir.Value) -> ir.Value:
         if value not in self._halves:
             constant = ir.convenience.get_const_tensor(value)
-            if constant is not None:
-                self._halves[value] = self._constant(value, constant.numpy())
-            elif self._emulated:
-                self._halves[value] = self._cast(self._cast(value, self._half), ir.DataType.FLOAT)
-            else:
-                self._halves[value] = self._cast(value, self._half)
+            self._halves[value] = (
+                self._rounded(value)
+                if constant is None
+                else self._constant(value, constant.numpy())
+            )
         return self._halves[value]
+
+    def _rounded(self, value: ir.Value) -> ir.Value:
+        half = self._cast(value, self._half)
+        return self._cast(half, ir.DataType.FLOAT) if self._emulated else half
 
     def _float_of(self, value: ir.Value) -> ir.Value:
         half = self._halves[value]

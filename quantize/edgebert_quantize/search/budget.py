@@ -12,7 +12,9 @@ ACCURACY_DROP: Final = "accuracy_drop"
 WORST: Final = "worst"
 FORMS: Final = "cosine>=0.999, scores>=0.99, worst>=0.99, accuracy_drop<=0.5%"
 
-LIMIT: Final = re.compile(r"\s*([a-z_]+)\s*(>=|<=)\s*([0-9.]+(?:e-?[0-9]+)?)\s*(%?)\s*")
+LIMIT: Final = re.compile(
+    r"\s*([a-z_]+)\s*(>=|<=)\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e-?[0-9]+)?)\s*(%?)\s*"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +93,16 @@ def parse_budget(text: str, metric: SimilarityMetric) -> Budget:
             raise ConfigError(f"budget {part.strip()!r} is not a limit; write one of {FORMS}")
         name, sign, number, percent = match.groups()
         _check(name, sign, metric)
-        limits[name] = _number(number, part) / (100 if percent else 1)
-    return _budget(text, limits, metric)
+        limits[name] = float(number) / (100 if percent else 1)
+    beyond = [name for name, limit in limits.items() if not 0 <= limit <= 1]
+    if beyond:
+        raise ConfigError(f"budget {text!r}: {beyond[0]} must be between 0 and 1")
+    return Budget(
+        text=text,
+        mean=limits.get(metric.value),
+        worst=limits.get(WORST),
+        accuracy_drop=limits.get(ACCURACY_DROP),
+    )
 
 
 def _check(name: str, sign: str, metric: SimilarityMetric) -> None:
@@ -103,22 +113,3 @@ def _check(name: str, sign: str, metric: SimilarityMetric) -> None:
         )
     if signs[name] != sign:
         raise ConfigError(f"budget {name}{sign} limits nothing; write {name}{signs[name]}")
-
-
-def _number(number: str, part: str) -> float:
-    try:
-        return float(number)
-    except ValueError as error:
-        raise ConfigError(f"budget {part.strip()!r} has no valid number: {number!r}") from error
-
-
-def _budget(text: str, limits: Mapping[str, float], metric: SimilarityMetric) -> Budget:
-    beyond = [name for name, limit in limits.items() if not 0 <= limit <= 1]
-    if beyond:
-        raise ConfigError(f"budget {text!r}: {beyond[0]} must be between 0 and 1")
-    return Budget(
-        text=text,
-        mean=limits.get(metric.value),
-        worst=limits.get(WORST),
-        accuracy_drop=limits.get(ACCURACY_DROP),
-    )

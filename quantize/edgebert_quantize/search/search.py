@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgebert_quantize._version import __version__
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
@@ -37,6 +38,7 @@ from edgebert_quantize.search.measurement_cache import MeasurementCache
 from edgebert_quantize.search.trials import Evaluator, Point, Trials
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
@@ -98,7 +100,7 @@ def quantize_within(
         budget: limits separated by commas, of `cosine>=0.999` (or `scores>=`, for other tasks: mean
             similarity to fp32), `worst>=0.99` (of a single text) and `accuracy_drop<=0.5%`.
         recipe: its schemes, and float32, are what a layer can have.
-        evaluation: for `accuracy_drop`, a file with columns `text`, `label` and perhaps
+        evaluation: for `accuracy_drop`, a file with columns `text`, `label` and, for pairs,
             `text_pair`; none of its texts is used for calibration.
         cpu: as in `quantize_bundle`; nothing is timed for another class than this machine's.
         texts: as in `quantize_bundle`.
@@ -124,66 +126,55 @@ def quantize_within(
         chosen = _searchable(new_recipe(recipe, opened))
         limits = parse_budget(budget, comparison_of(opened.manifest).metric)
         labelled = _labelled(limits, evaluation, opened)
-        split = without(split, labelled)
-        cache = MeasurementCache(
-            default_cache_dir() if cache_dir is None else Path(cache_dir),
-            _about(opened, chosen, cpu, split, labelled),
-        )
+        task = _Task(opened, staging, chosen, cpu, without(split, labelled), labelled)
         progress(f"calibrating for {cpu} by recipe {chosen.name}")
-        trials = _trials(opened, staging, chosen, cpu, split, labelled, cache)
-        search = _search(opened, chosen, limits, trials, progress, track)
+        trials = _trials(task, default_cache_dir() if cache_dir is None else Path(cache_dir))
+        states = assignments(chosen, trials, track)
+        best, frontier = explore(states, trials, limits, progress, track)
+        search = Search(
+            bundle=opened, budget=limits, frontier=frontier, chosen=best, exact=trials.exact
+        )
         found = search.require()
         if found.speed is not None and chosen.must_be_faster and not force:
             found.speed.require(chosen.name)
         progress("adding the variant to the bundle")
-        _add(search, found, staging, chosen, cpu, split, trials)
+        _add(task, search, found, trials)
     return replace(search, bundle=Bundle.open(folder))
 
 
-def _trials(
-    bundle: Bundle,
-    staging: Path,
-    recipe: Recipe,
-    cpu: str,
-    split: TextSplit,
-    labelled: Labelled | None,
-    cache: MeasurementCache,
-) -> Trials:
+class _Task(NamedTuple):
+    """What is quantized, and on which texts; `staging` is a folder for files."""
+
+    bundle: Bundle
+    staging: Path
+    recipe: Recipe
+    cpu: str
+    split: TextSplit
+    labelled: Labelled | None
+
+    @property
+    def source(self) -> Variant:
+        """The fp32 variant."""
+        return source_of(self.bundle, self.recipe)
+
+
+def _trials(task: _Task, cache_dir: Path | None) -> Trials:
     """Calibrate, and set up the measurements."""
-    source, feeder = bundle.path_of(source_of(bundle, recipe).file), Feeder.of(bundle)
-    prepared = prepare_graph(
-        source, staging, recipe, lambda: feeder.calibration(split), LARGEST_WEIGHT[cpu]
-    )
-    evaluator = Evaluator(source, comparison_of(bundle.manifest), feeder, split, labelled)
-    timed = shortened(feeder.long(split.quality)) if cpu == this_cpu() else None
-    return Trials(prepared, source, staging, evaluator, cache, timed)
+    bundle, split = task.bundle, task.split
+    source, feeder = bundle.path_of(task.source.file), Feeder.of(bundle)
+    largest, batches = LARGEST_WEIGHT[task.cpu], partial(feeder.calibration, split)
+    prepared = prepare_graph(source, task.staging, task.recipe, batches, largest)
+    evaluator = Evaluator(source, comparison_of(bundle.manifest), feeder, split, task.labelled)
+    timed = shortened(feeder.long(split.quality)) if task.cpu == this_cpu() else None
+    cache = MeasurementCache(cache_dir, _about(task))
+    return Trials(prepared, source, task.staging, evaluator, cache, timed)
 
 
-def _search(
-    bundle: Bundle,
-    recipe: Recipe,
-    budget: Budget,
-    trials: Trials,
-    progress: Progress,
-    track: Track[Any],
-) -> Search:
-    states = assignments(recipe, trials, track)
-    found, frontier = explore(states, trials, budget, progress, track)
-    return Search(bundle=bundle, budget=budget, frontier=frontier, chosen=found, exact=trials.exact)
-
-
-def _add(
-    search: Search,
-    found: Point,
-    staging: Path,
-    recipe: Recipe,
-    cpu: str,
-    split: TextSplit,
-    trials: Trials,
-) -> None:
+def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
     """Write the chosen graph again, require its threshold, and add it to the bundle."""
-    bundle, comparison = search.bundle, comparison_of(search.bundle.manifest)
-    graph = staging / Path(recipe.file).name
+    bundle, recipe, split = task.bundle, task.recipe, task.split
+    comparison = comparison_of(bundle.manifest)
+    graph = task.staging / Path(recipe.file).name
     trials.write(found.assignment, graph)
     quality = summarize_quality(
         trials.similarities(graph),
@@ -193,8 +184,7 @@ def _add(
         data=split.source,
     )
     quality.require()
-    source = source_of(bundle, recipe)
-    manifest = extended(bundle.manifest, recipe, source, graph, quality, split, cpu)
+    manifest = extended(bundle.manifest, recipe, task.source, graph, quality, split, task.cpu)
     variant = manifest.variants[recipe.name]
     fields = {**(variant.quality or {}), **_search_fields(search.budget, found, search.exact)}
     variants = {**manifest.variants, recipe.name: replace(variant, quality=fields)}
@@ -234,23 +224,16 @@ def _labelled(
     return None if evaluation is None else read_labelled(evaluation, bundle)
 
 
-def _about(
-    bundle: Bundle,
-    recipe: Recipe,
-    cpu: str,
-    split: TextSplit,
-    labelled: Labelled | None,
-) -> dict[str, Any]:
+def _about(task: _Task) -> dict[str, Any]:
     """Everything that measurements depend on."""
-    source = source_of(bundle, recipe)
+    manifest, split, labelled = task.bundle.manifest, task.split, task.labelled
     texts = [split.calibration, split.quality, labelled and asdict(labelled)]
     return {
         "files": [
-            bundle.manifest.files[path].sha256
-            for path in (*source.files, bundle.manifest.tokenizer.file)
+            manifest.files[path].sha256 for path in (*task.source.files, manifest.tokenizer.file)
         ],
-        "recipe": repr(recipe),
-        "cpu": [cpu, usable_cores()],
+        "recipe": repr(task.recipe),
+        "cpu": [task.cpu, usable_cores()],
         "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
         "versions": [__version__, str(import_engine().__version__)],
     }

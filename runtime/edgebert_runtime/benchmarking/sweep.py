@@ -15,26 +15,25 @@ from edgebert_runtime.measurement.rounds import alternating_rounds
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One process: the shapes of a setting, or, with no threads, a start as `load` has it."""
+    """One process: the shapes of a setting or, if `threads` is None, a cold start."""
 
     variant: str
     threads: int | None
 
 
 Track = Callable[[Sequence[Job]], Iterable[Job]]
-"""Passes the jobs on one by one, and may say how far it is."""
+"""Iterates over the jobs, and may show progress."""
 
 
 def sweep(plan: Plan, track: Track = iter) -> tuple[list[Timing], list[Start]]:
-    """Measure all of it.
+    """Measure all jobs of a plan.
 
     Args:
-        plan: what.
-        track: told of every process before it is started.
+        plan: to measure.
+        track: iterates over the jobs and shows progress.
 
     Raises:
-        EdgebertError: a measuring process failed; what it was for and its last line are in the
-            text.
+        EdgebertError: a measuring process failed; the text names the job and has its last line.
     """
     found: dict[Job, list[Any]] = defaultdict(list)
     for job in track(jobs(plan)):
