@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from benchmarks.peers.forking import LAST_WORDS
 from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.measurement.rounds import alternating_rounds
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")
@@ -44,16 +45,15 @@ class Outcome(Generic[Result]):
 def in_turn(
     systems: Mapping[Name, Callable[[], Result]], rounds: int
 ) -> dict[Name, Outcome[Result]]:
-    """A B, B A, A B …: each system once a round, so that a drifting machine favours nobody.
+    """Run each system once a round, in alternating order.
 
     One that raises `PeerError` runs no more, and its outcome says why.
     """
     outcomes: dict[Name, Outcome[Result]] = {name: Outcome() for name in systems}
-    for number in range(rounds):
-        order = list(systems) if number % 2 == 0 else list(systems)[::-1]
+    for number, order in enumerate(alternating_rounds(list(systems), rounds), start=1):
         for name in order:
             said = ", ".join(map(str, name)) if isinstance(name, tuple) else name
-            _run(systems[name], outcomes[name], f"round {number + 1} of {rounds}, {said}")
+            _run(systems[name], outcomes[name], f"round {number} of {rounds}, {said}")
     return outcomes
 
 

@@ -14,7 +14,7 @@ from benchmarks.models import Model, our_bundle, our_graph
 from benchmarks.prefork import prefork
 from benchmarks.worker import write_feeds
 from edgebert_quantize import default_texts
-from edgebert_quantize.calibration.samples import Feeder
+from edgebert_quantize.calibration.text_split import Feeder
 from edgebert_runtime.bundle.external_data import external_locations
 
 NNCF_TEXTS: Final = 300

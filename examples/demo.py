@@ -20,10 +20,10 @@ from edgebert_runtime.benchmarking.options import BenchOptions
 from edgebert_runtime.benchmarking.results import BenchReport
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BundleError
+from edgebert_runtime.measurement.units import MEBIBYTE
 from examples.minilm import CACHE, minilm_folder
 
 BUNDLE: Final = CACHE / "demo-bundle"
-MEBIBYTE: Final = 2**20
 SEQUENCES: Final = (32, 128)
 """Of one text, in tokens."""
 NOTES: Final = (

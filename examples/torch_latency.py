@@ -8,8 +8,8 @@ from statistics import median
 import torch
 
 from edgebert.workflow.sources import open_source
-from edgebert_runtime.benchmarking.timing import time_runs
 from edgebert_runtime.engine.threads import usable_cores
+from edgebert_runtime.measurement.timing import time_runs
 
 
 def main(source: str, *shapes: str) -> None:

@@ -34,7 +34,7 @@ from benchmarks.systems import (
 from benchmarks.texts import package_descriptions, package_pairs, rated_sentences
 from benchmarks.worker import Feeds, write_feeds
 from edgebert_quantize import RECIPES
-from edgebert_quantize.calibration.samples import Feeder, default_samples
+from edgebert_quantize.calibration.text_split import Feeder, default_text_split
 from edgebert_quantize.recipes import LinearRecipe
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import row_cosines
@@ -63,7 +63,10 @@ GPU_ONLY: Final = ("bf16",)
 """Recipes without kernels on the CPU."""
 
 BARE: Final = replace(
-    RECIPES["int8"], linears=LinearRecipe(schemes=("static",)), tables=False, name="static, bare"
+    RECIPES["int8"],
+    linears=LinearRecipe(schemes=("per_tensor_static",)),
+    tables=False,
+    name="static, bare",
 )
 """What speed alone asks for: no smoothing, no outliers apart, nearest rounding, float tables."""
 
@@ -143,7 +146,7 @@ def _bare(model: Model) -> Path:
     def write(folder: Path) -> None:
         source = bundle.path_of(bundle.manifest.variants["cpu"].file)
         feeder = Feeder.of(bundle)
-        calibration = partial(feeder.calibration, default_samples())
+        calibration = partial(feeder.calibration, default_text_split())
         rewrite_graph(source, folder / "model.onnx", BARE, calibration, LARGEST)
 
     return made(f"{bundle.folder.name}-bare", write) / "model.onnx"

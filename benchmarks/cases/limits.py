@@ -11,7 +11,7 @@ from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.systems import encoder
 from edgebert.profiling.products import Product
-from edgebert.profiling.roofline import bare_rates
+from edgebert.profiling.roofline import isolated_rates
 from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "limits"
@@ -46,7 +46,7 @@ def measure(model: Model, *, rounds: int, shapes: Sequence[str] = SHAPES) -> Rec
     runs: dict[str, Any] = {
         name: partial(encoder(name).do, model, threads, "time", **job) for name in SYSTEMS
     }
-    runs[BARE] = partial(bare_rates, distinct, threads, 1, runs=RUNS)
+    runs[BARE] = partial(isolated_rates, distinct, threads, 1, runs=RUNS)
     outcomes = in_turn(runs, rounds)
     bare = outcomes.pop(BARE)
     record["floors"] = [

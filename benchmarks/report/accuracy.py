@@ -6,7 +6,6 @@ from typing import Final
 
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
-    MEBIBYTE,
     NONE,
     Row,
     again,
@@ -18,6 +17,7 @@ from benchmarks.report.numbers import (
     taken_on,
 )
 from benchmarks.systems import OURS
+from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.document import Block, Plot, Point, Section, Series, Table
 
 EXACT: Final = "edgebert fp32"

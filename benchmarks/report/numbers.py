@@ -5,11 +5,11 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.pairing import Ratio, ratio
+from edgebert_runtime.measurement.units import MEBIBYTE
 
 NONE: Final = "–"
 """In place of a number that there is none of."""
 
-MEBIBYTE: Final = 2**20
 MICRO: Final = 1e3
 """Microseconds in a millisecond."""
 

@@ -6,16 +6,16 @@ from math import isfinite
 from rich.table import Table
 
 from edgebert_quantize import Search
-from edgebert_quantize.recipes import FLOAT, counted
+from edgebert_quantize.recipes import FLOAT, format_counts
 from edgebert_quantize.search.budget import accuracy_drop
 from edgebert_quantize.search.trials import Point
+from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting import document
 
-MEBIBYTE = 2**20
 SMALLEST_LOSS = 1e-6
 """What a loss of nothing is drawn as on a logarithmic axis."""
 
-COLUMNS = ("layers", "tables", "MiB", "ms", "time over fp32", "nearness", "worst")
+COLUMNS = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
 
 
 def table(search: Search) -> Table:
@@ -55,7 +55,7 @@ def _plot(search: Search, x_label: str, places: Sequence[float | None]) -> docum
     marked = document.Series(name="chosen", points=chosen, joined=False, chosen=True)
     return document.Plot(
         x_label=x_label,
-        y_label="1 - mean nearness to fp32",
+        y_label="1 - mean similarity to fp32",
         series=[document.Series(name="measured", points=every), *([marked] if chosen else [])],
         log_x=True,
         log_y=True,
@@ -63,7 +63,7 @@ def _plot(search: Search, x_label: str, places: Sequence[float | None]) -> docum
 
 
 def _place(point: Point, x: float, *, labelled: bool) -> document.Point:
-    label = counted(point.assignment.counts) if labelled else ""
+    label = format_counts(point.assignment.counts) if labelled else ""
     return document.Point(x=x, y=max(1 - point.measured.mean, SMALLEST_LOSS), label=label)
 
 
@@ -77,22 +77,22 @@ def _page_table(search: Search) -> document.Table:
 
 
 def _columns(search: Search) -> Sequence[str]:
-    judged = search.exact.accuracy is not None
-    return [*COLUMNS, *(["accuracy lost"] if judged else []), "keeps the budget"]
+    labelled = search.exact.accuracy is not None
+    return [*COLUMNS, *(["accuracy lost"] if labelled else []), "meets the budget"]
 
 
 def _row(search: Search, point: Point) -> Sequence[str]:
     ratio = None if point.speed is None else sorted(point.speed.ratios)
-    judged = search.exact.accuracy is not None
-    kept = search.budget.kept_by(point.measured, search.exact)
+    labelled = search.exact.accuracy is not None
+    met = search.budget.is_met_by(point.measured, search.exact)
     return [
-        counted(point.assignment.counts),
+        format_counts(point.assignment.counts),
         "int8" if point.assignment.tables else FLOAT,
         f"{point.size_bytes / MEBIBYTE:.1f}",
         "" if point.milliseconds is None else f"{point.milliseconds:.2f}",
         "" if ratio is None else f"{ratio[len(ratio) // 2]:.2f}",
         f"{point.measured.mean:.5f}",
         f"{point.measured.worst:.5f}",
-        *([f"{100 * accuracy_drop(point.measured, search.exact):.2f} %"] if judged else []),
-        "yes" if kept else "no",
+        *([f"{100 * accuracy_drop(point.measured, search.exact):.2f} %"] if labelled else []),
+        "yes" if met else "no",
     ]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -12,10 +12,9 @@ from rich.table import Table
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.document import Page
 from edgebert_runtime.reporting.document import Table as PageTable
-
-MEBIBYTE: Final = 2**20
 
 errors = Console(stderr=True, highlight=False)
 output = Console(highlight=False)
@@ -40,8 +39,8 @@ def print_file(out: Path, quality: Any) -> None:
     """How large a quantized file is, and how near to fp32."""
     size = out.stat().st_size / MEBIBYTE
     output.print(
-        f"{out}: {size:.1f} MiB, {quality.nearness} to fp32 {quality.mean:.4f} on average and "
-        f"{quality.worst:.4f} at worst over {quality.samples} {quality.data}",
+        f"{out}: {size:.1f} MiB, {quality.metric} to fp32 {quality.mean:.4f} on average and "
+        f"{quality.worst:.4f} at worst over {quality.text_count} {quality.data}",
         soft_wrap=True,
     )
 

@@ -3,6 +3,6 @@
 from edgebert.profiling.measuring import profile
 from edgebert.profiling.products import Product
 from edgebert.profiling.report import ProfileReport
-from edgebert.profiling.roofline import BareRate, bare_rates
+from edgebert.profiling.roofline import MatmulRate, isolated_rates
 
-__all__ = ["BareRate", "Product", "ProfileReport", "bare_rates", "profile"]
+__all__ = ["MatmulRate", "Product", "ProfileReport", "isolated_rates", "profile"]

@@ -1,4 +1,4 @@
-"""Graphs of one matrix product and nothing else."""
+"""Graphs with a single matrix product."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert.profiling.products import RECIPES_BLOCKS, Product
+from edgebert_runtime.engine.onnxruntime import CONTRIB
 from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-CONTRIB: Final = "com.microsoft"
 OPSETS: Final = {"": 21, CONTRIB: 1}
 IR_VERSION: Final = 10
 OUTPUT: Final = "product"
@@ -24,47 +24,47 @@ SCALE: Final = 1 / 128
 ZERO_POINT: Final = 128
 
 
-class BareGraph(NamedTuple):
-    """A graph whose only operator is a product, and what it reads, random."""
+class IsolatedMatmul(NamedTuple):
+    """A graph whose only operator is a matrix product, and random inputs."""
 
     model: "ir.Model"
     feeds: dict[str, NDArray[Any]]
 
 
-def has_bare(product: Product) -> bool:
-    """Whether there is a graph of such a product alone."""
+def can_isolate(product: Product) -> bool:
+    """Whether a graph of this product alone can be built."""
     return (product.kind, product.batch > 1) in BUILDERS
 
 
-def bare_graph(product: Product) -> BareGraph:
-    """The product alone: weights constant and of random numbers, as packed as in a real graph.
+def isolated_matmul(product: Product) -> IsolatedMatmul:
+    """The graph of a product alone: random constant weights, packed as in a real graph.
 
     Raises:
-        ConfigError: there is none of such numbers.
+        ConfigError: there is no graph for this kind.
     """
     build = BUILDERS.get((product.kind, product.batch > 1))
     if build is None:
         known = sorted({kind for kind, _ in BUILDERS})
         raise ConfigError(
-            f"no graph of {product} alone is known; of one matrix there are {', '.join(known)}, "
-            "of several float32"
+            f"there is no graph of {product} alone; one matrix can be {', '.join(known)}, several "
+            "must be float32"
         )
     return build(product, np.random.default_rng(0))
 
 
-def _float(product: Product, random: np.random.Generator) -> BareGraph:
+def _float(product: Product, random: np.random.Generator) -> IsolatedMatmul:
     _, m, k, n, _ = product
     x, weight = _normal(random, m, k), _normal(random, k, n)
     return _graph("MatMul", {"x": x}, {"weight": weight}, ("x", "weight"))
 
 
-def _floats(product: Product, random: np.random.Generator) -> BareGraph:
+def _floats(product: Product, random: np.random.Generator) -> IsolatedMatmul:
     _, m, k, n, batch = product
     feeds = {"x": _normal(random, batch, m, k), "y": _normal(random, batch, k, n)}
     return _graph("MatMul", feeds, {}, ("x", "y"))
 
 
-def _integers(product: Product, random: np.random.Generator) -> BareGraph:
+def _integers(product: Product, random: np.random.Generator) -> IsolatedMatmul:
     """Calibrated activations, a scale for each column and a bias, as in recipe int8."""
     _, m, k, n, _ = product
     constants: dict[str, NDArray[Any]] = {
@@ -79,7 +79,7 @@ def _integers(product: Product, random: np.random.Generator) -> BareGraph:
     return _graph("MatMulIntegerToFloat", feeds, constants, inputs, CONTRIB)
 
 
-def _nibbles(product: Product, random: np.random.Generator) -> BareGraph:
+def _nibbles(product: Product, random: np.random.Generator) -> IsolatedMatmul:
     """Weights in blocks of four bits, as in recipe int4."""
     from edgebert_quantize.rewrite.matmul_schemes import COMPUTE_IN_INT8
 
@@ -114,8 +114,8 @@ def _graph(
     inputs: tuple[str | None, ...],
     domain: str = "",
     **attributes: int,
-) -> BareGraph:
-    """A graph of one operator; `inputs` are its inputs in order."""
+) -> IsolatedMatmul:
+    """A graph of one operator, with these inputs in order."""
     import onnx_ir as ir
 
     from edgebert_quantize.graph.node_builder import initializer
@@ -129,7 +129,7 @@ def _graph(
     output = node.outputs[0]
     output.name, output.type = OUTPUT, ir.TensorType(ir.DataType.FLOAT)
     graph.outputs.append(output)
-    return BareGraph(ir.Model(graph, ir_version=IR_VERSION), feeds)
+    return IsolatedMatmul(ir.Model(graph, ir_version=IR_VERSION), feeds)
 
 
 def _input(name: str, array: NDArray[Any]) -> "ir.Value":
@@ -139,10 +139,12 @@ def _input(name: str, array: NDArray[Any]) -> "ir.Value":
     return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(array.shape))
 
 
-BUILDERS: Final[Mapping[tuple[str, bool], Callable[[Product, np.random.Generator], BareGraph]]] = {
+BUILDERS: Final[
+    Mapping[tuple[str, bool], Callable[[Product, np.random.Generator], IsolatedMatmul]]
+] = {
     ("float32", False): _float,
     ("float32", True): _floats,
     ("int8", False): _integers,
     ("int4", False): _nibbles,
 }
-"""Kind, and whether of several matrices → what builds the graph."""
+"""(kind, whether there are several matrices) → builder of the graph."""

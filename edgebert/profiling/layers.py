@@ -1,14 +1,13 @@
-"""Which layer of an encoder an operator belongs to, by the flow of its graph.
+"""Assign operators to the layers of an encoder by data flow.
 
-Names do not tell: ONNX Runtime renames what it fuses, and layers may share their weights. What does
-is that each layer has one attention, and a connection that goes around it:
+Names are not enough: ONNX Runtime renames what it fuses, and layers may share weights. But each
+layer has one attention and a residual connection around it:
 
     ─ x ─┬─ queries, keys, values ─ attention ─ product ─ Add ─ … ─ the next x ─┬─
          └──────────────────────────────────────────────────┘                   └─
 
-So a layer begins after the value that goes around its attention and ends with the one that goes
-around the next. The last one ends where all paths have met as often, over the same operators, as in
-the layer before it.
+A layer begins after the input of its residual connection and ends with that of the next layer. The
+last layer ends after the same sequence of post-dominators as the layer before it.
 """
 
 from collections import Counter
@@ -21,28 +20,28 @@ if TYPE_CHECKING:
 
 EMBEDDINGS: Final = "embeddings"
 SHARED: Final = "shared"
-"""What several of the others read: masks, positions, angles."""
+"""Read by several regions: masks, positions, angles."""
 UNASSIGNED: Final = "unassigned"
 LAYER: Final = "layer "
-"""Before the number of one; the first is 1."""
+"""Prefix of a layer's name; the first layer has number 1."""
 
 ATTENTIONS: Final = frozenset({"Attention", "MultiHeadAttention", "QAttention"})
 PRODUCTS: Final = frozenset({"MatMul", "FusedMatMul"})
 SUMS: Final = frozenset({"Add", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"})
 
 FEWEST_TO_COMPARE: Final = 2
-"""Layers, for the end of the last to be known by the one before it."""
+"""Least number of layers for which the end of the last can be found."""
 
 
 def regions_of(graph: "ir.Graph", head: str = "head") -> dict[str, str]:
     """Name of a node → `embeddings`, `layer 1` …, `shared`, what follows the layers, `unassigned`.
 
-    A name that two nodes have is left out. Where the layers are not one chain, all is unassigned;
-    of an only layer, or one that ends unlike the one before, what comes after its attention is.
+    Names of several nodes are left out. If the layers are not one chain, all nodes are unassigned.
+    After the attention of the last layer nodes are unassigned if its end cannot be found.
 
     Args:
         graph: as ONNX Runtime runs it.
-        head: what follows the layers.
+        head: name of the region after the layers.
     """
     flow = Flow(graph)
     names = [str(node.name) for node in flow.nodes]
@@ -52,16 +51,14 @@ def regions_of(graph: "ir.Graph", head: str = "head") -> dict[str, str]:
 
 
 class Flow:
-    """Who reads what, and where all paths meet.
+    """Dependencies and post-dominators of a graph's nodes.
 
     Attributes:
-        nodes: each after those it reads.
-        sources, readers: of each node, by their places in `nodes`.
-        before, after: of each node, itself and those it depends on, or that depend on it, a bit
-            each.
-        meeting: of each node, the first that all paths from it to the outputs lead through; as
-            many as there are nodes, the end, if there is none.
-        fed: those that depend on the graph's inputs, a bit each; the others are constant.
+        nodes: in topological order; a place is an index into them.
+        sources, readers: places of each node's producers and consumers.
+        before, after: bit sets of each node and those it depends on, or that depend on it.
+        meeting: immediate post-dominator of each node; `end` if there is none.
+        fed: bit set of the nodes that depend on the graph's inputs; the others are constant.
     """
 
     def __init__(self, graph: "ir.Graph") -> None:
@@ -80,15 +77,15 @@ class Flow:
 
     @property
     def end(self) -> int:
-        """Where all paths end."""
+        """The place after the last node."""
         return len(self.nodes)
 
     def place(self, node: "ir.Node") -> int:
-        """Where a node is in `nodes`."""
+        """Index of a node in `nodes`."""
         return self._places[node]
 
     def follows(self, place: int, earlier: int) -> bool:
-        """Whether a node is another or depends on it."""
+        """Whether a node depends on another or is the same."""
         return bool(self.before[place] >> earlier & 1)
 
     def is_fed(self, place: int) -> bool:
@@ -96,18 +93,18 @@ class Flow:
         return bool(self.fed >> place & 1)
 
     def leads_out(self, place: int) -> bool:
-        """Whether a node is read from outside, or by nobody."""
+        """Whether a node gives a graph output or has no consumer."""
         return place in self._ends or not self.readers[place]
 
     def meetings(self, place: int) -> Iterator[int]:
-        """The nodes that all paths from one lead through, in order."""
+        """Post-dominators of a node, in order."""
         place = self.meeting[place]
         while place != self.end:
             yield place
             place = self.meeting[place]
 
     def uncast(self, place: int) -> int:
-        """The node whose values these are, perhaps in another type."""
+        """The node before a chain of Casts."""
         while self.nodes[place].op_type == "Cast" and self.sources[place]:
             (place,) = self.sources[place]
         return place
@@ -159,7 +156,7 @@ class Flow:
 
 
 class _Layer(NamedTuple):
-    """The attention of a layer, what goes around it, and the sum in which they meet."""
+    """The input of a residual connection, the attention in it, and the sum after both."""
 
     around: int
     attention: int
@@ -167,7 +164,7 @@ class _Layer(NamedTuple):
 
 
 def _layers(flow: Flow) -> list[_Layer]:
-    """The layers in order; none where they are no chain."""
+    """The layers in order; empty if they are not one chain."""
     attentions = [place for place in range(flow.end) if _is_attention(flow, place)]
     layers = [_layer(flow, place) for place in attentions]
     found = [layer for layer in layers if layer is not None]
@@ -178,7 +175,7 @@ def _layers(flow: Flow) -> list[_Layer]:
 
 
 def _is_attention(flow: Flow, place: int) -> bool:
-    """Whether it is an attention, or the product of a softmax and the values."""
+    """Whether a node is an attention, or the product of a softmax and the values."""
     node = flow.nodes[place]
     if node.op_type in ATTENTIONS:
         return True
@@ -189,7 +186,7 @@ def _is_attention(flow: Flow, place: int) -> bool:
 
 
 def _layer(flow: Flow, attention: int) -> _Layer | None:
-    """The first sum after an attention with something that did not come through it."""
+    """The residual connection around an attention; None without one."""
     for place in flow.meetings(attention):
         if flow.nodes[place].op_type in SUMS:
             for source in map(flow.uncast, flow.sources[place]):
@@ -200,7 +197,7 @@ def _layer(flow: Flow, attention: int) -> _Layer | None:
 
 
 def _last_end(flow: Flow, layers: Sequence[_Layer]) -> int | None:
-    """Where the last layer ends as the one before it does; None if it does not."""
+    """Last node of the last layer; None if it ends unlike the layer before."""
     if len(layers) < FEWEST_TO_COMPARE:
         return None
     model, last = layers[-2:]
@@ -216,14 +213,14 @@ def _kinds(flow: Flow, places: Sequence[int]) -> list[str]:
 
 
 def _stations(flow: Flow, layer: _Layer) -> Iterator[int]:
-    """Where all paths meet, from a layer's first sum on; types do not matter."""
+    """Post-dominators from a layer's first sum on, without Casts."""
     for place in flow.meetings(layer.attention):
         if place >= layer.sum and flow.nodes[place].op_type != "Cast":
             yield place
 
 
 def _regions(flow: Flow, head: str) -> list[str]:
-    """The region of each node, from the end on: what one region alone reads belongs to it."""
+    """Region of each node; a node that only one region reads belongs to it."""
     streams = _streams(flow, _layers(flow), head)
     found = [UNASSIGNED] * flow.end
     for place in reversed(range(flow.end)):
@@ -236,7 +233,7 @@ def _regions(flow: Flow, head: str) -> list[str]:
 
 
 def _streams(flow: Flow, layers: Sequence[_Layer], head: str) -> dict[int, str]:
-    """The regions that are known by what they depend on."""
+    """Regions that follow from dependencies."""
     if not layers:
         return {}
     found = {layers[0].around: EMBEDDINGS}

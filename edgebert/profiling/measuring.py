@@ -1,27 +1,27 @@
-"""Measure where a variant's time goes."""
+"""Profile a variant."""
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from edgebert.profiling.events import NodeTime, Recording, joined
-from edgebert.profiling.isolated_matmul import has_bare
+from edgebert.profiling.isolated_matmul import can_isolate
 from edgebert.profiling.layers import UNASSIGNED, regions_of
 from edgebert.profiling.products import Product, products_of
 from edgebert.profiling.report import Operator, ProfileReport
 from edgebert.profiling.roofline import (
     ROUNDS,
-    BareRate,
-    ProductsAlone,
+    IsolatedMatmuls,
+    MatmulRate,
     fastest,
     require_positive,
     squares,
@@ -33,7 +33,9 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.loading.load import load
+from edgebert_runtime.measurement.rounds import alternating_rounds
 from edgebert_runtime.tasks.registry import require_task
 
 if TYPE_CHECKING:
@@ -55,17 +57,17 @@ def profile(
 ) -> ProfileReport:
     """Measure a variant on the CPU, operator by operator, and its matrix products alone.
 
-    The graph under the profiler, the graph without it and the products take turns for three rounds,
-    each in a process of its own.
+    The graph with the profiler, the graph without it and the products are measured in three
+    alternating rounds, each in a process of its own.
 
     Args:
         bundle: the bundle or its folder.
-        variant: as `load` takes it; the bundle's own graph is measured, not one that `warm` kept.
-        batch: texts.
-        sequence: tokens of each; None takes 128, or as many as the model takes.
+        variant: as `load` takes it; the bundle's graph is measured, not a graph cached by `warm`.
+        batch: number of texts.
+        sequence: tokens per text; None is 128, or the limit of the model if that is less.
         threads: intra-operator threads; None takes every core the process may use.
-        runs: of the graph and of each product, at least; spread over the rounds.
-        progress: is told what is going on.
+        runs: the least number of runs of the graph and of each product, over all rounds.
+        progress: called with the name of each step.
 
     Raises:
         BundleError: the bundle cannot be read, or ONNX Runtime cannot open the graph.
@@ -83,12 +85,13 @@ def profile(
     rounds = min(ROUNDS, runs)
     with TemporaryDirectory() as folder:
         task = _task(Path(folder), graph, manifest, batch, sequence)
-        turns = _Turns(task, info.threads, math.ceil(runs / rounds))
-        for number in range(rounds):
+        measurements = _Measurements(task, info.threads, math.ceil(runs / rounds))
+        for number, order in enumerate(alternating_rounds(measurements.steps, rounds), start=1):
             if progress is not None:
-                progress(f"profiling {info.variant}, round {number + 1} of {rounds}")
-            turns.take(backwards=bool(number % 2))
-        operators = turns.operators("pooling" if manifest.task == "embed" else "head")
+                progress(f"profiling {info.variant}, round {number} of {rounds}")
+            for step in order:
+                step()
+        operators = measurements.operators("pooling" if manifest.task == "embed" else "head")
     return ProfileReport(
         bundle=opened.folder.resolve().name,
         variant=info.variant,
@@ -96,21 +99,21 @@ def profile(
         batch=batch,
         sequence=sequence,
         threads=info.threads,
-        runs=len(turns.plain_us),
+        runs=len(measurements.plain_us),
         operators=operators,
-        outside_us=median(turns.recording.outside_us),
-        profiled=Quartiles.of(turns.recording.wall_us),
-        plain=Quartiles.of(turns.plain_us),
-        rates=turns.rates,
-        ceilings=fastest(turns.square_rates),
+        outside_us=median(measurements.recording.outside_us),
+        profiled=Quartiles.of(measurements.recording.wall_us),
+        plain=Quartiles.of(measurements.plain_us),
+        rates=measurements.rates,
+        ceilings=fastest(measurements.square_rates),
     )
 
 
 def _checked(manifest: Manifest, batch: int, sequence: int | None, runs: int) -> int:
-    """Tokens of a text, once all counts make sense.
+    """The sequence length, after checking all counts.
 
     Raises:
-        ConfigError: they do not.
+        ConfigError: a count is out of range.
     """
     limit = manifest.tokenizer.max_positions
     sequence = min(SEQUENCE, limit) if sequence is None else sequence
@@ -122,11 +125,11 @@ def _checked(manifest: Manifest, batch: int, sequence: int | None, runs: int) ->
 
 
 def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: int) -> Task:
-    """A variant's graph and random tokens, which dense speed does not see."""
+    """A variant's graph and random tokens: the speed of a dense graph does not depend on them."""
     vocabulary = manifest.architecture["vocabulary"] or 1
     ids = np.random.default_rng(0).integers(0, vocabulary, (batch, sequence), dtype=np.int64)
     feeds = folder / "feeds.npz"
-    np.savez(feeds, input_ids=ids, attention_mask=np.ones_like(ids), token_type_ids=ids * 0)
+    np.savez(feeds, **dict[str, Any](make_feeds(ids)))
     return Task(
         graph=graph,
         feeds=feeds,
@@ -135,13 +138,13 @@ def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: i
     )
 
 
-class _Turns:
-    """A graph with the profiler, the same without, and its products alone, round by round.
+class _Measurements:
+    """A graph with the profiler, without it, and its products alone, measured round by round.
 
     Args:
-        task: the graph; files are written beside what it reads.
+        task: the graph; files are written to the folder of its inputs.
         threads: intra-operator threads.
-        runs: of each in a round.
+        runs: of each per round.
 
     Attributes:
         plain_us: of each run without the profiler.
@@ -152,11 +155,10 @@ class _Turns:
         self._recordings: list[Recording] = []
         self.plain_us: list[float] = []
 
-    def take(self, *, backwards: bool) -> None:
-        """One round; the first goes forwards, because it finds out what the products are."""
-        steps = (self._record, self._time, self._time_products)
-        for step in reversed(steps) if backwards else steps:
-            step()
+    @property
+    def steps(self) -> Sequence[Callable[[], None]]:
+        """The steps of a round; the first recording finds the products for the last step."""
+        return self._record, self._time, self._time_products
 
     @property
     def recording(self) -> Recording:
@@ -164,18 +166,18 @@ class _Turns:
         return joined(self._recordings)
 
     @property
-    def rates(self) -> dict[Product, BareRate]:
-        """The graph's products alone, but for those of which there is no graph."""
-        rates = self._alone.rates
-        return {product: rates[product] for product in self._products if has_bare(product)}
+    def rates(self) -> dict[Product, MatmulRate]:
+        """Rates of the graph's products alone, of those that can be isolated."""
+        rates = self._matmuls.rates
+        return {product: rates[product] for product in self._products if can_isolate(product)}
 
     @property
-    def square_rates(self) -> list[BareRate]:
-        """Large products of the same kinds."""
-        return [self._alone.rates[product] for product in self._squares]
+    def square_rates(self) -> list[MatmulRate]:
+        """Rates of large square products of the same kinds."""
+        return [self._matmuls.rates[product] for product in self._squares]
 
     def operators(self, head: str) -> tuple[Operator, ...]:
-        """What all rounds found of each operator; `head` is what follows the layers."""
+        """Operators over all rounds; `head` names the region after the layers."""
         regions = regions_of(self._graph, head)
         rates = self.rates
         return tuple(
@@ -185,7 +187,7 @@ class _Turns:
                 region=regions.get(node.name, UNASSIGNED),
                 microseconds=node.microseconds,
                 products=self._products_of(node),
-                floor_us=_floor(self._products_of(node), rates),
+                isolated_us=_isolated_us(self._products_of(node), rates),
             )
             for node in self.recording.nodes
         )
@@ -198,24 +200,24 @@ class _Turns:
         self.plain_us += time_plain(self._task, self._threads, self._runs)
 
     def _time_products(self) -> None:
-        self._alone.measure(self._threads, self._runs)
+        self._matmuls.measure(self._threads, self._runs)
 
     @cached_property
     def _graph(self) -> "ir.Graph":
-        """As ONNX Runtime runs it, which the first recording leaves behind."""
+        """The graph that ONNX Runtime runs, written by the first recording."""
         import onnx_ir as ir
 
         return ir.load(str(self._task.optimized)).graph
 
     @cached_property
     def _nodes(self) -> "dict[str, ir.Node]":
-        """Name → node, of names that only one node has."""
+        """Name → node, for unique names."""
         uses = Counter(node.name for node in self._graph)
         return {str(node.name): node for node in self._graph if uses[node.name] == 1}
 
     @cached_property
     def _products(self) -> list[Product]:
-        """Each that the graph has, once."""
+        """Distinct products of the graph."""
         nodes = self._recordings[0].nodes
         return list(dict.fromkeys(item for node in nodes for item in self._products_of(node)))
 
@@ -224,16 +226,18 @@ class _Turns:
         return squares(dict.fromkeys(product.kind for product in self._products))
 
     @cached_property
-    def _alone(self) -> ProductsAlone:
-        known = [product for product in self._products if has_bare(product)]
-        return ProductsAlone(self._task.feeds.parent, [*known, *self._squares])
+    def _matmuls(self) -> IsolatedMatmuls:
+        isolable = [product for product in self._products if can_isolate(product)]
+        return IsolatedMatmuls(self._task.feeds.parent, [*isolable, *self._squares])
 
     def _products_of(self, node: NodeTime) -> tuple[Product, ...]:
         return products_of(node, self._nodes.get(node.name))
 
 
-def _floor(products: tuple[Product, ...], rates: Mapping[Product, BareRate]) -> float | None:
-    """What products take alone; None where one of them has no graph of its own."""
+def _isolated_us(
+    products: tuple[Product, ...], rates: Mapping[Product, MatmulRate]
+) -> float | None:
+    """Time of products alone; None if one of them cannot be isolated."""
     if not all(product in rates for product in products):
         return None
     return sum((rates[product].microseconds for product in products), 0.0)

@@ -1,4 +1,4 @@
-"""A profile as a page, whose tables the terminal prints."""
+"""A profile as a page; the terminal prints its tables."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,16 +17,16 @@ from edgebert_runtime.reporting.document import (
 )
 
 NAMED: Final = 6
-"""Types of operators with a stretch of their own in a bar; the rest share one."""
+"""Types of operators with their own segment in a bar; the others share one."""
 
 EXACT_BELOW: Final = 100
-"""Rates from here on are whole numbers; below they have three digits."""
+"""Rates below it are shown with three digits, others as whole numbers."""
 
 REST: Final = "others"
 OUTSIDE: Final = "outside operators"
 UNSTEADY: Final = (
-    "Runs took far longer than the medians of their operators together: other programs were at "
-    "work. Measure again on a quiet machine."
+    "Runs took much longer than the sum of the medians of their operators: other programs were "
+    "running. Measure again on an idle machine."
 )
 
 
@@ -43,16 +43,16 @@ def page_of(report: ProfileReport) -> Page:
 
 
 def _lead(report: ProfileReport) -> str:
-    plain, profiled = report.plain, report.profiled
+    plain = report.plain
     unsteady = f" {UNSTEADY}" if report.unsteady else ""
     threads = "one thread" if report.threads == 1 else f"{report.threads} threads"
     return (
-        f"{report.batch} × {report.sequence} tokens on {threads} take "
-        f"{_ms(plain.median)} ms ({_ms(plain.low)}…{_ms(plain.high)}); the matrix products among "
-        f"it, each alone, take {_ms(report.floor_us)} ms, {_percent(report.floor_share)} of that. "
-        f"Under the profiler it is {_ms(profiled.median)} ms ({report.profiler_cost:+.0%}), and "
-        f"so are the times of operators below. Medians of {report.runs} runs by ONNX Runtime "
-        f"{report.engine}; in brackets, quartiles.{unsteady}"
+        f"{report.batch} × {report.sequence} tokens on {threads} take {_ms(plain.median)} ms "
+        f"(quartiles {_ms(plain.low)}…{_ms(plain.high)}). Matrix products measured alone: "
+        f"{report.isolated_us / 1000:.3g} ms ({_whole_percent(report.isolated_share)} of the "
+        f"run). The profiler adds {_whole_percent(report.profiler_cost)}; the operator times "
+        f"below include that. Medians of {report.runs} runs with ONNX Runtime "
+        f"{report.engine}.{unsteady}"
     )
 
 
@@ -63,9 +63,8 @@ def _whole(report: ProfileReport) -> Section:
     bar = Bar(name=report.variant, parts=[_part(*item) for item in parts.items()])
     return Section(
         title="The whole",
-        text="Products alone are the floor: only fewer or smaller products, or faster kernels, go "
-        "below it. What is beyond it in the same operators is softmax, scales and biases, and "
-        "weights that come from memory.",
+        text="Products alone are the roofline: only fewer or smaller products, or faster kernels, "
+        "take less. The rest of their operators is softmax, scales, biases and memory access.",
         command=_command(report),
         blocks=(
             Table(columns=("part", "ms", "share"), rows=[*rows, total]),
@@ -80,14 +79,14 @@ def _by_region(report: ProfileReport) -> Section:
     bars.append(Bar(name=OUTSIDE, parts=[_part(OUTSIDE, report.outside_us)]))
     return Section(
         title="By layer",
-        text="By the flow of the graph as ONNX Runtime runs it. Shared is what several layers "
-        "read, such as masks and positions; unassigned is what the flow does not tell.",
+        text="By data flow in the graph that ONNX Runtime runs. Shared: read by several layers, "
+        "such as masks and positions. Unassigned: not determined by data flow.",
         blocks=(Bars(unit="ms", bars=bars), _groups("part", report.by_region, report)),
     )
 
 
 def _bar(region: str, operators: Sequence[Operator], kinds: Sequence[str]) -> Bar:
-    """A region's time by type of operator, in the same order in every bar."""
+    """Time of a region by type of operator, in the same order in every bar."""
     times = dict.fromkeys([*kinds, REST], 0.0)
     for operator in operators:
         if operator.region == region:
@@ -124,8 +123,8 @@ def _products(report: ProfileReport) -> Section:
     )
     return Section(
         title="By product",
-        text="Rows × inputs × outputs. Those of attention are part of a larger operator, whose "
-        "time is not theirs alone.",
+        text="Rows × inputs × outputs. Products of attention are part of a larger operator, so "
+        "they have no time of their own in the graph.",
         blocks=(
             Table(
                 columns=("product", "count", "ms", "GOP/s", "GOP/s alone", "alone / here"),
@@ -143,16 +142,16 @@ def _row(use: Use) -> tuple[str, ...]:
         str(use.count),
         _known(use.microseconds, _ms),
         _known(use.giga_per_second, _rate),
-        _known(use.bare_giga_per_second, _rate),
+        _known(use.isolated_giga_per_second, _rate),
         _known(use.fraction, _percent),
     )
 
 
 def _plots(report: ProfileReport) -> list[Plot]:
-    """Rates over sizes, below what large products reach; none without any rate."""
+    """Rate against size, with the rates of large products; empty without any rate."""
     points = {
         "in the graph": [_point(use, use.giga_per_second) for use in report.uses],
-        "alone": [_point(use, use.bare_giga_per_second) for use in report.uses],
+        "alone": [_point(use, use.isolated_giga_per_second) for use in report.uses],
     }
     series = [
         Series(name=name, points=[point for point in found if point], joined=False)
@@ -180,7 +179,7 @@ def _command(report: ProfileReport) -> str:
 
 
 def _part(name: str, microseconds: float) -> Part:
-    """A stretch of a bar, in ms; nothing of what is below zero."""
+    """A segment of a bar, in ms; negative values are zero."""
     return Part(name=name, value=max(microseconds, 0.0) / 1000)
 
 
@@ -198,6 +197,10 @@ def _ms(microseconds: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.1%}".replace("%", " %")
+
+
+def _whole_percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _rate(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The matrix products among operators: how large, of what numbers."""
+"""The matrix products of operators: shapes and types."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 KINDS: Final = {"float": "float32", "uint8": "int8", "int8": "int8"}
-"""ONNX Runtime's name of a left-hand type → kind of product; others are kinds of their own."""
+"""ONNX Runtime's name of the left-hand type → kind of product; other types are their own kind."""
 
 RECIPES_BLOCKS: Final = (4, 32)
-"""Bits of a weight and inputs that share a scale, as recipe int4 has them."""
+"""Bits of a weight, and inputs that share a scale, in recipe int4."""
 
 MATRIX: Final = 2
 """Axes of one."""
@@ -54,14 +54,14 @@ class Product(NamedTuple):
 
 
 def products_of(node: NodeTime, found: "ir.Node | None") -> tuple[Product, ...]:
-    """The products an operator consists of; none if it is no product, or not known as one.
+    """The matrix products of an operator; empty for other operators.
 
     https://onnx.ai/onnx/operators/ and
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 
     Args:
         node: as it ran.
-        found: the same in the graph as ONNX Runtime runs it; None if it is not to be found.
+        found: the node in the graph that ONNX Runtime runs; None if it was not found.
     """
     read = READERS.get(node.operator)
     return () if read is None or found is None else read(node, found)
@@ -70,13 +70,13 @@ def products_of(node: NodeTime, found: "ir.Node | None") -> tuple[Product, ...]:
 def _matrices(
     node: NodeTime, found: "ir.Node", right: int = 1, kind: str | None = None
 ) -> tuple[Product, ...]:
-    """Rows times one matrix, or as many matrices on either side.
+    """One matrix on the right, or equally many on both sides.
 
     Args:
         node: as it ran.
-        found: the same in the graph.
-        right: place of the right-hand side among the inputs.
-        kind: if the left-hand type does not tell.
+        found: the node in the graph.
+        right: index of the right-hand side among the inputs.
+        kind: None takes it from the left-hand type.
     """
     left, out = node.inputs[0], node.outputs[0].shape
     if min(len(left.shape), len(out)) < MATRIX:
@@ -90,14 +90,14 @@ def _matrices(
 
 
 def _inner_axis(found: "ir.Node") -> int:
-    """Of the left-hand side, the one that is summed over."""
+    """The axis of the left-hand side that is summed over."""
     if not found.attributes.get_int("transA", 0):
         return -1
     return 0 if found.attributes.get_int("transBatchA", 0) else -2
 
 
 def _rank(node: NodeTime, found: "ir.Node", place: int) -> int:
-    """Of an input that, where it is constant, may have been packed and is not among those seen."""
+    """Rank of an input, first from the graph: packed constants are missing in the profile."""
     value = found.inputs[place]
     if value is not None and value.is_initializer() and value.shape is not None:
         return len(value.shape)
@@ -158,7 +158,7 @@ def _split(shape: tuple[int, ...], heads: int) -> Shape:
 
 
 def _any_attention(node: NodeTime, found: "ir.Node") -> tuple[Product, ...]:
-    """ONNX Runtime's operator of that name has the weights of queries, keys and values, too."""
+    """Attention of ONNX, or ONNX Runtime's, which includes the projections of Q, K and V."""
     return _whole_attention(node, found) if found.domain else _attention(node, found)
 
 
@@ -175,4 +175,4 @@ READERS: Final[Mapping[str, Callable[[NodeTime, "ir.Node"], tuple[Product, ...]]
     "MultiHeadAttention": _attention,
     "QAttention": _whole_attention,
 }
-"""Type of operator → what reads its products."""
+"""Type of operator → function that reads its products."""

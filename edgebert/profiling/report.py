@@ -1,4 +1,4 @@
-"""What a profile found: operators with their times, alone and in groups, beside their floors."""
+"""A profile: times of operators and groups of them, and of their matrix products alone."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from edgebert.profiling.layers import EMBEDDINGS, LAYER, SHARED, UNASSIGNED
 from edgebert.profiling.products import Product
-from edgebert.profiling.roofline import BareRate, rate
+from edgebert.profiling.roofline import MatmulRate, rate
 from edgebert_runtime.benchmarking.results import Quartiles
 
 UNSTEADY: Final = 1.25
-"""A run over the medians of its parts; on a quiet machine it is below 1.1."""
+"""Largest ratio of a run to the medians of its parts; on an idle machine it is below 1.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +24,8 @@ class Operator:
         kind: its type.
         region: `embeddings`, `layer 1` …, `pooling` or `head`, `shared`, `unassigned`.
         microseconds: median over the runs.
-        products: what of it is matrix products.
-        floor_us: what these take alone; 0 without any, None where one of them has no graph of its
-            own.
+        products: its matrix products.
+        isolated_us: time of these alone; 0 without any, None if one of them cannot be isolated.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Operator:
     region: str
     microseconds: float
     products: tuple[Product, ...]
-    floor_us: float | None
+    isolated_us: float | None
 
     @property
     def operations(self) -> int:
@@ -51,59 +50,61 @@ class Group:
         count: how many.
         microseconds: sum of their medians.
         operations: of their products.
-        floor_us: what those of their products take alone that have a graph of their own.
+        isolated_us: time of their products alone, of those that can be isolated.
     """
 
     name: str
     count: int
     microseconds: float
     operations: int
-    floor_us: float
+    isolated_us: float
 
     @property
     def giga_per_second(self) -> float | None:
-        """Operations of products, 10⁹ a second; None without any."""
+        """Operations of products, 10⁹ per second; None without any."""
         return rate(self.operations, self.microseconds) if self.operations else None
 
     @property
     def fraction(self) -> float | None:
-        """Of their time, what their products take alone; None without any."""
-        return self.floor_us / self.microseconds if self.floor_us and self.microseconds else None
+        """Time of their products alone over their own; None without any."""
+        return (
+            self.isolated_us / self.microseconds if self.isolated_us and self.microseconds else None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """A product that the graph has.
+    """A matrix product of the graph.
 
     Attributes:
-        product: which.
-        count: how often.
-        microseconds: of one in the graph, mean of the medians of operators that are this product
-            alone; None where it is part of others.
-        bare: the product alone; None where it has no graph of its own.
+        product: that is used.
+        count: of uses.
+        microseconds: of one use, mean over the operators that are this product and nothing else;
+            None if there are none.
+        isolated: the product alone; None if it cannot be isolated.
     """
 
     product: Product
     count: int
     microseconds: float | None
-    bare: BareRate | None
+    isolated: MatmulRate | None
 
     @property
     def giga_per_second(self) -> float | None:
-        """Operations in the graph, 10⁹ a second; None where that is not known."""
+        """Rate in the graph, 10⁹ operations per second; None if unknown."""
         return rate(self.product.operations, self.microseconds) if self.microseconds else None
 
     @property
     def fraction(self) -> float | None:
-        """Of its time in the graph, what it takes alone; None where either is not known."""
-        if self.bare is None or not self.microseconds:
+        """Time alone over time in the graph; None if either is unknown."""
+        if self.isolated is None or not self.microseconds:
             return None
-        return self.bare.microseconds / self.microseconds
+        return self.isolated.microseconds / self.microseconds
 
     @property
-    def bare_giga_per_second(self) -> float | None:
-        """Operations alone, 10⁹ a second; None where that is not known."""
-        return None if self.bare is None else self.bare.giga_per_second
+    def isolated_giga_per_second(self) -> float | None:
+        """Rate alone, 10⁹ operations per second; None if unknown."""
+        return None if self.isolated is None else self.isolated.giga_per_second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,16 +115,16 @@ class ProfileReport:
 
     Attributes:
         bundle: name of its folder.
-        variant: which was measured.
+        variant: that was measured.
         engine: ONNX Runtime's version.
         batch, sequence: of what ran, texts and tokens.
         threads: intra-operator threads.
-        runs: that medians are of.
+        runs: of each measurement.
         operators: in the order of execution.
-        outside_us: what a run takes and no operator of it, median.
-        profiled, plain: a run as its caller sees it, in µs, with the profiler and without.
-        rates: each product of the graph alone, where it has a graph of its own.
-        ceilings: kind of product → the fastest of large square ones.
+        outside_us: time of a run outside operators, median.
+        profiled, plain: wall time of a run in µs, with the profiler and without.
+        rates: of products of the graph alone, of those that can be isolated.
+        ceilings: kind of product → the fastest large square product.
     """
 
     bundle: str
@@ -137,32 +138,32 @@ class ProfileReport:
     outside_us: float
     profiled: Quartiles
     plain: Quartiles
-    rates: Mapping[Product, BareRate]
-    ceilings: Mapping[str, BareRate]
+    rates: Mapping[Product, MatmulRate]
+    ceilings: Mapping[str, MatmulRate]
 
     @property
     def total_us(self) -> float:
-        """All operators and what is outside of them."""
+        """Time of all operators and outside them."""
         return sum(operator.microseconds for operator in self.operators) + self.outside_us
 
     @property
-    def floor_us(self) -> float:
-        """What all products take alone, of those that have a graph of their own."""
-        return self.all.floor_us
+    def isolated_us(self) -> float:
+        """Time of all products alone, of those that can be isolated."""
+        return self.all.isolated_us
 
     @property
-    def floor_share(self) -> float:
-        """Of a run without the profiler, what its products take alone."""
-        return self.floor_us / self.plain.median
+    def isolated_share(self) -> float:
+        """Time of all products alone over that of a run without the profiler."""
+        return self.isolated_us / self.plain.median
 
     @property
     def profiler_cost(self) -> float:
-        """What the profiler adds to a run, over what it takes without."""
+        """Overhead of the profiler, as a share of a run without it."""
         return self.profiled.median / self.plain.median - 1
 
     @property
     def unsteady(self) -> bool:
-        """Whether runs vary so much that the medians of their parts do not add up to theirs."""
+        """Whether runs took much longer than the sum of the medians of their parts."""
         return self.profiled.median > UNSTEADY * self.total_us
 
     @property
@@ -172,36 +173,36 @@ class ProfileReport:
 
     @property
     def by_kind(self) -> list[Group]:
-        """Operators of one type together, what takes longest first."""
+        """Operators grouped by type, the longest time first."""
         groups = _grouped(self.operators, lambda operator: operator.kind)
         return sorted(groups, key=lambda group: -group.microseconds)
 
     @property
     def by_region(self) -> list[Group]:
-        """Operators of one layer together, in the order in which most of it runs."""
+        """Operators grouped by layer, in order of execution."""
         groups = _grouped(self.operators, lambda operator: operator.region)
         return sorted(groups, key=lambda group: _rank(group.name))
 
     @property
     def parts(self) -> dict[str, float]:
-        """What all of the time under the profiler consists of, in µs.
+        """Parts of the profiled time, in µs.
 
-        What products take beyond their floor is below zero where they were slower alone.
+        The rest of an operator is negative if its products were slower alone.
         """
-        floored = [operator for operator in self.operators if operator.floor_us]
-        floorless = [operator for operator in self.operators if operator.floor_us is None]
-        others = [operator for operator in self.operators if operator.floor_us == 0]
+        isolated = [operator for operator in self.operators if operator.isolated_us]
+        not_isolated = [operator for operator in self.operators if operator.isolated_us is None]
+        others = [operator for operator in self.operators if operator.isolated_us == 0]
         return {
-            "products alone": self.floor_us,
-            "beyond that, in the same operators": _sum(floored) - self.floor_us,
-            "products without a floor": _sum(floorless),
+            "products alone": self.isolated_us,
+            "rest of the same operators": _sum(isolated) - self.isolated_us,
+            "products not measured alone": _sum(not_isolated),
             "other operators": _sum(others),
             "outside operators": self.outside_us,
         }
 
     @property
     def uses(self) -> list[Use]:
-        """The graph's products, what has most operations first."""
+        """The graph's products, most operations first."""
         counts = Counter(product for operator in self.operators for product in operator.products)
         found = [self._use(product, count) for product, count in counts.items()]
         return sorted(found, key=lambda use: -use.count * use.product.operations)
@@ -212,7 +213,7 @@ class ProfileReport:
             product=product,
             count=count,
             microseconds=mean(alone) if alone else None,
-            bare=self.rates.get(product),
+            isolated=self.rates.get(product),
         )
 
     def to_fields(self) -> dict[str, Any]:
@@ -225,8 +226,8 @@ class ProfileReport:
             "unsteady": self.unsteady,
             "profiler_cost": self.profiler_cost,
             "total_us": self.total_us,
-            "floor_us": self.floor_us,
-            "floor_share": self.floor_share,
+            "isolated_us": self.isolated_us,
+            "isolated_share": self.isolated_share,
             "parts_us": self.parts,
             "by_kind": [_fields(group) for group in self.by_kind],
             "by_region": [_fields(group) for group in self.by_region],
@@ -248,8 +249,8 @@ def _use_fields(use: Use) -> dict[str, Any]:
         "count": use.count,
         "microseconds": use.microseconds,
         "giga_per_second": use.giga_per_second,
-        "bare_us": use.bare.microseconds if use.bare else None,
-        "bare_giga_per_second": use.bare_giga_per_second,
+        "isolated_us": use.isolated.microseconds if use.isolated else None,
+        "isolated_giga_per_second": use.isolated_giga_per_second,
         "fraction": use.fraction,
     }
 
@@ -271,7 +272,7 @@ def _group(name: str, operators: Sequence[Operator]) -> Group:
         count=len(operators),
         microseconds=_sum(operators),
         operations=sum(operator.operations for operator in operators),
-        floor_us=sum(operator.floor_us or 0.0 for operator in operators),
+        isolated_us=sum(operator.isolated_us or 0.0 for operator in operators),
     )
 
 
@@ -280,7 +281,7 @@ def _sum(operators: Sequence[Operator]) -> float:
 
 
 def _rank(region: str) -> tuple[int, int]:
-    """Embeddings, what all share, the layers by their number, what follows them, the rest."""
+    """Order: embeddings, shared, the layers by number, what follows them, unassigned."""
     if region.startswith(LAYER):
         return 2, int(region.removeprefix(LAYER))
     return {EMBEDDINGS: 0, SHARED: 1, UNASSIGNED: 4}.get(region, 3), 0

@@ -1,4 +1,4 @@
-"""How fast matrix products are alone: the floor of what a graph of them can take."""
+"""Rates of matrix products alone: a roofline for graphs that consist of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgebert.profiling.events import Recording
-from edgebert.profiling.isolated_matmul import OUTPUT, bare_graph, has_bare
+from edgebert.profiling.isolated_matmul import OUTPUT, can_isolate, isolated_matmul
 from edgebert.profiling.products import Product
 from edgebert.profiling.tracing import Task, record
 from edgebert_runtime.engine.threads import usable_cores
@@ -20,16 +20,16 @@ ROUNDS: Final = 3
 RUNS: Final = 20
 
 SQUARES: Final = (512, 1024)
-"""Sides of the products that show what a machine can do."""
+"""Sides of the square products that show the peak rate of a machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BareRate:
-    """A product alone.
+class MatmulRate:
+    """The time of a matrix product alone.
 
     Attributes:
-        product: which.
-        microseconds: of its operator, median over all rounds.
+        product: that was measured.
+        microseconds: of its operator, median over all runs.
     """
 
     product: Product
@@ -37,66 +37,66 @@ class BareRate:
 
     @property
     def giga_per_second(self) -> float | None:
-        """Operations, 10⁹ a second; None of what took less than is measured."""
+        """Operations, 10⁹ per second; None if the time is below the resolution."""
         return rate(self.product.operations, self.microseconds)
 
 
 def rate(operations: float, microseconds: float) -> float | None:
-    """Operations, 10⁹ a second; None of what took less than is measured."""
+    """Operations, 10⁹ per second; None if the time is below the resolution."""
     return operations / microseconds / 1e3 if microseconds else None
 
 
-def bare_rates(
+def isolated_rates(
     products: Iterable[Product],
     threads: int | None = None,
     rounds: int = ROUNDS,
     *,
     runs: int = RUNS,
-) -> dict[Product, BareRate]:
-    """Time products alone, all of them in one process a round, one open at a time.
+) -> dict[Product, MatmulRate]:
+    """Time matrix products alone, in one process per round.
 
-    Times are of the operator by ONNX Runtime's profiler, as a graph's are: what starts and ends a
-    run is not in them. Weights stay in the caches if they fit, as those of a large model do not.
+    Times are those of the operator by ONNX Runtime's profiler, as in a profiled graph: without the
+    overhead of a run. Weights stay in the CPU caches if they fit, unlike those of a large model.
 
     Args:
-        products: which; what is there twice is timed once.
+        products: to measure; duplicates are measured once.
         threads: intra-operator threads; None takes every core the process may use.
-        rounds: processes.
+        rounds: number of processes.
         runs: of each product in a round, after a warm-up.
 
     Raises:
-        ConfigError: a count below 1, or a product of numbers of which there is no graph.
+        ConfigError: a count below 1, or a product that `can_isolate` refuses.
         EdgebertError: a measuring process failed; its last line is in the text.
     """
     threads = usable_cores() if threads is None else threads
     for name, count in {"threads": threads, "rounds": rounds, "runs": runs}.items():
         require_positive(name, count)
     with TemporaryDirectory() as folder:
-        alone = ProductsAlone(Path(folder), products)
+        matmuls = IsolatedMatmuls(Path(folder), products)
         for _ in range(rounds):
-            alone.measure(threads, runs)
-        return alone.rates
+            matmuls.measure(threads, runs)
+        return matmuls.rates
 
 
 def require_positive(name: str, count: int) -> None:
-    """Refuse to measure nothing.
+    """Refuse a count below 1.
 
     Raises:
-        ConfigError: a count is below 1.
+        ConfigError: the count is below 1.
     """
     if count < 1:
         raise ConfigError(f"{name} must be at least 1, got {count}")
 
 
 def squares(kinds: Iterable[str]) -> list[Product]:
-    """Large products of some kinds, one matrix each; of kinds that there is no graph of, none."""
+    """Large square products of these kinds; none of a kind that cannot be isolated."""
     found = [Product(kind, side, side, side) for kind in kinds for side in SQUARES]
-    return [product for product in found if has_bare(product)]
+    return [product for product in found if can_isolate(product)]
 
 
-def fastest(rates: Iterable[BareRate]) -> dict[str, BareRate]:
-    """Kind of product → the one of most operations a second."""
-    found: dict[str, BareRate] = {}
+def fastest(rates: Iterable[MatmulRate]) -> dict[str, MatmulRate]:
+    """Kind of product → the one with the highest rate."""
+    found: dict[str, MatmulRate] = {}
     for item in rates:
         best = found.setdefault(item.product.kind, item)
         if (item.giga_per_second or 0) > (best.giga_per_second or 0):
@@ -104,15 +104,15 @@ def fastest(rates: Iterable[BareRate]) -> dict[str, BareRate]:
     return found
 
 
-class ProductsAlone:
+class IsolatedMatmuls:
     """Graphs of one product each in a folder, timed round by round.
 
     Args:
-        folder: where they are written.
-        products: which; what is there twice is timed once.
+        folder: to write them to.
+        products: to measure; duplicates are measured once.
 
     Raises:
-        ConfigError: a product of numbers of which there is no graph.
+        ConfigError: a product that `can_isolate` refuses.
     """
 
     def __init__(self, folder: Path, products: Iterable[Product]) -> None:
@@ -122,7 +122,7 @@ class ProductsAlone:
         self._tasks = []
         for number, product in enumerate(self._times):
             path = folder / f"product_{number}.onnx"
-            model, feeds = bare_graph(product)
+            model, feeds = isolated_matmul(product)
             ir.save(model, path)
             arrays = path.with_suffix(".npz")
             np.savez(arrays, **dict[str, Any](feeds))
@@ -140,14 +140,14 @@ class ProductsAlone:
                 times += _times(recording)
 
     @property
-    def rates(self) -> dict[Product, BareRate]:
-        """What the rounds so far found."""
+    def rates(self) -> dict[Product, MatmulRate]:
+        """Median over the rounds so far."""
         return {
-            product: BareRate(product=product, microseconds=median(times))
+            product: MatmulRate(product=product, microseconds=median(times))
             for product, times in self._times.items()
         }
 
 
 def _times(recording: Recording) -> Sequence[float]:
-    """µs of all operators, one a run; there is more than one where ONNX Runtime splits it."""
+    """µs of each run, summed over its operators: ONNX Runtime may split a product into several."""
     return [sum(times) for times in zip(*(node.times_us for node in recording.nodes), strict=True)]

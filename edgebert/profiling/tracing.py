@@ -1,6 +1,6 @@
-"""Run graphs in processes of their own, with ONNX Runtime's profiler and without.
+"""Run graphs in separate processes, with ONNX Runtime's profiler and without.
 
-Two ONNX Runtime sessions in one process spoil each other's timings, because an idle thread pool
+Two ONNX Runtime sessions in one process disturb each other's timings, because an idle thread pool
 spins.
 """
 
@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from edgebert.profiling.events import Recording, read_profile
-from edgebert_runtime.benchmarking.timing import output_of
+from edgebert_runtime.measurement.timing import output_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A graph to run, on what.
+    """A graph to run, and its inputs.
 
     Attributes:
-        graph: an ONNX file, external data beside it.
-        feeds: a file of numpy, its inputs among the arrays.
-        outputs: what is asked for, by name.
-        optimized: where a process with the profiler leaves the graph as ONNX Runtime runs it; None
-            where nobody asks.
+        graph: an ONNX file, external data in the same folder.
+        feeds: an `.npz` file with the inputs.
+        outputs: names of the outputs to compute.
+        optimized: where a process with the profiler writes the optimized graph; None writes none.
     """
 
     graph: Path

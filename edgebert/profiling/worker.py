@@ -13,16 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgebert_runtime.benchmarking.timing import WARM_UP_RUNS
-from edgebert_runtime.engine.onnxruntime import import_engine, session_options
+from edgebert_runtime.engine.onnxruntime import cpu_session, import_engine, session_options
 from edgebert_runtime.engine.session import Session
+from edgebert_runtime.measurement.timing import WARM_UP_RUNS
 
 WEIGHTS_APART: Final = "session.optimized_model_external_initializers_file_name"
-"""The entry of a session's configuration that leaves weights out of an optimised graph."""
+"""Session configuration entry that writes the weights of an optimized graph to a separate file."""
 
 
 def main(order: str) -> None:
-    """Carry out an order."""
+    """Run the tasks of an order file."""
     read = json.loads(Path(order).read_text(encoding="utf-8"))
     measure = _profiled if read["profiled"] else _plain
     found = [measure(task, read["threads"], read["runs"]) for task in read["tasks"]]
@@ -30,18 +30,15 @@ def main(order: str) -> None:
 
 
 def _profiled(task: Mapping[str, Any], threads: int, runs: int) -> dict[str, Any]:
-    """Its graph as `Session` opens it, but for the profiler."""
-    engine = import_engine()
-    options = session_options(engine, threads)
+    """Run a graph as `Session` does, with the profiler."""
+    options = session_options(import_engine(), threads)
     options.enable_profiling = True
     options.profile_file_prefix = task["profile"]
     if task["optimized"]:
         options.optimized_model_filepath = task["optimized"]
         data = f"{Path(task['optimized']).name}_data"
         options.add_session_config_entry(WEIGHTS_APART, data)
-    session = engine.InferenceSession(
-        task["graph"], options, providers=["CPUExecutionProvider"], enable_fallback=0
-    )
+    session = cpu_session(Path(task["graph"]), options)
     names = [item.name for item in session.get_inputs()]
     times = _microseconds(session, task, names, runs)
     return {"profile": session.end_profiling(), "wall_us": times}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgebert.workflow.sources import Source
     from edgebert_export import ExportSpec, ParityReport
     from edgebert_quantize import Quality
-    from edgebert_quantize.calibration.samples import Samples
+    from edgebert_quantize.calibration.text_split import TextSplit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class VerifyReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every variant holds to its tolerance or its floor."""
+        """Whether every variant is within its tolerance or reaches its threshold."""
         return all(result.passed for result in self.variants.values())
 
     @property
@@ -68,7 +68,7 @@ def verify(
 ) -> VerifyReport:
     """Compare every variant of a bundle with its torch source.
 
-    fp32 variants are held to parity on every mask and length, quantized ones to the floor
+    fp32 variants are held to parity on every mask and length, quantized ones to the threshold
     recorded with them, both against torch. A variant that needs a provider which is not here is
     left out; one that was never run on its own and passes is marked as verified in the manifest,
     which is all that is ever written.
@@ -86,14 +86,14 @@ def verify(
         BundleError, CheckpointError, ConfigError: something cannot be read.
     """
     from edgebert.workflow.sources import open_source
-    from edgebert_quantize.calibration.samples import read_samples
+    from edgebert_quantize.calibration.text_split import read_text_split
     from edgebert_runtime.bundle.external_data import check_external_data
     from edgebert_runtime.bundle.integrity import IntegrityCheck
     from edgebert_runtime.bundle.staging import mark_verified
     from edgebert_runtime.engine.onnxruntime import import_engine
     from edgebert_runtime.engine.providers import has_provider
 
-    samples = read_samples(texts, column)
+    split = read_text_split(texts, column)
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     check = IntegrityCheck(opened.folder, manifest.files, mode="always")
@@ -115,14 +115,14 @@ def verify(
             left_out[name] = variant.needs
             continue
         progress(f"verifying {name} against torch")
-        results[name] = _verify_variant(opened, variant, source, samples)
+        results[name] = _verify_variant(opened, variant, source, split)
         if results[name].passed and not variant.verified:
             mark_verified(opened, name)
     return VerifyReport(variants=results, left_out=left_out)
 
 
 def _verify_variant(
-    bundle: Bundle, variant: Variant, source: "Source", samples: "Samples"
+    bundle: Bundle, variant: Variant, source: "Source", split: "TextSplit"
 ) -> "ParityReport | Quality":
     graph = bundle.path_of(variant.file)
     if variant.quality is None:
@@ -132,9 +132,9 @@ def _verify_variant(
         provider, unpadded = variant.needs or "cpu", TARGETS[variant.target].unpadded
         return check_parity(graph, source.module, source.spec, provider=provider, unpadded=unpadded)
     from edgebert.workflow.torch_reference import torch_runner
-    from edgebert_quantize.calibration.samples import Feeder
+    from edgebert_quantize.calibration.text_split import Feeder
     from edgebert_quantize.evaluation.quality import compare, graph_runner
-    from edgebert_quantize.similarity import Floor, comparison_of
+    from edgebert_quantize.similarity import QualityThreshold, comparison_of
 
     comparison = comparison_of(bundle.manifest)
     return compare(
@@ -142,7 +142,7 @@ def _verify_variant(
         graph_runner(graph, comparison.outputs, variant.needs or "cpu"),
         torch_runner(bundle, source.module),
         Feeder.of(bundle),
-        samples.quality,
-        floor=Floor(**variant.quality["floor"]),
-        data=samples.source,
+        split.quality,
+        threshold=QualityThreshold(**variant.quality["floor"]),
+        data=split.source,
     )

@@ -1,31 +1,31 @@
-"""What a bundle's model card says of its quantized variants."""
+"""The section on quantized variants of a bundle's model card."""
 
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert_quantize.recipes import counted
+from edgebert_quantize.recipes import format_counts
 from edgebert_runtime.bundle.manifest import CARD_NAME, Manifest, Variant
+from edgebert_runtime.measurement.units import MEBIBYTE
 
 MARK: Final = "<!-- quantized variants, written by edgebert quantize -->"
-MEBIBYTE: Final = 2**20
 
 HEAD: Final = """
 ## Quantized
 
-Nearness to fp32 on texts that were not calibrated on: of sentence vectors the cosine, of scores
-the share of belief that stays.
+Similarity to fp32 on held-out texts: the cosine of sentence vectors, or 1 - the total variation
+distance of scores.
 
 | variant | file | MiB | mean | worst | on | layers | calibrated on |
 |---|---|---|---|---|---|---|---|
 """
 
 
-def extended_card(folder: Path, manifest: Manifest) -> str | None:
-    """A bundle's README.md with its quantized variants; None where it has none that may change.
+def updated_card(folder: Path, manifest: Manifest) -> str | None:
+    """A bundle's README.md with its quantized variants; None if it has none that may change.
 
     Args:
         folder: the bundle.
-        manifest: as it is going to be.
+        manifest: the new one.
     """
     path = folder / CARD_NAME
     if CARD_NAME in manifest.files or not path.is_file():  # hashed by an older edgebert
@@ -49,7 +49,7 @@ def _row(name: str, variant: Variant, manifest: Manifest) -> str:
         f"{quality['mean']:.5f}",
         f"{quality['worst']:.5f}",
         f"{quality['samples']} {quality['data']}",
-        counted(quality.get("layers", {})) or "all alike",
+        format_counts(quality.get("layers", {})) or "all alike",
         quality.get("calibration", "nothing"),
     ]
     return "| " + " | ".join(cells) + " |"

@@ -5,13 +5,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from edgebert_quantize.calibration.samples import Feeder, Samples, read_samples
+from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
-from edgebert_quantize.evaluation.speed import Progress, require_fast
+from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
+from edgebert_quantize.evaluation.speed import Progress, require_speedup
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
-from edgebert_quantize.model_card import extended_card
-from edgebert_quantize.recipes import STAND_INS, Recipe, find_recipe
-from edgebert_quantize.rewrite.rewrite import rewrite_graph, runnable_twin
+from edgebert_quantize.model_card import updated_card
+from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, find_recipe
+from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
@@ -21,7 +22,7 @@ from edgebert_runtime.verification.sample_recorder import record
 from edgebert_runtime.verification.samples import samples_path
 
 DRAFT_NAME: Final = "samples.json"
-"""The samples, in the staging area."""
+"""File of the self-test samples in the staging area."""
 
 
 def quantize_bundle(
@@ -34,40 +35,40 @@ def quantize_bundle(
     force: bool = False,
     progress: Progress = lambda _: None,
 ) -> Bundle:
-    """Add a quantized variant to a bundle; nothing is written unless it reaches its floor.
+    """Add a quantized variant to a bundle; nothing is written if its quality is too low.
 
     Args:
         bundle: the bundle or its folder.
         recipe: a name in `RECIPES`.
         cpu: the class to quantize for, `avx512_vnni`, `arm64` or `avx2` (no VNNI: weights have 7
             bits, exact on every CPU); None takes this machine's.
-        texts: a file like those the model will see, to calibrate on and to measure on, as
-            `read_texts` takes it; None takes English sentences that ship with CPython.
-        column: where in the file the texts are.
-        force: take it even if it is slower than fp32 here, and do not measure that.
-        progress: told each step.
+        texts: a file of typical texts for calibration and for measuring, as `read_texts` takes it;
+            None takes English sentences that ship with CPython.
+        column: of the texts in the file.
+        force: skip the comparison of its speed with fp32.
+        progress: called with the name of each step.
 
     Returns:
-        The bundle, read anew.
+        The bundle with its new variant.
 
     Raises:
         ConfigError: unknown recipe or class, one that cannot be measured on this CPU, or the
-            bundle has no variant to start from.
+            bundle has no fp32 variant to start from.
         InputError: the file of texts cannot be used.
         BundleExistsError: the bundle has this variant already.
         ExportError: the graph has nothing to quantize, or is quantized already.
-        QualityError: the result is below the recipe's floor.
-        SpeedError: a recipe made for speed is slower than fp32 on this machine. Not measured for
-            another class of CPU than this one.
+        QualityError: the result is below the recipe's threshold.
+        SpeedError: the recipe is meant to be faster than fp32 and is slower on this machine. Not
+            measured for another class of CPU than this machine's.
     """
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
-    samples = read_samples(texts, column)
+    split = read_text_split(texts, column)
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
         chosen = new_recipe(recipe, opened)
         source = source_of(opened, chosen)
-        exact = opened.path_of(_stand_in(opened, source).file)
+        exact = opened.path_of(_cpu_equivalent(opened, source).file)
         graph = staging / Path(chosen.file).name
         of_a_class = f", for {cpu}" if chosen.linears else ""
         progress(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
@@ -75,18 +76,18 @@ def quantize_bundle(
             opened.path_of(source.file),
             graph,
             chosen,
-            lambda: Feeder.of(opened).calibration(samples),
+            lambda: Feeder.of(opened).calibration(split),
             LARGEST_WEIGHT[cpu],
         )
-        runnable = runnable_twin(graph, exact, chosen, source.target)
-        progress("measuring its answers against fp32")
-        quality = _measure(opened, exact, runnable, chosen, samples)
+        runnable = runnable_equivalent(graph, exact, chosen, source.target)
+        progress("measuring its quality against fp32")
+        quality = _measure(opened, exact, runnable, chosen, split)
         quality.require()
         if not force:
-            feeds = Feeder.of(opened).long(samples.quality)
-            require_fast(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
+            feeds = Feeder.of(opened).long(split.quality)
+            require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
         progress("adding the variant to the bundle")
-        manifest = extended(opened.manifest, chosen, source, graph, quality, samples, cpu)
+        manifest = extended(opened.manifest, chosen, source, graph, quality, split, cpu)
         if runnable != graph:
             manifest = _unverified(manifest, chosen.name)
         commit(Bundle(folder=opened.folder, manifest=manifest), chosen, graph)
@@ -94,7 +95,7 @@ def quantize_bundle(
 
 
 def new_recipe(name: str, bundle: Bundle) -> Recipe:
-    """The recipe of a name, for a bundle that lacks its variant."""
+    """The recipe of that name, for a bundle that lacks its variant."""
     recipe = find_recipe(name)
     if name in bundle.manifest.variants:
         raise BundleExistsError(
@@ -112,47 +113,47 @@ def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
     first = recipe.source_targets[0]
     raise ConfigError(
         f"recipe {recipe.name!r} starts from the fp32 graph for {first}, which {bundle.folder} "
-        f"lacks; export with target={STAND_INS.get(first, first)!r}"
+        f"lacks; export with target={CPU_EQUIVALENTS.get(first, first)!r}"
     )
 
 
-def _stand_in(bundle: Bundle, source: Variant) -> Variant:
-    """What computes the same as a variant and runs here; that itself, if it does.
+def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:
+    """The fp32 variant that computes the same on a CPU; `source` if there is none.
 
-    A graph without padding is held to torch by its own twin when it is exported, so what half
-    precision does to it is what it does to the graph with padding.
+    Export has compared a graph without padding with torch in fp32. So the error of half precision
+    is measured on the graph with padding.
     """
-    target = STAND_INS.get(source.target, source.target)
+    target = CPU_EQUIVALENTS.get(source.target, source.target)
     variants = bundle.manifest.variants.values()
     same = (one for one in variants if (one.precision, one.target) == ("fp32", target))
     return next(same, source)
 
 
 def _unverified(manifest: Manifest, name: str) -> Manifest:
-    """Say that a variant itself was never run."""
+    """Mark a variant as never run."""
     variant = replace(manifest.variants[name], needs="cuda", verified=False)
     return replace(manifest, variants={**manifest.variants, name: variant})
 
 
-def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, samples: Samples) -> Quality:
+def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: TextSplit) -> Quality:
     comparison = comparison_of(bundle.manifest)
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs),
         graph_runner(exact, comparison.outputs),
         Feeder.of(bundle),
-        samples.quality,
-        floor=recipe.floors[comparison.nearness],
-        data=samples.source,
+        split.quality,
+        threshold=recipe.thresholds[comparison.metric],
+        data=split.source,
     )
 
 
 def commit(bundle: Bundle, recipe: Recipe, graph: Path) -> None:
-    """Add a recipe's variant to a bundle, with samples of what it answers if it runs here.
+    """Add a variant to a bundle, with self-test samples if it runs here.
 
     Args:
-        bundle: its folder, and the manifest that it is to have.
-        recipe: whose variant is new in it.
+        bundle: its folder, and its new manifest.
+        recipe: of the new variant.
         graph: the variant's graph, in the staging area.
     """
     staging, manifest, files = graph.parent, bundle.manifest, {recipe.file: graph.name}
@@ -161,7 +162,7 @@ def commit(bundle: Bundle, recipe: Recipe, graph: Path) -> None:
         draft.write_text(record(bundle, recipe.name, graph).to_json(), encoding="utf-8")
         files[path] = draft.name
         manifest = replace(manifest, files={**manifest.files, path: hash_file(draft)})
-    card = extended_card(bundle.folder, manifest)
+    card = updated_card(bundle.folder, manifest)
     add_to_bundle(bundle.folder, staging, files, manifest, card)
 
 
@@ -171,12 +172,12 @@ def extended(
     source: Variant,
     graph: Path,
     quality: Quality,
-    samples: Samples,
+    split: TextSplit,
     cpu: str,
 ) -> Manifest:
-    """A bundle's manifest with the variant that a recipe made."""
+    """A bundle's manifest with a recipe's variant."""
     calibrated = recipe.linears is not None and recipe.linears.needs_statistics
-    watched = {"calibration": samples.calibration_source} if calibrated else {}
+    calibration = {"calibration": split.calibration_source} if calibrated else {}
     variant = replace(
         source,
         file=recipe.file,
@@ -185,7 +186,7 @@ def extended(
         recipe=recipe.name,
         min_onnxruntime=recipe.min_onnxruntime or source.min_onnxruntime,
         parity=None,
-        quality={**quality.to_manifest(), **watched},
+        quality={**quality.to_manifest(), **calibration},
         batch_invariant=recipe.batch_invariant,
         cpu=None if recipe.linears is None else cpu,
     )

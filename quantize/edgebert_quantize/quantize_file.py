@@ -1,4 +1,4 @@
-"""Quantize an ONNX encoder that somebody else exported, by its structure and not by its names."""
+"""Quantize an ONNX encoder from another exporter, by its structure and not by its names."""
 
 import os
 import tempfile
@@ -9,20 +9,21 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from edgebert_quantize.calibration.samples import Feeder, read_samples
+from edgebert_quantize.calibration.text_split import Feeder, read_text_split
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
-from edgebert_quantize.evaluation.speed import require_fast
+from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
+from edgebert_quantize.evaluation.speed import require_speedup
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
 from edgebert_quantize.graph.cleanup import simplify
 from edgebert_quantize.recipes import Recipe, find_recipe
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
-from edgebert_quantize.rewrite.rewrite import rewrite_graph, runnable_twin
+from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
 
 FEWEST_DIMENSIONS: Final = 16
-"""Outputs narrower than this are scores, wider ones vectors."""
+"""Outputs of fewer dimensions are scores, others are vectors."""
 
 PADDING: Final = ("[PAD]", "<pad>")
 
@@ -40,91 +41,96 @@ def quantize_file(
     force: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Quality:
-    """Quantize an fp32 graph with the names and outputs it has; the result appears whole or not.
+    """Quantize an fp32 graph, keeping its names and outputs; `out` is written whole or not at all.
 
     Args:
-        source: the graph, with dynamic batch and sequence, its external data beside it.
-        out: where the quantized graph goes, its weights inside.
+        source: the graph, with dynamic batch and sequence; external data in the same folder.
+        out: the quantized graph, a single file.
         recipe: a name in `RECIPES`.
-        tokenizer: `tokenizer.json` or its folder; None looks beside `source` and one folder above.
+        tokenizer: `tokenizer.json` or its folder; None looks in the folder of `source` and its
+            parent.
         cpu: the class to quantize for, as in `quantize_bundle`.
-        texts: a file to calibrate on and to measure on, as in `quantize_bundle`.
-        column: where in the file the texts are.
-        overwrite: replace a file that is there.
+        texts: as in `quantize_bundle`.
+        column: as in `quantize_bundle`.
+        overwrite: replace `out` if it exists.
         force: as in `quantize_bundle`.
-        progress: told each step.
+        progress: called with the name of each step.
 
     Returns:
-        How near its answers are to those of `source`.
+        Similarity of its outputs to those of `source`.
 
     Raises:
-        ConfigError: unknown recipe or class of CPU, or `out` is there or is `source`.
-        ExportError: it is no ONNX graph, no text encoder, quantized already, or has fixed shapes.
-        UnsafePathError: its external data lie outside its folder.
+        ConfigError: unknown recipe or class of CPU, or `out` exists or is `source`.
+        ExportError: `source` is not an ONNX graph, not a text encoder, quantized already, or has
+            fixed shapes.
+        UnsafePathError: its external data is outside its folder.
         TokenizerError: there is no tokenizer, or it has more tokens than the graph.
         InputError: the file of texts cannot be used.
-        QualityError: the result is below the recipe's floor; nothing is written.
-        SpeedError: a recipe made for speed is slower than fp32 on this machine; nothing is written.
+        QualityError: the result is below the recipe's threshold; nothing is written.
+        SpeedError: the recipe is meant to be faster than fp32 and is slower on this machine;
+            nothing is written.
     """
     source, out = Path(source), Path(out)
     chosen, cpu = find_recipe(recipe), choose_cpu(cpu)
     _check_out(source, out, overwrite=overwrite)
-    samples = read_samples(texts, column)
+    split = read_text_split(texts, column)
     tokens = _find_tokenizer(source, tokenizer)
     opened = _open_tokenizer(tokens)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
-        plain, made = Path(scratch) / "plain.onnx", Path(scratch) / "made.onnx"
+        plain, candidate = Path(scratch) / "plain.onnx", Path(scratch) / "candidate.onnx"
         progress(f"simplifying {source}")
-        simplify(source, plain, standard=_is_standard(chosen))
+        simplify(source, plain, standard_operators_only=_standard_operators_only(chosen))
         inputs = find_inputs(plain, source, opened.get_vocab_size())
         limit, widths = try_lengths(plain, source, inputs)
         comparison = _comparison(widths)
         feeder = Feeder(tokens, _tokenizer_info(opened, limit), inputs.complete)
         progress(f"quantizing by recipe {recipe}")
         rewrite_graph(
-            plain, made, chosen, lambda: feeder.calibration(samples), LARGEST_WEIGHT[cpu], source
+            plain, candidate, chosen, lambda: feeder.calibration(split), LARGEST_WEIGHT[cpu], source
         )
-        progress("measuring its answers against fp32")
+        progress("measuring its quality against fp32")
         quality = compare(
             comparison,
-            graph_runner(runnable_twin(made, plain, chosen), comparison.outputs),
+            graph_runner(runnable_equivalent(candidate, plain, chosen), comparison.outputs),
             graph_runner(plain, comparison.outputs),
             feeder,
-            samples.quality,
-            floor=chosen.floors[comparison.nearness],
-            data=samples.source,
+            split.quality,
+            threshold=chosen.thresholds[comparison.metric],
+            data=split.source,
         )
         quality.require()
         if not force:
-            feeds = feeder.long(samples.quality)
-            require_fast(made, plain, chosen, cpu, feeds, progress)
-        os.replace(made, out)
+            feeds = feeder.long(split.quality)
+            require_speedup(candidate, plain, chosen, cpu, feeds, progress)
+        os.replace(candidate, out)
     return quality
 
 
-def _is_standard(recipe: Recipe) -> bool:
-    return recipe.half is not None or (recipe.linears is not None and recipe.linears.standard)
+def _standard_operators_only(recipe: Recipe) -> bool:
+    return recipe.half is not None or (
+        recipe.linears is not None and recipe.linears.standard_operators_only
+    )
 
 
 def _check_out(source: Path, out: Path, *, overwrite: bool) -> None:
     if not source.is_file():
-        raise ConfigError(f"{source} is no file, expected an ONNX graph")
+        raise ConfigError(f"{source} is not a file; expected an ONNX graph")
     if not out.parent.is_dir():
-        raise ConfigError(f"{out.parent} is no folder; make it first")
+        raise ConfigError(f"{out.parent} is not a folder; create it first")
     if out.exists() and (out.samefile(source) or not overwrite):
         raise ConfigError(f"{out} exists; choose another name, or pass overwrite (--overwrite)")
 
 
 def _find_tokenizer(source: Path, given: str | PathLike[str] | None) -> Path:
-    beside = source.absolute().parent
-    folders = [beside, beside.parent] if given is None else [Path(given)]
+    folder = source.absolute().parent
+    folders = [folder, folder.parent] if given is None else [Path(given)]
     candidates = [folder if folder.is_file() else folder / "tokenizer.json" for folder in folders]
     for path in candidates:
         if path.is_file():
             return path
     raise TokenizerError(
-        f"there is no {' nor '.join(map(str, candidates))}; say where the graph's tokenizer.json "
-        "is with tokenizer (--tokenizer)"
+        f"there is no {' nor '.join(map(str, candidates))}; name the graph's tokenizer.json with "
+        "tokenizer (--tokenizer)"
     )
 
 
@@ -152,8 +158,8 @@ def _tokenizer_info(tokenizer: Tokenizer, limit: int) -> TokenizerInfo:
 
 
 def _comparison(widths: Mapping[str, int]) -> Comparison:
-    """Vectors among the outputs by their cosine; if there are none, scores."""
+    """Compare outputs that are vectors by their cosine; if none is, all as scores."""
     vectors = tuple(name for name, width in widths.items() if width >= FEWEST_DIMENSIONS)
     if vectors:
-        return Comparison(nearness=SimilarityMetric.COSINE, outputs=vectors)
-    return Comparison(nearness=SimilarityMetric.SCORES, outputs=tuple(widths))
+        return Comparison(metric=SimilarityMetric.COSINE, outputs=vectors)
+    return Comparison(metric=SimilarityMetric.SCORES, outputs=tuple(widths))

@@ -1,69 +1,102 @@
-"""What each recipe does, as data."""
+"""Quantization recipes, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from edgebert_quantize.calibration.ranges import RangeMethod
-from edgebert_quantize.rewrite.half_precision import HalfRecipe, Precision
-from edgebert_quantize.similarity import Floor, SimilarityMetric
+from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 
-Scheme = Literal["static", "dynamic", "token", "standard", "blocks", "float"]
-"""What becomes of one linear layer: integers of activations with one scale for ever, one a run or
-one a token; the first of these in standard operators; weights in blocks; nothing."""
+Scheme = Literal[
+    "per_tensor_static", "per_tensor_dynamic", "per_token_dynamic", "qdq", "blockwise", "float"
+]
+"""How one linear layer is quantized.
+
+`per_tensor_static`, `per_tensor_dynamic` and `per_token_dynamic` compute in int8; they differ in
+where the scale of an activation comes from: calibration, the whole batch, or each token. `qdq` is
+`per_tensor_static` in standard operators. `blockwise` quantizes weights only, `float` nothing.
+"""
 
 FLOAT: Final[Scheme] = "float"
+
+SCHEME_LABELS: Final[Mapping[Scheme, str]] = {
+    "per_tensor_static": "static",
+    "per_tensor_dynamic": "dynamic",
+    "per_token_dynamic": "token",
+    "qdq": "standard",
+    "blockwise": "blocks",
+    FLOAT: "float",
+}
+"""Scheme → what manifests, model cards and reports call it (docs/bundle-format.md)."""
+
+Precision = Literal["fp16", "bf16"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearRecipe:
-    """How linear layers become smaller.
+    """How linear layers are quantized.
 
     Attributes:
-        schemes: what may become of a layer, the cheapest first; that one is for every layer, unless
-            a budget makes some of them others, or leaves them float.
-        outliers: share of channels after an activation function that may go around the integers.
-        strengths: of outlier smoothing, 0…1, for each layer to choose from; none, no smoothing.
-        compensate: round weights by GPTQ, else each to its nearest.
-        correct_bias: let biases take up what rounding shifts outputs by on average.
+        schemes: allowed for a layer, the cheapest first. Without a budget every layer has the
+            first; a search within a budget chooses among all of them and `float`.
+        outliers: share of the channels after an activation function that are multiplied in float32.
+        strengths: SmoothQuant's migration strengths α, 0…1; each layer takes the best. Empty
+            switches smoothing off.
+        gptq: round weights by GPTQ; otherwise to nearest.
+        correct_bias: add the mean error of rounded weights to the bias.
         ranges: how a static range is chosen.
         bits: of a weight.
-        block: inputs that share a scale; None, all of an output.
+        block: inputs that share a scale; None: one scale for all inputs of an output.
     """
 
     schemes: tuple[Scheme, ...]
     outliers: float = 0.0
     strengths: tuple[float, ...] = ()
-    compensate: bool = False
+    gptq: bool = False
     correct_bias: bool = False
     ranges: RangeMethod = "minmax"
     bits: int = 8
     block: int | None = None
 
     def __post_init__(self) -> None:
-        if self.outliers and "dynamic" in self.schemes:
-            raise ConfigError("outliers go around integers of a known range, not of dynamic ones")
+        if self.outliers and "per_tensor_dynamic" in self.schemes:
+            raise ConfigError(
+                "outliers need a calibrated range; the scheme per_tensor_dynamic has none"
+            )
         if self.outliers and self.block is not None:
             raise ConfigError(
-                "outliers go around weights with one scale for all inputs of an output"
+                "outliers need one scale for all inputs of an output; block must be None"
             )
 
     @property
     def needs_statistics(self) -> bool:
-        """Whether anything is watched on texts."""
-        watched = self.outliers or self.strengths or self.compensate or self.correct_bias
-        return bool(watched) or self.needs_ranges
+        """Whether activations are observed on calibration texts."""
+        observed = self.outliers or self.strengths or self.gptq or self.correct_bias
+        return bool(observed) or self.needs_ranges
 
     @property
     def needs_ranges(self) -> bool:
-        """Whether integers of activations have a range that is known before."""
-        return not {"static", "standard"}.isdisjoint(self.schemes)
+        """Whether a scheme needs calibrated ranges of activations."""
+        return not {"per_tensor_static", "qdq"}.isdisjoint(self.schemes)
 
     @property
-    def standard(self) -> bool:
-        """Whether it uses standard operators only."""
-        return set(self.schemes) == {"standard"}
+    def standard_operators_only(self) -> bool:
+        """Whether the quantized graph has no operator that only ONNX Runtime knows."""
+        return set(self.schemes) == {"qdq"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfRecipe:
+    """Which operators compute in half precision.
+
+    Attributes:
+        precision: `fp16` (IEEE 754 binary16) or `bf16` (bfloat16).
+        float_operators: stay in float32; docs/decisions/0009-half-precision.md measures them.
+    """
+
+    precision: Precision
+    float_operators: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +104,15 @@ class Recipe:
     """One way to quantize.
 
     Attributes:
-        name: as the user asks for it.
-        file: where its graph lies in a bundle.
-        precision: as the manifest says it.
-        source_targets: the fp32 variant it starts from, the first that a bundle has.
-        linears: what becomes of linear layers; None leaves them in float32.
-        half: what becomes of everything, in half precision; None leaves it in float32.
+        name: the user's option.
+        file: path of its graph in a bundle.
+        precision: the variant's `precision` in the manifest.
+        source_targets: targets of the fp32 variant to start from; the first that a bundle has.
+        linears: how linear layers are quantized; None leaves them in float32.
+        half: which operators compute in half precision; None leaves all in float32.
         tables: whether embedding tables are int8.
-        fast: whether it is to be faster than fp32, and refused where it is not.
-        floors: what nearness to fp32 is kept, for each `SimilarityMetric`.
+        must_be_faster: whether the result is refused if it is slower than fp32.
+        thresholds: least similarity to fp32, for each `SimilarityMetric`.
         min_onnxruntime: the oldest version that runs the result; None, that of its source.
     """
 
@@ -90,31 +123,40 @@ class Recipe:
     linears: LinearRecipe | None = None
     half: HalfRecipe | None = None
     tables: bool = False
-    fast: bool = False
-    floors: Mapping[SimilarityMetric, Floor]
+    must_be_faster: bool = False
+    thresholds: Mapping[SimilarityMetric, QualityThreshold]
     min_onnxruntime: str | None = None
 
     @property
     def batch_invariant(self) -> bool:
-        """Whether a text's vector is independent of the texts beside it."""
-        return self.linears is None or "dynamic" not in self.linears.schemes
+        """Whether a text's result does not depend on the other texts of its batch."""
+        return self.linears is None or "per_tensor_dynamic" not in self.linears.schemes
 
 
 FLOAT_OPERATORS: Final = frozenset(
     {"Clip", "Div", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare", "Sqrt"}
 )
-"""Pooling and normalizing: little work, and vectors of length 1 in half precision are not."""
+"""Pooling and normalization stay in float32: they cost little, and a vector normalized in half
+precision misses length 1."""
 
 
-STAND_INS: Final[Mapping[str, str]] = {"cuda-packed": "cuda"}
-"""Target whose graphs run on a GPU only → target of the same model whose graph runs anywhere."""
+CPU_EQUIVALENTS: Final[Mapping[str, str]] = {"cuda-packed": "cuda"}
+"""Target whose graphs run on a GPU only → target whose graph computes the same on a CPU."""
+
+
+Pair = tuple[float, float]
+"""Least mean similarity, and least similarity of a single text."""
+
+
+def _thresholds(*, cosine: Pair, scores: Pair) -> dict[SimilarityMetric, QualityThreshold]:
+    pairs = {SimilarityMetric.COSINE: cosine, SimilarityMetric.SCORES: scores}
+    return {key: QualityThreshold(mean=mean, worst=worst) for key, (mean, worst) in pairs.items()}
 
 
 def _half(
     precision: Precision,
-    cosine: Floor,
-    scores: Floor,
-    *,
+    cosine: Pair,
+    scores: Pair,
     suffix: str = "",
     sources: tuple[str, ...] = ("cuda", "portable"),
 ) -> Recipe:
@@ -124,11 +166,8 @@ def _half(
         precision=precision,
         source_targets=sources,
         half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
-        floors={SimilarityMetric.COSINE: cosine, SimilarityMetric.SCORES: scores},
+        thresholds=_thresholds(cosine=cosine, scores=scores),
     )
-
-
-FP16_FLOORS: Final = (Floor(mean=0.9999, worst=0.9999), Floor(mean=0.999, worst=0.99))
 
 
 STRENGTHS: Final = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -142,18 +181,15 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="int8",
             source_targets=("cpu",),
             linears=LinearRecipe(
-                schemes=("static", "token"),
+                schemes=("per_tensor_static", "per_token_dynamic"),
                 outliers=1 / 48,
                 strengths=STRENGTHS,
-                compensate=True,
+                gptq=True,
                 correct_bias=True,
             ),
             tables=True,
-            fast=True,
-            floors={
-                SimilarityMetric.COSINE: Floor(mean=0.99, worst=0.98),
-                SimilarityMetric.SCORES: Floor(mean=0.98, worst=0.80),
-            },
+            must_be_faster=True,
+            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.80)),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -161,12 +197,9 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             file="onnx/model_int8-dynamic.onnx",
             precision="int8",
             source_targets=("cpu",),
-            linears=LinearRecipe(schemes=("dynamic",)),
-            fast=True,
-            floors={
-                SimilarityMetric.COSINE: Floor(mean=0.98, worst=0.95),
-                SimilarityMetric.SCORES: Floor(mean=0.96, worst=0.70),
-            },
+            linears=LinearRecipe(schemes=("per_tensor_dynamic",)),
+            must_be_faster=True,
+            thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.70)),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -175,13 +208,10 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="int8",
             source_targets=("portable",),
             linears=LinearRecipe(
-                schemes=("standard",), strengths=STRENGTHS, compensate=True, correct_bias=True
+                schemes=("qdq",), strengths=STRENGTHS, gptq=True, correct_bias=True
             ),
             tables=True,
-            floors={
-                SimilarityMetric.COSINE: Floor(mean=0.985, worst=0.97),
-                SimilarityMetric.SCORES: Floor(mean=0.97, worst=0.75),
-            },
+            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.75)),
         ),
         Recipe(
             name="int4",
@@ -189,13 +219,10 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="int4",
             source_targets=("cpu",),
             linears=LinearRecipe(
-                schemes=("blocks",), compensate=True, correct_bias=True, bits=4, block=32
+                schemes=("blockwise",), gptq=True, correct_bias=True, bits=4, block=32
             ),
             tables=True,
-            floors={
-                SimilarityMetric.COSINE: Floor(mean=0.97, worst=0.94),
-                SimilarityMetric.SCORES: Floor(mean=0.95, worst=0.65),
-            },
+            thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.65)),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -204,33 +231,33 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="embeddings-int8",
             source_targets=("cpu",),
             tables=True,
-            floors={
-                SimilarityMetric.COSINE: Floor(mean=0.9998, worst=0.999),
-                SimilarityMetric.SCORES: Floor(mean=0.998, worst=0.98),
-            },
+            thresholds=_thresholds(cosine=(0.9998, 0.999), scores=(0.998, 0.98)),
             min_onnxruntime="1.23.0",
         ),
-        _half("fp16", *FP16_FLOORS),
-        _half("fp16", *FP16_FLOORS, suffix="-packed", sources=("cuda-packed",)),
-        _half("bf16", Floor(mean=0.999, worst=0.995), Floor(mean=0.99, worst=0.9)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), "-packed", ("cuda-packed",)),
+        _half("bf16", (0.999, 0.995), (0.99, 0.9)),
     )
 }
-"""`int8` is the one to use on a CPU. `int8-static` has standard operators only, for other engines;
-`int8-dynamic` is ONNX Runtime's usual scheme, for comparison; `int4` is for the smallest file;
-`embeddings-int8` rounds the tables alone, for a smaller file that answers all but the same; `fp16`,
-`fp16-packed` (no padding) and `bf16` are for GPUs."""
+"""Name → recipe.
+
+`int8` is the one to use on a CPU. `int8-static` has standard operators only, for other engines.
+`int8-dynamic` is ONNX Runtime's usual scheme, for comparison. `int4` gives the smallest file.
+`embeddings-int8` quantizes the embedding tables alone, at almost no loss. `fp16`, `fp16-packed` (no
+padding) and `bf16` are for GPUs.
+"""
 
 
-def counted(counts: Mapping[str, int]) -> str:
-    """How many layers have which scheme, in words."""
-    return ", ".join(f"{count} {scheme}" for scheme, count in counts.items())
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Label of a scheme → layers, as text: `12 static, 4 token`."""
+    return ", ".join(f"{count} {label}" for label, count in counts.items())
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of a name.
+    """The recipe of that name.
 
     Raises:
-        ConfigError: there is none; the known are listed.
+        ConfigError: there is none; the error lists the names.
     """
     if name not in RECIPES:
         raise ConfigError(f"recipe must be one of {', '.join(RECIPES)}; got {name!r}")

@@ -1,4 +1,4 @@
-"""How near two runs of a model are to each other, by what the model is for."""
+"""Similarity of the outputs of two graphs, by the task of the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +10,23 @@ from numpy.typing import NDArray
 from edgebert_runtime.bundle.manifest import Manifest
 
 Outputs = Sequence[NDArray[np.float32]]
-"""Of one text alone: (1, …) each, in the order of `Comparison.outputs`."""
+"""Outputs for a batch of one text: (1, …) each, in the order of `Comparison.outputs`."""
 
 
 class SimilarityMetric(StrEnum):
-    """Between 0 and 1, and 1 where two runs are the same."""
+    """A similarity between 0 and 1; 1 for equal outputs."""
 
     COSINE = "cosine"
     """Of sentence vectors."""
     SCORES = "scores"
-    """1 − the total variation distance of the scores: the share of belief that stays where it is.
-    Scores of labels that stand by themselves count one by one, raw ones as a sigmoid of theirs."""
+    """1 − the total variation distance between the two score distributions.
+    Independent labels (sigmoid) are compared one by one; raw scores as if they were logits of a
+    sigmoid."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Floor:
-    """The least nearness to keep: mean over the texts, and of each single one."""
+class QualityThreshold:
+    """The least similarity that is accepted: mean over the texts, and of the worst text."""
 
     mean: float
     worst: float
@@ -33,34 +34,38 @@ class Floor:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Which outputs of two runs are compared, and how.
+    """Which outputs of two graphs are compared, and how.
 
     Attributes:
-        nearness: of what kind.
+        metric: of similarity.
         outputs: their names.
         activation: what makes scores of logits, `softmax`, `sigmoid` or `none`.
     """
 
-    nearness: SimilarityMetric
+    metric: SimilarityMetric
     outputs: tuple[str, ...]
     activation: str = "softmax"
 
     def measure(self, found: Outputs, reference: Outputs) -> float:
-        """How near one text's outputs are; over tokens and outputs the mean. NaN counts as 0."""
+        """Similarity of one text's outputs, mean over tokens and outputs. NaN counts as 0."""
         pairs = zip(found, reference, strict=True)
-        if self.nearness is SimilarityMetric.COSINE:
-            near = np.concatenate([row_cosines(_mean(one), _mean(other)) for one, other in pairs])
+        if self.metric is SimilarityMetric.COSINE:
+            similarities = np.concatenate(
+                [row_cosines(_mean(one), _mean(other)) for one, other in pairs]
+            )
         else:
-            near = np.concatenate([score_nearness(*pair, self.activation) for pair in pairs])
-        return float(np.nan_to_num(near, nan=0.0).mean())
+            similarities = np.concatenate(
+                [score_similarity(*pair, self.activation) for pair in pairs]
+            )
+        return float(np.nan_to_num(similarities, nan=0.0).mean())
 
 
 def comparison_of(manifest: Manifest) -> Comparison:
-    """How runs of a bundle's graphs are compared."""
+    """How outputs of a bundle's graphs are compared."""
     if manifest.embedding is not None:
-        return Comparison(nearness=SimilarityMetric.COSINE, outputs=("sentence_embedding",))
+        return Comparison(metric=SimilarityMetric.COSINE, outputs=("sentence_embedding",))
     return Comparison(
-        nearness=SimilarityMetric.SCORES,
+        metric=SimilarityMetric.SCORES,
         outputs=tuple(output.name for output in manifest.outputs),
         activation=manifest.head.activation if manifest.head else "softmax",
     )
@@ -80,14 +85,14 @@ def row_cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArra
     return cosines
 
 
-def score_nearness(
+def score_similarity(
     left: NDArray[np.float32], right: NDArray[np.float32], activation: str
 ) -> NDArray[np.float64]:
     """1 − total variation distance of the scores of logits.
 
     Shapes:
         left, right: (…, labels)
-        returns: one for each row of labels, or for each label where they stand by themselves
+        returns: one for each row of labels, or for each label if labels are independent
     """
     width = left.shape[-1]
     rows = left.reshape(-1, width).astype(np.float64), right.reshape(-1, width).astype(np.float64)
@@ -95,8 +100,8 @@ def score_nearness(
         distance = np.abs(_softmax(rows[0]) - _softmax(rows[1])).sum(axis=1) / 2
     else:
         distance = np.abs(_sigmoid(rows[0]) - _sigmoid(rows[1])).reshape(-1)
-    nearness: NDArray[np.float64] = 1 - distance
-    return nearness
+    similarities: NDArray[np.float64] = 1 - distance
+    return similarities
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 import edgebert
 from edgebert.workflow.sources import open_source
 from edgebert.workflow.torch_reference import torch_runner
-from edgebert_quantize.calibration.samples import Feeder
+from edgebert_quantize.calibration.text_split import Feeder
 from examples.minilm import minilm_folder
 
 TEXTS = ["What is a transformer?", "Der Hund schläft.", "", "A longer sentence, " * 20]

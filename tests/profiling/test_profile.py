@@ -77,12 +77,12 @@ def test_integers_have_the_same_operations(integers: ProfileReport) -> None:
     found = {use.product: use.count for use in uses}
     assert found[Product("int8", ROWS, HIDDEN, HIDDEN)] == 4 * LAYERS
     assert set(integers.ceilings) == {"float32", "int8"}
-    assert all(operator.floor_us is not None for operator in integers.operators)
+    assert all(operator.isolated_us is not None for operator in integers.operators)
 
 
-def test_the_floor_is_that_of_each_product_once(floats: ProfileReport) -> None:
+def test_the_time_alone_counts_each_product_once(floats: ProfileReport) -> None:
     times = [use.count * floats.rates[use.product].microseconds for use in floats.uses]
-    assert floats.floor_us == pytest.approx(sum(times))
+    assert floats.isolated_us == pytest.approx(sum(times))
 
 
 def test_tokens_are_as_many_as_the_model_takes(tiny_bundle: Bundle) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from edgebert_quantize.search.budget import Measured, parse_budget
-from edgebert_quantize.similarity import Floor, SimilarityMetric
+from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 
 EXACT = Measured(mean=1.0, worst=1.0, accuracy=0.9)
@@ -20,16 +20,16 @@ def test_every_form_by_hand() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "budget '' is none; write it as one of cosine>=0.999"),
-        ("good", "budget 'good' is none"),
-        ("cosine>0.9", "budget 'cosine>0.9' is none"),
-        ("cosine>=much", "budget 'cosine>=much' is none"),
-        ("cosine>=1.2.3", "has no number in it: '1.2.3'"),
-        ("cosine<=0.9", "budget cosine<= is no limit; write cosine>="),
+        ("", "budget '' is not a limit; write one of cosine>=0.999"),
+        ("good", "budget 'good' is not a limit"),
+        ("cosine>0.9", "budget 'cosine>0.9' is not a limit"),
+        ("cosine>=much", "budget 'cosine>=much' is not a limit"),
+        ("cosine>=1.2.3", "budget 'cosine>=1.2.3' is not a limit"),
+        ("cosine<=0.9", "budget cosine<= limits nothing; write cosine>="),
         ("accuracy_drop>=1%", "write accuracy_drop<="),
-        ("scores>=0.9", "'scores' does not go with this bundle; it has cosine, worst"),
-        ("latency<=3", "'latency' does not go with this bundle"),
-        ("cosine>=99", "cosine lies between 0 and 1"),
+        ("scores>=0.9", "'scores' does not apply to this bundle; use cosine, worst"),
+        ("latency<=3", "'latency' does not apply to this bundle"),
+        ("cosine>=99", "cosine must be between 0 and 1"),
     ],
 )
 def test_what_is_no_budget_says_what_would_be(text: str, message: str) -> None:
@@ -52,14 +52,14 @@ def test_what_is_no_budget_says_what_would_be(text: str, message: str) -> None:
     ],
 )
 def test_what_keeps_a_budget(text: str, measured: Measured, kept: bool) -> None:
-    assert parse_budget(text, SimilarityMetric.COSINE).kept_by(measured, EXACT) is kept
+    assert parse_budget(text, SimilarityMetric.COSINE).is_met_by(measured, EXACT) is kept
 
 
 def test_the_floor_is_the_budgets_where_it_has_one() -> None:
-    usual = Floor(mean=0.9, worst=0.8)
-    assert parse_budget("cosine>=0.999", SimilarityMetric.COSINE).floor(usual) == Floor(
-        mean=0.999, worst=0.8
-    )
-    assert parse_budget("worst>=0.5", SimilarityMetric.COSINE).floor(usual) == Floor(
+    usual = QualityThreshold(mean=0.9, worst=0.8)
+    assert parse_budget("cosine>=0.999", SimilarityMetric.COSINE).threshold(
+        usual
+    ) == QualityThreshold(mean=0.999, worst=0.8)
+    assert parse_budget("worst>=0.5", SimilarityMetric.COSINE).threshold(usual) == QualityThreshold(
         mean=0.9, worst=0.5
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgebert_quantize.weights import gptq
-from edgebert_quantize.weights.gptq import round_compensated
+from edgebert_quantize.weights.gptq import round_gptq
 from edgebert_quantize.weights.grids import (
     LARGEST,
     QuantizedWeight,
@@ -20,11 +20,11 @@ def moment_of(x: np.ndarray) -> np.ndarray:
 
 
 def loss(x: np.ndarray, weight: np.ndarray, quantized: QuantizedWeight) -> float:
-    return float(np.square(x @ (quantized.restored - weight)).mean())
+    return float(np.square(x @ (quantized.dequantized - weight)).mean())
 
 
 def compensated_columns(weight: np.ndarray, moment: np.ndarray) -> QuantizedWeight:
-    return round_compensated(weight, moment, column_grid(weight))[0]
+    return round_gptq(weight, moment, column_grid(weight))[0]
 
 
 def correlated(random: np.random.Generator, inputs: int) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_an_exact_input_makes_up_for_all_of_an_error_by_hand() -> None:
     """The last two inputs always agree, so what 0.3 loses at 0 steps its neighbour takes over."""
     weight = np.array([[127.0], [0.3], [0.3]], np.float32)  # scale 1
     x = np.array([[0.0, 100.0, 100.0], [0.01, 0.0, 0.0]])
-    found, rows = round_compensated(weight, moment_of(x), column_grid(weight), exact=1)
+    found, rows = round_gptq(weight, moment_of(x), column_grid(weight), exact=1)
     assert found.values[:, 0].tolist() == [127, 0, 0]
     np.testing.assert_allclose(rows, [[0.6]], atol=0.01)
 
@@ -59,8 +59,8 @@ def test_exact_inputs_leave_less_to_lose(inputs: int) -> None:
     weight = random.standard_normal((inputs, 24)).astype(np.float32)
     within = weight.copy()
     within[-exact:] = 0
-    found, rows = round_compensated(weight, moment_of(x), column_grid(within), exact)
-    restored = found.restored.copy()
+    found, rows = round_gptq(weight, moment_of(x), column_grid(within), exact)
+    restored = found.dequantized.copy()
     np.testing.assert_array_equal(restored[-exact:], 0)
     restored[-exact:] = rows
     lost = float(np.square(x @ (restored - weight)).mean())
@@ -108,7 +108,7 @@ def test_blocks_of_four_bits_lose_less_too(inputs: int) -> None:
     x = correlated(random, inputs)
     weight = random.standard_normal((inputs, 24)).astype(np.float32)
     grid = block_grid(weight, bits=4, block=16)
-    found, _ = round_compensated(weight, moment_of(x), grid)
+    found, _ = round_gptq(weight, moment_of(x), grid)
     assert found.values.min() >= 0
     assert found.values.max() <= 15
     assert loss(x, weight, found) < loss(x, weight, round_to_nearest(weight, grid)) / 2

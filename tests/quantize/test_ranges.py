@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edgebert_quantize.calibration.ranges import (
     BINS,
-    CHOOSERS,
+    RANGE_METHODS,
     Histogram,
     Range,
     RangeMethod,
@@ -29,20 +29,20 @@ def rounded(values: np.ndarray, found: Range) -> np.ndarray:
     return (np.clip(np.rint(values / scale) + zero_point, 0, 255) - zero_point) * scale
 
 
-@pytest.mark.parametrize("method", sorted(CHOOSERS))
+@pytest.mark.parametrize("method", sorted(RANGE_METHODS))
 def test_of_nothing_but_zeros_the_range_is_nothing(method: RangeMethod) -> None:
-    assert CHOOSERS[method](histogram(np.zeros((3, 2)))) == (0.0, 0.0)
+    assert RANGE_METHODS[method](histogram(np.zeros((3, 2)))) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("method", sorted(CHOOSERS))
+@pytest.mark.parametrize("method", sorted(RANGE_METHODS))
 def test_zero_lies_in_every_range(method: RangeMethod) -> None:
-    low, high = CHOOSERS[method](histogram(5 + np.random.default_rng(0).random((100, 4))))
+    low, high = RANGE_METHODS[method](histogram(5 + np.random.default_rng(0).random((100, 4))))
     assert low == 0.0
     assert 0 < high <= 6
 
 
 def test_all_that_was_seen_by_hand() -> None:
-    assert CHOOSERS["minmax"](histogram(np.array([[-3.0, 1.0]]), np.array([[2.0, -7.0]]))) == (
+    assert RANGE_METHODS["minmax"](histogram(np.array([[-3.0, 1.0]]), np.array([[2.0, -7.0]]))) == (
         -7.0,
         2.0,
     )
@@ -89,6 +89,6 @@ def test_mse_is_the_best_of_its_candidates_on_real_rounding() -> None:
 def test_entropy_cuts_a_far_tail_and_keeps_an_even_one() -> None:
     random = np.random.default_rng(0)
     far = histogram(np.append(random.standard_normal(20_000), 100.0).reshape(-1, 1))
-    assert CHOOSERS["entropy"](far)[1] < 0.9 * far.highest
+    assert RANGE_METHODS["entropy"](far)[1] < 0.9 * far.highest
     even = histogram(random.uniform(-1, 1, (20_000, 1)))
-    assert CHOOSERS["entropy"](even)[1] > 0.9
+    assert RANGE_METHODS["entropy"](even)[1] > 0.9

@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 import edgebert
 from edgebert_quantize.calibration.readers import read_texts
-from edgebert_quantize.calibration.samples import FEWEST, read_samples
+from edgebert_quantize.calibration.text_split import FEWEST, read_text_split
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import InputError
 from tests.support.tiny_encoder import WORDS
@@ -88,13 +88,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_too_few_texts_to_divide(tmp_path: Path) -> None:
     path = write(tmp_path / "few.txt", [f"text {number}" for number in range(FEWEST - 1)])
     with pytest.raises(InputError, match="has 49 different texts, expected at least 50"):
-        read_samples(path)
+        read_text_split(path)
 
 
 @pytest.mark.parametrize("count", [FEWEST, 777, 5000])
 def test_texts_are_divided(count: int, tmp_path: Path) -> None:
     path = write(tmp_path / "many.txt", [f"text {number}" for number in range(count)])
-    samples = read_samples(path)
+    samples = read_text_split(path)
     assert len({*samples.quality, *samples.calibration}) == min(count, 1280)
     assert not set(samples.quality) & set(samples.calibration)
     assert len(samples.quality) == -(-min(count, 1280) // 5)

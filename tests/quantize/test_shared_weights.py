@@ -57,15 +57,15 @@ def statistics(x: np.ndarray, weight: np.ndarray) -> dict[str, ActivationStatist
 
 
 def test_sites_of_one_weight_are_one_group() -> None:
-    (sites,) = shared_linears(graph(TWICE, "w").graph)
-    assert [site.x.name for site in sites] == ["x", "kept"]
+    (groups,) = shared_linears(graph(TWICE, "w").graph)
+    assert [group.x.name for group in groups] == ["x", "kept"]
 
 
 def test_a_weight_used_twice_is_rounded_once(x: np.ndarray) -> None:
     model = graph(TWICE, "w")
     expected = run_unoptimized(model, {"x": x})
     weight = model.graph.initializers["w_value"].const_value.numpy()
-    assert quantize(model, statistics(x, weight), compensate=True, strengths=(0.5,)) == 2
+    assert quantize(model, statistics(x, weight), gptq=True, strengths=(0.5,)) == 2
     integers = [
         value
         for value in model.graph.initializers.values()
@@ -92,7 +92,7 @@ def test_groups_that_overlap_get_weights_of_their_own(x: np.ndarray) -> None:
     model = graph(OVERLAP, "w", "v")
     expected = run_unoptimized(model, {"x": x})
     groups = shared_linears(model.graph)
-    assert sorted(len(sites[0].linears) for sites in groups) == [1, 2]
-    weights = {id(linear.matmul.inputs[1]) for sites in groups for linear in sites[0].linears}
+    assert sorted(len(alike[0].linears) for alike in groups) == [1, 2]
+    weights = {id(linear.matmul.inputs[1]) for alike in groups for linear in alike[0].linears}
     assert len(weights) == 3
     np.testing.assert_allclose(run_unoptimized(model, {"x": x}), expected, rtol=1e-6)

@@ -37,13 +37,13 @@ def test_a_graph_of_fifty_times_the_work_is_slower_in_every_round(tmp_path: Path
     assert len(speed.ratios) == ROUNDS
     with pytest.raises(SpeedError, match="int8 is slower than fp32 on this machine: "):
         speed.require("int8")
-    Speed(made_ms=speed.source_ms, source_ms=speed.made_ms).require("int8")
+    Speed(candidate_ms=speed.source_ms, source_ms=speed.candidate_ms).require("int8")
 
 
 def test_slower_in_some_rounds_is_noise() -> None:
-    Speed(made_ms=(3.0, 3.0, 1.9), source_ms=(2.0, 2.0, 2.0)).require("int8")
+    Speed(candidate_ms=(3.0, 3.0, 1.9), source_ms=(2.0, 2.0, 2.0)).require("int8")
     with pytest.raises(SpeedError, match=r"3, 3, 2.1 ms against 2, 2, 2 ms a text in 3 rounds"):
-        Speed(made_ms=(3.0, 3.0, 2.1), source_ms=(2.0, 2.0, 2.0)).require("int8")
+        Speed(candidate_ms=(3.0, 3.0, 2.1), source_ms=(2.0, 2.0, 2.0)).require("int8")
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:

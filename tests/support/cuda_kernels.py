@@ -6,8 +6,8 @@ from typing import Final
 
 import onnx_ir as ir
 
-from edgebert_quantize.recipes import FLOAT_OPERATORS
-from edgebert_quantize.rewrite.half_precision import HalfRecipe, infer_types, to_half
+from edgebert_quantize.recipes import FLOAT_OPERATORS, HalfRecipe
+from edgebert_quantize.rewrite.half_precision import infer_types, to_half
 from tests.support.list_cuda_kernels import PAGE
 
 ON_THE_CPU: Final = frozenset({"Constant", "Shape"})

@@ -61,11 +61,11 @@ def rounded(
 ) -> list[RoundedLayer]:
     """Every layer of a graph by the recipe's first scheme."""
     layers = []
-    for number, sites in enumerate(shared_linears(model.graph)):
-        names = [str(site.x.name) for site in sites]
+    for number, groups in enumerate(shared_linears(model.graph)):
+        names = [str(group.x.name) for group in groups]
         numbers = LayerStats.of(
             f"linear_{number}",
-            sites[0].linears,
+            groups[0].linears,
             {name: statistics[name] for name in names if name in statistics},
             outliers.get(names[0]),
         )
@@ -77,15 +77,15 @@ def quantize(
     model: ir.Model,
     statistics: Mapping[str, ActivationStatistics],
     *schemes: Scheme,
-    compensate: bool = False,
+    gptq: bool = False,
     correct_bias: bool = False,
     strengths: tuple[float, ...] = (),
     outliers: Mapping[str, Outliers] = MappingProxyType({}),
 ) -> int:
     """Quantize as a recipe would; returns how many layers."""
     recipe = LinearRecipe(
-        schemes=schemes or ("static",),
-        compensate=compensate,
+        schemes=schemes or ("per_tensor_static",),
+        gptq=gptq,
         correct_bias=correct_bias,
         strengths=strengths,
     )

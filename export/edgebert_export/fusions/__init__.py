@@ -12,11 +12,10 @@ from edgebert_export.fusions.packed_projections_expansion import ExpandPackedPro
 from edgebert_export.fusions.projections import JoinProjections
 from edgebert_export.fusions.reshape import ConstantReshape
 from edgebert_export.fusions.rotary_expansion import ExpandRotary
-from edgebert_export.fusions.rule import CONTRIB, Fusion, apply
+from edgebert_export.fusions.rule import Fusion, apply
 from edgebert_export.fusions.skip_layer_norm import FuseSkipLayerNorm
 
 __all__ = [
-    "CONTRIB",
     "AdditiveMask",
     "BroadcastMask",
     "ConstantReshape",

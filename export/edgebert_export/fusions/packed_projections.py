@@ -6,7 +6,8 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import CONTRIB, Fusion, attributes, constant
+from edgebert_export.fusions.rule import Fusion, attributes, constant
+from edgebert_runtime.engine.onnxruntime import CONTRIB
 
 
 class PackProjections(Fusion):

@@ -2,14 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
-
-CONTRIB: Final = "com.microsoft"
-"""The domain of operators that only ONNX Runtime has."""
 
 
 class Fusion(ABC):

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import CONTRIB, Fusion, attributes, constant
+from edgebert_export.fusions.rule import Fusion, attributes, constant
+from edgebert_runtime.engine.onnxruntime import CONTRIB
 
 
 class FuseSkipLayerNorm(Fusion):

@@ -13,10 +13,10 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-from edgebert_export.fusions import CONTRIB
 from edgebert_export.fusions.rule import constant
 from edgebert_export.unpadding.key_masks import MASK, StillPaddedError, require_key_masks
 from edgebert_export.unpadding.tokenwise import Packed, result_of
+from edgebert_runtime.engine.onnxruntime import CONTRIB
 
 
 def remove_padding(model: ir.Model, lengths: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Where the integers of an activation begin and end, chosen from what calibration saw."""
+"""Ranges of activations for static quantization, chosen from calibration histograms."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
@@ -7,27 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 Range = tuple[float, float]
-"""Lowest and highest value; zero lies between them."""
+"""Lowest and highest value; zero is in the range."""
 
 RangeMethod = Literal["minmax", "percentile", "entropy", "mse"]
 
 LEVELS: Final = 255
-"""Steps of uint8."""
+"""Quantization steps of uint8."""
 
 BINS: Final = 8192
 TAIL: Final = 0.00005
-"""Share of values that `percentile` leaves out on each side."""
+"""Share of the values that `percentile` clips on each side."""
 
 SHARES: Final = np.linspace(0.3, 1, 29)
-"""Of the extremes, what `entropy` and `mse` choose from."""
+"""Candidate ranges of `entropy` and `mse`, as shares of the extremes."""
 
 
 class Histogram:
-    """How often values came, in equal bins around zero; the bins widen, memory does not grow.
+    """A histogram in equal bins around zero; the bins widen as values grow, so memory is constant.
 
     Args:
         multiplier: of each channel, (channels,).
-        limit: values above it count as it.
+        limit: values above it are clipped to it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Histogram:
         self.highest = 0.0
 
     def add(self, rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
-        """Take in rows, (tokens, channels); whose they are makes no difference."""
+        """Add rows, (tokens, channels); `lengths` is not used."""
         del lengths
         scaled = rows if self._multiplier is None else rows * self._multiplier
         values = np.minimum(scaled, np.float32(self._limit)).ravel()
@@ -60,7 +60,7 @@ class Histogram:
         return centers
 
     def _widen(self, reach: float) -> None:
-        """Double the bins' width, two becoming one, until they span ± `reach`."""
+        """Merge neighbouring bins, doubling their width, until they span ± `reach`."""
         self._reach = self._reach or reach
         while self._reach < reach:
             pairs = self.counts.reshape(-1, 2).sum(axis=1)
@@ -68,33 +68,37 @@ class Histogram:
             self._reach *= 2
 
 
-def minmax(seen: Histogram) -> Range:
-    """All that was seen."""
-    return seen.lowest, seen.highest
+def minmax(histogram: Histogram) -> Range:
+    """The full range."""
+    return histogram.lowest, histogram.highest
 
 
-def percentile(seen: Histogram) -> Range:
-    """All but `TAIL` of the values on each side."""
-    shares = np.cumsum(seen.counts) / max(seen.counts.sum(), 1)
-    centers = seen.centers
+def percentile(histogram: Histogram) -> Range:
+    """The range without a share `TAIL` of the values on each side."""
+    shares = np.cumsum(histogram.counts) / max(histogram.counts.sum(), 1)
+    centers = histogram.centers
     low, high = centers[np.minimum(np.searchsorted(shares, [TAIL, 1 - TAIL]), BINS - 1)]
-    return max(min(low, 0.0), seen.lowest), min(max(high, 0.0), seen.highest)
+    return max(min(low, 0.0), histogram.lowest), min(max(high, 0.0), histogram.highest)
 
 
-def mse(seen: Histogram) -> Range:
-    """Where the squares of rounding and of saturating add up to least."""
-    return min(_candidates(seen, both=True), key=lambda found: _square_error(seen, found))
+def mse(histogram: Histogram) -> Range:
+    """The range with the least mean square error of rounding and clipping."""
+    return min(
+        _candidates(histogram, both=True), key=lambda candidate: _square_error(histogram, candidate)
+    )
 
 
-def entropy(seen: Histogram) -> Range:
-    """Where the rounded values tell most of the true ones: least Kullback-Leibler divergence.
+def entropy(histogram: Histogram) -> Range:
+    """The range with the least Kullback-Leibler divergence after rounding.
 
     Migacz 2017, "8-bit inference with TensorRT", GPU Technology Conference, slides 26 to 38.
     """
-    return min(_candidates(seen, both=False), key=lambda found: _divergence(seen, found))
+    return min(
+        _candidates(histogram, both=False), key=lambda candidate: _divergence(histogram, candidate)
+    )
 
 
-CHOOSERS: Final[Mapping[RangeMethod, Callable[[Histogram], Range]]] = {
+RANGE_METHODS: Final[Mapping[RangeMethod, Callable[[Histogram], Range]]] = {
     "minmax": minmax,
     "percentile": percentile,
     "entropy": entropy,
@@ -102,33 +106,35 @@ CHOOSERS: Final[Mapping[RangeMethod, Callable[[Histogram], Range]]] = {
 }
 
 
-def _candidates(seen: Histogram, *, both: bool) -> list[Range]:
-    """Ranges cut shorter, each side by itself or both alike."""
+def _candidates(histogram: Histogram, *, both: bool) -> list[Range]:
+    """Shortened ranges; `both` varies the two sides independently."""
     if both:
-        return [(seen.lowest * low, seen.highest * high) for low in SHARES for high in SHARES]
-    return [(seen.lowest * share, seen.highest * share) for share in SHARES]
+        return [
+            (histogram.lowest * low, histogram.highest * high) for low in SHARES for high in SHARES
+        ]
+    return [(histogram.lowest * share, histogram.highest * share) for share in SHARES]
 
 
-def _square_error(seen: Histogram, found: Range) -> float:
-    """Summed over the values: step² / 12 inside of a range, the distance to it outside."""
-    low, high = found
-    centers, step = seen.centers, (high - low) / LEVELS
+def _square_error(histogram: Histogram, candidate: Range) -> float:
+    """Expected squared error over all values: step² / 12 inside a range, distance² outside."""
+    low, high = candidate
+    centers, step = histogram.centers, (high - low) / LEVELS
     beyond = centers - np.clip(centers, low, high)
     inside = beyond == 0
-    return float((seen.counts * np.where(inside, step**2 / 12, beyond**2)).sum())
+    return float((histogram.counts * np.where(inside, step**2 / 12, beyond**2)).sum())
 
 
-def _divergence(seen: Histogram, found: Range) -> float:
-    """Of the rounded values' distribution from the saturated values'."""
-    low, high = found
+def _divergence(histogram: Histogram, candidate: Range) -> float:
+    """KL divergence of the clipped values' distribution from that of the rounded values."""
+    low, high = candidate
     if low == high:
         return 0.0
-    centers = seen.centers
+    centers = histogram.centers
     inside = (centers >= low) & (centers <= high)
-    counts = seen.counts[inside].astype(np.float64)
+    counts = histogram.counts[inside].astype(np.float64)
     true = counts.copy()
-    true[0] += seen.counts[centers < low].sum()
-    true[-1] += seen.counts[centers > high].sum()
+    true[0] += histogram.counts[centers < low].sum()
+    true[-1] += histogram.counts[centers > high].sum()
     levels = np.rint((centers[inside] - low) / (high - low) * LEVELS).astype(np.int64)
     there = counts > 0
     sums = np.bincount(levels, counts, LEVELS + 1)

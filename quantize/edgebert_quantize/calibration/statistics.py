@@ -1,4 +1,4 @@
-"""What activations look like on real text."""
+"""Statistics of activations on calibration texts."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +16,20 @@ from edgebert_runtime.errors import ExportError
 Feeds = Mapping[str, NDArray[np.int64]]
 
 MOMENTS_BYTES: Final = 2**30
-"""What second moments may take at a time; a larger model is run over the texts more than once."""
+"""Memory for second moments; a model that needs more is run over the texts several times."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationStatistics:
-    """One activation over all calibrated tokens, padding left out.
+    """Statistics of one activation over all tokens of the calibration texts, without padding.
+
+    Means are taken over the tokens of each text, then over the texts. So a short text has the same
+    weight as a long one, as in measured quality.
 
     Attributes:
         minimum, maximum: (channels,), float32
-        mean: over texts of the mean over a text's tokens, (channels,), float32
-        moment: mean over texts of the mean of x xᵀ over a text's tokens, (channels, channels),
-            float32; so a short text counts as much as a long one, as their vectors do
+        mean: (channels,), float32
+        moment: mean of x xᵀ, (channels, channels), float32
     """
 
     minimum: NDArray[np.float32]
@@ -42,12 +44,12 @@ class ActivationStatistics:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Lowest and highest value of all, zero between them."""
+        """Lowest and highest value over all channels, extended to include zero."""
         return min(0.0, float(self.minimum.min())), max(0.0, float(self.maximum.max()))
 
     @staticmethod
-    def together(parts: "Sequence[ActivationStatistics]") -> "ActivationStatistics":
-        """Of activations that go through the same weights, each as often as the others."""
+    def merged(parts: "Sequence[ActivationStatistics]") -> "ActivationStatistics":
+        """Merge activations that go through the same weights; each has the same weight."""
         return ActivationStatistics(
             minimum=np.min([part.minimum for part in parts], axis=0),
             maximum=np.max([part.maximum for part in parts], axis=0),
@@ -74,15 +76,17 @@ class ActivationStatistics:
         )
 
     def up_to(self, limit: float) -> "ActivationStatistics":
-        """With no maximum above a limit; mean and moment stay those of the whole."""
+        """Clip the maximum at a limit; mean and moment are unchanged."""
         return replace(self, maximum=np.minimum(self.maximum, np.float32(limit)))
 
 
 class Collector(Protocol):
-    """What keeps something of an activation while a graph runs."""
+    """Collects statistics of an activation while a graph runs."""
 
     def add(self, rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
-        """Take in texts one after the other. Shapes: (tokens, channels), (texts,)."""
+        """Add a batch: rows of all its texts, and tokens of each text. Shapes: (tokens, channels),
+        (texts,).
+        """
 
 
 def activation_statistics(
@@ -90,70 +94,70 @@ def activation_statistics(
 ) -> dict[str, ActivationStatistics]:
     """Statistics of activations of an fp32 graph.
 
-    Memory does not grow with the texts: an activation keeps its channels' extremes and one matrix.
+    Memory does not grow with the number of texts.
 
     Args:
         model: an fp32 graph.
         channels: name of an activation of shape (batch, sequence, channels) → its channels.
-        batches: what to run.
+        batches: inputs to run.
 
     Returns:
         name → its statistics
     """
     found: dict[str, ActivationStatistics] = {}
     for names in _within_memory(channels):
-        running = {name: _Running(channels[name]) for name in names}
-        watch(model, running, batches)
-        found.update({name: each.statistics() for name, each in running.items()})
+        collectors = {name: _RunningStatistics(channels[name]) for name in names}
+        observe(model, collectors, batches)
+        found.update({name: each.statistics() for name, each in collectors.items()})
     return found
 
 
-def watch(model: Path, collectors: Mapping[str, Collector], batches: Sequence[Feeds]) -> None:
-    """Run a graph and hand out its activations as they come, padding left out.
+def observe(model: Path, collectors: Mapping[str, Collector], batches: Sequence[Feeds]) -> None:
+    """Run a graph and pass its activations, without padding, to collectors.
 
     Args:
         model: an fp32 graph.
-        collectors: name of an activation, one row a token or a text → what takes it in.
-        batches: what to run; `attention_mask` tells tokens from padding.
+        collectors: name of an activation, with a row per token or per text → its collector.
+        batches: inputs to run; `attention_mask` marks padding.
     """
     names = list(collectors)
     with tempfile.TemporaryDirectory() as folder:
-        watched = Path(folder) / "watched.onnx"
-        _write_watched(model, names, watched)
-        session = Session(watched, provider="cpu")
+        observed = Path(folder) / "observed.onnx"
+        _write_with_outputs(model, names, observed)
+        session = Session(observed, provider="cpu")
         for feeds in batches:
-            kept = feeds["attention_mask"].astype(bool)
+            mask = feeds["attention_mask"].astype(bool)
             activations = session.run(names, {name: feeds[name] for name in session.inputs})
             for name, activation in zip(names, activations, strict=True):
-                collectors[name].add(*kept_rows(name, activation, kept))
+                collectors[name].add(*unpadded_rows(name, activation, mask))
 
 
-def kept_rows(
-    name: str, activation: NDArray[np.float32], kept: NDArray[np.bool_]
+def unpadded_rows(
+    name: str, activation: NDArray[np.float32], mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """An activation's rows without padding, one text after the other, and how many each text has.
+    """Rows of an activation without padding, text after text, and the rows of each text.
 
     Args:
         name: for errors.
         activation: (batch, sequence, channels), (batch x sequence, channels) or (batch, channels).
-        kept: (batch, sequence)
+        mask: (batch, sequence), false for padding.
 
     Raises:
         ExportError: it has another shape.
     """
     *leading, channels = activation.shape
-    if leading == list(kept.shape) or leading == [kept.size]:
-        return activation.reshape(-1, channels)[kept.ravel()], kept.sum(axis=1)
-    if leading == [len(kept)]:
-        return activation, np.ones(len(kept), np.int64)
+    if leading == list(mask.shape) or leading == [mask.size]:
+        return activation.reshape(-1, channels)[mask.ravel()], mask.sum(axis=1)
+    if leading == [len(mask)]:
+        return activation, np.ones(len(mask), np.int64)
     raise ExportError(
         f"a linear layer reads {name} of shape {activation.shape}, expected a row for each of "
-        f"{len(kept)} texts or of their {kept.shape[1]} tokens"
+        f"{len(mask)} texts or of their {mask.shape[1]} tokens"
     )
 
 
-class _Running:
-    """Extremes, mean and second moment of texts seen so far."""
+class _RunningStatistics:
+    """Extremes, mean and second moment of the texts so far."""
 
     def __init__(self, channels: int) -> None:
         self._minimum = np.full(channels, np.inf, np.float32)
@@ -165,9 +169,9 @@ class _Running:
     def add(self, rows: NDArray[np.float32], lengths: NDArray[np.int64]) -> None:
         self._minimum = np.minimum(self._minimum, rows.min(axis=0))
         self._maximum = np.maximum(self._maximum, rows.max(axis=0))
-        of_text = np.sqrt(np.repeat(lengths, lengths), dtype=np.float32)[:, np.newaxis]
-        weighted = rows / of_text
-        self._sum += (weighted / of_text).sum(axis=0)
+        root_lengths = np.sqrt(np.repeat(lengths, lengths), dtype=np.float32)[:, np.newaxis]
+        weighted = rows / root_lengths
+        self._sum += (weighted / root_lengths).sum(axis=0)
         self._products += weighted.T @ weighted
         self._texts += len(lengths)
 
@@ -181,7 +185,7 @@ class _Running:
 
 
 def _within_memory(channels: Mapping[str, int]) -> Iterator[list[str]]:
-    """Names in groups whose second moments fit into `MOMENTS_BYTES`, at least one in each."""
+    """Groups of names whose second moments fit into `MOMENTS_BYTES`; at least one name each."""
     group: list[str] = []
     taken = 0
     for name, width in channels.items():
@@ -195,12 +199,12 @@ def _within_memory(channels: Mapping[str, int]) -> Iterator[list[str]]:
         yield group
 
 
-def _write_watched(model: Path, names: Sequence[str], destination: Path) -> None:
-    watched = ir.load(model)
-    values = {value.name: value for node in watched.graph for value in node.outputs}
+def _write_with_outputs(model: Path, names: Sequence[str], destination: Path) -> None:
+    observed = ir.load(model)
+    values = {value.name: value for node in observed.graph for value in node.outputs}
     for name in names:
         values[name].dtype = ir.DataType.FLOAT
         if not values[name].is_graph_output():
-            watched.graph.outputs.append(values[name])
-    ir.external_data.load_to_model(watched)
-    ir.save(watched, destination)
+            observed.graph.outputs.append(values[name])
+    ir.external_data.load_to_model(observed)
+    ir.save(observed, destination)

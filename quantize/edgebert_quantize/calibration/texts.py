@@ -1,4 +1,4 @@
-"""Texts to calibrate and to measure on when the user brings none."""
+"""Default texts for calibration and measuring."""
 
 import re
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ RANDOM_LENGTHS: Final = (4, 8, 16, 32, 64, 128)
 
 
 def default_texts(count: int) -> list[str]:
-    """English sentences of `LONGEST_WORDS` words at most, spread evenly over CPython's topics.
+    """English sentences of at most `LONGEST_WORDS` words from the topics of CPython's `help()`.
 
-    They ship with every CPython, so measuring needs no download. Deterministic.
+    They ship with every CPython, so no download is needed. Deterministic.
 
     Args:
-        count: how many; fewer come back only if there are fewer.
+        count: how many; all, if there are fewer.
     """
     sentences = [sentence for topic in sorted(topics) for sentence in _sentences(topics[topic])]
     unique = list(dict.fromkeys(sentences))
@@ -35,8 +35,8 @@ def default_texts(count: int) -> list[str]:
 def beginnings(texts: Sequence[str]) -> list[str]:
     """The first one to `BEGINNING_WORDS` words of each text, in turn.
 
-    Of a short text a larger part are special tokens and stops, which act otherwise than in a long
-    one; its vector is a mean of few, so their errors count most there.
+    Special tokens and punctuation are a larger part of a short text, and a mean over few tokens
+    averages out less of their error.
     """
     return [
         " ".join(text.split()[: number % BEGINNING_WORDS + 1]) for number, text in enumerate(texts)
@@ -44,11 +44,11 @@ def beginnings(texts: Sequence[str]) -> list[str]:
 
 
 def vocabulary_texts(tokenizer: Tokenizer, tokens: int) -> list[str]:
-    """Texts of random tokens, so that rare ones are seen, which ordinary text does not show.
+    """Texts of random tokens, so that calibration covers rare ones.
 
     Args:
-        tokenizer: whose vocabulary.
-        tokens: how many tokens in all; no token twice.
+        tokenizer: its vocabulary is drawn from.
+        tokens: how many in all; none is drawn twice.
     """
     order = np.random.default_rng(0).permutation(tokenizer.get_vocab_size())[:tokens]
     texts: list[str] = []

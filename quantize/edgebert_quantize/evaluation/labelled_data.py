@@ -1,4 +1,4 @@
-"""Texts whose labels are known, to see how often a model is right."""
+"""Labelled texts, to measure accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ PAIR: Final = "text_pair"
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Texts or pairs of them, and which of a model's labels each has.
+    """Texts or text pairs, and their labels.
 
     Attributes:
         items: texts, or pairs.
-        labels: for each its index among the model's labels.
+        labels: index of each item's label among the model's.
         source: the file's name.
     """
 
@@ -33,10 +33,10 @@ class Labelled:
     source: str
 
     def accuracy(self, run: Runner, feeds: Sequence[Feeds]) -> float:
-        """Share of the items that a graph gives the highest score to the right label of.
+        """Share of the items whose label has the highest score.
 
         Args:
-            run: gives the logits of one item, (1, labels).
+            run: returns the logits of one item, (1, labels).
             feeds: of each item, in order.
         """
         found = [int(np.argmax(run(each)[0])) for each in feeds]
@@ -48,18 +48,18 @@ def read_labelled(path: str | PathLike[str], bundle: Bundle) -> Labelled:
 
     Args:
         path: `.csv`, `.jsonl` or `.parquet`, as `read_texts` takes them.
-        bundle: a classifier of one label a text, whose labels these are.
+        bundle: a single-label classifier with these labels.
 
     Raises:
-        ConfigError: the bundle is for something else.
+        ConfigError: the bundle has another task.
         InputError: the file cannot be read, has no rows, or a label the bundle lacks.
     """
     path = Path(path)
     head = bundle.manifest.head
     if bundle.manifest.task != "classify" or head is None or head.activation != "softmax":
         raise ConfigError(
-            f"accuracy is measured for classifiers of one label a text, {bundle.folder} is for "
-            f"{bundle.manifest.task}; give a budget on its {'cosine' if head is None else 'scores'}"
+            f"accuracy needs a classifier of one label per text; the task of {bundle.folder} is "
+            f"{bundle.manifest.task}: give a budget on its {'cosine' if head is None else 'scores'}"
         )
     texts, labels = read_column(path, "text"), read_column(path, "label")
     if not texts:

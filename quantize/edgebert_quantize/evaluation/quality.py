@@ -1,4 +1,4 @@
-"""How far a quantized graph's answers are from fp32's."""
+"""Quality of a quantized graph: similarity of its outputs to those of fp32."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_quantize.calibration.samples import Feeder
-from edgebert_quantize.similarity import Comparison, Floor, Outputs, SimilarityMetric
+from edgebert_quantize.calibration.text_split import Feeder
+from edgebert_quantize.similarity import Comparison, Outputs, QualityThreshold, SimilarityMetric
 from edgebert_runtime.engine.session import Session
-from edgebert_runtime.errors import BundleError, QualityError
+from edgebert_runtime.errors import QualityError
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
-"""Runs one text, (1, sequence) each input, and gives the outputs that are compared."""
+"""Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
 
 METRICS: Final = {
     SimilarityMetric.COSINE: "cosine of sentence_embedding to fp32, each text alone",
@@ -24,68 +24,59 @@ METRICS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How near a quantized graph's answers are to a reference's.
+    """Similarity of a quantized graph's outputs to those of a reference.
 
     Attributes:
-        nearness: of what kind.
-        mean, worst: over the samples.
-        worst_text: the text that is farthest.
-        samples: how many texts.
-        data: where they are from.
-        floor: what `mean` and `worst` must reach.
+        metric: of similarity.
+        mean, worst: over the texts.
+        worst_text: the least similar text.
+        text_count: how many texts.
+        data: what the texts are.
+        threshold: the least `mean` and `worst` that are accepted.
     """
 
-    nearness: SimilarityMetric
+    metric: SimilarityMetric
     mean: float
     worst: float
     worst_text: str
-    samples: int
+    text_count: int
     data: str
-    floor: Floor
+    threshold: QualityThreshold
 
     @property
     def passed(self) -> bool:
-        """Whether both floors are reached; NaN reaches none."""
-        return self.mean >= self.floor.mean and self.worst >= self.floor.worst
+        """Whether both thresholds are reached; NaN reaches none."""
+        return self.mean >= self.threshold.mean and self.worst >= self.threshold.worst
 
     def require(self) -> None:
         """Raise unless passed.
 
         Raises:
-            QualityError: says what was reached, what was asked and on which text.
+            QualityError: with the measured values, the required ones and the worst text.
         """
         if not self.passed:
             raise QualityError(
-                f"nearness to fp32 ({self.nearness}) is {self.mean:.4f} on average and "
-                f"{self.worst:.4f} at worst (text {self.worst_text[:60]!r}); the floor is "
-                f"{self.floor.mean} and {self.floor.worst}"
+                f"similarity to fp32 ({self.metric}) is {self.mean:.4f} on average and "
+                f"{self.worst:.4f} at worst (text {self.worst_text[:60]!r}); required are "
+                f"{self.threshold.mean} and {self.threshold.worst}"
             )
 
     def to_manifest(self) -> dict[str, Any]:
         """The `quality` object of a variant, as docs/bundle-format.md has it."""
         return {
-            "metric": METRICS[self.nearness],
+            "metric": METRICS[self.metric],
             "data": self.data,
-            "samples": self.samples,
+            "samples": self.text_count,
             "mean": self.mean,
             "worst": self.worst,
-            "floor": {"mean": self.floor.mean, "worst": self.floor.worst},
+            "floor": {"mean": self.threshold.mean, "worst": self.threshold.worst},
         }
 
 
 def graph_runner(graph: Path, outputs: Sequence[str], provider: str = "cpu") -> Runner:
-    """Runs a graph for the outputs named."""
+    """A function that runs a graph and returns these outputs."""
     session = Session(graph, provider=provider)
     return lambda feeds: session.run(outputs, {name: feeds[name] for name in session.inputs})
-
-
-def can_open(graph: Path) -> bool:
-    """Whether ONNX Runtime's CPU provider has kernels for all of a graph."""
-    try:
-        Session(graph, provider="cpu")
-    except BundleError:
-        return False
-    return True
 
 
 def compare(
@@ -95,30 +86,32 @@ def compare(
     feeder: Feeder,
     texts: Sequence[str],
     *,
-    floor: Floor,
+    threshold: QualityThreshold,
     data: str,
 ) -> Quality:
-    """Run both on each text alone and compare what they say."""
-    near = [comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)]
-    return quality_of(near, comparison, texts, floor=floor, data=data)
+    """Run both on each text alone and compare their outputs."""
+    similarities = [
+        comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)
+    ]
+    return summarize_quality(similarities, comparison, texts, threshold=threshold, data=data)
 
 
-def quality_of(
-    near: Sequence[float],
+def summarize_quality(
+    similarities: Sequence[float],
     comparison: Comparison,
     texts: Sequence[str],
     *,
-    floor: Floor,
+    threshold: QualityThreshold,
     data: str,
 ) -> Quality:
-    """Quality from the nearness of each text."""
-    worst = int(np.argmin(near))
+    """Quality from the similarity of each text."""
+    worst = int(np.argmin(similarities))
     return Quality(
-        nearness=comparison.nearness,
-        mean=float(np.mean(near)),
-        worst=near[worst],
+        metric=comparison.metric,
+        mean=float(np.mean(similarities)),
+        worst=similarities[worst],
         worst_text=texts[worst],
-        samples=len(texts),
+        text_count=len(texts),
         data=data,
-        floor=floor,
+        threshold=threshold,
     )

@@ -1,13 +1,14 @@
-"""Whether a graph is faster than the one it was made from, here and now.
+"""Compare the speed of a quantized graph with that of its fp32 source, on this machine.
 
-Each runs in a process of its own, in turn: two ONNX Runtime sessions in one process spoil each
-other's timings, because an idle thread pool spins.
+Each is timed in a process of its own, in alternating order: two ONNX Runtime sessions in one
+process disturb each other's timings, because an idle thread pool spins.
 """
 
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -17,41 +18,43 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.evaluation.target_cpu import this_cpu
 from edgebert_quantize.recipes import Recipe
-from edgebert_runtime.benchmarking.timing import output_of, time_runs
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import SpeedError
+from edgebert_runtime.measurement.rounds import measure_in_rounds
+from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
+from edgebert_runtime.measurement.timing import output_of, time_runs
 
 Progress = Callable[[str], None]
 
 ROUNDS: Final = 3
 SECONDS: Final = 0.5
 TOKENS: Final = 128
-"""Of the one text that is timed, at most."""
+"""The most tokens of the text that is timed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """Medians of a graph and of the one it was made from, one a round, in ms."""
+    """Median times of a quantized graph and of its source, one per round, in ms."""
 
-    made_ms: tuple[float, ...]
+    candidate_ms: tuple[float, ...]
     source_ms: tuple[float, ...]
 
     @property
     def ratios(self) -> list[float]:
-        """Time over the source's, round by round."""
-        pairs = zip(self.made_ms, self.source_ms, strict=True)
+        """Time of the quantized graph over that of the source, per round."""
+        pairs = zip(self.candidate_ms, self.source_ms, strict=True)
         return [candidate / source for candidate, source in pairs]
 
     def require(self, what: str) -> None:
-        """Raise if it was slower in every round: then it is not the noise.
+        """Raise if it was slower in every round.
 
         Raises:
             SpeedError: with the measurement.
         """
-        if min(self.ratios) > 1:
+        if is_faster_in_every_round(self.source_ms, self.candidate_ms):
             candidate, source = (
                 ", ".join(f"{value:.3g}" for value in times)
-                for times in (self.made_ms, self.source_ms)
+                for times in (self.candidate_ms, self.source_ms)
             )
             raise SpeedError(
                 f"{what} is slower than fp32 on this machine: {candidate} ms against {source} ms a "
@@ -59,7 +62,7 @@ class Speed:
             )
 
 
-def require_fast(
+def require_speedup(
     candidate: Path,
     source: Path,
     recipe: Recipe,
@@ -67,34 +70,34 @@ def require_fast(
     feeds: Mapping[str, NDArray[np.int64]],
     progress: Progress,
 ) -> None:
-    """Refuse what is slower than its source; nothing is timed for another class of CPU than this.
+    """Refuse a graph that must be faster than its source and is not.
+
+    Nothing is timed for another class of CPU than this machine's.
 
     Raises:
-        SpeedError: a recipe made for speed was slower in every round.
+        SpeedError: it was slower in every round.
     """
-    if recipe.fast and cpu == this_cpu():
-        progress("timing it beside fp32")
+    if recipe.must_be_faster and cpu == this_cpu():
+        progress("comparing its speed with fp32")
         measure_speed(candidate, source, shortened(feeds)).require(recipe.name)
 
 
 def measure_speed(candidate: Path, source: Path, feeds: Mapping[str, NDArray[np.int64]]) -> Speed:
-    """Time both graphs on one input, in turn.
+    """Time both graphs on one input, in alternating order.
 
     Raises:
         EdgebertError: a measuring process failed; its last line is in the text.
     """
-    times: dict[Path, list[float]] = {candidate: [], source: []}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "feeds.npz"
         np.savez(arrays, **dict[str, Any](feeds))
-        for number in range(ROUNDS):
-            for graph in (candidate, source) if number % 2 == 0 else (source, candidate):
-                times[graph].append(_milliseconds(graph, arrays))
-    return Speed(made_ms=tuple(times[candidate]), source_ms=tuple(times[source]))
+        measures = {graph: partial(_milliseconds, graph, arrays) for graph in (candidate, source)}
+        times = measure_in_rounds(measures, ROUNDS)
+    return Speed(candidate_ms=tuple(times[candidate]), source_ms=tuple(times[source]))
 
 
 def shortened(feeds: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-    """Inputs cut to what is timed; dense speed does not see which tokens they are."""
+    """Inputs cut to `TOKENS`; the speed of a dense graph does not depend on the token ids."""
     return {name: array[:, :TOKENS] for name, array in feeds.items()}
 
 
@@ -104,7 +107,7 @@ def _milliseconds(graph: Path, arrays: Path) -> float:
 
 
 def main(graph: str, arrays: str) -> None:
-    """Print the median of a graph's runs in this process, in ms."""
+    """Time a graph in this process; prints the median in ms."""
     session = Session(Path(graph), provider="cpu")
     with np.load(arrays) as loaded:
         feeds = {name: loaded[name] for name in session.inputs}

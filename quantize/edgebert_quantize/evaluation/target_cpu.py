@@ -1,4 +1,4 @@
-"""The CPUs a file can be made for, and how large its integers may be there."""
+"""The classes of CPU to quantize for, and the largest 8-bit weight that is exact on each."""
 
 import platform
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from edgebert_runtime.errors import ConfigError
 LARGEST_WEIGHT: Final[Mapping[str, int]] = MappingProxyType(
     {"avx512_vnni": LARGEST, "arm64": LARGEST, NARROW: 64}
 )
-"""Class of CPU → the largest weight; 2 · 255 · 64 = 32,640 is the last that 16 bits hold."""
+"""Class of CPU → the largest weight. Without VNNI sums of two products are held in 16 bits, and
+2 · 255 · 64 = 32,640 fits."""
 
 ARM: Final = ("aarch64", "arm64")
 
@@ -31,8 +32,8 @@ def choose_cpu(asked: str | None) -> str:
     if asked != NARROW and sums_saturate():
         raise ConfigError(
             f"a file for {asked} cannot be measured here: this CPU adds integer products in 16 "
-            f"bits, where its 8-bit weights overflow; quantize for {NARROW}, which is exact "
-            "everywhere, or on another machine"
+            f"bits, where 8-bit weights overflow; quantize for {NARROW}, which is exact "
+            "everywhere, or use another machine"
         )
     return asked
 

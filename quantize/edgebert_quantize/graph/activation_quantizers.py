@@ -1,4 +1,4 @@
-"""How activations become integers inside the graph."""
+"""Quantize activations inside the graph."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ import onnx_ir as ir
 from edgebert_quantize.calibration.ranges import LEVELS, Range
 from edgebert_quantize.graph.node_builder import NodeBuilder
 
-Activations = Literal["static", "dynamic", "token"]
+Activations = Literal["per_tensor_static", "per_tensor_dynamic", "per_token_dynamic"]
 
 SMALLEST_STEP: Final = 1e-10
-"""So that a row that is the same everywhere divides by no zero."""
+"""Least step, so that a constant row does not divide by zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizedActivation:
-    """An activation x as integers, for which x = row_step (values - zero_point) scale + row_low.
+    """A quantized activation: x = row_step (values - zero_point) scale + row_low.
 
     Attributes:
         values: uint8
         scale, zero_point: float32 and uint8 scalars
-        row_step, row_low: (…, 1), float32; None are 1 and 0
+        row_step, row_low: (…, 1), float32; None stands for 1 and 0
     """
 
     values: ir.Value
@@ -33,23 +33,25 @@ class QuantizedActivation:
     row_low: ir.Value | None = None
 
 
-def static(add: NodeBuilder, x: ir.Value, known: Range | None) -> QuantizedActivation:
-    """One scale for ever, from the calibrated range; beyond it values saturate.
+def per_tensor_static(
+    add: NodeBuilder, x: ir.Value, calibrated: Range | None
+) -> QuantizedActivation:
+    """One constant scale, from the calibrated range; values outside it saturate.
 
-    A text's integers do not depend on the texts beside it.
+    Batch-invariant.
     https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html
     """
-    if known is None:
+    if calibrated is None:
         raise ValueError("a static scale needs a calibrated range")
-    step, level = asymmetric_scale(*known)
+    step, level = asymmetric_scale(*calibrated)
     scale = add.constant("scale", step, np.float32)
     zero_point = add.constant("zero_point", level, np.uint8)
     values = add("QuantizeLinear", [x, scale, zero_point], "quantized")
     return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def dynamic(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation:
-    """One scale a run, from the whole batch as it comes.
+def per_tensor_dynamic(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation:
+    """One scale per run, from the range of the whole batch; not batch-invariant.
 
     https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html
     """
@@ -58,10 +60,10 @@ def dynamic(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivati
     return QuantizedActivation(values=values, scale=scale, zero_point=zero_point)
 
 
-def token(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation:
-    """One range for each row, from its own lowest to its own highest.
+def per_token_dynamic(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation:
+    """One scale per row, from its lowest to its highest value.
 
-    A text's integers do not depend on the texts beside it, and no value saturates. Needs opset 18.
+    Batch-invariant, and no value saturates. Needs opset 18.
     ZeroQuant (Yao et al. 2022, section 4.2), asymmetric.
     """
     axis = add.constant("last_axis", [-1], np.int64)
@@ -81,9 +83,9 @@ def token(add: NodeBuilder, x: ir.Value, _: Range | None) -> QuantizedActivation
 
 
 def asymmetric_scale(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and zero point so that uint8 spans a range and zero is exact.
+    """Scale and zero point of uint8 for a range, with zero exact.
 
-    Jacob et al. 2018, sections 2.1 and 3. A range of nothing has scale 1.
+    Jacob et al. 2018, sections 2.1 and 3. An empty range has scale 1.
 
     Returns:
         scale, float32 scalar, and zero point, uint8 scalar
@@ -95,4 +97,8 @@ def asymmetric_scale(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
 
 QUANTIZERS: Final[
     Mapping[Activations, Callable[[NodeBuilder, ir.Value, Range | None], QuantizedActivation]]
-] = {"static": static, "dynamic": dynamic, "token": token}
+] = {
+    "per_tensor_static": per_tensor_static,
+    "per_tensor_dynamic": per_tensor_dynamic,
+    "per_token_dynamic": per_token_dynamic,
+}

@@ -1,4 +1,4 @@
-"""Find the linear layers of a graph, by structure and not by name."""
+"""Find the linear layers of a graph by structure, not by name."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """y = x W + b as the graph has it.
+    """A linear layer y = x W + b of a graph.
 
     Attributes:
-        matmul: the product.
-        add: the node that adds the bias, where there is one.
+        matmul: the node of x W.
+        add: the node that adds the bias; None without one.
     """
 
     matmul: ir.Node
@@ -28,30 +28,30 @@ class Linear:
 
     @property
     def x(self) -> ir.Value:
-        """Its activation, float32, as the graph has it now."""
+        """The current input, float32."""
         return _present(self.matmul.inputs[0])
 
     @property
     def weight(self) -> NDArray[np.float32]:
-        """Its constant, (inputs, outputs), float32, as the graph has it now."""
+        """The current weight, (inputs, outputs), float32."""
         return _present(_present(self.matmul.inputs[1]).const_value).numpy()
 
     @property
     def bias(self) -> NDArray[np.float32] | None:
-        """The constant that is added, (outputs,), float32, as the graph has it now."""
+        """The current bias, (outputs,), float32; None without one."""
         if self.add is None:
             return None
         return _present(_present(self.add.inputs[_bias_index(self.add)]).const_value).numpy()
 
     def set_weight(self, weight: NDArray[np.float32]) -> None:
-        """Give its constant, and with it every layer that shares it, other values."""
+        """Replace the weight, also for every layer that shares it."""
         value = _present(self.matmul.inputs[1])
         value.const_value = ir.tensor(weight.astype(np.float32), name=value.name)
 
     def set_bias(self, graph: ir.Graph, bias: NDArray[np.float32]) -> None:
-        """Let it add another constant; one that others read, being equal, stays theirs."""
+        """Replace the bias; a constant that other nodes read, too, is not changed."""
         if self.add is None:
-            raise ValueError("a linear layer without a bias cannot get another")
+            raise ValueError("a linear layer without a bias cannot be given one")
         index = _bias_index(self.add)
         value = _present(self.add.inputs[index])
         if len(list(value.uses())) > 1:
@@ -61,7 +61,7 @@ class Linear:
 
     @property
     def output(self) -> ir.Value:
-        """What the layer computes, bias included."""
+        """The result, bias included."""
         return (self.add or self.matmul).outputs[0]
 
 
@@ -92,39 +92,39 @@ def find_linears(graph: ir.Graph) -> Iterator[Linear]:
 
 def linears_by_input(graph: ir.Graph) -> dict[ir.Value, list[Linear]]:
     """Activation → the linear layers that read it, in graph order."""
-    groups: dict[ir.Value, list[Linear]] = {}
+    by_input: dict[ir.Value, list[Linear]] = {}
     for linear in find_linears(graph):
-        groups.setdefault(linear.x, []).append(linear)
-    return groups
+        by_input.setdefault(linear.x, []).append(linear)
+    return by_input
 
 
 def shared_linears(graph: ir.Graph) -> list[list[LinearGroup]]:
-    """Sites by the weights they use: most alone, those of a layer that is used again together.
+    """Groups by the weights they use; those of a layer that is used several times are together.
 
-    A weight that belongs to several of these groups is copied first, so that groups are apart.
+    A weight that several of these lists use is copied first, so that lists are independent.
     """
-    groups: dict[tuple[int, ...], list[LinearGroup]] = {}
+    by_weights: dict[tuple[int, ...], list[LinearGroup]] = {}
     for x, linears in linears_by_input(graph).items():
         key = tuple(id(linear.matmul.inputs[1]) for linear in linears)
-        groups.setdefault(key, []).append(LinearGroup(x=x, linears=linears))
-    uses = Counter(weight for key in groups for weight in set(key))
-    for key, sites in groups.items():
+        by_weights.setdefault(key, []).append(LinearGroup(x=x, linears=linears))
+    uses = Counter(weight for key in by_weights for weight in set(key))
+    for key, groups in by_weights.items():
         if any(uses[weight] > 1 for weight in key):
-            _copy_weights(graph, sites)
-    return list(groups.values())
+            _copy_weights(graph, groups)
+    return list(by_weights.values())
 
 
-def _copy_weights(graph: ir.Graph, sites: list[LinearGroup]) -> None:
-    """Give sites that share weights copies of their own, still shared among them."""
-    for position, linear in enumerate(sites[0].linears):
+def _copy_weights(graph: ir.Graph, groups: list[LinearGroup]) -> None:
+    """Give groups copies of the weights that they share with each other."""
+    for position, linear in enumerate(groups[0].linears):
         name = f"{linear.matmul.outputs[0].name}_weight"
         own = initializer(graph, name, linear.weight)
-        for site in sites:
-            site.linears[position].matmul.replace_input_with(1, own)
+        for group in groups:
+            group.linears[position].matmul.replace_input_with(1, own)
 
 
 def side_by_side(linears: Sequence[Linear]) -> NDArray[np.float32]:
-    """The columns of layers that read the same, (inputs, all their outputs), float32."""
+    """Concatenated weights of layers with the same input, (inputs, all outputs), float32."""
     return np.concatenate([linear.weight for linear in linears], axis=1)
 
 

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 class NodeBuilder:
-    """Adds nodes before a node, their outputs and constants named after what they serve.
+    """Inserts nodes before a node; names of outputs and constants have a common prefix.
 
     Args:
-        graph: where to.
-        before: what they come before.
-        name: of what they serve.
+        graph: to insert into.
+        before: the node that follows the new ones.
+        name: prefix of names.
     """
 
     def __init__(self, graph: ir.Graph, before: ir.Node, name: str) -> None:
@@ -30,7 +30,7 @@ class NodeBuilder:
         domain: str = "",
         **attributes: int,
     ) -> ir.Value:
-        """A node of one output; returns that."""
+        """Insert a node with one output, and return the output."""
         (output,) = self.several(operator, inputs, [suffix], domain, **attributes)
         return output
 
@@ -42,7 +42,7 @@ class NodeBuilder:
         domain: str = "",
         **attributes: int,
     ) -> Sequence[ir.Value]:
-        """A node with an output for each suffix; returns them."""
+        """Insert a node with an output for each suffix, and return the outputs."""
         node = ir.node(operator, inputs, attributes, domain=domain, num_outputs=len(suffixes))
         for value, suffix in zip(node.outputs, suffixes, strict=True):
             value.name = f"{self._name}_{suffix}"
@@ -50,11 +50,11 @@ class NodeBuilder:
         return node.outputs
 
     def constant(self, suffix: str, value: ArrayLike, dtype: DTypeLike) -> ir.Value:
-        """A constant of the name's own."""
+        """Add a constant, named by the prefix and a suffix."""
         return initializer(self._graph, f"{self._name}_{suffix}", np.asarray(value, dtype))
 
     def named(self, name: str) -> "NodeBuilder":
-        """One that adds at the same place for something else."""
+        """A builder for the same place with another prefix."""
         return NodeBuilder(self._graph, self._before, name)
 
 
@@ -68,6 +68,6 @@ def initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
 
 
 def drop_unused_initializers(graph: ir.Graph) -> None:
-    """Remove constants that nothing reads any more."""
+    """Remove constants that no node reads."""
     for name in [name for name, value in graph.initializers.items() if not value.uses()]:
         del graph.initializers[name]

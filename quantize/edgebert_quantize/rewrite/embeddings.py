@@ -1,4 +1,4 @@
-"""Store embedding tables as int8 rows; a row is made float again when it is looked up."""
+"""Store embedding tables as int8 rows; a row is dequantized when it is looked up."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +10,7 @@ from edgebert_quantize.graph.node_builder import NodeBuilder
 from edgebert_quantize.weights.grids import quantize_columns
 
 SMALLEST_BYTES: Final = 2**20
-"""Tables below this stay float32: three more operators would buy nothing."""
+"""Smaller tables stay float32: they are not worth three more operators."""
 
 
 def quantize_tables(graph: ir.Graph) -> int:
@@ -19,8 +19,8 @@ def quantize_tables(graph: ir.Graph) -> int:
         Gather(table, ids) ─      becomes
         Cast(Gather(int8 table, ids)) x Gather(scales, ids) ─
 
-    One scale for each row. Only looked-up rows are made float: a dequantized table would be
-    folded back to float32 when the graph is opened, and take its memory again.
+    One scale for each row. Only looked-up rows are dequantized: ONNX Runtime would fold a
+    dequantized table back to float32 when it opens the graph.
     https://onnx.ai/onnx/operators/onnx__Gather.html
     """
     lookups = list(_lookups(graph))
@@ -30,7 +30,7 @@ def quantize_tables(graph: ir.Graph) -> int:
 
 
 def table_parameters(graph: ir.Graph) -> int:
-    """How many numbers the tables have that `quantize_tables` would change."""
+    """Parameters of the tables that `quantize_tables` quantizes."""
     tables = [lookup.inputs[0] for lookup in _lookups(graph)]
     return sum(table.const_value.size for table in tables if table and table.const_value)
 

@@ -1,54 +1,39 @@
-"""Run a graph in half precision, but for the operators that lose too much by it."""
+"""Convert a graph to half precision, except for operators that lose too much accuracy."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
 from edgebert_quantize.graph.node_builder import drop_unused_initializers, initializer
+from edgebert_quantize.recipes import HalfRecipe, Precision
 from edgebert_runtime.errors import ExportError
-
-Precision = Literal["fp16", "bf16"]
 
 TYPES: Final = {"fp16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16}
 
 LARGEST: Final = {"fp16": 65504.0, "bf16": 3.3895314e38}
-"""Constants beyond it, which stand for minus infinity in a mask, become half of it: far enough for
-any score, and added to one still finite."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HalfRecipe:
-    """Half precision, and where not.
-
-    Attributes:
-        precision: `fp16` (IEEE 754 binary16) or `bf16` (bfloat16).
-        float_operators: stay in float32; docs/decisions/0009-half-precision.md measures them.
-    """
-
-    precision: Precision
-    float_operators: frozenset[str]
+"""Larger constants, such as minus infinity in a mask, are clipped to half of it: low enough for any
+score, and finite when a score is added."""
 
 
 def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> int:
-    """Make operators work in half precision, in place; returns how many.
+    """Convert operators to half precision, in place; returns how many.
 
-    Inputs and outputs keep their types. Between an operator in half precision and one in float32
-    stands a Cast (https://onnx.ai/onnx/operators/onnx__Cast.html).
+    Inputs and outputs of the graph keep their types. A Cast connects an operator in half precision
+    with one in float32 (https://onnx.ai/onnx/operators/onnx__Cast.html).
 
     Args:
         model: fp32, standard operators.
-        recipe: which precision, and which operators not.
-        emulated: compute in float32 and round to half what would be half, by a Cast there and back;
-            so an engine without kernels for half precision gives nearly the same answers.
+        recipe: the precision, and the operators that stay float32.
+        emulated: compute in float32, and round values by a Cast to half precision and back. An
+            engine without half-precision kernels then gives nearly the same outputs.
 
     Raises:
         ExportError: the type of a value cannot be inferred.
     """
-    infer_types(model)  # and shapes, which are forgotten again below
+    infer_types(model)  # and shapes, which are removed below
     graph = model.graph
     _require_types(graph)
     converter = _Converter(graph, recipe.precision, emulated=emulated)
@@ -66,14 +51,8 @@ def to_half(model: ir.Model, recipe: HalfRecipe, *, emulated: bool = False) -> i
     return len(halves)
 
 
-def half_operators(model: ir.Model, float_operators: Collection[str] = ()) -> set[str]:
-    """Kinds of operators that `to_half` would convert."""
-    infer_types(model)
-    return {node.op_type for node in model.graph if _can_be_half(node, float_operators)}
-
-
 class _Converter:
-    """Knows every float32 value in both precisions; makes one of the other when first asked."""
+    """Holds float32 values in both precisions; converts a value when it is first needed."""
 
     def __init__(self, graph: ir.Graph, precision: Precision, *, emulated: bool) -> None:
         self._graph = graph
@@ -82,11 +61,11 @@ class _Converter:
         self._emulated = emulated
         self._halves: dict[ir.Value, ir.Value] = {}
         self._floats: dict[ir.Value, ir.Value] = {}
-        self._made: set[ir.Value] = set()
-        """By operators in half precision."""
+        self._half_outputs: set[ir.Value] = set()
+        """Outputs of operators in half precision."""
 
     def read_halves(self, node: ir.Node) -> None:
-        """Let an operator work in half precision."""
+        """Convert an operator to half precision."""
         for index, value in enumerate(node.inputs):
             if value is not None and value.dtype == ir.DataType.FLOAT:
                 node.replace_input_with(index, self._half_of(value))
@@ -95,15 +74,15 @@ class _Converter:
                 self._add_output(value)
 
     def read_floats(self, node: ir.Node) -> None:
-        """Let an operator work in float32."""
+        """Connect an operator that stays in float32."""
         for index, value in enumerate(node.inputs):
-            if value in self._made:
+            if value in self._half_outputs:
                 node.replace_input_with(index, self._float_of(value))
 
     def restore_outputs(self) -> None:
-        """Give graph outputs back their type and their name."""
+        """Restore the types and names of graph outputs."""
         for index, value in enumerate(self._graph.outputs):
-            if value not in self._made:
+            if value not in self._half_outputs:
                 continue
             restored = self._float_of(value)
             name = value.name
@@ -113,9 +92,9 @@ class _Converter:
             self._graph.outputs[index] = restored
 
     def _add_output(self, value: ir.Value) -> None:
-        self._made.add(value)
+        self._half_outputs.add(value)
         if self._emulated:
-            self._halves[value] = self._cast(self._cast(value, self._half), ir.DataType.FLOAT)
+            self._halves[value] = self._rounded(value)
         else:
             value.type = ir.TensorType(self._half)
             self._halves[value] = value
@@ -123,13 +102,16 @@ class _Converter:
     def _half_of(self, value: ir.Value) -> ir.Value:
         if value not in self._halves:
             constant = ir.convenience.get_const_tensor(value)
-            if constant is not None:
-                self._halves[value] = self._constant(value, constant.numpy())
-            elif self._emulated:
-                self._halves[value] = self._cast(self._cast(value, self._half), ir.DataType.FLOAT)
-            else:
-                self._halves[value] = self._cast(value, self._half)
+            self._halves[value] = (
+                self._rounded(value)
+                if constant is None
+                else self._constant(value, constant.numpy())
+            )
         return self._halves[value]
+
+    def _rounded(self, value: ir.Value) -> ir.Value:
+        half = self._cast(value, self._half)
+        return self._cast(half, ir.DataType.FLOAT) if self._emulated else half
 
     def _float_of(self, value: ir.Value) -> ir.Value:
         half = self._halves[value]
@@ -143,8 +125,8 @@ class _Converter:
         beyond = np.abs(array) > self._largest
         bounded = np.where(beyond, np.copysign(self._largest / 2, array), array)
         half = bounded.astype(self._half.numpy())
-        kept = half.astype(np.float32) if self._emulated else half
-        return initializer(self._graph, f"{value.name}_{self._half.name.lower()}", kept)
+        stored = half.astype(np.float32) if self._emulated else half
+        return initializer(self._graph, f"{value.name}_{self._half.name.lower()}", stored)
 
     def _cast(self, value: ir.Value, to: ir.DataType) -> ir.Value:
         node = ir.node("Cast", [value], {"to": to})
@@ -159,7 +141,7 @@ class _Converter:
 
 
 def infer_types(model: ir.Model) -> None:
-    """Fill in the types of all values; what ONNX Runtime's own operators give is float32, too."""
+    """Infer the types of all values; outputs of ONNX Runtime's own operators are float32."""
     for node in model.graph:
         if node.domain:
             node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
@@ -167,19 +149,19 @@ def infer_types(model: ir.Model) -> None:
 
 
 def _require_types(graph: ir.Graph) -> None:
-    """Refuse a graph in which it would be guessed what is float32."""
+    """Refuse a graph with values of unknown type."""
     for node in graph:
         for value in node.outputs:
             if value.dtype is None and (value.uses() or value.is_graph_output()):
                 raise ExportError(
                     f"the type of {value.name}, which {node.op_type} {node.name} gives, cannot be "
-                    "inferred, so the graph cannot be in half precision; leave it in fp32, or "
-                    "write it with shapes that onnx can infer"
+                    "inferred, so the graph cannot be converted to half precision; keep fp32, or "
+                    "export it with shapes that onnx can infer"
                 )
 
 
 def _can_be_half(node: ir.Node, float_operators: Collection[str]) -> bool:
-    """Whether a node of the fp32 graph turns floats into floats, and may lose by it."""
+    """Whether a node of the fp32 graph has float inputs and outputs and is not excluded."""
     if node.op_type in {"Cast", "Constant", *float_operators}:
         return False
     return all(

@@ -1,4 +1,4 @@
-"""Put rounded layers into a graph, each by its scheme."""
+"""Replace linear layers of a graph by rounded ones, each by its scheme."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
@@ -15,8 +15,7 @@ from edgebert_quantize.graph.node_builder import NodeBuilder, initializer
 from edgebert_quantize.recipes import Scheme
 from edgebert_quantize.weights.outlier_channels import LastChannels
 from edgebert_quantize.weights.rounding import RoundedLayer
-
-CONTRIB: Final = "com.microsoft"
+from edgebert_runtime.engine.onnxruntime import CONTRIB
 
 COMPUTE_IN_INT8: Final = 4
 """`accuracy_level` of MatMulNBits: each block of an activation's row is rounded to int8."""
@@ -28,30 +27,30 @@ def quantize_linears(model: ir.Model, layers: Sequence[RoundedLayer | None]) -> 
         x ─ MatMul(W) ─ Add(b) ─      becomes
         x ─ quantize ─ MatMulIntegerToFloat(W int8, scales, b) ─
 
-    Layers that read the same activation, as Q, K and V do, read the same integers.
+    Layers that read the same activation, such as Q, K and V, share its quantized values.
 
     Args:
-        model: the graph that `layers` were made of.
+        model: the graph that `layers` are from.
         layers: rounded, in the order of `shared_linears`; None stays float32.
     """
     graph = model.graph
     count = 0
-    for sites, layer in zip(shared_linears(graph), layers, strict=True):
+    for groups, layer in zip(shared_linears(graph), layers, strict=True):
         if layer is None:
             continue
-        constants = _Constants(graph, layer, sites[0].linears)
-        for site in sites:
-            outputs = _with_outliers(graph, site, constants, PRODUCTS[layer.scheme])
-            for linear, output in zip(site.linears, outputs, strict=True):
-                _take_over(graph, linear, output)
-            count += len(site.linears)
+        constants = _Constants(graph, layer, groups[0].linears)
+        for group in groups:
+            outputs = _with_outliers(graph, group, constants, MATMUL_BUILDERS[layer.scheme])
+            for linear, output in zip(group.linears, outputs, strict=True):
+                _replace(graph, linear, output)
+            count += len(group.linears)
     if any(node.domain == CONTRIB for node in graph):
         model.opset_imports.setdefault(CONTRIB, 1)
     return count
 
 
 class _Constants:
-    """What is constant of layers side by side; each is made when it is first needed, and once."""
+    """Constants of concatenated layers; each is added when it is first needed."""
 
     def __init__(self, graph: ir.Graph, layer: RoundedLayer, linears: Sequence[Linear]) -> None:
         self._graph = graph
@@ -61,7 +60,7 @@ class _Constants:
 
     @cached_property
     def multiplier(self) -> ir.Value:
-        """What smoothing multiplies an activation by, (inputs,), float32."""
+        """Factors of smoothing for an activation, (inputs,), float32."""
         if self.layer.divisors is None:
             raise ValueError(f"{self.layer.name} is not smoothed")
         divisors = 1 / self.layer.divisors
@@ -69,13 +68,13 @@ class _Constants:
 
     @cached_property
     def outliers(self) -> LastChannels | None:
-        """What of an activation goes around the integers, where something does."""
+        """The outlier channels of an activation; None without any."""
         count, inputs = len(self.layer.outlier_rows), len(self.layer.weight.values)
         return LastChannels(self._graph, count, inputs, self.layer.name) if count else None
 
-    def range_at(self, site: LinearGroup) -> Range | None:
-        """What integers of the activation that a site reads span."""
-        return self.layer.ranges.get(str(site.x.name))
+    def range_at(self, group: LinearGroup) -> Range | None:
+        """The static range of a group's activation; None without one."""
+        return self.layer.ranges.get(str(group.x.name))
 
 
 class _Part:
@@ -102,12 +101,12 @@ class _Part:
 
     @cached_property
     def column_sums(self) -> ir.Value:
-        """Of the restored weights, (outputs,), float32."""
-        return self._add("column_sums", self.layer.weight.restored.sum(axis=0))
+        """Column sums of the dequantized weights, (outputs,), float32."""
+        return self._add("column_sums", self.layer.weight.dequantized.sum(axis=0))
 
     @cached_property
     def blocks(self) -> list[ir.Value]:
-        """Four-bit weights, scales and zero points as MatMulNBits has them."""
+        """Packed 4-bit weights, scales and zero points, in the layout of MatMulNBits."""
         return [self._add(name, array) for name, array in pack_blocks(self.layer).items()]
 
     @cached_property
@@ -120,49 +119,49 @@ class _Part:
 
 
 Product = Callable[[ir.Graph, LinearGroup, _Constants], list[ir.Value]]
-"""Adds the products of a site's layers before the first of them."""
+"""Adds the matrix products of a group's layers before the first of them."""
 
 
 def _with_outliers(
-    graph: ir.Graph, site: LinearGroup, constants: _Constants, multiply: Product
+    graph: ir.Graph, group: LinearGroup, constants: _Constants, multiply: Product
 ) -> list[ir.Value]:
-    """The integer product of each layer, and what goes around it."""
-    products = multiply(graph, site, constants)
+    """The product of each layer, plus the float32 product of outlier channels."""
+    products = multiply(graph, group, constants)
     if constants.outliers is None:
         return products
-    outliers = constants.outliers.of(site.x, site.linears[0].matmul)
-    joined = []
-    for add, product, part in zip(_adders(graph, site), products, constants.parts, strict=True):
-        around = add("MatMul", [outliers, part.outlier_rows], "around")
-        joined.append(add("Add", [product, around], "joined"))
-    return joined
+    outliers = constants.outliers.of(group.x, group.linears[0].matmul)
+    sums = []
+    for add, product, part in zip(_builders(graph, group), products, constants.parts, strict=True):
+        exact = add("MatMul", [outliers, part.outlier_rows], "around")
+        sums.append(add("Add", [product, exact], "joined"))
+    return sums
 
 
-def _adders(graph: ir.Graph, site: LinearGroup) -> list[NodeBuilder]:
-    """Add before the first layer of a site, each named after a layer's product."""
-    first = site.linears[0].matmul
-    names = [str(linear.matmul.outputs[0].name) for linear in site.linears]
+def _builders(graph: ir.Graph, group: LinearGroup) -> list[NodeBuilder]:
+    """Builders that insert before the first layer of a group, one for each layer."""
+    first = group.linears[0].matmul
+    names = [str(linear.matmul.outputs[0].name) for linear in group.linears]
     return [NodeBuilder(graph, first, name) for name in names]
 
 
-def _integer_product(
+def _int8_product(
     quantize: Callable[..., QuantizedActivation],
     graph: ir.Graph,
-    site: LinearGroup,
+    group: LinearGroup,
     constants: _Constants,
 ) -> list[ir.Value]:
-    """One operator for a product, its scales and its bias.
+    """MatMulIntegerToFloat: one operator for a product, its scales and its bias.
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
     """
-    adders = _adders(graph, site)
-    smoothed = _smoothed(adders[0], site, constants)
-    x = quantize(adders[0].named(str(smoothed.name)), smoothed, constants.range_at(site))
-    pairs = zip(adders, constants.parts, strict=True)
-    return [_one_integer_product(add, x, part) for add, part in pairs]
+    builders = _builders(graph, group)
+    smoothed = _smoothed(builders[0], group, constants)
+    x = quantize(builders[0].named(str(smoothed.name)), smoothed, constants.range_at(group))
+    pairs = zip(builders, constants.parts, strict=True)
+    return [_integer_to_float(add, x, part) for add, part in pairs]
 
 
-def _one_integer_product(add: NodeBuilder, x: QuantizedActivation, part: _Part) -> ir.Value:
+def _integer_to_float(add: NodeBuilder, x: QuantizedActivation, part: _Part) -> ir.Value:
     operands = [x.values, part.values, x.scale, part.scales, x.zero_point]
     if x.row_step is None or x.row_low is None:
         return add("MatMulIntegerToFloat", [*operands, None, part.bias], "product", domain=CONTRIB)
@@ -173,42 +172,44 @@ def _one_integer_product(add: NodeBuilder, x: QuantizedActivation, part: _Part) 
     return add("Add", [product, part.bias], "product")
 
 
-def _smoothed(add: NodeBuilder, site: LinearGroup, constants: _Constants) -> ir.Value:
-    """What a site reads, its outliers moved into the weights."""
+def _smoothed(add: NodeBuilder, group: LinearGroup, constants: _Constants) -> ir.Value:
+    """A group's activation, smoothed if the weights are."""
     if constants.layer.divisors is None:
-        return site.x
-    return add("Mul", [site.x, constants.multiplier], "smoothed")
+        return group.x
+    return add("Mul", [group.x, constants.multiplier], "smoothed")
 
 
-def _standard_product(graph: ir.Graph, site: LinearGroup, constants: _Constants) -> list[ir.Value]:
-    """In standard operators: engines make MatMul of DequantizeLinear of both integer themselves.
+def _qdq_product(graph: ir.Graph, group: LinearGroup, constants: _Constants) -> list[ir.Value]:
+    """QDQ: MatMul of two DequantizeLinear, which engines fuse to an integer product.
 
     https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
     """
-    adders = _adders(graph, site)
-    smoothed = _smoothed(adders[0], site, constants)
-    quantize = QUANTIZERS["static"]
-    x = quantize(adders[0].named(str(smoothed.name)), smoothed, constants.range_at(site))
-    activation = adders[0]("DequantizeLinear", [x.values, x.scale, x.zero_point], "activation")
+    builders = _builders(graph, group)
+    smoothed = _smoothed(builders[0], group, constants)
+    quantize = QUANTIZERS["per_tensor_static"]
+    x = quantize(builders[0].named(str(smoothed.name)), smoothed, constants.range_at(group))
+    activation = builders[0]("DequantizeLinear", [x.values, x.scale, x.zero_point], "activation")
     products = []
-    for add, part in zip(adders, constants.parts, strict=True):
+    for add, part in zip(builders, constants.parts, strict=True):
         weight = add("DequantizeLinear", [part.values, part.scales], "weight", axis=1)
         product = add("MatMul", [activation, weight], "matmul")
         products.append(add("Add", [product, part.bias], "product"))
     return products
 
 
-def _block_product(graph: ir.Graph, site: LinearGroup, constants: _Constants) -> list[ir.Value]:
-    """Weights in blocks of four bits; activations come as float and are rounded block by block.
+def _blockwise_product(
+    graph: ir.Graph, group: LinearGroup, constants: _Constants
+) -> list[ir.Value]:
+    """MatMulNBits: 4-bit weights in blocks; the kernel rounds float activations block by block.
 
     https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
     """
     products = []
-    for add, part in zip(_adders(graph, site), constants.parts, strict=True):
+    for add, part in zip(_builders(graph, group), constants.parts, strict=True):
         inputs, outputs = part.layer.weight.values.shape
         product = add(
             "MatMulNBits",
-            [site.x, *part.blocks],
+            [group.x, *part.blocks],
             "blocks",
             domain=CONTRIB,
             K=inputs,
@@ -221,17 +222,17 @@ def _block_product(graph: ir.Graph, site: LinearGroup, constants: _Constants) ->
     return products
 
 
-PRODUCTS: Final[Mapping[Scheme, Product]] = {
-    "static": partial(_integer_product, QUANTIZERS["static"]),
-    "dynamic": partial(_integer_product, QUANTIZERS["dynamic"]),
-    "token": partial(_integer_product, QUANTIZERS["token"]),
-    "standard": _standard_product,
-    "blocks": _block_product,
+MATMUL_BUILDERS: Final[Mapping[Scheme, Product]] = {
+    "per_tensor_static": partial(_int8_product, QUANTIZERS["per_tensor_static"]),
+    "per_tensor_dynamic": partial(_int8_product, QUANTIZERS["per_tensor_dynamic"]),
+    "per_token_dynamic": partial(_int8_product, QUANTIZERS["per_token_dynamic"]),
+    "qdq": _qdq_product,
+    "blockwise": _blockwise_product,
 }
 
 
 def pack_blocks(layer: RoundedLayer) -> dict[str, NDArray[np.generic]]:
-    """Four-bit weights as MatMulNBits has them: two a byte, the earlier in the low half.
+    """Pack 4-bit weights for MatMulNBits: two per byte, the first in the low half.
 
     Returns:
         weight, (outputs, blocks, block / 2), uint8; scales, (outputs, blocks), float32; and
@@ -250,12 +251,12 @@ def pack_blocks(layer: RoundedLayer) -> dict[str, NDArray[np.generic]]:
 
 
 def _pairs(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Two of the last axis in one byte."""
+    """Pack neighbours on the last axis into one byte."""
     return (values[..., 0::2] | (values[..., 1::2] << 4)).astype(np.uint8)
 
 
-def _take_over(graph: ir.Graph, linear: Linear, output: ir.Value) -> None:
-    """Let `output` stand for the layer, under the same value name."""
+def _replace(graph: ir.Graph, linear: Linear, output: ir.Value) -> None:
+    """Replace a layer by `output`, under the same value name."""
     old = linear.output
     output.name, output.type, output.shape = old.name, old.type, old.shape
     ir.convenience.replace_all_uses_with(old, output, replace_graph_outputs=True)

@@ -1,4 +1,4 @@
-"""Which input of somebody's graph is what, and how long a text it takes."""
+"""The roles of a foreign graph's inputs, and the longest text it takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,30 +11,33 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.rewrite.rewrite import refuse_quantized
-from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.engine.onnxruntime import (
+    FATAL_ONLY,
+    cpu_session,
+    import_engine,
+    session_options,
+)
+from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ExportError
+from edgebert_runtime.inference.feeds import make_feeds
 
-ROLES: Final = ("input_ids", "attention_mask", "token_type_ids")
-HARMLESS: Final = ("Cast", "Identity")
+PASS_THROUGH: Final = ("Cast", "Identity")
 
 LENGTHS: Final = (128, 64, 32, 16, 8)
-"""Tokens that texts are cut to while calibrating and measuring: the first that the graph takes."""
-
-SILENT: Final = 4
-"""`log_severity_level` for runs that may fail."""
+"""Lengths in tokens to try, longest first; texts are cut to the first that the graph runs."""
 
 MOST_TYPES: Final = 8
-"""Rows of a table that tells the texts of a pair apart, at most."""
+"""The most rows of an embedding table of token types."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """A graph's inputs by what they are, one of `ROLES`."""
+    """A graph's inputs by their role, one of `INPUT_NAMES`."""
 
     values: Mapping[str, ir.Value]
 
     def complete(self, feeds: Feeds) -> dict[str, NDArray[np.int64]]:
-        """Add to inputs as we name them the graph's, in its types."""
+        """Add the graph's own names and types to inputs named by role."""
         own = {
             str(value.name): feeds[role].astype(_type_of(value))
             for role, value in self.values.items()
@@ -43,15 +46,15 @@ class Inputs:
 
 
 def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
-    """Tell a graph's inputs apart by the tables they look rows up in.
+    """Find the roles of a graph's inputs by the embedding tables they index.
 
     Args:
-        plain: the graph, simplified.
-        source: what to call it in errors.
+        plain: the simplified graph.
+        source: name of the graph in errors.
         vocabulary: tokens of its tokenizer.
 
     Raises:
-        ExportError: it is quantized, no text encoder for this tokenizer, or of fixed shape.
+        ExportError: it is quantized, not a text encoder for this tokenizer, or of fixed shape.
     """
     graph = ir.load(plain).graph
     refuse_quantized(graph, source)
@@ -60,12 +63,12 @@ def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
     names = ", ".join(f"{value.name} ({role})" for role, value in roles)
     if not {"input_ids", "attention_mask"} <= found.keys():
         raise ExportError(
-            f"{source} is no text encoder for this tokenizer of {vocabulary} tokens: one of its "
-            f"inputs must look up a table of so many rows, and one be a mask; found: {names}"
+            f"{source} is no text encoder for this tokenizer of {vocabulary} tokens: an input must "
+            f"index a table of at least as many rows, and another be a mask; found: {names}"
         )
     if len(found) < len(roles):
         raise ExportError(
-            f"{source} has inputs that may be the same: {names}; export it with input_ids, "
+            f"{source} has several inputs of the same role: {names}; export it with input_ids, "
             "attention_mask and, where it has them, token_type_ids alone"
         )
     _refuse_fixed(graph, source)
@@ -73,7 +76,7 @@ def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
 
 
 def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[str, int]]:
-    """How long a text a graph takes, and how wide its answers are, which only running it says.
+    """Run a graph to find the longest text it takes, and the width of its outputs.
 
     Returns:
         the longest of `LENGTHS` that runs, and the width of each float output
@@ -81,15 +84,14 @@ def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[st
     Raises:
         ExportError: none of them runs.
     """
-    engine = import_engine()
-    options = engine.SessionOptions()
-    options.log_severity_level = SILENT
-    session = engine.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    options = session_options(import_engine(), usable_cores())
+    options.log_severity_level = FATAL_ONLY
+    session = cpu_session(plain, options)
     names = [value.name for value in session.get_inputs()]
     failure = ""
     for length in LENGTHS:
         ones = np.ones((1, length), np.int64)
-        feeds = inputs.complete(dict.fromkeys(ROLES, ones) | {"token_type_ids": 0 * ones})
+        feeds = inputs.complete(make_feeds(ones))
         try:
             found = session.run(None, {name: feeds[name] for name in names})
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
@@ -109,10 +111,10 @@ def _role(value: ir.Value, vocabulary: int) -> str:
 
 
 def _rows_looked_up(value: ir.Value) -> list[int]:
-    """Rows of the tables that a value is an index into."""
+    """Rows of the tables that a value indexes."""
     rows: list[int] = []
     for use in value.uses():
-        if use.node.op_type in HARMLESS:
+        if use.node.op_type in PASS_THROUGH:
             rows += _rows_looked_up(use.node.outputs[0])
         elif use.node.op_type == "Gather" and use.idx == 1:
             table = use.node.inputs[0]

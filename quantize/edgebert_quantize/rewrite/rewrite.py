@@ -1,4 +1,4 @@
-"""From an fp32 graph to a quantized one, by a recipe."""
+"""Quantize an fp32 graph by a recipe."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -9,12 +9,11 @@ import onnx
 import onnx_ir as ir
 
 from edgebert_quantize.calibration.statistics import Feeds
-from edgebert_quantize.evaluation.quality import can_open
 from edgebert_quantize.graph.linear_layers import find_linears
 from edgebert_quantize.graph.node_builder import drop_unused_initializers
-from edgebert_quantize.recipes import Recipe, Scheme
+from edgebert_quantize.recipes import HalfRecipe, Recipe, Scheme
 from edgebert_quantize.rewrite.embeddings import quantize_tables
-from edgebert_quantize.rewrite.half_precision import HalfRecipe, to_half
+from edgebert_quantize.rewrite.half_precision import to_half
 from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
 from edgebert_quantize.rewrite.prepare import Prepared, prepare
 from edgebert_runtime.errors import ExportError
@@ -32,11 +31,7 @@ INTEGER_OPERATORS: Final = frozenset(
         "QuantizeLinear",
     }
 )
-"""What only a graph that somebody has quantized has."""
-
-
-ANYWHERE: Final = ("portable", "cpu")
-"""Targets whose graphs in half precision a CPU runs as a GPU does, if it opens them."""
+"""Operators that only a quantized graph has."""
 
 
 def rewrite_graph(
@@ -51,14 +46,14 @@ def rewrite_graph(
 
     Args:
         path: the fp32 graph.
-        destination: where the quantized one goes; its weights are inside.
-        recipe: what to do.
-        batches: makes what activations are watched on; asked only if they are.
-        largest: integer among 8-bit weights.
-        source: what to call the graph in errors, if not `path`.
+        destination: the quantized graph, a single file.
+        recipe: of the quantization.
+        batches: makes calibration inputs; called only if the recipe needs them.
+        largest: 8-bit weight.
+        source: name of the graph in errors, if not `path`.
 
     Raises:
-        ExportError: there is nothing to quantize, or somebody has done it already.
+        ExportError: there is nothing to quantize, or the graph is quantized already.
     """
     if recipe.half is not None:
         write_half(path, destination, recipe.half)
@@ -74,10 +69,10 @@ def rewrite_graph(
 def write_half(
     path: Path, destination: Path, recipe: HalfRecipe, *, emulated: bool = False
 ) -> None:
-    """Write a graph in half precision, or its twin that float32 kernels run, as `to_half` has it.
+    """Write a graph in half precision, or `emulated` in float32 as `to_half` describes.
 
     Raises:
-        ExportError: somebody has quantized it, or nothing in it can be in half precision.
+        ExportError: it is quantized already, or nothing in it can be in half precision.
     """
     model = ir.load(path)
     refuse_quantized(model.graph, path)
@@ -93,25 +88,6 @@ def write_half(
         ) from error
 
 
-def runnable_twin(graph: Path, source: Path, recipe: Recipe, target: str = "portable") -> Path:
-    """What to measure: a graph, or its twin where only a GPU has kernels for half precision.
-
-    A graph that is fused for a GPU is measured by its twin even if the CPU provider opens it: that
-    computes in float32, leaves out roundings, and so says too much good of it.
-
-    Args:
-        graph: what a recipe made.
-        source: the fp32 graph, or one that computes the same and runs here.
-        recipe: which.
-        target: what the fp32 graph is for.
-    """
-    if recipe.half is None or (target in ANYWHERE and can_open(graph)):
-        return graph
-    twin = graph.with_name(f"twin_{graph.name}")
-    write_half(source, twin, recipe.half, emulated=True)
-    return twin
-
-
 def prepare_graph(
     path: Path,
     scratch: Path,
@@ -120,9 +96,9 @@ def prepare_graph(
     largest: int,
     source: Path | None = None,
 ) -> Prepared:
-    """What `write_graph` makes graphs of, in `scratch`, a folder to keep while it is used.
+    """Calibrate a graph for `write_graph`; `scratch` must exist while the result is used.
 
-    All other arguments, and the errors, are those of `rewrite_graph`.
+    The other arguments, and the errors, are those of `rewrite_graph`.
     """
     graph, source = ir.load(path).graph, source or path
     refuse_quantized(graph, source)
@@ -130,18 +106,18 @@ def prepare_graph(
         return Prepared(path)
     if not any(find_linears(graph)):
         raise ExportError(f"{source} has no float32 linear layer to quantize")
-    watched = batches() if recipe.linears.needs_statistics else ()
-    return prepare(path, scratch / "prepared.onnx", recipe.linears, watched, largest)
+    calibration = batches() if recipe.linears.needs_statistics else ()
+    return prepare(path, scratch / "prepared.onnx", recipe.linears, calibration, largest)
 
 
 def write_graph(
     prepared: Prepared, destination: Path, schemes: Sequence[Scheme], *, tables: bool
 ) -> int:
-    """Quantize each layer by a scheme, and embedding tables; returns how many tables.
+    """Quantize each layer by its scheme, and embedding tables; returns how many tables.
 
     Args:
         prepared: by `prepare_graph`.
-        destination: where the graph goes; its weights are inside.
+        destination: the quantized graph, a single file.
         schemes: one for each of the prepared layers.
         tables: whether to quantize embedding tables.
     """
@@ -156,10 +132,10 @@ def write_graph(
 
 
 def refuse_quantized(graph: ir.Graph, source: Path) -> None:
-    """Raise if somebody has quantized a graph before.
+    """Raise if a graph is quantized already.
 
     Raises:
-        ExportError: it has operators that only a quantized graph has; they are named.
+        ExportError: it has operators that only a quantized graph has; the error names them.
     """
     found = sorted({node.op_type for node in graph} & INTEGER_OPERATORS)
     if found:

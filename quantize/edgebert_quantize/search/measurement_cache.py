@@ -1,54 +1,36 @@
-"""Remember what was measured, so that a second search need not measure it again."""
+"""A cache of measurements, so that a second search does not repeat them."""
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edgebert_runtime.storage.json_cache import read_json_cache, write_json_cache
 
-class Ledger:
+
+class MeasurementCache:
     """Name → measured values, in one file of a cache folder.
 
-    A file that cannot be read counts as empty, and a folder that cannot be written to is done
-    without: what is remembered can always be measured again.
+    A file that cannot be read counts as empty. If the folder cannot be written, values are cached
+    in this process only.
 
     Args:
-        folder: the cache; None remembers nothing beyond this process.
+        folder: the cache; None caches in this process only.
         about: everything the values depend on.
     """
 
     def __init__(self, folder: Path | None, about: Mapping[str, Any]) -> None:
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
         self._path = None if folder is None else folder / "searches" / f"{digest[:32]}.json"
-        self._values = self._read()
+        self._values = {} if self._path is None else read_json_cache(self._path)
 
     def get(self, name: str) -> Any:
-        """The values remembered, or None."""
+        """The cached values, or None."""
         return self._values.get(name)
 
     def put(self, name: str, values: Any) -> None:
-        """Remember values that JSON can hold; on disk when this returns, where that can be."""
+        """Cache values that JSON can hold, and write the file."""
         self._values[name] = values
         if self._path is not None:
-            with suppress(OSError):
-                self._write(self._path)
-
-    def _read(self) -> dict[str, Any]:
-        if self._path is None:
-            return {}
-        try:
-            values = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return values if isinstance(values, dict) else {}
-
-    def _write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(self._values, file)
-        os.replace(draft, path)
+            write_json_cache(self._path, self._values)

@@ -1,38 +1,38 @@
-"""Find the cheapest assignment of schemes that is good enough."""
+"""The quality-cost frontier of assignments, and bisection along it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 State = tuple[int, ...]
-"""For each unit, which of its schemes."""
+"""For each layer, the index of its scheme."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchLayer:
-    """Something that can be stored in several ways, the cheapest first.
+    """A layer or table with several schemes, the cheapest first.
 
     Attributes:
-        costs: of each way, rising.
-        losses: of quality by each way alone, all else being exact.
+        costs: of each scheme, ascending.
+        losses: of quality by each scheme, all other layers being exact.
     """
 
     costs: tuple[float, ...]
     losses: tuple[float, ...]
 
 
-def chain(units: Sequence[SearchLayer]) -> list[State]:
-    """Assignments from the cheapest to the most exact; each step takes off most loss for its cost.
+def convex_frontier(layers: Sequence[SearchLayer]) -> list[State]:
+    """Assignments from the cheapest to the most exact: the convex hull of the Pareto frontier.
 
-    Losses are taken to add up, costs do. So these are the assignments no other of which is both
-    cheaper and better, but for those between two of them: the solutions of the knapsack's
-    Lagrangian relaxation (Everett 1963), for every multiplier.
+    Each step has the largest reduction of loss for its cost. Losses are assumed to add up. The
+    assignments are the solutions of the knapsack problem's Lagrangian relaxation (Everett 1963) for
+    every multiplier.
     """
     steps = [
         (saved / cost, number, to)
-        for number, unit in enumerate(units)
-        for saved, cost, to in _hull(unit)
+        for number, layer in enumerate(layers)
+        for saved, cost, to in _hull(layer)
     ]
-    state = [0] * len(units)
+    state = [0] * len(layers)
     states = [tuple(state)]
     for _, number, to in sorted(steps, key=lambda step: (-step[0], step[1], step[2])):
         state[number] = to
@@ -40,16 +40,16 @@ def chain(units: Sequence[SearchLayer]) -> list[State]:
     return states
 
 
-def _hull(unit: SearchLayer) -> list[tuple[float, float, int]]:
-    """Steps along the lower convex hull of (cost, loss): what each saves, costs, and leads to."""
+def _hull(layer: SearchLayer) -> list[tuple[float, float, int]]:
+    """Steps along the lower convex hull of (cost, loss): reduction of loss, cost, next index."""
     steps: list[tuple[float, float, int]] = []
     at = 0
     while True:
         ahead = [
-            (unit.losses[at] - unit.losses[to], unit.costs[to] - unit.costs[at], to)
-            for to in range(at + 1, len(unit.costs))
+            (layer.losses[at] - layer.losses[to], layer.costs[to] - layer.costs[at], to)
+            for to in range(at + 1, len(layer.costs))
         ]
-        better = [step for step in ahead if step[0] > 0 or step[2] == len(unit.costs) - 1]
+        better = [step for step in ahead if step[0] > 0 or step[2] == len(layer.costs) - 1]
         if not better:
             return steps
         best = max(better, key=lambda step: (step[0] / step[1], step[2]))
@@ -58,9 +58,9 @@ def _hull(unit: SearchLayer) -> list[tuple[float, float, int]]:
 
 
 def first_that_passes(count: int, passes: Callable[[int], bool]) -> int | None:
-    """The smallest of `count` numbers that passes, if all after one that passes do; by halving.
+    """The smallest number below `count` that passes, by bisection; None if the last one fails.
 
-    None if the last fails. What it returns has been tried and has passed.
+    Assumes that every number after one that passes does, too. The returned number was tested.
     """
     if passes(0):
         return 0

@@ -1,17 +1,18 @@
-"""Quantize a bundle as far as a budget allows, and show what there was to choose from."""
+"""Search for the cheapest quantized variant within a budget of quality."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgebert_quantize._version import __version__
-from edgebert_quantize.calibration.samples import Feeder, Samples, read_samples
+from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
-from edgebert_quantize.evaluation.quality import quality_of
+from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.speed import shortened
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu, this_cpu
 from edgebert_quantize.quantize_bundle import commit, extended, new_recipe, source_of
@@ -29,14 +30,15 @@ from edgebert_quantize.search.explore import (
     Progress,
     Track,
     assignments,
+    describe,
     explore,
-    in_words,
     no_track,
 )
-from edgebert_quantize.search.measurement_cache import Ledger
+from edgebert_quantize.search.measurement_cache import MeasurementCache
 from edgebert_quantize.search.trials import Evaluator, Point, Trials
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
@@ -46,14 +48,14 @@ from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
-        bundle: the bundle, with the variant that was chosen.
-        budget: what was to be kept.
-        frontier: every graph that was measured, from the cheapest to the most exact.
-        chosen: that of them which is the variant now; None if none keeps the budget.
-        exact: what fp32's answers are worth.
+        bundle: the bundle, with the chosen variant.
+        budget: the limits.
+        frontier: every measured graph, from the cheapest to the most exact.
+        chosen: the point that is the variant now; None if none meets the budget.
+        exact: quality of fp32.
     """
 
     bundle: Bundle
@@ -63,13 +65,13 @@ class Search:
     exact: Measured
 
     def require(self) -> Point:
-        """What was chosen.
+        """The chosen point.
 
         Raises:
-            BudgetError: nothing was; says what the best is.
+            BudgetError: none meets the budget; the text describes the best.
         """
         if self.chosen is None:
-            raise BudgetError(_best_in_words(self), self)
+            raise BudgetError(_describe_best(self), self)
         return self.chosen
 
 
@@ -87,138 +89,127 @@ def quantize_within(
     progress: Progress = lambda _: None,
     track: Track[Any] = no_track,
 ) -> Search:
-    """Add the cheapest variant that keeps a budget; nothing is written if none does.
+    """Add the cheapest variant that meets a budget; nothing is written if none does.
 
-    What each layer loses in each scheme is measured on texts that calibration saw, the graphs that
-    follow from it on texts it did not see. Both are remembered: a second search is short.
+    The loss of each layer in each scheme is measured on calibration texts. The graphs of the
+    resulting frontier are measured on held-out texts. Both measurements are cached, so a second
+    search is short.
 
     Args:
         bundle: the bundle or its folder.
         budget: limits separated by commas, of `cosine>=0.999` (or `scores>=`, for other tasks: mean
-            nearness to fp32), `worst>=0.99` (of a single text) and `accuracy_drop<=0.5%`.
-        recipe: whose schemes layers may have, besides staying float32; it needs more than none.
-        evaluation: for `accuracy_drop`, a file with columns `text`, `label` and perhaps
-            `text_pair`; none of its texts is calibrated on.
-        cpu: as in `quantize_bundle`; for another class than this machine's nothing is timed.
+            similarity to fp32), `worst>=0.99` (of a single text) and `accuracy_drop<=0.5%`.
+        recipe: its schemes, and float32, are what a layer can have.
+        evaluation: for `accuracy_drop`, a file with columns `text`, `label` and, for pairs,
+            `text_pair`; none of its texts is used for calibration.
+        cpu: as in `quantize_bundle`; nothing is timed for another class than this machine's.
         texts: as in `quantize_bundle`.
         column: as in `quantize_bundle`.
-        force: take what keeps the budget even if it is slower than fp32 here.
-        cache_dir: where measurements are remembered; None takes the user's cache of edgebert.
-        progress: told each step.
-        track: shows how far long steps are.
+        force: accept a variant that is slower than fp32 on this machine.
+        cache_dir: where measurements are cached; None is edgebert's cache folder of the user.
+        progress: called with the name of each step.
+        track: shows progress within long steps.
 
     Raises:
-        BudgetError: no assignment keeps it; the text has the best that was found.
-        ConfigError: the budget is none, or goes not with the bundle or the recipe.
+        BudgetError: no assignment meets it; the text describes the best.
+        ConfigError: the budget is malformed, or does not apply to the bundle or the recipe.
         InputError: a file cannot be used.
         BundleExistsError: the bundle has this variant already.
         ExportError: the graph has nothing to quantize, or is quantized already.
-        SpeedError: what keeps the budget is slower than fp32.
+        SpeedError: the variant that meets the budget is slower than fp32.
     """
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
-    samples = read_samples(texts, column)
+    split = read_text_split(texts, column)
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)
         chosen = _searchable(new_recipe(recipe, opened))
-        limits = parse_budget(budget, comparison_of(opened.manifest).nearness)
+        limits = parse_budget(budget, comparison_of(opened.manifest).metric)
         labelled = _labelled(limits, evaluation, opened)
-        samples = without(samples, labelled)
-        ledger = Ledger(
-            default_cache_dir() if cache_dir is None else Path(cache_dir),
-            _about(opened, chosen, cpu, samples, labelled),
-        )
+        task = _Task(opened, staging, chosen, cpu, without(split, labelled), labelled)
         progress(f"calibrating for {cpu} by recipe {chosen.name}")
-        trials = _trials(opened, staging, chosen, cpu, samples, labelled, ledger)
-        search = _search(opened, chosen, limits, trials, progress, track)
+        trials = _trials(task, default_cache_dir() if cache_dir is None else Path(cache_dir))
+        states = assignments(chosen, trials, track)
+        best, frontier = explore(states, trials, limits, progress, track)
+        search = Search(
+            bundle=opened, budget=limits, frontier=frontier, chosen=best, exact=trials.exact
+        )
         found = search.require()
-        if found.speed is not None and chosen.fast and not force:
+        if found.speed is not None and chosen.must_be_faster and not force:
             found.speed.require(chosen.name)
         progress("adding the variant to the bundle")
-        _add(search, found, staging, chosen, cpu, samples, trials)
+        _add(task, search, found, trials)
     return replace(search, bundle=Bundle.open(folder))
 
 
-def _trials(
-    bundle: Bundle,
-    staging: Path,
-    recipe: Recipe,
-    cpu: str,
-    samples: Samples,
-    labelled: Labelled | None,
-    ledger: Ledger,
-) -> Trials:
-    """Calibrate, and make ready to measure."""
-    source, feeder = bundle.path_of(source_of(bundle, recipe).file), Feeder.of(bundle)
-    prepared = prepare_graph(
-        source, staging, recipe, lambda: feeder.calibration(samples), LARGEST_WEIGHT[cpu]
-    )
-    evaluator = Evaluator(source, comparison_of(bundle.manifest), feeder, samples, labelled)
-    timed = shortened(feeder.long(samples.quality)) if cpu == this_cpu() else None
-    return Trials(prepared, source, staging, evaluator, ledger, timed)
+class _Task(NamedTuple):
+    """What is quantized, and on which texts; `staging` is a folder for files."""
+
+    bundle: Bundle
+    staging: Path
+    recipe: Recipe
+    cpu: str
+    split: TextSplit
+    labelled: Labelled | None
+
+    @property
+    def source(self) -> Variant:
+        """The fp32 variant."""
+        return source_of(self.bundle, self.recipe)
 
 
-def _search(
-    bundle: Bundle,
-    recipe: Recipe,
-    budget: Budget,
-    trials: Trials,
-    progress: Progress,
-    track: Track[Any],
-) -> Search:
-    states = assignments(recipe, trials, track)
-    found, frontier = explore(states, trials, budget, progress, track)
-    return Search(bundle=bundle, budget=budget, frontier=frontier, chosen=found, exact=trials.exact)
+def _trials(task: _Task, cache_dir: Path | None) -> Trials:
+    """Calibrate, and set up the measurements."""
+    bundle, split = task.bundle, task.split
+    source, feeder = bundle.path_of(task.source.file), Feeder.of(bundle)
+    largest, batches = LARGEST_WEIGHT[task.cpu], partial(feeder.calibration, split)
+    prepared = prepare_graph(source, task.staging, task.recipe, batches, largest)
+    evaluator = Evaluator(source, comparison_of(bundle.manifest), feeder, split, task.labelled)
+    timed = shortened(feeder.long(split.quality)) if task.cpu == this_cpu() else None
+    cache = MeasurementCache(cache_dir, _about(task))
+    return Trials(prepared, source, task.staging, evaluator, cache, timed)
 
 
-def _add(
-    search: Search,
-    found: Point,
-    staging: Path,
-    recipe: Recipe,
-    cpu: str,
-    samples: Samples,
-    trials: Trials,
-) -> None:
-    """Make what was found once more, hold it to its floor, and add it to the bundle."""
-    bundle, comparison = search.bundle, comparison_of(search.bundle.manifest)
-    graph = staging / Path(recipe.file).name
+def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
+    """Write the chosen graph again, require its threshold, and add it to the bundle."""
+    bundle, recipe, split = task.bundle, task.recipe, task.split
+    comparison = comparison_of(bundle.manifest)
+    graph = task.staging / Path(recipe.file).name
     trials.write(found.assignment, graph)
-    quality = quality_of(
-        trials.nearness(graph),
+    quality = summarize_quality(
+        trials.similarities(graph),
         comparison,
-        samples.quality,
-        floor=search.budget.floor(recipe.floors[comparison.nearness]),
-        data=samples.source,
+        split.quality,
+        threshold=search.budget.threshold(recipe.thresholds[comparison.metric]),
+        data=split.source,
     )
     quality.require()
-    source = source_of(bundle, recipe)
-    manifest = extended(bundle.manifest, recipe, source, graph, quality, samples, cpu)
+    manifest = extended(bundle.manifest, recipe, task.source, graph, quality, split, task.cpu)
     variant = manifest.variants[recipe.name]
-    recorded = {**(variant.quality or {}), **_record(search.budget, found, search.exact)}
-    variants = {**manifest.variants, recipe.name: replace(variant, quality=recorded)}
+    fields = {**(variant.quality or {}), **_search_fields(search.budget, found, search.exact)}
+    variants = {**manifest.variants, recipe.name: replace(variant, quality=fields)}
     manifest = replace(manifest, variants=variants)
     commit(Bundle(folder=bundle.folder, manifest=manifest), recipe, graph)
 
 
-def without(samples: Samples, labelled: Labelled | None) -> Samples:
-    """Samples that share no text with labelled ones to calibrate on."""
+def without(split: TextSplit, labelled: Labelled | None) -> TextSplit:
+    """A split without calibration texts that are labelled texts, too."""
     if labelled is None:
-        return samples
+        return split
     items = (item if isinstance(item, tuple) else (item,) for item in labelled.items)
-    judged = {text.strip() for item in items for text in item}
-    kept = tuple(text for text in samples.calibration if text not in judged)
-    if not kept:
+    excluded = {text.strip() for item in items for text in item}
+    remaining = tuple(text for text in split.calibration if text not in excluded)
+    if not remaining:
         raise ConfigError(
-            f"all texts to calibrate on are in {labelled.source}, which accuracy is measured on; "
-            "give others with texts (--texts)"
+            f"all calibration texts are in {labelled.source}, which accuracy is measured on; "
+            "name a file with other texts (--texts)"
         )
-    return replace(samples, calibration=kept, judged=frozenset(judged))
+    return replace(split, calibration=remaining, excluded=frozenset(excluded))
 
 
 def _searchable(recipe: Recipe) -> Recipe:
     if recipe.linears is None or not set(recipe.linears.schemes) <= COSTS.keys():
-        raise ConfigError(f"recipe {recipe.name!r} leaves nothing to search; use int8")
+        raise ConfigError(f"recipe {recipe.name!r} has no schemes to search; use int8")
     return recipe
 
 
@@ -233,48 +224,41 @@ def _labelled(
     return None if evaluation is None else read_labelled(evaluation, bundle)
 
 
-def _about(
-    bundle: Bundle,
-    recipe: Recipe,
-    cpu: str,
-    samples: Samples,
-    labelled: Labelled | None,
-) -> dict[str, Any]:
-    """Everything that what is measured depends on."""
-    source = source_of(bundle, recipe)
-    texts = [samples.calibration, samples.quality, labelled and asdict(labelled)]
+def _about(task: _Task) -> dict[str, Any]:
+    """Everything that measurements depend on."""
+    manifest, split, labelled = task.bundle.manifest, task.split, task.labelled
+    texts = [split.calibration, split.quality, labelled and asdict(labelled)]
     return {
         "files": [
-            bundle.manifest.files[path].sha256
-            for path in (*source.files, bundle.manifest.tokenizer.file)
+            manifest.files[path].sha256 for path in (*task.source.files, manifest.tokenizer.file)
         ],
-        "recipe": repr(recipe),
-        "cpu": [cpu, usable_cores()],
+        "recipe": repr(task.recipe),
+        "cpu": [task.cpu, usable_cores()],
         "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
         "versions": [__version__, str(import_engine().__version__)],
     }
 
 
-def _best_in_words(search: Search) -> str:
+def _describe_best(search: Search) -> str:
     points = search.frontier
     best = max(points, key=lambda point: (point.measured.accuracy or 0, point.measured.mean))
     dropped = ""
     if best.measured.accuracy is not None:
         dropped = f", accuracy {100 * accuracy_drop(best.measured, search.exact):.2f} points lower"
     return (
-        f"no assignment keeps {search.budget.text!r}; the best has {in_words(best.assignment)}: "
-        f"nearness to fp32 {best.measured.mean:.5f} on average and {best.measured.worst:.5f} at "
+        f"no assignment meets {search.budget.text!r}; the best has {describe(best.assignment)}: "
+        f"similarity to fp32 {best.measured.mean:.5f} on average and {best.measured.worst:.5f} at "
         f"worst{dropped}. Nothing was written"
     )
 
 
-def _record(budget: Budget, found: Point, exact: Measured) -> dict[str, Any]:
-    """What the manifest says of a search."""
-    record: dict[str, Any] = {
+def _search_fields(budget: Budget, found: Point, exact: Measured) -> dict[str, Any]:
+    """Fields that a search adds to the `quality` of a variant (docs/bundle-format.md)."""
+    fields: dict[str, Any] = {
         "budget": budget.text,
         "layers": dict(found.assignment.counts),
         "tables": "int8" if found.assignment.tables else FLOAT,
     }
     if found.measured.accuracy is not None:
-        record["accuracy"] = {"fp32": exact.accuracy, "quantized": found.measured.accuracy}
-    return record
+        fields["accuracy"] = {"fp32": exact.accuracy, "quantized": found.measured.accuracy}
+    return fields

@@ -1,7 +1,7 @@
-"""Round weights one input at a time and let the rest make up for each error.
+"""GPTQ (Frantar et al. 2023, algorithm 1): round weights, and compensate each error.
 
-GPTQ (Frantar et al. 2023, algorithm 1): rounding row i of W is off by some e; the rows not yet
-rounded move so that x W changes least on calibrated x, whose second moment is all that is needed.
+Rows of W are rounded one by one. The rows that are not rounded yet are updated so that x W changes
+least on calibration data, of which only the second moment is needed.
 """
 
 from typing import Final
@@ -12,28 +12,27 @@ from numpy.typing import NDArray
 from edgebert_quantize.weights.grids import Grid, QuantizedWeight
 
 DAMPING: Final = 0.01
-"""Of the mean second moment, added to each (section 3.3, step 3), so that the inverse exists."""
+"""Share of the mean second moment that is added to the diagonal (section 3.3, step 3)."""
 
 BLOCK: Final = 128
-"""Rows between updates of the whole rest (section 3.3, step 2)."""
+"""Rows between updates of all remaining rows (section 3.3, step 2)."""
 
 
-def round_compensated(
+def round_gptq(
     weight: NDArray[np.float32], moment: NDArray[np.float32], grid: Grid, exact: int = 0
 ) -> tuple[QuantizedWeight, NDArray[np.float32]]:
-    """Round a matrix, losing little of x W on calibrated x.
+    """Round a matrix so that x W changes little on calibration data.
 
-    Inputs with the largest moments are rounded first, while most of the rest can still make up
-    for them.
+    Inputs with the largest moments are rounded first, while many rows can still compensate.
 
     Args:
         weight: (inputs, outputs)
         moment: (inputs, inputs), mean of x xᵀ
-        grid: where rounded weights may be
-        exact: how many inputs, the last ones, are not rounded, and make up for all others
+        grid: of the rounded weights
+        exact: inputs at the end that stay float32 and compensate for the others
 
     Returns:
-        integers, zero for the exact inputs; and their weights, (exact, outputs), float32
+        integers, zero for the exact inputs; and the weights of those, (exact, outputs), float32
     """
     rounded = len(weight) - exact
     order = np.argsort(-np.diag(moment)[:rounded], kind="stable")
@@ -73,7 +72,7 @@ def _inverse_factor(moment: NDArray[np.float32]) -> NDArray[np.float64]:
     """Upper triangular U with UᵀU = (moment + damping)⁻¹. Shapes: (inputs, inputs) both."""
     damped = moment.astype(np.float64)
     silent = np.diag(damped) == 0
-    damped[silent, silent] = 1  # a channel that is always zero can make up for nothing
+    damped[silent, silent] = 1  # a channel that is always zero compensates nothing
     damped[np.diag_indices_from(damped)] += DAMPING * np.diag(damped).mean()
     upper: NDArray[np.float64] = np.linalg.cholesky(np.linalg.inv(damped)).T
     return upper

@@ -1,4 +1,4 @@
-"""Weights as integers: where they may be, and each rounded to the nearest."""
+"""Quantization grids, and rounding of weights to the nearest grid point."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,12 +13,12 @@ LARGEST: Final = 127
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The values a matrix may have: (q - zero point) x scale, q an integer from lowest to highest.
+    """The quantized values of a matrix: (q - zero point) x scale, lowest ≤ q ≤ highest.
 
     Attributes:
         scales: (blocks, outputs), float32
         zero_points: (blocks, outputs), float32, whole numbers
-        block: how many inputs, one after the other, have a scale together
+        block: consecutive inputs that share a scale
         lowest, highest: integers
     """
 
@@ -29,7 +29,7 @@ class Grid:
     highest: int
 
     def round_row(self, row: NDArray[np.floating], at: int) -> NDArray[np.floating]:
-        """The nearest integers, half to even, of the weights of input `at`. Shape: (outputs,)."""
+        """The nearest integers, ties to even, for the weights of input `at`. Shape: (outputs,)."""
         scales, zero_points = self.of_input(at)
         integers: NDArray[np.floating] = np.clip(
             np.rint(row / scales) + zero_points, self.lowest, self.highest
@@ -47,7 +47,7 @@ class QuantizedWeight:
 
     Attributes:
         values: (inputs, outputs), int8
-        grid: what they stand for
+        grid: of their scales and zero points
     """
 
     values: NDArray[np.int8]
@@ -55,21 +55,20 @@ class QuantizedWeight:
 
     @property
     def scales(self) -> NDArray[np.float32]:
-        """Of columns that are one block, (outputs,), float32."""
+        """Scales of a matrix with one block, (outputs,), float32."""
         scales: NDArray[np.float32] = self.grid.scales[0]
         return scales
 
     @cached_property
-    def restored(self) -> NDArray[np.float32]:
-        """The weights these integers stand for, (inputs, outputs), float32."""
-        of = np.arange(len(self.values)) // self.grid.block
-        weights: NDArray[np.float32] = (self.values - self.grid.zero_points[of]) * self.grid.scales[
-            of
-        ]
+    def dequantized(self) -> NDArray[np.float32]:
+        """Dequantized weights, (inputs, outputs), float32."""
+        blocks = np.arange(len(self.values)) // self.grid.block
+        scales, zero_points = self.grid.scales[blocks], self.grid.zero_points[blocks]
+        weights: NDArray[np.float32] = (self.values - zero_points) * scales
         return weights
 
     def of_columns(self, columns: slice) -> "QuantizedWeight":
-        """Some of the outputs."""
+        """The part of some outputs."""
         scales, zero_points = self.grid.scales[:, columns], self.grid.zero_points[:, columns]
         grid = replace(self.grid, scales=scales, zero_points=zero_points)
         return QuantizedWeight(values=np.ascontiguousarray(self.values[:, columns]), grid=grid)
@@ -85,7 +84,7 @@ def quantize_columns(weight: NDArray[np.float32], largest: int = LARGEST) -> Qua
 
 
 def round_to_nearest(weight: NDArray[np.float32], grid: Grid) -> QuantizedWeight:
-    """Round each element by itself. Shape: (inputs, outputs)."""
+    """Round each element to the nearest grid point. Shape: (inputs, outputs)."""
     values = np.empty(weight.shape, np.int8)
     for start in range(0, len(weight), grid.block):
         rows = slice(start, start + grid.block)
@@ -114,12 +113,12 @@ def column_scales(weight: NDArray[np.float32], largest: int = LARGEST) -> NDArra
 
     Shapes: (inputs, outputs) to (outputs,)
     """
-    reach = np.abs(weight).max(axis=0)
-    return np.where(reach > 0, reach / largest, 1).astype(np.float32)
+    magnitude = np.abs(weight).max(axis=0)
+    return np.where(magnitude > 0, magnitude / largest, 1).astype(np.float32)
 
 
 def block_grid(weight: NDArray[np.float32], bits: int, block: int) -> Grid:
-    """Asymmetric, from the lowest to the highest of each block of each column, zero being exact.
+    """Asymmetric, from the lowest to the highest value of each block of a column; zero is exact.
 
     Shapes:
         weight: (inputs, outputs); the last block may be short
@@ -128,7 +127,7 @@ def block_grid(weight: NDArray[np.float32], bits: int, block: int) -> Grid:
     starts = np.arange(0, len(weight), block)
     low = np.minimum(np.minimum.reduceat(weight, starts), 0)
     high = np.maximum(np.maximum.reduceat(weight, starts), 0)
-    reach = (high - low) / highest
-    scales = np.where(reach > 0, reach, 1).astype(np.float32)
+    steps = (high - low) / highest
+    scales = np.where(steps > 0, steps, 1).astype(np.float32)
     zero_points = np.rint(-low / scales).astype(np.float32)
     return Grid(scales=scales, zero_points=zero_points, block=block, lowest=0, highest=highest)

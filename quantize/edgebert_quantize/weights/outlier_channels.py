@@ -1,9 +1,9 @@
-"""Let the few channels that stretch an activation's range go around the integers.
+"""Multiply the few channels with the largest values, outliers, in float32.
 
-After GELU one channel in a hundred reaches several times as far as the rest, and a scale that spans
-it is too coarse for all others. So the range ends where the rest ends, and those few channels are
-multiplied in float32, as in LLM.int8() (Dettmers et al. 2022, section 3.2). They stay among the
-integers, with weights of zero: a slice less.
+After GELU one channel in a hundred has values several times as large as the rest. A scale for its
+range is too coarse for the others. So the range excludes these channels, and they are multiplied in
+float32, as in LLM.int8() (Dettmers et al. 2022, section 3.2). In the integer product their weights
+are zero, which saves a slice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from edgebert_quantize.graph.linear_layers import Linear, LinearGroup, find_line
 from edgebert_quantize.graph.node_builder import NodeBuilder, initializer
 
 BOUNDED_BELOW: Final = frozenset({"Gelu", "Relu"})
-"""Operators on single elements whose results reach far to one side only."""
+"""Elementwise operators whose results are bounded below, so that outliers are on one side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,41 +33,41 @@ class Outliers:
 def move_outliers_last(
     graph: ir.Graph, statistics: Mapping[str, ActivationStatistics], share: float
 ) -> tuple[dict[str, ActivationStatistics], dict[str, Outliers]]:
-    """Order the channels between two linear layers by how far they reach, in place.
+    """Sort the channels between two linear layers by their maximum, in place.
 
         x ─ MatMul(V) ─ Add(b) ─ Gelu ─ MatMul(W) ─
 
-    Columns of V and b and rows of W move together, so the graph computes what it did, and the
-    channels that reach farthest are a slice.
+    Columns of V and b and rows of W move together, so the result is the same, and the channels with
+    the largest values are a slice at the end.
 
     Args:
         graph: fp32, with linear layers as `find_linears` sees them.
-        statistics: activation name → what calibration saw.
-        share: of the channels, how many count as outliers.
+        statistics: activation name → calibration statistics.
+        share: of the channels that are outliers.
 
     Returns:
-        statistics in the new order, and activation name → its outliers, where it has some
+        statistics in the new order, and activation name → its outliers, if any
     """
-    moved = dict(statistics)
+    reordered = dict(statistics)
     found: dict[str, Outliers] = {}
-    for sites in shared_linears(graph):
-        names = [str(site.x.name) for site in sites]
-        seen = ActivationStatistics.together([statistics[name] for name in names])
+    for groups in shared_linears(graph):
+        names = [str(group.x.name) for group in groups]
+        seen = ActivationStatistics.merged([statistics[name] for name in names])
         count = int(share * len(seen.maximum))
-        makers = _makers(graph, sites)
-        if not count or not makers:
+        producers = _producers(graph, groups)
+        if not count or not producers:
             continue
         order = np.argsort(seen.maximum, kind="stable")
-        _reorder(graph, makers, sites[0].linears, order)
+        _reorder(graph, producers, groups[0].linears, order)
         limit = float(seen.maximum[order[-count - 1]])
         for name in names:
-            moved[name] = statistics[name].reordered(order)
+            reordered[name] = statistics[name].reordered(order)
             found[name] = Outliers(count=count, limit=limit)
-    return moved, found
+    return reordered, found
 
 
 class LastChannels:
-    """The outliers of an activation, as a graph cuts them out; constants are made once."""
+    """Slices the outliers out of activations; the constants are shared."""
 
     def __init__(self, graph: ir.Graph, count: int, inputs: int, name: str) -> None:
         self._graph = graph
@@ -81,35 +81,35 @@ class LastChannels:
         return NodeBuilder(self._graph, before, str(x.name))("Slice", [x, *self._slice], "outliers")
 
 
-def _makers(graph: ir.Graph, sites: Sequence[LinearGroup]) -> list[Linear]:
-    """The layers that make what these sites read, if their columns can be moved."""
-    outputs = [_before_operator(site) for site in sites]
-    makers = [linear for linear in find_linears(graph) if linear.output in outputs]
-    weights = {id(linear.matmul.inputs[1]) for linear in makers}
-    read = {id(linear.matmul.inputs[1]) for site in sites for linear in site.linears}
-    fit = len(makers) == len(sites) and len(weights) == 1 and weights.isdisjoint(read)
-    return makers if fit else []
+def _producers(graph: ir.Graph, groups: Sequence[LinearGroup]) -> list[Linear]:
+    """The layers that produce the inputs of these groups, if their columns can be reordered."""
+    outputs = [_before_operator(group) for group in groups]
+    producers = [linear for linear in find_linears(graph) if linear.output in outputs]
+    weights = {id(linear.matmul.inputs[1]) for linear in producers}
+    read = {id(linear.matmul.inputs[1]) for group in groups for linear in group.linears}
+    fit = len(producers) == len(groups) and len(weights) == 1 and weights.isdisjoint(read)
+    return producers if fit else []
 
 
-def _before_operator(site: LinearGroup) -> ir.Value | None:
-    """The input of the operator that makes an activation, if nobody else sees either."""
-    operator = site.x.producer()
+def _before_operator(group: LinearGroup) -> ir.Value | None:
+    """The input of the operator that produces an activation, if no other node reads either."""
+    operator = group.x.producer()
     if operator is None or operator.op_type not in BOUNDED_BELOW:
         return None
     value = operator.inputs[0]
     if value is None or len(list(value.uses())) != 1:
         return None
-    readers = {linear.matmul for linear in site.linears}
-    seen = value.is_graph_output() or site.x.is_graph_output()
-    return None if seen or {use.node for use in site.x.uses()} != readers else value
+    readers = {linear.matmul for linear in group.linears}
+    seen = value.is_graph_output() or group.x.is_graph_output()
+    return None if seen or {use.node for use in group.x.uses()} != readers else value
 
 
 def _reorder(
-    graph: ir.Graph, makers: Sequence[Linear], readers: Sequence[Linear], order: NDArray[np.intp]
+    graph: ir.Graph, producers: Sequence[Linear], readers: Sequence[Linear], order: NDArray[np.intp]
 ) -> None:
-    """Move columns of the makers, which share one weight, and rows of the readers."""
-    makers[0].set_weight(makers[0].weight[:, order])
-    for linear in makers:
+    """Reorder columns of the producers, which share one weight, and rows of the readers."""
+    producers[0].set_weight(producers[0].weight[:, order])
+    for linear in producers:
         if linear.bias is not None:
             linear.set_bias(graph, linear.bias[order])
     for linear in readers:

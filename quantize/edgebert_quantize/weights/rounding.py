@@ -1,4 +1,4 @@
-"""All numbers of a quantized linear layer, before any graph has them."""
+"""Compute the integers, scales and bias of a quantized linear layer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from edgebert_quantize.calibration.ranges import Range
 from edgebert_quantize.calibration.statistics import ActivationStatistics
 from edgebert_quantize.graph.linear_layers import Linear, side_by_side
 from edgebert_quantize.recipes import LinearRecipe, Scheme
-from edgebert_quantize.weights.gptq import round_compensated
+from edgebert_quantize.weights.gptq import round_gptq
 from edgebert_quantize.weights.grids import (
     LARGEST,
     Grid,
@@ -25,49 +25,54 @@ from edgebert_quantize.weights.outlier_channels import Outliers
 from edgebert_quantize.weights.smoothquant import best_scales
 
 TOKEN_STRENGTHS: Final = (0.5,)
-"""Of smoothing where each token has a range of its own: weights need not give way as far."""
+"""Migration strengths for `per_token_dynamic`: with a range per token less must be migrated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerStats:
-    """What is known of linear layers that read the same, side by side, before they are rounded.
+    """Linear layers that read the same input, concatenated, with statistics of the input.
 
     Attributes:
-        name: its number in graph order.
-        columns: their weights, (inputs, outputs), float32
+        name: prefix of constants, its number in graph order.
+        columns: weights, (inputs, outputs), float32
         bias: (outputs,), float32
-        seen_at: by name of an activation it is used on; none if nothing was watched
-        outliers: what of these may go around the integers
-        smoothed: whether their outliers have been moved into the weights already
+        activations: name of each activation the layers are used on → its statistics; empty
+            without calibration
+        outliers: channels of these that may be multiplied in float32
+        smoothed: whether the graph is smoothed already
     """
 
     name: str
     columns: NDArray[np.float32]
     bias: NDArray[np.float32]
-    seen_at: Mapping[str, ActivationStatistics] = field(default_factory=dict)
+    activations: Mapping[str, ActivationStatistics] = field(default_factory=dict)
     outliers: Outliers | None = None
     smoothed: bool = False
 
     @cached_property
     def seen(self) -> ActivationStatistics | None:
-        """Of all activations it is used on, for they meet one weight."""
-        return ActivationStatistics.together(list(self.seen_at.values())) if self.seen_at else None
+        """Merged statistics of all activations; None without calibration."""
+        return (
+            ActivationStatistics.merged(list(self.activations.values()))
+            if self.activations
+            else None
+        )
 
     @staticmethod
     def of(
         name: str,
         linears: Sequence[Linear],
-        seen_at: Mapping[str, ActivationStatistics],
+        activations: Mapping[str, ActivationStatistics],
         outliers: Outliers | None = None,
         *,
         smoothed: bool = False,
     ) -> "LayerStats":
-        """Of layers as a graph has them."""
+        """Statistics of a graph's layers."""
         return LayerStats(
             name=name,
             columns=side_by_side(linears),
             bias=np.concatenate([_bias(linear) for linear in linears]),
-            seen_at=seen_at,
+            activations=activations,
             outliers=outliers,
             smoothed=smoothed,
         )
@@ -75,26 +80,26 @@ class LayerStats:
     def divisors(
         self, recipe: LinearRecipe, scheme: Scheme, largest: int = LARGEST
     ) -> NDArray[np.float32] | None:
-        """What smoothing divides its activations by, (inputs,); None where it leaves them alone."""
-        strengths = TOKEN_STRENGTHS if scheme == "token" else recipe.strengths
-        around = self.outliers is not None and scheme != "token"
-        if self.seen is None or not recipe.strengths or self.smoothed or around:
+        """Smoothing scales of the activations, (inputs,); None without smoothing."""
+        strengths = TOKEN_STRENGTHS if scheme == "per_token_dynamic" else recipe.strengths
+        has_outliers = self.outliers is not None and scheme != "per_token_dynamic"
+        if self.seen is None or not recipe.strengths or self.smoothed or has_outliers:
             return None
         return best_scales(self.seen, self.columns, strengths, largest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoundedLayer:
-    """Linear layers that read the same, side by side: one matrix, however often it is used.
+    """Linear layers that read the same input, concatenated and quantized.
 
     Attributes:
-        name: its number in graph order.
-        scheme: what becomes of it.
-        weight: (inputs, outputs); zero where an input goes around the integers
+        name: prefix of constants, its number in graph order.
+        scheme: of quantization.
+        weight: (inputs, outputs); zero for outlier channels
         bias: (outputs,), float32
-        ranges: what integers span, by name of an activation, where that is known before
-        divisors: what its activations are divided by first, (inputs,), float32
-        outlier_rows: weights of the last inputs, which go around, (outliers, outputs), float32
+        ranges: name of an activation → its static range
+        divisors: smoothing scales that activations are divided by, (inputs,), float32; or None
+        outlier_rows: float32 weights of the outliers, the last inputs, (outliers, outputs)
     """
 
     name: str
@@ -106,7 +111,7 @@ class RoundedLayer:
     outlier_rows: NDArray[np.float32]
 
     def parts(self, widths: Sequence[int]) -> list["RoundedLayer"]:
-        """Each of the layers side by side by itself, named by its number; one alone as it is.
+        """Split into the single layers, named by their number; a single layer is returned as it is.
 
         Args:
             widths: outputs of each, in order.
@@ -131,35 +136,35 @@ def round_layer(
     layer: LayerStats,
     recipe: LinearRecipe,
     scheme: Scheme,
-    known: Mapping[str, Range] | None = None,
+    chosen: Mapping[str, Range] | None = None,
     largest: int = LARGEST,
 ) -> RoundedLayer:
     """Round a layer for a scheme.
 
     Args:
-        layer: as the graph has it.
-        recipe: how.
+        layer: unrounded.
+        recipe: of linear layers.
         scheme: one of the recipe's.
-        known: what integers of its activations span, by their names; without one all that was seen.
-        largest: integer among 8-bit weights.
+        chosen: name of an activation → its static range; others have their full range.
+        largest: 8-bit weight.
     """
     divisors = layer.divisors(recipe, scheme, largest)
     columns, seen = layer.columns, layer.seen
     if divisors is not None and seen is not None:
         columns, seen = columns * divisors[:, np.newaxis], seen.divided(divisors)
-    around = None if scheme == "token" else layer.outliers
-    weight, rows = _round(columns, seen, recipe, largest, around.count if around else 0)
+    outliers = None if scheme == "per_token_dynamic" else layer.outliers
+    weight, rows = _round(columns, seen, recipe, largest, outliers.count if outliers else 0)
     bias = layer.bias
     if recipe.correct_bias and seen is not None:
-        restored = weight.restored.copy()
-        restored[len(restored) - len(rows) :] = rows
-        bias = corrected_bias(bias, columns, restored, seen.mean)
+        quantized = weight.dequantized.copy()
+        quantized[len(quantized) - len(rows) :] = rows
+        bias = corrected_bias(bias, columns, quantized, seen.mean)
     return RoundedLayer(
         name=layer.name,
         scheme=scheme,
         weight=weight,
         bias=bias,
-        ranges=_whole_ranges(layer, divisors, around) | dict(known or {}),
+        ranges=_full_ranges(layer, divisors, outliers) | dict(chosen or {}),
         divisors=divisors,
         outlier_rows=rows,
     )
@@ -168,19 +173,19 @@ def round_layer(
 def corrected_bias(
     bias: NDArray[np.float32],
     exact: NDArray[np.float32],
-    restored: NDArray[np.float32],
+    quantized: NDArray[np.float32],
     mean: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """A bias that takes up what rounding weights shifts outputs by on average.
+    """A bias that corrects the mean error of rounded weights.
 
     Nagel et al. 2019, "Data-Free Quantization", section 4.2, with the calibrated mean.
 
     Shapes:
         bias: (outputs,)
-        exact, restored: (inputs, outputs)
+        exact, quantized: (inputs, outputs)
         mean: (inputs,)
     """
-    corrected: NDArray[np.float32] = bias + mean @ (exact - restored)
+    corrected: NDArray[np.float32] = bias + mean @ (exact - quantized)
     return corrected
 
 
@@ -191,24 +196,24 @@ def _round(
     largest: int,
     exact: int,
 ) -> tuple[QuantizedWeight, NDArray[np.float32]]:
-    """Integers of all inputs, zero for the last `exact`, and the weights of those in float32."""
+    """Rounded weights, zero for the last `exact` inputs, and the float32 weights of those."""
     rounded = len(columns) - exact
     within = np.where(np.arange(len(columns))[:, np.newaxis] < rounded, columns, np.float32(0))
     grid = _grid(within, recipe, largest)
-    if not recipe.compensate or seen is None:
+    if not recipe.gptq or seen is None:
         return round_to_nearest(within, grid), columns[rounded:]
-    return round_compensated(columns, seen.moment, grid, exact)
+    return round_gptq(columns, seen.moment, grid, exact)
 
 
-def _whole_ranges(
+def _full_ranges(
     layer: LayerStats, divisors: NDArray[np.float32] | None, outliers: Outliers | None
 ) -> dict[str, Range]:
-    """All that was seen of each activation, divided and without what goes around."""
+    """The full range of each activation, after smoothing and without outliers."""
     limit = np.inf if outliers is None else outliers.limit
-    seen_at = layer.seen_at
+    activations = layer.activations
     if divisors is not None:
-        seen_at = {name: seen.divided(divisors) for name, seen in seen_at.items()}
-    return {name: seen.up_to(limit).range for name, seen in seen_at.items()}
+        activations = {name: seen.divided(divisors) for name, seen in activations.items()}
+    return {name: seen.up_to(limit).range for name, seen in activations.items()}
 
 
 def _grid(columns: NDArray[np.float32], recipe: LinearRecipe, largest: int) -> Grid:

@@ -23,41 +23,41 @@ from edgebert_quantize.graph.linear_layers import (
 from edgebert_quantize.weights.grids import LARGEST, column_scales
 
 SMALLEST: Final = 1e-5
-"""Floor of both maxima, so that a channel that is always zero divides nothing by zero."""
+"""Lower bound of both maxima: a channel that is always zero must not divide by zero."""
 
 VALUE_INPUT: Final = 2
 """Index of V among an Attention node's inputs."""
 
 
-def smooth_contexts(
+def smooth_attention_outputs(
     graph: ir.Graph,
     statistics: Mapping[str, ActivationStatistics],
     strengths: Sequence[float],
     largest: int = LARGEST,
 ) -> dict[str, ActivationStatistics]:
-    """Smooth what attention gives, in place and for free, whatever becomes of its layer.
+    """Smooth the outputs of attention, in place and at no cost at run time.
 
-    s goes into the value projection: attention mixes rows of V and leaves its channels apart. A
-    layer that is used again has one s for all its uses.
+    1 / s is folded into the value projection: attention mixes rows of V, not channels. A layer that
+    is used several times has one s for all uses.
 
     Args:
         graph: fp32, with linear layers as `find_linears` sees them.
-        statistics: activation name → what calibration saw.
+        statistics: activation name → calibration statistics.
         strengths: values of α to choose from, as in `best_scales`.
-        largest: integer that weights are going to be rounded to.
+        largest: 8-bit weight.
 
     Returns:
-        name of each activation that was smoothed → its statistics after that
+        name of each smoothed activation → its statistics after smoothing
     """
     smoothed: dict[str, ActivationStatistics] = {}
-    for sites in shared_linears(graph):
-        projections = _value_projections(graph, sites)
+    for groups in shared_linears(graph):
+        projections = _value_projections(graph, groups)
         if not projections:
             continue
-        seen = {str(site.x.name): statistics[str(site.x.name)] for site in sites}
-        together = ActivationStatistics.together(list(seen.values()))
-        scales = best_scales(together, side_by_side(sites[0].linears), strengths, largest)
-        for linear in sites[0].linears:
+        seen = {str(group.x.name): statistics[str(group.x.name)] for group in groups}
+        merged = ActivationStatistics.merged(list(seen.values()))
+        scales = best_scales(merged, side_by_side(groups[0].linears), strengths, largest)
+        for linear in groups[0].linears:
             linear.set_weight(linear.weight * scales[:, np.newaxis])
         projections[0].set_weight(projections[0].weight / scales)
         for linear in projections:
@@ -79,7 +79,7 @@ def best_scales(
         seen: of the activation, (inputs,).
         weight: (inputs, outputs)
         strengths: values of α to choose from, between 0 (weights untouched) and 1.
-        largest: integer that weights are going to be rounded to.
+        largest: 8-bit weight.
 
     Returns:
         (inputs,), float32
@@ -104,11 +104,11 @@ def expected_error(
     scales: NDArray[np.float32],
     largest: int = LARGEST,
 ) -> float:
-    """Mean square error that rounding (x / s)(s W) is expected to give, summed over outputs.
+    """Expected mean square error of rounding (x / s)(s W), summed over outputs.
 
-    A rounding error is uniform over a step, so its variance is step² / 12. Those of the activation
-    pass through the weights, those of the weights meet the activation. GPTQ's are smaller, but
-    less so on texts it was not calibrated on: counting them in full chose better there.
+    A rounding error is uniform over a step, so its variance is step² / 12. Errors of the activation
+    are multiplied by the weights, errors of the weights by the activation. GPTQ's errors are
+    smaller, but less so on held-out texts: counting them in full chose better there.
 
     Shapes:
         weight: (inputs, outputs)
@@ -123,16 +123,16 @@ def expected_error(
     return (of_activations + float(of_weights)) / 12
 
 
-def _value_projections(graph: ir.Graph, sites: Sequence[LinearGroup]) -> list[Linear]:
-    """The layers that make V for the contexts these sites read; none unless of one weight."""
-    found = [_value_projection(graph, site.x) for site in sites]
-    made = [projection for projection in found if projection is not None]
-    one = len({id(linear.matmul.inputs[1]) for linear in made}) == 1
-    return made if len(made) == len(sites) and one else []
+def _value_projections(graph: ir.Graph, groups: Sequence[LinearGroup]) -> list[Linear]:
+    """The value projections of these groups' attention; none unless they share one weight."""
+    found = [_value_projection(graph, group.x) for group in groups]
+    projections = [projection for projection in found if projection is not None]
+    one = len({id(linear.matmul.inputs[1]) for linear in projections}) == 1
+    return projections if len(projections) == len(groups) and one else []
 
 
 def _value_projection(graph: ir.Graph, x: ir.Value) -> Linear | None:
-    """The linear layer that makes V, if `x` is the context of attention over it alone."""
+    """The linear layer that computes V, if `x` is the output of attention and only it reads V."""
     attention = x.producer()
     if attention is None or attention.op_type != "Attention":
         return None

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert_runtime.benchmarking.timing import seconds_of
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.measurement.timing import seconds_of
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tokenization.tokenizer import Item
 

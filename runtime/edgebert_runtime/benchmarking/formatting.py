@@ -12,8 +12,8 @@ from edgebert_runtime.benchmarking.results import (
     Timing,
     TunedSettings,
 )
+from edgebert_runtime.measurement.units import MEBIBYTE
 
-MEBIBYTE: Final = 2**20
 EXACT_BELOW: Final = 100
 """Numbers below this have two decimals."""
 

@@ -1,20 +1,18 @@
-"""What is faster than what, as far as the noise lets anyone say so.
+"""Rank contenders by a two-sided sign test over paired rounds.
 
-**Rule.** One is faster than another only if it was faster in every round, and there were at least
-five rounds. Otherwise they are level, however far their medians lie apart.
+One contender is faster than another only if it is faster in every round, and there are at least
+five rounds: the false-positive rate is 1/16 (`measurement.sign_test`). Otherwise the two are level,
+however far apart their medians are. With fewer rounds nothing is ranked.
 
-Why: rounds are measured in turn, so that what slows the machine down for a while slows both, and
-times are compared within a round. Two that are equally fast win a round by chance, like a coin
-that falls; that one of them wins all n has probability 2·2⁻ⁿ, for five rounds 1 in 16, however the
-noise is distributed. (It is the sign test in its strictest form,
-https://en.wikipedia.org/wiki/Sign_test.) With fewer rounds nothing is ranked. A quartile interval
-of the ratios that excludes 1 would take four rounds of five, which chance gives 3 times in 8; and
-being ahead in most rounds can go around in a circle, being ahead in all cannot.
+Rejected: a quartile interval of the ratios that excludes 1 needs four rounds of five, which chance
+gives 3 times in 8. And being faster in most rounds is not transitive; being faster in all is.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from statistics import median
 from typing import Any, Final, TypeVar
+
+from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -25,28 +23,25 @@ FEWEST_RANKED: Final = 5
 """Rounds below which nothing is ranked."""
 
 NEAR: Final = 1.05
-"""How much longer the median of what is chosen for its other merits may be."""
+"""The largest ratio to the fastest that counts as about as fast."""
 
 
 def is_faster(ours: Rounds, theirs: Rounds) -> bool:
-    """Whether the first was faster in every round, of which there are enough.
+    """Whether the first was faster in every round, and there are at least `FEWEST_RANKED`.
 
     Args:
         ours: times, one a round.
         theirs: those of the same rounds.
     """
-    pairs = zip(ours, theirs, strict=True)
-    return len(ours) >= FEWEST_RANKED and all(one < other for one, other in pairs)
+    return is_faster_in_every_round(ours, theirs) and len(ours) >= FEWEST_RANKED
 
 
 def rank(times: Mapping[Name, Rounds]) -> list[list[Name]]:
-    """Groups, the fastest first; within a group there is no order, it stands as given.
+    """Groups, the fastest first; a group keeps the order of `times`.
 
-    Whatever is in a group is faster than everything in the groups after it. Who is level with
-    somebody shares his group, and so does who is level with that one: the groups are the parts
-    that hang together by being level. They can be put in order because being faster in every
-    round is transitive: were A faster than C and C faster than B, A and B could not be level.
-    The ends of such a chain need not be level; `leads` says so.
+    Everything in a group is faster than everything in later groups. The groups are the connected
+    components of the relation "level". They have an order because being faster in every round is
+    transitive. Within a group one contender can be faster than another; `leads` lists these pairs.
     """
     left, groups = list(times), []
     while left:
@@ -62,7 +57,7 @@ def rank(times: Mapping[Name, Rounds]) -> list[list[Name]]:
 
 
 def leads(times: Mapping[Name, Rounds], group: Sequence[Name]) -> dict[Name, list[Name]]:
-    """What is known within a group all the same: who is faster than whom; others are level."""
+    """Pairs within a group of which one is faster: name → the slower ones."""
     slower = {
         one: [other for other in group if is_faster(times[one], times[other])] for one in group
     }
@@ -70,19 +65,19 @@ def leads(times: Mapping[Name, Rounds], group: Sequence[Name]) -> dict[Name, lis
 
 
 def unbeaten(times: Mapping[Name, Rounds]) -> list[Name]:
-    """Those that nothing else is faster than; at least one."""
+    """Contenders that no other is faster than; at least one."""
     return [name for name in times if not _beaten_by(times, name)]
 
 
 def choose(times: Mapping[Name, Rounds], cost: Callable[[Name], Any]) -> Name:
-    """Of the unbeaten that are about as fast, by their medians, the one that costs least.
+    """The cheapest of the unbeaten contenders that are about as fast as the fastest.
 
-    Being level may also mean that there is too much noise to tell. So what is chosen for its cost
-    takes at most 5 % more than the fastest of the unbeaten, by the median over rounds of the ratio.
+    Contenders can be level because of noise. So the choice takes at most 5 % longer than the
+    fastest of the unbeaten, by the median of the ratio over the rounds.
 
     Args:
         times: name → times; at least one.
-        cost: what is to be least, of those; equal ones go by their order in `times`.
+        cost: to minimize; ties go by the order of `times`.
     """
     names = unbeaten(times)
     fastest = min(names, key=lambda name: median(times[name]))
@@ -99,5 +94,5 @@ def _level(times: Mapping[Name, Rounds], one: Name, other: Name) -> bool:
 
 
 def _beaten_by(times: Mapping[Name, Rounds], name: Name) -> int:
-    """How many are faster."""
+    """How many others are faster."""
     return sum(is_faster(other, times[name]) for other in times.values())

@@ -1,4 +1,4 @@
-"""The settings that suit one text, and those that suit many."""
+"""Choose the best settings for latency and for throughput."""
 
 from collections.abc import Mapping, Sequence
 from statistics import geometric_mean
@@ -28,15 +28,15 @@ def throughput(plan: Plan, timings: Sequence[Timing]) -> Choice:
 
 
 def tune(plan: Plan, timings: Sequence[Timing], many: Choice) -> TunedSettings | None:
-    """Find micro-batches for the best variant for throughput, and its threads for one text.
+    """Measure micro-batches of the best variant for throughput, and its threads for latency.
 
     Args:
-        plan: what was measured.
-        timings: all of them.
-        many: what was found for throughput.
+        plan: of the measurement.
+        timings: of all variants.
+        many: the choice for throughput.
 
     Returns:
-        None where nobody knows what is best, or it is not run on the CPU.
+        None if there is no best setting, or the provider is not the CPU.
 
     Raises:
         EdgebertError: the measuring process failed; its last line is in the text.
@@ -98,7 +98,7 @@ def _choice(plan: Plan, timings: Sequence[Timing], batch: int) -> Choice:
 
 
 def _cost(plan: Plan, setting: Setting) -> tuple[int, bool, int]:
-    """Fewest threads first, then what runs if nobody says otherwise, then the smallest file."""
+    """Fewest threads first, then the default variant, then the smallest file."""
     variant = plan.bundle.manifest.variants[setting.variant]
     other = setting.variant != plan.default
     return setting.threads, other, plan.bundle.size_bytes(variant)

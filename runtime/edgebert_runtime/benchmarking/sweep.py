@@ -1,4 +1,4 @@
-"""Every variant with every number of threads, and every start, in processes that take turns."""
+"""Time every variant with every number of threads, and every start, each in its own process."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -10,30 +10,30 @@ from edgebert_runtime.benchmarking.options import Plan
 from edgebert_runtime.benchmarking.results import Round, Setting, Start, Timing
 from edgebert_runtime.benchmarking.worker import time_in_a_process
 from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.measurement.rounds import alternating_rounds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One process: the shapes of a setting, or, with no threads, a start as `load` has it."""
+    """One process: the shapes of a setting or, if `threads` is None, a cold start."""
 
     variant: str
     threads: int | None
 
 
 Track = Callable[[Sequence[Job]], Iterable[Job]]
-"""Passes the jobs on one by one, and may say how far it is."""
+"""Iterates over the jobs, and may show progress."""
 
 
 def sweep(plan: Plan, track: Track = iter) -> tuple[list[Timing], list[Start]]:
-    """Measure all of it.
+    """Measure all jobs of a plan.
 
     Args:
-        plan: what.
-        track: told of every process before it is started.
+        plan: to measure.
+        track: iterates over the jobs and shows progress.
 
     Raises:
-        EdgebertError: a measuring process failed; what it was for and its last line are in the
-            text.
+        EdgebertError: a measuring process failed; the text names the job and has its last line.
     """
     found: dict[Job, list[Any]] = defaultdict(list)
     for job in track(jobs(plan)):
@@ -54,13 +54,13 @@ def sweep(plan: Plan, track: Track = iter) -> tuple[list[Timing], list[Start]]:
 
 
 def jobs(plan: Plan) -> list[Job]:
-    """A B, B A, A B …: each once a round, so that a drifting machine favours nobody."""
+    """All processes in alternating order, each once a round."""
     once = [
         Job(variant=variant, threads=threads)
         for variant in plan.variants
         for threads in (*plan.threads, None)
     ]
-    return [job for number in range(plan.rounds) for job in (once[::-1] if number % 2 else once)]
+    return [job for order in alternating_rounds(once, plan.rounds) for job in order]
 
 
 def _run(plan: Plan, job: Job) -> Any:

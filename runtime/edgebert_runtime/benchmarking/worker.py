@@ -13,11 +13,11 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgebert_runtime.benchmarking.cold_start import first_item
-from edgebert_runtime.benchmarking.timing import output_of, peak_memory_bytes, percentile, time_runs
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.inference.feeds import make_feeds
+from edgebert_runtime.measurement.timing import output_of, peak_memory_bytes, percentile, time_runs
 from edgebert_runtime.tasks.registry import require_task
 
 P95: Final = 0.95
@@ -93,7 +93,7 @@ def _timed(
     random = np.random.default_rng(0)
     for batch, sequence in shapes:
         ids = random.integers(0, vocabulary, (batch, sequence), dtype=np.int64)
-        feeds = _feeds(ids, session.inputs)
+        feeds = make_feeds(ids, names=session.inputs)
         times = time_runs(partial(session.run, outputs, feeds), seconds)
         yield {
             "median_ms": 1000 * median(times),
@@ -101,12 +101,6 @@ def _timed(
             "samples": len(times),
             "peak_memory_bytes": peak_memory_bytes(),
         }
-
-
-def _feeds(ids: NDArray[np.int64], inputs: Sequence[str]) -> dict[str, NDArray[np.int64]]:
-    every = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-    every["token_type_ids"] = np.zeros_like(ids)
-    return {name: every[name] for name in inputs}
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """Whether a bundle's files are those its manifest vouches for, found beside other work."""
 
 import hashlib
-import json
 import os
 import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
+from edgebert_runtime.storage.json_cache import read_json_cache, write_json_cache
 
 Mode = Literal["always", "once", "never"]
 
@@ -176,7 +176,7 @@ class _Memory:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._records = self._read()
+        self._records = {} if folder is None else read_json_cache(folder / REMEMBERED_NAME)
         self._changed = False
 
     def holds(self, path: str, record: Mapping[str, int | str]) -> bool:
@@ -194,26 +194,4 @@ class _Memory:
         if self._folder is None or not self._changed:
             return
         latest = dict(list(self._records.items())[-MAX_REMEMBERED:])
-        staged = self._folder / f"{REMEMBERED_NAME}.{os.urandom(8).hex()}"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            staged.write_text(json.dumps(latest, indent=1), encoding="utf-8")
-            staged.replace(self._folder / REMEMBERED_NAME)
-        except OSError:
-            _remove(staged)
-
-    def _read(self) -> dict[str, Any]:
-        if self._folder is None:
-            return {}
-        try:
-            records = json.loads((self._folder / REMEMBERED_NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return records if isinstance(records, dict) else {}
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # its folder cannot be written, so it is not there
-        return
+        write_json_cache(self._folder / REMEMBERED_NAME, latest)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.engine.onnxruntime import cpu_session, import_engine, session_options
 
 LARGEST: Final = 4 * 255 * 127
 """What the probe gives where sums are exact."""
@@ -62,9 +62,6 @@ def sums_saturate() -> bool:
     """
     import numpy as np
 
-    engine = import_engine()
-    options = engine.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = engine.InferenceSession(PROBE, options, providers=["CPUExecutionProvider"])
+    session = cpu_session(PROBE, session_options(import_engine(), threads=1))
     (found,) = session.run(None, {"a": np.full((1, 4), 255, np.uint8)})
     return int(found[0, 0]) != LARGEST

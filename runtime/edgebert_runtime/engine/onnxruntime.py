@@ -1,6 +1,8 @@
 """The module `onnxruntime`, and what every session and run of ours starts from."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from edgebert_runtime.engine.providers import PROVIDERS
@@ -15,6 +17,9 @@ FATAL_ONLY: Final = 4
 GRAPH_ID: Final = "gpu_graph_id"
 """The entry of a run's configuration that says which capture it is, -1 for none
 (https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html)."""
+
+CONTRIB: Final = "com.microsoft"
+"""Domain of the operators that only ONNX Runtime has."""
 
 TELEMETRY_OFF: Final = "ORT_DISABLE_TELEMETRY"
 """ONNX Runtime 1.29 and later report their use to Microsoft unless this says 1 when they start."""
@@ -47,6 +52,28 @@ def session_options(engine: Any, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     return options
+
+
+def cpu_session(
+    graph: Path | bytes, options: Any, *, disabled_optimizers: Sequence[str] = ()
+) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU, for graphs that `Session` is not for.
+
+    Args:
+        graph: a file, or a serialized ModelProto.
+        options: of `session_options`.
+        disabled_optimizers: names of ONNX Runtime's graph optimizers to leave out.
+
+    Raises:
+        Exception: ONNX Runtime cannot open the graph; its exceptions share no narrower base.
+    """
+    return import_engine().InferenceSession(
+        graph if isinstance(graph, bytes) else str(graph),
+        options,
+        providers=[PROVIDERS["cpu"].engine_name],
+        enable_fallback=0,
+        disabled_optimizers=list(disabled_optimizers),
+    )
 
 
 def run_options(engine: Any, capture: int = -1) -> Any:

@@ -1,7 +1,8 @@
-"""How large micro-batches should be and whether they go side by side, found by trying."""
+"""Find the fastest size of micro-batches, and whether they run in parallel."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from statistics import median
 from typing import Final
 
@@ -11,74 +12,76 @@ from numpy.typing import NDArray
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.inference.batching import micro_batches
 from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS
+from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.loading.graph_cache import Tuning
+from edgebert_runtime.measurement.rounds import measure_in_rounds
+from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
 
 BUDGETS: Final = (256, MICRO_BATCH_TOKENS, 1024, 2048, 4096)
 
 FILLED: Final = 2
-"""Micro-batches a thread that are needed to judge a budget: a slow model is tried with fewer."""
+"""Least micro-batches per thread to measure a budget; slow models are measured with fewer texts."""
 
 ROUNDS: Final = 5
 SECONDS: Final = 0.3
-"""About what a way is tried for in a round."""
+"""About how long a setting is measured in a round."""
 
 TYPICAL_TOKENS: Final = 32
 SPREAD: Final = 0.8
-"""Median and log-normal sigma of the lengths tried, as mixed texts have them."""
+"""Median and sigma of the log-normal lengths of the texts, as in mixed corpora."""
 
 Feeds = Mapping[str, NDArray[np.int64]]
 
 
 def best_tuning(session: Session, limit: int, seconds: float | None = None) -> Tuning:
-    """What has the highest throughput on texts of mixed length.
+    """The setting with the highest throughput on texts of mixed length.
 
-    Another than the usual is taken only if it was faster in every round: then it is not the noise.
+    Another setting than the default is chosen only if it is faster in every round: a two-sided sign
+    test, false-positive rate 1/16 at five rounds.
 
     Args:
         session: an open graph, with all threads.
         limit: the longest text in tokens.
-        seconds: about what each way is tried for in a round; None is `SECONDS`.
+        seconds: about how long each setting is measured in a round; None is `SECONDS`.
     """
     lengths, alone = _lengths(session, limit, seconds), session.with_threads(1)
     budgets = _budgets(sum(lengths), session.threads)
     batches = {budget: list(_feeds(session, lengths, budget)) for budget in budgets}
-    ways = (False, True) if session.threads > 1 else (False,)
-    tried = [Tuning(budget, workers) for budget in budgets for workers in ways]
-    times: dict[Tuning, list[float]] = {tuning: [] for tuning in tried}
-    for number in range(ROUNDS + 1):
-        for tuning in tried if number % 2 == 0 else tried[::-1]:
-            workers = session.threads if tuning.workers else 1
-            used = alone if tuning.workers else session
-            taken = _seconds(used, batches[tuning.micro_batch_tokens], workers)
-            if number:  # the first round warms up
-                times[tuning].append(taken)
-    return choose(times, Tuning(MICRO_BATCH_TOKENS, workers=False))
+    measures = {}
+    for budget in budgets:
+        measures[Tuning(budget, workers=False)] = partial(_seconds, session, batches[budget])
+        if session.threads > 1:
+            parallel = partial(_seconds, alone, batches[budget], session.threads)
+            measures[Tuning(budget, workers=True)] = parallel
+    times = measure_in_rounds(measures, 1 + ROUNDS)  # the first round warms up
+    measured = {tuning: seconds[1:] for tuning, seconds in times.items()}
+    return choose(measured, Tuning(MICRO_BATCH_TOKENS, workers=False))
 
 
-def choose(times: Mapping[Tuning, Sequence[float]], usual: Tuning) -> Tuning:
-    """The fastest of those that beat the usual in every round, or the usual.
+def choose(times: Mapping[Tuning, Sequence[float]], default: Tuning) -> Tuning:
+    """The fastest of the settings that are faster than the default in every round, or the default.
 
     Args:
-        times: what was tried → its seconds, round by round.
-        usual: one of them.
+        times: setting → seconds, one per round.
+        default: one of the settings.
     """
     faster = [
         tuning
         for tuning, seconds in times.items()
-        if all(one < other for one, other in zip(seconds, times[usual], strict=True))
+        if is_faster_in_every_round(seconds, times[default])
     ]
-    return min(faster, key=lambda tuning: median(times[tuning]), default=usual)
+    return min(faster, key=lambda tuning: median(times[tuning]), default=default)
 
 
 def _budgets(tokens: int, threads: int) -> list[int]:
-    """Those that so many tokens fill often enough for every thread to have something to do."""
+    """The budgets that so many tokens fill at least `FILLED` times per thread, and the default."""
     fitting = [budget for budget in BUDGETS if tokens >= FILLED * budget * threads]
     return sorted({*fitting, *BUDGETS[:2]})
 
 
 def _lengths(session: Session, limit: int, seconds: float | None) -> list[int]:
-    """So many texts that a round takes about that long, or longer if the usual needs more."""
+    """Lengths of texts that take about `seconds` a round, or longer to fill the default budget."""
     few = list(_feeds(session, [TYPICAL_TOKENS] * 16, MICRO_BATCH_TOKENS))
     _seconds(session, few)
     tokens = MICRO_BATCH_TOKENS * (SECONDS if seconds is None else seconds) / _seconds(session, few)
@@ -94,7 +97,7 @@ def _feeds(session: Session, lengths: Sequence[int], budget: int) -> Iterator[Fe
         mask = np.zeros((len(indices), lengths[indices[0]]), np.int64)
         for row, index in enumerate(indices):
             mask[row, : lengths[index]] = 1
-        yield {name: mask if name == "attention_mask" else mask * 0 for name in session.inputs}
+        yield make_feeds(np.zeros_like(mask), mask, session.inputs)
 
 
 def _seconds(session: Session, batches: Sequence[Feeds], workers: int = 1) -> float:

@@ -15,11 +15,11 @@ from typing import Any, Final
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.bundle.staging import hash_file
-from edgebert_runtime.engine.onnxruntime import import_engine, session_options
-from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.onnxruntime import cpu_session, import_engine, session_options
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError, EngineError, ExportError
+from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.loading.graph_cache import (
     ENTRY,
     GRAPH,
@@ -45,7 +45,7 @@ SESSION_ENTRIES: Final = {
     "session.optimized_model_external_initializers_file_name": DATA,
     "session.optimized_model_external_initializers_min_size_in_bytes": str(SMALLEST_MAPPED_BYTES),
 }
-"""What makes ONNX Runtime write packed weights beside an optimised graph, to be mapped."""
+"""Session configuration entries to write packed weights to a file that is mapped later."""
 
 
 def warm(
@@ -55,23 +55,21 @@ def warm(
     cache_dir: CacheDir = None,
     tune: bool = True,
 ) -> WarmGraph:
-    """Keep a variant's graph as ONNX Runtime's CPU provider runs it here; `load` then finds it.
-
+    """Cache a variant's graph as ONNX Runtime's CPU provider optimizes it; `load` uses the cache.
 
     Args:
         bundle: the bundle or its folder; every file that is read is hashed first.
         variant: as `load` takes it.
-        cache_dir: where; None takes the user's cache, `EDGEBERT_CACHE` if that is set.
-        tune: whether to measure, for seconds or a minute, how large micro-batches should be and
-            whether they go side by side.
+        cache_dir: None takes the user's cache, `EDGEBERT_CACHE` if that is set.
+        tune: whether to measure the fastest micro-batches, which takes up to a minute.
 
     Returns:
-        What is kept, perhaps since before.
+        The cached graph, new or existing.
 
     Raises:
         BundleError: the bundle is not what its manifest says.
         ConfigError: caches are switched off, the folder cannot be written, or as `load`.
-        EngineError: ONNX Runtime cannot write the graph, or answers otherwise with it.
+        EngineError: ONNX Runtime cannot write the graph, or the cached graph gives other outputs.
     """
     cache = find_cache(cache_dir)
     if cache is None:
@@ -107,15 +105,15 @@ def warm(
 
 
 def keep_tuning(kept: WarmGraph, threads: int, tuning: Tuning) -> WarmGraph:
-    """Say beside a kept graph what is fastest with so many threads; `load` does so from now on.
+    """Store the fastest settings for a number of threads with a cached graph, for `load` to use.
 
     Args:
-        kept: as `warm` returns it; what is known for other numbers of threads stays.
-        threads: how many there are.
-        tuning: what was measured.
+        kept: as `warm` returns it; settings for other numbers of threads stay.
+        threads: number of threads.
+        tuning: the fastest settings.
 
     Returns:
-        The same graph, with it.
+        The same graph, with the settings.
 
     Raises:
         OutputError: it cannot be written.
@@ -133,13 +131,13 @@ def _is_whole(kept: WarmGraph) -> bool:
 
 
 def _write(engine: Any, source: Path, staging: Path) -> list[str]:
-    """Optimise, pack, align and compare; the names of what was written."""
+    """Optimize, pack, align and compare; returns the names of the files."""
     options = session_options(engine, usable_cores())
     options.optimized_model_filepath = str(staging / GRAPH)
     for key, value in SESSION_ENTRIES.items():
         options.add_session_config_entry(key, value)
     try:
-        engine.InferenceSession(str(source), options, providers=[PROVIDERS["cpu"].engine_name])
+        cpu_session(source, options)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         raise EngineError(
             f"ONNX Runtime {engine.__version__} cannot keep {source}: {error}"
@@ -169,7 +167,7 @@ def _entry(files: Mapping[str, FileInfo], tunings: Mapping[int, Tuning]) -> str:
 
 
 def _require_same(source: Path, kept: Path) -> None:
-    """Refuse a kept graph that answers otherwise than the one it was made from, bit by bit."""
+    """Refuse a cached graph whose outputs are not bitwise equal to those of its source."""
     import numpy as np
 
     original = Session(source, provider="cpu", threads=1)
@@ -177,8 +175,7 @@ def _require_same(source: Path, kept: Path) -> None:
     ids = np.arange(16, dtype=np.int64).reshape(2, 8) % 8
     mask = np.ones_like(ids)
     mask[1, 5:] = 0
-    every = {"input_ids": ids, "attention_mask": mask, "token_type_ids": ids * 0}
-    feeds = {name: every[name] for name in original.inputs}
+    feeds = make_feeds(ids, mask, original.inputs)
     outputs = original.outputs
     pairs = zip(original.run(outputs, feeds), written.run(outputs, feeds), strict=True)
     if not all(np.array_equal(first, second, equal_nan=True) for first, second in pairs):
@@ -188,7 +185,7 @@ def _require_same(source: Path, kept: Path) -> None:
 
 
 def _give_name(staging: Path, place: Path) -> None:
-    """Put the folder in its place; another process may have been faster."""
+    """Rename the folder to its place, unless another process was faster."""
     try:
         os.rename(staging, place)
     except OSError:

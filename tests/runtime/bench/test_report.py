@@ -10,7 +10,7 @@ from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.benchmarking.report import page
 from edgebert_runtime.benchmarking.results import BenchReport, Round, Setting, Start, Timing
 from edgebert_runtime.benchmarking.table import aligned, report_lines
-from edgebert_runtime.benchmarking.timing import percentile, time_runs
+from edgebert_runtime.measurement.timing import percentile, time_runs
 from edgebert_runtime.reporting.document import Bars, Plot, Table
 from edgebert_runtime.reporting.html import html
 from tests.support.bench_reports import FEW_ROUNDS, REPORT, setting, timing

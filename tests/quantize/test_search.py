@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import edgebert
 from edgebert.cli.main import app
-from edgebert_quantize.calibration.samples import Feeder, default_samples
+from edgebert_quantize.calibration.text_split import Feeder, default_text_split
 from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
 from edgebert_quantize.search.search import without
 from edgebert_quantize.search.trials import Evaluator
@@ -65,7 +65,7 @@ def labelled_file(bundle: Bundle, path: Path, count: int = 60) -> Path:
 def test_what_the_cheapest_keeps_is_the_cheapest(fp32: Bundle, cache: Path) -> None:
     search = edgebert.quantize_within(fp32, "cosine>=0.5", cpu=UNTIMED, cache_dir=cache)
     assert search.chosen == search.frontier[0]
-    assert set(search.frontier[0].assignment.schemes) == {"static"}
+    assert set(search.frontier[0].assignment.schemes) == {"per_tensor_static"}
     assert list(search.frontier[-1].assignment.counts)[-1] == "float"
     sizes = [point.size_bytes for point in search.frontier]
     assert max(sizes) == sizes[-1]
@@ -112,7 +112,7 @@ def test_a_second_search_measures_nothing_again(
 def test_a_budget_that_nothing_keeps_writes_nothing(fp32: Bundle, cache: Path) -> None:
     before = files_of(fp32)
     with pytest.raises(
-        BudgetError, match=r"no assignment keeps 'cosine>=1'; the best has .* float"
+        BudgetError, match=r"no assignment meets 'cosine>=1'; the best has .* float"
     ) as caught:
         edgebert.quantize_within(fp32, "cosine>=1", cpu=UNTIMED, cache_dir=cache)
     assert files_of(fp32) == before
@@ -125,7 +125,7 @@ def test_points_are_timed_in_processes_of_their_own(
 ) -> None:
     """One round each is enough here; that rounds alternate is tested with the timing."""
     monkeypatch.setattr("edgebert_quantize.evaluation.speed.ROUNDS", 1)
-    monkeypatch.setattr("edgebert_quantize.search.explore.QUARTERS", 1)
+    monkeypatch.setattr("edgebert_quantize.search.explore.SEGMENTS", 1)
     search = edgebert.quantize_within(fp32, "cosine>=0.5", cache_dir=tmp_path / "cache", force=True)
     assert search.chosen is not None
     assert search.chosen.milliseconds is not None
@@ -174,11 +174,11 @@ def test_a_row_without_its_second_text_is_an_error(classifier: Bundle, tmp_path:
 
 
 def test_labelled_texts_are_not_calibrated_on() -> None:
-    samples = default_samples()
+    samples = default_text_split()
     texts = samples.calibration[:3]
     labelled = Labelled(items=(texts[0], (texts[1], "other")), labels=(0, 0), source="here")
     assert without(samples, labelled).calibration == samples.calibration[2:]
-    with pytest.raises(ConfigError, match="all texts to calibrate on are in here"):
+    with pytest.raises(ConfigError, match="all calibration texts are in here"):
         without(replace(samples, calibration=texts[:2]), labelled)
 
 
@@ -188,12 +188,12 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
     from edgebert_quantize.rewrite.rewrite import prepare_graph, write_graph
 
     path, feeder = fp32.path_of("onnx/model_cpu.onnx"), Feeder.of(fp32)
-    recipe, samples = RECIPES["int8-dynamic"], default_samples()
+    recipe, samples = RECIPES["int8-dynamic"], default_text_split()
     prepared = prepare_graph(path, tmp_path, recipe, list, 127)
     for layer in prepared.layers:
         layer.columns[:] = 0
     broken = tmp_path / "broken.onnx"
-    write_graph(prepared, broken, ["dynamic"] * len(prepared.layers), tables=False)
+    write_graph(prepared, broken, ["per_tensor_dynamic"] * len(prepared.layers), tables=False)
     evaluator = Evaluator(path, comparison_of(fp32.manifest), feeder, samples, None)
     assert evaluator.measure(broken).mean < 0.9
     assert evaluator.loss(broken) > 0.1
@@ -203,12 +203,12 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("budget", "recipe", "evaluation", "message"),
     [
-        ("cosine>=0.9", "int4", None, "recipe 'int4' leaves nothing to search"),
-        ("cosine>=0.9", "embeddings-int8", None, "leaves nothing to search; use int8"),
-        ("scores>=0.9", "int8", None, "'scores' does not go with this bundle"),
+        ("cosine>=0.9", "int4", None, "recipe 'int4' has no schemes to search"),
+        ("cosine>=0.9", "embeddings-int8", None, "has no schemes to search; use int8"),
+        ("scores>=0.9", "int8", None, "'scores' does not apply to this bundle"),
         ("accuracy_drop<=1%", "int8", None, r"\(--eval\) go together"),
         ("cosine>=0.9", "int8", "x.csv", r"\(--eval\) go together"),
-        ("accuracy_drop<=1%", "int8", "x.csv", "classifiers of one label a text, .* is for embed"),
+        ("accuracy_drop<=1%", "int8", "x.csv", "classifier of one label per text; .* is embed"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -34,7 +34,7 @@ def test_a_large_column_does_not_coarsen_its_neighbour() -> None:
 def test_rounding_is_off_by_half_a_step_at_most(weight: np.ndarray) -> None:
     quantized = quantize_columns(weight)
     assert np.abs(quantized.values).max() <= LARGEST
-    assert (np.abs(quantized.restored - weight) <= 0.501 * quantized.scales).all()
+    assert (np.abs(quantized.dequantized - weight) <= 0.501 * quantized.scales).all()
 
 
 def test_blocks_of_four_bits_by_hand() -> None:
@@ -44,7 +44,7 @@ def test_blocks_of_four_bits_by_hand() -> None:
     np.testing.assert_array_equal(quantized.values[:, 0], [0, 15, 5, 0, 0, 0, 15])
     np.testing.assert_allclose(quantized.grid.scales[:, 0], [0.2, 1, 0.2], rtol=1e-6)
     np.testing.assert_array_equal(quantized.grid.zero_points[:, 0], [5, 0, 0])
-    np.testing.assert_allclose(quantized.restored[:, 0], [-1, 2, 0, 0, 0, 0, 3], atol=1e-6)
+    np.testing.assert_allclose(quantized.dequantized[:, 0], [-1, 2, 0, 0, 0, 0, 3], atol=1e-6)
 
 
 @given(
@@ -60,5 +60,5 @@ def test_four_bits_are_off_by_a_step_at_most(weight: np.ndarray, block: int) -> 
     quantized = round_to_nearest(weight, block_grid(weight, bits=4, block=block))
     scales = quantized.grid.scales[np.arange(len(weight)) // block]
     assert ((quantized.values >= 0) & (quantized.values <= 15)).all()
-    assert (np.abs(quantized.restored - weight) <= 1.001 * scales).all()
-    assert (quantized.restored[weight == 0] == 0).all()
+    assert (np.abs(quantized.dequantized - weight) <= 1.001 * scales).all()
+    assert (quantized.dequantized[weight == 0] == 0).all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgebert_quantize.search.budget import Budget, Measured
 from edgebert_quantize.search.explore import explore, no_track
-from edgebert_quantize.search.pareto import SearchLayer, chain, first_that_passes
+from edgebert_quantize.search.pareto import SearchLayer, convex_frontier, first_that_passes
 from edgebert_quantize.search.trials import Assignment, Point
 
 
@@ -21,20 +21,20 @@ def test_most_loss_for_its_cost_goes_first_by_hand() -> None:
         SearchLayer(costs=(1, 2), losses=(6, 0)),
         SearchLayer(costs=(1, 2), losses=(1, 0)),
     ]
-    assert chain(units) == [(0, 0, 0), (0, 1, 0), (1, 1, 0), (1, 1, 1)]
+    assert convex_frontier(units) == [(0, 0, 0), (0, 1, 0), (1, 1, 0), (1, 1, 1)]
 
 
 def test_a_way_that_is_not_worth_its_cost_is_passed_over() -> None:
     """The middle way saves 1 for 2; going straight to the last saves 10 for 3."""
-    assert chain([SearchLayer(costs=(1, 3, 4), losses=(10, 9, 0))]) == [(0,), (2,)]
+    assert convex_frontier([SearchLayer(costs=(1, 3, 4), losses=(10, 9, 0))]) == [(0,), (2,)]
 
 
 def test_a_way_that_is_worse_than_a_cheaper_one_is_never_taken() -> None:
-    assert chain([SearchLayer(costs=(1, 2, 4), losses=(3, 5, 0))]) == [(0,), (2,)]
+    assert convex_frontier([SearchLayer(costs=(1, 2, 4), losses=(3, 5, 0))]) == [(0,), (2,)]
 
 
 def test_everything_ends_exact_even_what_seems_to_gain_by_rounding() -> None:
-    assert chain([SearchLayer(costs=(1, 4), losses=(-0.1, 0))])[-1] == (1,)
+    assert convex_frontier([SearchLayer(costs=(1, 4), losses=(-0.1, 0))])[-1] == (1,)
 
 
 units_of = st.lists(
@@ -58,7 +58,7 @@ def test_nothing_is_both_cheaper_and_better_than_a_state_of_the_chain(
         return sum(unit.costs[at] for unit, at in pairs), sum(u.losses[at] for u, at in pairs)
 
     every = [weighed(state) for state in product(range(3), repeat=len(units))]
-    for state in chain(units):
+    for state in convex_frontier(units):
         cost, loss = weighed(state)
         assert not any(c < cost and f < loss for c, f in every)
 
@@ -95,7 +95,10 @@ def test_if_none_passes_two_tries_say_so(count: int) -> None:
 def test_accuracy_that_falls_and_rises_is_searched_in_the_frontier_too(
     right: list[float], chosen: int | None
 ) -> None:
-    states = [Assignment(schemes=("static",) * (number + 1), tables=False) for number in range(9)]
+    states = [
+        Assignment(schemes=("per_tensor_static",) * (number + 1), tables=False)
+        for number in range(9)
+    ]
 
     def point(state: Assignment) -> Point:
         measured = Measured(mean=1, worst=1, accuracy=right[len(state.schemes) - 1])

@@ -1,4 +1,4 @@
-"""Which texts a graph is calibrated on and measured on, and how it is fed them."""
+"""The texts for calibration and for measuring, and the inputs that are made of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,93 +25,93 @@ from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 
 QUALITY_TEXTS: Final = 256
 CALIBRATION_TEXTS: Final = 1024
-"""Texts measured on and calibrated on at most, never the same."""
+"""The most held-out texts and calibration texts; no text is both."""
 
 CALIBRATION_TOKENS: Final = 16384
-"""Random tokens calibrated on besides."""
+"""Random tokens that are calibrated on in addition."""
 
 STRIDE: Final = (QUALITY_TEXTS + CALIBRATION_TEXTS) // QUALITY_TEXTS
-"""Every how manieth text is measured on."""
+"""One text of so many is held out."""
 
 FEWEST: Final = 50
-"""Different texts a user's file must have."""
+"""The least number of different texts in a user's file."""
 
 BATCH_TOKENS: Final = 1024
-"""Padded tokens in a batch of calibration."""
+"""Padded tokens in a calibration batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples:
+class TextSplit:
     """Texts for one quantization.
 
     Attributes:
-        calibration: activations are watched on these.
-        quality: answers are compared on these; none is in `calibration`.
-        source: what the texts are, in words.
-        judged: further texts that nothing may be calibrated on.
+        calibration: to observe activations on.
+        quality: held out, to measure quality on; none is in `calibration`.
+        source: a description of the texts.
+        excluded: further texts that are never calibrated on.
     """
 
     calibration: tuple[str, ...]
     quality: tuple[str, ...]
     source: str
-    judged: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
 
     @property
     def calibration_source(self) -> str:
-        """What activations are watched on, for the manifest."""
+        """A description of the calibration texts, for the manifest."""
         return (
             f"{len(self.calibration)} {self.source} and the beginnings of each; "
             f"{CALIBRATION_TOKENS} {VOCABULARY_SOURCE}"
         )
 
 
-def default_samples() -> Samples:
+def default_text_split() -> TextSplit:
     """English sentences that ship with CPython."""
-    return _divided(default_texts(QUALITY_TEXTS + CALIBRATION_TEXTS), SOURCE)
+    return _split(default_texts(QUALITY_TEXTS + CALIBRATION_TEXTS), SOURCE)
 
 
-def read_samples(path: str | PathLike[str] | None, column: str | None = None) -> Samples:
-    """The texts of a user's file, as `read_texts` has them; without a file the default ones.
+def read_text_split(path: str | PathLike[str] | None, column: str | None = None) -> TextSplit:
+    """The texts of a user's file, as `read_texts` returns them; without a file the default ones.
 
     Raises:
         InputError: the file cannot be read, or has fewer than `FEWEST` different texts.
     """
     if path is None:
-        return default_samples()
+        return default_text_split()
     texts = read_texts(Path(path), column)
     if len(texts) < FEWEST:
         raise InputError(
-            f"{path} has {len(texts)} different texts, expected at least {FEWEST}: some to "
-            "calibrate on and others to measure on"
+            f"{path} has {len(texts)} different texts, expected at least {FEWEST}: some are "
+            "for calibration, the others for measuring"
         )
     most = min(len(texts), QUALITY_TEXTS + CALIBRATION_TEXTS)
     chosen = [texts[number * len(texts) // most] for number in range(most)]
-    return _divided(chosen, f"texts of {Path(path).name}")
+    return _split(chosen, f"texts of {Path(path).name}")
 
 
-def _divided(texts: Sequence[str], source: str) -> Samples:
-    return Samples(
+def _split(texts: Sequence[str], source: str) -> TextSplit:
+    return TextSplit(
         calibration=tuple(text for number, text in enumerate(texts) if number % STRIDE),
         quality=tuple(texts[::STRIDE]),
         source=source,
     )
 
 
-def calibration_texts(samples: Samples, tokenizer: Tokenizer) -> list[str]:
-    """Everything activations are watched on: texts, their beginnings, and random tokens."""
+def calibration_texts(split: TextSplit, tokenizer: Tokenizer) -> list[str]:
+    """All texts for calibration: the split's, their beginnings, and random tokens."""
     random = vocabulary_texts(tokenizer, CALIBRATION_TOKENS)
-    texts = [*samples.calibration, *beginnings(samples.calibration), *random]
-    measured = {*samples.quality, *samples.judged}
-    return [text for text in texts if text not in measured]
+    texts = [*split.calibration, *beginnings(split.calibration), *random]
+    held_out = {*split.quality, *split.excluded}
+    return [text for text in texts if text not in held_out]
 
 
 class Feeder:
-    """Makes inputs of graphs from texts.
+    """Makes a graph's inputs from texts.
 
     Args:
         path: `tokenizer.json`.
-        info: how it is used.
-        complete: adds inputs that a graph calls by names of its own.
+        info: settings of the tokenizer.
+        complete: adds inputs under names that only this graph has.
     """
 
     def __init__(
@@ -133,13 +133,13 @@ class Feeder:
             yield self._complete(self._tokenizer.pad([encoded]))
 
     def long(self, texts: Sequence[str]) -> Feeds:
-        """Texts run together to one, as long as the model takes."""
+        """All texts joined into one, cut to the longest input of the model."""
         (feeds,) = self.alone([" ".join(texts)])
         return feeds
 
-    def calibration(self, samples: Samples) -> list[Feeds]:
+    def calibration(self, split: TextSplit) -> list[Feeds]:
         """`calibration_texts` in batches, texts of similar length together."""
-        texts = calibration_texts(samples, Tokenizer.from_file(str(self._path)))
+        texts = calibration_texts(split, Tokenizer.from_file(str(self._path)))
         encoded = self._tokenizer.encode(texts)
         lengths = [len(text.input_ids) for text in encoded]
         return [

@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 
 from edgebert_quantize.calibration import statistics
-from edgebert_quantize.calibration.statistics import activation_statistics, kept_rows
+from edgebert_quantize.calibration.statistics import activation_statistics, unpadded_rows
 from edgebert_runtime.errors import ExportError
 
 GRAPH = """
@@ -62,13 +62,13 @@ def test_a_large_model_is_run_over_the_texts_again(
     at_once = activation_statistics(graph, CHANNELS, batches)
     monkeypatch.setattr(statistics, "MOMENTS_BYTES", 20)  # one 2 x 2 matrix takes 16
     opened: list[list[str]] = []
-    write = statistics._write_watched
+    write = statistics._write_with_outputs
 
     def note(model: Path, names: list[str], destination: Path) -> None:
         opened.append(names)
         write(model, names, destination)
 
-    monkeypatch.setattr(statistics, "_write_watched", note)
+    monkeypatch.setattr(statistics, "_write_with_outputs", note)
     in_turn = activation_statistics(graph, CHANNELS, batches)
     assert opened == [["narrow"], ["y"]]
     for name, found in at_once.items():
@@ -95,14 +95,14 @@ def test_rows_of_tokens_by_hand(shape: tuple[int, ...]) -> None:
     """Of two texts the second has one token; exporters may lay them out as rows of a matrix."""
     activation = np.arange(24, dtype=np.float32).reshape(shape)
     kept = np.array([[True, True, True], [True, False, False]])
-    rows, lengths = kept_rows("x", activation, kept)
+    rows, lengths = unpadded_rows("x", activation, kept)
     np.testing.assert_array_equal(rows, np.arange(16).reshape(4, 4))
     np.testing.assert_array_equal(lengths, [3, 1])
 
 
 def test_rows_of_texts_are_all_kept() -> None:
     pooled = np.ones((2, 4), np.float32)
-    rows, lengths = kept_rows("x", pooled, np.array([[True, True, True], [True, False, False]]))
+    rows, lengths = unpadded_rows("x", pooled, np.array([[True, True, True], [True, False, False]]))
     np.testing.assert_array_equal(rows, pooled)
     np.testing.assert_array_equal(lengths, [1, 1])
 
@@ -111,4 +111,4 @@ def test_rows_of_something_else_are_refused() -> None:
     with pytest.raises(
         ExportError, match=r"reads x of shape \(5, 4\), expected a row for each of 2"
     ):
-        kept_rows("x", np.ones((5, 4), np.float32), np.ones((2, 3), bool))
+        unpadded_rows("x", np.ones((5, 4), np.float32), np.ones((2, 3), bool))

@@ -18,7 +18,7 @@ import edgebert
 from edgebert.cli.main import app
 from edgebert.model.encoder import Encoder
 from edgebert_quantize.recipes import RECIPES
-from edgebert_quantize.similarity import Floor, SimilarityMetric
+from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import (
     ConfigError,
@@ -205,7 +205,7 @@ def test_position_ids_are_refused(odd: Path, tmp_path: Path) -> None:
     more = onnx.helper.make_tensor_value_info("position_ids", onnx.TensorProto.INT64, ["b", "s"])
     model.graph.input.append(more)
     onnx.save(model, tmp_path / "more.onnx")
-    with pytest.raises(ExportError, match=r"may be the same: .*kept.*position_ids"):
+    with pytest.raises(ExportError, match=r"several inputs of the same role: .*kept.*position_ids"):
         edgebert.quantize_file(
             tmp_path / "more.onnx", tmp_path / "out.onnx", tokenizer=odd.parents[1]
         )
@@ -219,8 +219,12 @@ def test_a_tokenizer_of_another_model_is_refused(odd: Path, tmp_path: Path, mini
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
-        (lambda source: source.write_bytes(b"no graph"), ExportError, "is no ONNX graph that can"),
-        (lambda source: source.unlink(), ConfigError, "is no file, expected an ONNX graph"),
+        (
+            lambda source: source.write_bytes(b"no graph"),
+            ExportError,
+            "is not an ONNX graph that can",
+        ),
+        (lambda source: source.unlink(), ConfigError, "is not a file; expected an ONNX graph"),
     ],
     ids=["damaged", "missing"],
 )
@@ -261,9 +265,9 @@ def test_nothing_is_replaced_unasked(odd: Path, tmp_path: Path) -> None:
 def test_below_the_floor_nothing_is_written(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    floors = {kind: Floor(mean=1.1, worst=1) for kind in SimilarityMetric}
-    monkeypatch.setitem(RECIPES, "int8", replace(RECIPES["int8"], floors=floors))
-    with pytest.raises(QualityError, match=r"the floor is 1\.1"):
+    thresholds = {kind: QualityThreshold(mean=1.1, worst=1) for kind in SimilarityMetric}
+    monkeypatch.setitem(RECIPES, "int8", replace(RECIPES["int8"], thresholds=thresholds))
+    with pytest.raises(QualityError, match=r"required are 1\.1"):
         edgebert.quantize_file(odd, tmp_path / "out.onnx")
     assert list(tmp_path.iterdir()) == []
 

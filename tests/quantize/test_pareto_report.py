@@ -23,7 +23,7 @@ def graph(mean: float, mebibytes: int, milliseconds: float | None, *schemes: str
         assignment=Assignment(schemes=schemes, tables=True),  # type: ignore[arg-type]
         measured=Measured(mean=mean, worst=mean, accuracy=None),
         size_bytes=mebibytes * 2**20,
-        speed=None if times is None else Speed(made_ms=times, source_ms=(4.0, 4.0, 4.0)),
+        speed=None if times is None else Speed(candidate_ms=times, source_ms=(4.0, 4.0, 4.0)),
     )
 
 
@@ -31,9 +31,9 @@ def graph(mean: float, mebibytes: int, milliseconds: float | None, *schemes: str
 def search(tmp_path: Path) -> Search:
     write_bundle(tmp_path, b"none")
     tried = (
-        graph(0.9, 10, 1.0, "static", "static"),
-        graph(nan, 15, 1.5, "static", "token"),
-        graph(0.99, 20, 2.0, "static", "float"),
+        graph(0.9, 10, 1.0, "per_tensor_static", "per_tensor_static"),
+        graph(nan, 15, 1.5, "per_tensor_static", "per_token_dynamic"),
+        graph(0.99, 20, 2.0, "per_tensor_static", "float"),
         graph(1.0, 40, None, "float", "float"),
     )
     return Search(

@@ -171,7 +171,9 @@ def test_a_bias_that_others_share_stays_theirs(random: np.random.Generator) -> N
     np.testing.assert_array_equal(model.graph.initializers["c"].const_value.numpy(), before)
 
 
-@pytest.mark.parametrize("how", [{"schemes": ("dynamic",)}, {"schemes": ("blocks",), "block": 32}])
+@pytest.mark.parametrize(
+    "how", [{"schemes": ("per_tensor_dynamic",)}, {"schemes": ("blockwise",), "block": 32}]
+)
 def test_outliers_go_around_known_ranges_and_whole_columns_only(how: Any) -> None:
-    with pytest.raises(ConfigError, match="outliers go around"):
+    with pytest.raises(ConfigError, match="outliers need"):
         LinearRecipe(outliers=0.1, **how)

@@ -14,7 +14,7 @@ from edgebert_quantize.weights.grids import quantize_columns
 from edgebert_quantize.weights.smoothquant import (
     best_scales,
     expected_error,
-    smooth_contexts,
+    smooth_attention_outputs,
     smoothing_scales,
 )
 from tests.support.small_graphs import model_of, operators, quantize, rounded, run, seen
@@ -99,20 +99,24 @@ def test_readers_of_one_activation_read_the_same_integers(random: np.random.Gene
     assert operators(model) == ["QuantizeLinear", *["MatMulIntegerToFloat"] * 2]
 
 
-@pytest.mark.parametrize("compensate", [False, True])
-@pytest.mark.parametrize("activations", ["static", "dynamic", "token", "standard"])
+@pytest.mark.parametrize("gptq", [False, True])
+@pytest.mark.parametrize(
+    "activations", ["per_tensor_static", "per_tensor_dynamic", "per_token_dynamic", "qdq"]
+)
 def test_integers_stay_close_to_floats(
-    activations: Scheme, compensate: bool, random: np.random.Generator
+    activations: Scheme, gptq: bool, random: np.random.Generator
 ) -> None:
     x = random.standard_normal((2, 5, 4))
     model = two_readers(random)
     expected = run(model, x)
-    quantize(model, {"x": seen(x)}, activations, compensate=compensate)
+    quantize(model, {"x": seen(x)}, activations, gptq=gptq)
     for found, wanted in zip(run(model, x), expected, strict=True):
         assert 0 < np.abs(found - wanted).max() < 0.06
 
 
-@pytest.mark.parametrize("activations", ["static", "dynamic", "token", "standard"])
+@pytest.mark.parametrize(
+    "activations", ["per_tensor_static", "per_tensor_dynamic", "per_token_dynamic", "qdq"]
+)
 def test_integers_by_hand(activations: Scheme) -> None:
     """Weights and inputs that are whole steps come out exact, bias included."""
     model = model_of(TWO_READERS, w=127 * np.eye(4, 3), v=np.zeros((4, 3)), b=np.array([1, 2, 3]))
@@ -145,7 +149,11 @@ def test_static_integers_of_a_row_are_its_own(random: np.random.Generator) -> No
     """A row alone and beside one a thousand times larger: the same, to the last bit."""
     x = random.standard_normal((1, 5, 4))
     beside = np.concatenate([x, 1000 * x])
-    for activations, equal in (("static", True), ("token", True), ("dynamic", False)):
+    for activations, equal in (
+        ("per_tensor_static", True),
+        ("per_token_dynamic", True),
+        ("per_tensor_dynamic", False),
+    ):
         model = two_readers(np.random.default_rng(1))
         quantize(model, {"x": seen(x)}, activations)
         assert np.array_equal(run(model, x)[0][0], run(model, beside)[0][0]) is equal
@@ -172,7 +180,7 @@ def test_static_range_by_hand(
 def test_a_row_of_zeros_and_rows_beyond_all_calibration_have_steps_of_their_own() -> None:
     """Each row spans 255 steps of its own: all exact, whatever the size; zero is the bias."""
     model = model_of(TWO_READERS, w=127 * np.eye(4, 3), v=np.eye(4, 3), b=np.array([1, 2, 3]))
-    quantize(model, {"x": seen(np.ones((1, 4)))}, "token")
+    quantize(model, {"x": seen(np.ones((1, 4)))}, "per_token_dynamic")
     rows = np.array([[0.0, 0, 0, 0], [255, 0, 100, 7], [-2550, 0, 0, 0], [8, 8, 8, 8]])
     y, _ = run(model, rows[np.newaxis])
     expected = rows[:, :3] * 127 + [1, 2, 3]
@@ -185,7 +193,9 @@ def test_smoothing_contexts_changes_no_answer(strength: float, random: np.random
     expected = run(model, x)[0]
     context = seen(np.array([[1.0, 2.0, 30.0, 4.0]]))
     before = operators(model)
-    assert set(smooth_contexts(model.graph, {"context": context}, [strength])) == {"context"}
+    assert set(smooth_attention_outputs(model.graph, {"context": context}, [strength])) == {
+        "context"
+    }
     assert operators(model) == before
     np.testing.assert_allclose(run(model, x)[0], expected, rtol=1e-4, atol=1e-4)
 
@@ -197,7 +207,7 @@ def test_a_bias_that_others_read_is_not_smoothed_for_them(random: np.random.Gene
     text = text.replace("float[B,S,3] y", "float[B,S,4] y")
     model, x = model_of(text, **square, bv=random.standard_normal(4)), np.ones((1, 3, 4))
     expected = run(model, x)[0]
-    smooth_contexts(model.graph, {"context": seen(np.full((1, 4), 9.0))}, [0.8])
+    smooth_attention_outputs(model.graph, {"context": seen(np.full((1, 4), 9.0))}, [0.8])
     np.testing.assert_allclose(run(model, x)[0], expected, rtol=1e-4, atol=1e-4)
 
 
@@ -205,7 +215,7 @@ def test_smoothing_scales_by_hand() -> None:
     """max|x| = 16, max|w| = 4: s = 16^0.5 / 4^0.5 = 2."""
     model = model_of(TWO_READERS, w=np.full((4, 3), 4.0), v=np.full((4, 3), -2.0), b=np.zeros(3))
     x = seen(np.array([[-16.0, 1.0, 4.0, 0.0]]))
-    recipe = LinearRecipe(schemes=("static",), strengths=(0.5,))
+    recipe = LinearRecipe(schemes=("per_tensor_static",), strengths=(0.5,))
     (layer,) = rounded(model, {"x": x}, recipe)
     assert layer.divisors is not None
     np.testing.assert_allclose(layer.divisors[:3], [2, 1 / 2, 1], rtol=1e-6)
@@ -214,7 +224,7 @@ def test_smoothing_scales_by_hand() -> None:
     assert operators(model) == ["Mul", "QuantizeLinear", *["MatMulIntegerToFloat"] * 2]
 
 
-@pytest.mark.parametrize("scheme", ["static", "standard", "token"])
+@pytest.mark.parametrize("scheme", ["per_tensor_static", "qdq", "per_token_dynamic"])
 def test_smoothing_tames_an_outlier(scheme: Any, random: np.random.Generator) -> None:
     """One channel 300 times the others, with weights as much smaller: equally important."""
     outlier = np.array([1, 300, 1, 1])
@@ -236,14 +246,16 @@ def test_the_bias_takes_up_what_rounding_shifts_by_hand() -> None:
         np.array([[127, 0, 0], [0.4, 127, 0], [0, 0, 127], [0, 0, 0]], np.float32), name="w"
     )
     x = np.array([[[0.0, 10.0, 0.0, 0.0], [20.0, 10.0, 0.0, 0.0]]])
-    (layer,) = rounded(model, {"x": seen(x)}, LinearRecipe(schemes=("static",), correct_bias=True))
+    (layer,) = rounded(
+        model, {"x": seen(x)}, LinearRecipe(schemes=("per_tensor_static",), correct_bias=True)
+    )
     np.testing.assert_allclose(layer.bias[:3], [4, 0, 0], atol=1e-4)
     model = two_readers(np.random.default_rng(3))
     x = np.random.default_rng(4).standard_normal((50, 20, 4)) + 5
     shifts = []
     for correct in (False, True):
         made = two_readers(np.random.default_rng(3))
-        quantize(made, {"x": seen(x)}, "token", correct_bias=correct)
+        quantize(made, {"x": seen(x)}, "per_token_dynamic", correct_bias=correct)
         shifts.append(np.abs((run(made, x)[0] - run(model, x)[0]).mean(axis=(0, 1))).max())
     assert shifts[1] < shifts[0] / 3
 
@@ -256,13 +268,13 @@ def test_four_bit_blocks_compute_what_their_integers_stand_for(
     g (float[B,S,I] x) => (float[B,S,8] y) { p = MatMul (x, w)  y = Add (p, b) }"""
     weight, bias = random.standard_normal((inputs, 8)), random.standard_normal(8)
     model = model_of(text.replace("I]", f"{inputs}]"), w=weight, b=bias)
-    recipe = LinearRecipe(schemes=("blocks",), bits=4, block=32)
+    recipe = LinearRecipe(schemes=("blockwise",), bits=4, block=32)
     layers = rounded(model, {}, recipe)
     assert quantize_linears(model, layers) == 1
     assert operators(model) == ["MatMulNBits", "Add"]
     x = random.standard_normal((2, 5, inputs))
-    np.testing.assert_allclose(run(model, x)[0], x @ layers[0].weight.restored + bias, atol=0.15)
-    assert np.abs(layers[0].weight.restored - weight).max() > 0.05
+    np.testing.assert_allclose(run(model, x)[0], x @ layers[0].weight.dequantized + bias, atol=0.15)
+    assert np.abs(layers[0].weight.dequantized - weight).max() > 0.05
 
 
 def test_float_layers_stay_as_they_are(random: np.random.Generator) -> None:

@@ -12,15 +12,15 @@ from tokenizers import Tokenizer
 
 import edgebert
 from edgebert_quantize import RECIPES, default_texts
-from edgebert_quantize.calibration.samples import Feeder, calibration_texts, default_samples
+from edgebert_quantize.calibration.text_split import Feeder, calibration_texts, default_text_split
 from edgebert_quantize.evaluation.quality import compare, graph_runner
 from edgebert_quantize.similarity import (
-    Floor,
     Outputs,
+    QualityThreshold,
     SimilarityMetric,
     comparison_of,
     row_cosines,
-    score_nearness,
+    score_similarity,
 )
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.staging import hash_file
@@ -38,7 +38,7 @@ def test_the_variant_is_measured_and_recorded(tiny_bundle: Bundle) -> None:
     variant = tiny_bundle.manifest.variants["int8"]
     assert variant.quality is not None
     assert variant.quality["floor"]["mean"] <= variant.quality["mean"] < 1
-    assert variant.quality["samples"] == len(default_samples().quality)
+    assert variant.quality["samples"] == len(default_text_split().quality)
     assert tiny_bundle.manifest.default_variant == "fp32"
 
 
@@ -52,12 +52,12 @@ def test_the_int8_file_runs_and_is_close(tiny_bundle: Bundle) -> None:
 def test_below_the_floor_nothing_is_written(
     fp32_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    floors = {SimilarityMetric.COSINE: Floor(mean=0.9999999, worst=0.98)}
-    strict = replace(RECIPES["int8"], floors=floors)
+    thresholds = {SimilarityMetric.COSINE: QualityThreshold(mean=0.9999999, worst=0.98)}
+    strict = replace(RECIPES["int8"], thresholds=thresholds)
     monkeypatch.setitem(RECIPES, "int8", strict)
     before = files_of(fp32_bundle)
     with pytest.raises(
-        QualityError, match=r"nearness to fp32 \(cosine\) is 0\.9.*the floor is 0.9999999"
+        QualityError, match=r"similarity to fp32 \(cosine\) is 0\.9.*required are 0.9999999"
     ):
         edgebert.quantize(fp32_bundle)
     assert files_of(fp32_bundle) == before
@@ -84,7 +84,7 @@ def test_a_bundle_without_the_cpu_graph_says_how_to_get_one(
         edgebert.quantize(portable)
 
 
-def test_verify_holds_int8_to_its_floor(bundle: Bundle, tiny_folder: Path) -> None:
+def test_verify_holds_int8_to_its_threshold(bundle: Bundle, tiny_folder: Path) -> None:
     report = edgebert.verify(bundle, against=tiny_folder)
     assert report.passed
     assert set(report.worst) == {"portable", "cpu", "int8"}
@@ -102,7 +102,7 @@ def test_verify_holds_int8_to_its_floor(bundle: Bundle, tiny_folder: Path) -> No
 
 def test_calibration_and_measurement_share_no_text(tiny_bundle: Bundle) -> None:
     tokenizer = Tokenizer.from_file(str(tiny_bundle.folder / "tokenizer.json"))
-    samples = default_samples()
+    samples = default_text_split()
     calibrated = calibration_texts(samples, tokenizer)
     assert len(samples.quality) == 256
     assert len(samples.calibration) == 1024
@@ -115,7 +115,7 @@ def test_calibration_sees_the_whole_of_a_small_vocabulary(tiny_bundle: Bundle) -
     specials = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
     words = {word for word in tokenizer.get_vocab() if word.isalpha() and word not in specials}
     seen = {
-        word for text in calibration_texts(default_samples(), tokenizer) for word in text.split()
+        word for text in calibration_texts(default_text_split(), tokenizer) for word in text.split()
     }
     assert words <= seen
 
@@ -135,9 +135,9 @@ def test_the_evaluator_can_fail(tiny_bundle: Bundle, spoil: float) -> None:
         return [vectors * spoil if feeds["input_ids"].shape[1] == 5 else vectors]
 
     texts = ["the cat", "a dog", "a small dog", "it ran far on"]
-    floor = Floor(mean=0.5, worst=0.98)
+    threshold = QualityThreshold(mean=0.5, worst=0.98)
     feeder = Feeder.of(tiny_bundle)
-    quality = compare(comparison, spoiled, exact, feeder, texts, floor=floor, data="here")
+    quality = compare(comparison, spoiled, exact, feeder, texts, threshold=threshold, data="here")
     assert not quality.passed
     with pytest.raises(QualityError, match="text 'a small dog'"):
         quality.require()
@@ -153,10 +153,10 @@ def test_the_evaluator_can_fail(tiny_bundle: Bundle, spoil: float) -> None:
         ("none", [[0.0]], [[np.log(3.0)]], [0.75]),
     ],
 )
-def test_nearness_of_scores_by_hand(
+def test_similarity_of_scores_by_hand(
     activation: str, left: list[list[float]], right: list[list[float]], expected: list[float]
 ) -> None:
-    found = score_nearness(np.float32(left), np.float32(right), activation)
+    found = score_similarity(np.float32(left), np.float32(right), activation)
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
 

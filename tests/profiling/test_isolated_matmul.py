@@ -8,22 +8,22 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from edgebert.profiling.isolated_matmul import BareGraph, bare_graph, has_bare
+from edgebert.profiling.isolated_matmul import IsolatedMatmul, can_isolate, isolated_matmul
 from edgebert.profiling.products import Product
-from edgebert.profiling.roofline import SQUARES, BareRate, bare_rates, fastest, squares
+from edgebert.profiling.roofline import SQUARES, MatmulRate, fastest, isolated_rates, squares
 from edgebert_runtime.errors import ConfigError, EdgebertError
 
 
-def run(bare: BareGraph) -> np.ndarray:
-    data = ir.to_proto(bare.model).SerializeToString()
+def run(isolated: IsolatedMatmul) -> np.ndarray:
+    data = ir.to_proto(isolated.model).SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, bare.feeds)
+    (found,) = session.run(None, isolated.feeds)
     array: np.ndarray = found
     return array
 
 
-def constants(bare: BareGraph) -> dict[str, np.ndarray]:
-    initializers = bare.model.graph.initializers
+def constants(isolated: IsolatedMatmul) -> dict[str, np.ndarray]:
+    initializers = isolated.model.graph.initializers
     return {
         name: value.const_value.numpy()
         for name, value in initializers.items()
@@ -34,42 +34,42 @@ def constants(bare: BareGraph) -> dict[str, np.ndarray]:
 def test_the_only_operator_is_the_product() -> None:
     kinds = {"float32": "MatMul", "int8": "MatMulIntegerToFloat", "int4": "MatMulNBits"}
     for kind, operator in kinds.items():
-        model = bare_graph(Product(kind, 6, 33, 10)).model
+        model = isolated_matmul(Product(kind, 6, 33, 10)).model
         assert [node.op_type for node in model.graph] == [operator]
 
 
 def test_one_matrix_of_floats() -> None:
-    bare = bare_graph(Product("float32", 6, 33, 10))
-    expected = bare.feeds["x"] @ constants(bare)["weight"]
-    np.testing.assert_allclose(run(bare), expected, rtol=0, atol=1e-4)
+    isolated = isolated_matmul(Product("float32", 6, 33, 10))
+    expected = isolated.feeds["x"] @ constants(isolated)["weight"]
+    np.testing.assert_allclose(run(isolated), expected, rtol=0, atol=1e-4)
 
 
 def test_several_matrices_of_floats_have_no_constant() -> None:
-    bare = bare_graph(Product("float32", 6, 33, 10, 4))
-    assert constants(bare) == {}
-    expected = bare.feeds["x"] @ bare.feeds["y"]
+    isolated = isolated_matmul(Product("float32", 6, 33, 10, 4))
+    assert constants(isolated) == {}
+    expected = isolated.feeds["x"] @ isolated.feeds["y"]
     assert expected.shape == (4, 6, 10)
-    np.testing.assert_allclose(run(bare), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(run(isolated), expected, rtol=0, atol=1e-4)
 
 
 def test_integers_with_a_scale_for_each_column() -> None:
-    bare = bare_graph(Product("int8", 6, 33, 10))
-    known = constants(bare)
-    assert (bare.feeds["x"].dtype, known["weight"].dtype) == (np.uint8, np.int8)
+    isolated = isolated_matmul(Product("int8", 6, 33, 10))
+    known = constants(isolated)
+    assert (isolated.feeds["x"].dtype, known["weight"].dtype) == (np.uint8, np.int8)
     assert known["scales"].shape == (10,)
-    whole = (bare.feeds["x"].astype(np.int64) - known["zero_point"]) @ known["weight"]
+    whole = (isolated.feeds["x"].astype(np.int64) - known["zero_point"]) @ known["weight"]
     expected = whole * known["scale"] * known["scales"] + known["bias"]
-    np.testing.assert_allclose(run(bare), expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(run(isolated), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_weights_in_blocks_of_four_bits() -> None:
-    bare = bare_graph(Product("int4", 6, 70, 10))
-    known = constants(bare)
+    isolated = isolated_matmul(Product("int4", 6, 70, 10))
+    known = constants(isolated)
     packed = known["blocks"].astype(np.int64)
     values = np.stack([packed & 15, packed >> 4], axis=-1).reshape(10, 3, 32) - 8
     weight = (values * known["scales"][:, :, np.newaxis]).reshape(10, 96)[:, :70].T
-    expected = bare.feeds["x"] @ weight
-    error = np.abs(run(bare) - expected).max() / np.abs(expected).max()
+    expected = isolated.feeds["x"] @ weight
+    error = np.abs(run(isolated) - expected).max() / np.abs(expected).max()
     assert error < 0.02  # the operator rounds activations to int8
 
 
@@ -79,14 +79,14 @@ def test_weights_in_blocks_of_four_bits() -> None:
     ids=str,
 )
 def test_what_there_is_no_graph_of_is_refused_by_name(product: Product) -> None:
-    assert not has_bare(product)
-    with pytest.raises(ConfigError, match=f"no graph of {product} alone is known"):
-        bare_rates([product])
+    assert not can_isolate(product)
+    with pytest.raises(ConfigError, match=f"there is no graph of {product} alone; "):
+        isolated_rates([product])
 
 
 def test_products_are_timed_once_each_in_a_process() -> None:
     one, many = Product("float32", 64, 64, 64), Product("float32", 16, 8, 16, 4)
-    found = bare_rates([one, many, one], threads=1, rounds=2, runs=2)
+    found = isolated_rates([one, many, one], threads=1, rounds=2, runs=2)
     assert list(found) == [one, many]
     for product, rate in found.items():
         assert rate.product == product
@@ -95,14 +95,14 @@ def test_products_are_timed_once_each_in_a_process() -> None:
 
 def test_nothing_to_time_takes_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere")
-    assert bare_rates([]) == {}
+    assert isolated_rates([]) == {}
 
 
 @pytest.mark.parametrize("wrong", ["threads", "rounds", "runs"])
 def test_counts_below_one_are_refused(wrong: str) -> None:
     counts: dict[str, Any] = {wrong: 0}
     with pytest.raises(ConfigError, match=f"{wrong} must be at least 1, got 0"):
-        bare_rates([Product("float32", 2, 2, 2)], **counts)
+        isolated_rates([Product("float32", 2, 2, 2)], **counts)
 
 
 def test_a_process_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -111,18 +111,18 @@ def test_a_process_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path
     false.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(false))
     with pytest.raises(EdgebertError, match="exit code 3: no memory"):
-        bare_rates([Product("float32", 2, 2, 2)])
+        isolated_rates([Product("float32", 2, 2, 2)])
 
 
 def test_rates_are_operations_over_time() -> None:
     product = Product("float32", 100, 100, 100)
-    assert BareRate(product=product, microseconds=100.0).giga_per_second == 20
-    assert BareRate(product=product, microseconds=0.0).giga_per_second is None
+    assert MatmulRate(product=product, microseconds=100.0).giga_per_second == 20
+    assert MatmulRate(product=product, microseconds=0.0).giga_per_second is None
 
 
 def test_the_ceiling_is_the_fastest_of_the_large_products_of_a_kind() -> None:
     wanted = squares(["float32", "int8", "float16"])
     assert wanted == [Product(kind, n, n, n) for kind in ("float32", "int8") for n in SQUARES]
-    slow, fast = (BareRate(product=item, microseconds=100.0) for item in wanted[:2])
-    other = BareRate(product=wanted[2], microseconds=1.0)
+    slow, fast = (MatmulRate(product=item, microseconds=100.0) for item in wanted[:2])
+    other = MatmulRate(product=wanted[2], microseconds=1.0)
     assert fastest([slow, fast, other]) == {"float32": fast, "int8": other}

@@ -1,0 +1,1 @@
+"""Comparable times: alternating rounds, the sign test, and times of calls and of processes."""

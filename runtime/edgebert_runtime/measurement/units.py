@@ -1,0 +1,6 @@
+"""Units of sizes."""
+
+from typing import Final
+
+MEBIBYTE: Final = 2**20
+"""Bytes."""

@@ -1,0 +1,29 @@
+"""Small caches in JSON files, whose loss costs time and nothing else."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def read_json_cache(path: Path) -> dict[str, Any]:
+    """The object in a file; empty if the file cannot be read or holds none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def write_json_cache(path: Path, values: Mapping[str, Any]) -> None:
+    """Replace a file in one rename, its folder created; does nothing if it cannot be written."""
+    staged = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_text(json.dumps(values, indent=1), encoding="utf-8")
+        staged.replace(path)
+    except OSError:
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
