@@ -25,9 +25,9 @@ from edgebert_runtime.engine.cpu import (
     first_processor,
     sums_saturate,
 )
+from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
 from edgebert_runtime.loading import graph_cache
-from edgebert_runtime.verification.samples import machine
 from tests.support.tiny_encoder import TEXTS
 
 ROOT = Path(__file__).parents[2]
@@ -214,5 +214,5 @@ def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(
     (tmp_path / "cpuinfo").write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
     assert cpu_fields()["flags"] == "fpu avx2"
     assert cpu_name() == f"Some CPU @ 2, {platform.machine()}"
-    assert machine("cpu")["cpu"] == cpu_name()
+    assert machine_info("cpu")["cpu"] == cpu_name()
     assert graph_cache._cpu() == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.pages.svg import sheet
+from edgebert_runtime.reporting.charts.svg import sheet
 from edgebert_runtime.reporting.document import Page
 from edgebert_runtime.reporting.html import html
 from edgebert_runtime.storage.atomic_write import write_whole

@@ -8,7 +8,6 @@ from typing import Any, Final
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.measurement.timing import seconds_of
 from edgebert_runtime.tasks.registry import require_task
-from edgebert_runtime.tokenization.tokenizer import Item
 
 COLD_START: Final = """
 import json
@@ -35,6 +34,6 @@ def cold_start_ms(folder: str, manifest: Manifest, how: Mapping[str, Any]) -> fl
     return 1000 * seconds_of([sys.executable, "-c", COLD_START, *call])
 
 
-def first_item(manifest: Manifest) -> Item:
+def first_item(manifest: Manifest) -> Any:
     """A short item for the bundle's task."""
     return require_task(manifest.task).item(manifest, QUESTION)

@@ -8,8 +8,8 @@ from typing import Any, Final
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import MANIFEST_NAME
 from edgebert_runtime.engine.cpu import cpu_fields
+from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.threads import usable_cores
-from edgebert_runtime.verification.samples import machine
 
 FLAGS: Final = (
     *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"),
@@ -31,7 +31,7 @@ def describe_machine(provider: str) -> dict[str, Any]:
     fields = cpu_fields()
     present = f"{fields.get('flags', '')} {fields.get('Features', '')}".split()
     return {
-        **machine(provider),
+        **machine_info(provider),
         "numpy": np.__version__,
         "flags": [flag for flag in FLAGS if flag in present],
         "cores": usable_cores(),

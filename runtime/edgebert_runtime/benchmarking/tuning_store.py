@@ -1,5 +1,7 @@
 """Keep what was found for `load`."""
 
+from os import PathLike
+
 from edgebert_runtime.benchmarking.results import TunedSettings
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.loading.graph_cache import Tuning, WarmGraph
@@ -7,11 +9,13 @@ from edgebert_runtime.storage.cache_dir import CacheDir
 from edgebert_runtime.warmup.warm import keep_tuning, warm
 
 
-def store(bundle: Bundle, tuned: TunedSettings, cache_dir: CacheDir = None) -> WarmGraph:
+def store(
+    bundle: Bundle | str | PathLike[str], tuned: TunedSettings, cache_dir: CacheDir = None
+) -> WarmGraph:
     """Keep a variant's graph, and beside it what was measured; `load` finds both.
 
     Args:
-        bundle: what was measured.
+        bundle: what was measured, or its folder.
         tuned: what was found.
         cache_dir: as `load` takes it.
 

@@ -114,7 +114,6 @@ def bench_lines(
     from edgebert_runtime.benchmarking.options import ALL, ROUNDS, BenchOptions
     from edgebert_runtime.benchmarking.table import report_lines
     from edgebert_runtime.benchmarking.tuning_store import store as keep
-    from edgebert_runtime.bundle.bundle import Bundle
     from edgebert_runtime.storage.atomic_write import check_places
 
     options = BenchOptions(
@@ -135,7 +134,7 @@ def bench_lines(
     _write(report, json_file, html_file)
     yield from report_lines(report)
     if store and report.tuned is not None:
-        kept = keep(Bundle.open(bundle), report.tuned)
+        kept = keep(bundle, report.tuned)
         named = "" if report.tuned.variant == report.default else f", {report.tuned.variant!r}"
         yield f"\nstored in {kept.folder}; load({bundle!r}{named}) runs as was found best"
     if budget_ms is not None:

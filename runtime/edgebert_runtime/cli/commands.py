@@ -96,13 +96,12 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
 
 def _check(options: argparse.Namespace) -> Iterator[str]:
     """A line for each variant, then what failed; `--variant all` checks each that runs here."""
-    from edgebert_runtime.bundle.bundle import Bundle
     from edgebert_runtime.verification.self_test import check, check_all, check_files
 
     given = parse_options(options.provider_option)
     try:
         if options.hashes_only:
-            yield _json(files=check_files(Bundle.open(options.bundle)))
+            yield _json(files=check_files(options.bundle))
             return
         reports = (
             list(check_all(options.bundle, options.provider, provider_options=given))

@@ -68,17 +68,16 @@ def answer_lines(
     Raises:
         EdgebertError: as `load` and the task's method.
     """
-    from edgebert_runtime.bundle.bundle import Bundle
     from edgebert_runtime.io import answer_rows, writers
     from edgebert_runtime.loading.load import load_model as load
 
-    spec = require_task(Bundle.open(bundle).manifest.task)
-    asked = spec.command.question
-    if asked and not texts:
-        raise ConfigError(f"{bundle} has task {spec.name!r}, which takes a {asked} first; give one")
-    question, others = (texts[0], texts[1:]) if asked else (None, texts)
-    source = _given(spec, others)
     with load(bundle, variant, options) as model:
+        spec = require_task(model.info().task)
+        asked = spec.command.question
+        if asked and not texts:
+            raise ConfigError(f"{bundle} has task {spec.name!r}: give a {asked} before the texts")
+        question, others = (texts[0], texts[1:]) if asked else (None, texts)
+        source = _given(spec, others)
         _, records = answer_rows.answer_rows(spec, model, source, spec.options(), question)
         with closing(records):
             yield from map(writers.json_line, records)

@@ -5,9 +5,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.pages.colours import IN_PAGE
-from edgebert_runtime.pages.drawing import element, escaped
-from edgebert_runtime.pages.svg import FONTS, described, svg
+from edgebert_runtime.reporting.charts.colours import IN_PAGE
+from edgebert_runtime.reporting.charts.drawing import element, escaped
+from edgebert_runtime.reporting.charts.svg import FONTS, described, svg
 from edgebert_runtime.reporting.document import Block, Page, Section, Table
 from edgebert_runtime.reporting.text import numeric, paragraphs, slugs, spoken
 from edgebert_runtime.reporting.validation import check_table

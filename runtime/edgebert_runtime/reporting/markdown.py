@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from edgebert_runtime.errors import OutputError
-from edgebert_runtime.pages.svg import Chart, belongs_to, charts_of, described, svg
+from edgebert_runtime.reporting.charts.svg import Chart, belongs_to, charts_of, described, svg
 from edgebert_runtime.reporting.document import Page, Section, Table
 from edgebert_runtime.reporting.text import numeric, paragraphs, slugs, spoken
 from edgebert_runtime.reporting.validation import check_table

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.loading.model_opener import open_tokenizer
@@ -18,7 +19,7 @@ from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 from edgebert_runtime.verification.probes import COMPARISONS, probe
-from edgebert_runtime.verification.samples import Sample, Samples, machine
+from edgebert_runtime.verification.samples import Sample, Samples
 
 PROVIDER: Final = "cpu"
 """Where the writer of a bundle measures everything else, too."""
@@ -101,7 +102,7 @@ def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
     stored = spec.probe.stored
     tolerance = TOLERANCES.get(manifest.variants[variant].precision, ROUNDED)
     return Samples(
-        made_by=machine(PROVIDER),
+        made_by=machine_info(PROVIDER),
         measure=COMPARISONS[spec.probe.measure].measure,
         tolerance=tolerance.vectors if spec.probe.measure == "distance" else tolerance.scores,
         reason=tolerance.reason,

@@ -6,11 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import tokenizers
-
-from edgebert_runtime._version import __version__
-from edgebert_runtime.engine.cpu import cpu_name
-from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.tokenization.tokenizer import Item
 
@@ -35,7 +30,7 @@ class Samples:
     """The samples of one variant.
 
     Attributes:
-        made_by: what computed them, as `machine` says it.
+        made_by: what computed them, as `machine_info` says it.
         measure: what `tolerance` is of, in words.
         tolerance: how far an answer may be off.
         reason: why so far.
@@ -51,21 +46,6 @@ class Samples:
     def to_json(self) -> str:
         """The text of the file."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
-
-
-def machine(provider: str) -> dict[str, str]:
-    """What computes here: distribution → version, `provider` and `cpu`.
-
-    Raises:
-        EngineMissingError: ONNX Runtime is not installed.
-    """
-    return {
-        "edgebert-runtime": __version__,
-        "onnxruntime": str(import_engine().__version__),
-        "tokenizers": str(tokenizers.__version__),
-        "provider": provider,
-        "cpu": cpu_name(),
-    }
 
 
 def samples_path(variant: str) -> str:

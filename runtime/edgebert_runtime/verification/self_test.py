@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.integrity import IntegrityCheck
+from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import SampleError
 from edgebert_runtime.inference.reports import Report
@@ -16,7 +17,7 @@ from edgebert_runtime.loading.model_opener import open_tokenizer
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.probes import COMPARISONS, Deviation, probe
-from edgebert_runtime.verification.samples import Samples, machine, read_samples, samples_path
+from edgebert_runtime.verification.samples import Samples, read_samples, samples_path
 
 SHOWN_CHARACTERS: Final = 40
 SHOWN_TOKENS: Final = 8
@@ -122,7 +123,7 @@ def check_all(
     """
     opened = Bundle.open(bundle)
     options = LoadOptions.of(provider, provider_options, threads=threads)
-    files, where = check_files(opened), machine(options.provider)
+    files, where = check_files(opened), machine_info(options.provider)
     for name in opened.manifest.variants:
         reason = _why_unchecked(opened, name, options.provider)
         if reason is None:
@@ -131,24 +132,26 @@ def check_all(
             yield CheckReport(variant=name, machine=where, files=files, left_out=reason)
 
 
-def check_files(bundle: Bundle) -> int:
+def check_files(bundle: Bundle | str | PathLike[str]) -> int:
     """Hash every file of a bundle; returns how many there are.
 
     Raises:
-        BundleIntegrityError: one is missing, or is not what the manifest says.
+        BundleError: the manifest cannot be read.
+        BundleIntegrityError: a file is missing, or is not what the manifest says.
         UnsafePathError: a path leads out of the folder.
     """
-    integrity = IntegrityCheck(bundle.folder, bundle.manifest.files, mode="always")
+    opened = Bundle.open(bundle)
+    integrity = IntegrityCheck(opened.folder, opened.manifest.files, mode="always")
     integrity.start()
     integrity.wait()
-    return len(bundle.manifest.files)
+    return len(opened.manifest.files)
 
 
 def _check_variant(bundle: Bundle, files: int, variant: str, options: LoadOptions) -> CheckReport:
     # Hashed just now; and the bundle's own graph, not one that `warm` kept.
     with load_model(bundle, variant, replace(options, verify="never", cache_dir=False)) as model:
         info = model.info()
-        where = machine(info.provider)
+        where = machine_info(info.provider)
         path = samples_path(info.variant)
         if path not in bundle.manifest.files:
             problem = _no_samples(bundle, info.variant)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from edgebert_runtime.pages.drawing import element
+from edgebert_runtime.reporting.charts.drawing import element
 
 DASHES: Final = ("", "7 4", "2 4", "10 3 2 3")
 """One for every so many series as there are colours."""

@@ -4,10 +4,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.pages.bars import draw_bars
-from edgebert_runtime.pages.colours import ALONE, painted
-from edgebert_runtime.pages.drawing import FONT, WIDTH, Drawing, element, escaped, moved, paragraph
-from edgebert_runtime.pages.plots import draw_plot
+from edgebert_runtime.reporting.charts.bars import draw_bars
+from edgebert_runtime.reporting.charts.colours import ALONE, painted
+from edgebert_runtime.reporting.charts.drawing import (
+    FONT,
+    WIDTH,
+    Drawing,
+    element,
+    escaped,
+    moved,
+    paragraph,
+)
+from edgebert_runtime.reporting.charts.plots import draw_plot
 from edgebert_runtime.reporting.document import Bars, Page, Plot, Section
 
 Chart = Plot | Bars

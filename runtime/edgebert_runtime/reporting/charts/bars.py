@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
 
-from edgebert_runtime.pages.axes import Axis, linear_axis
-from edgebert_runtime.pages.colours import SERIES, painted, series
-from edgebert_runtime.pages.drawing import (
+from edgebert_runtime.reporting.charts.axes import Axis, linear_axis
+from edgebert_runtime.reporting.charts.colours import SERIES, painted, series
+from edgebert_runtime.reporting.charts.drawing import (
     LINE,
     SMALL,
     WIDTH,
@@ -19,8 +19,8 @@ from edgebert_runtime.pages.drawing import (
     width_of,
     wrapped,
 )
-from edgebert_runtime.pages.frames import BELOW, below, overhang
-from edgebert_runtime.pages.legends import SAMPLE, Entry, legend
+from edgebert_runtime.reporting.charts.frames import BELOW, below, overhang
+from edgebert_runtime.reporting.charts.legends import SAMPLE, Entry, legend
 from edgebert_runtime.reporting.document import Bar, Bars, Part
 from edgebert_runtime.reporting.validation import check_bars, exact, short
 

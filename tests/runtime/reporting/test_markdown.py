@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.pages.svg import svg
+from edgebert_runtime.reporting.charts.svg import svg
 from edgebert_runtime.reporting.document import Page, Plot, Point, Section, Series, Table
 from edgebert_runtime.reporting.markdown import figures, markdown, write_markdown
 from tests.support import sample_page

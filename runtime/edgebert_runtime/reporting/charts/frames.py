@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from edgebert_runtime.pages.axes import Axis
-from edgebert_runtime.pages.colours import painted
-from edgebert_runtime.pages.drawing import SMALL, WIDTH, element, text, width_of
+from edgebert_runtime.reporting.charts.axes import Axis
+from edgebert_runtime.reporting.charts.colours import painted
+from edgebert_runtime.reporting.charts.drawing import SMALL, WIDTH, element, text, width_of
 
 LEFT: Final = 64
 RIGHT: Final = 616

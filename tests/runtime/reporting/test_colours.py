@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgebert_runtime.pages.colours import GRID, INK, PAPER, SERIES, SOFT, Colour
+from edgebert_runtime.reporting.charts.colours import GRID, INK, PAPER, SERIES, SOFT, Colour
 
 SEEN = {
     "normal": np.eye(3),

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from edgebert_runtime.pages.colours import painted
-from edgebert_runtime.pages.drawing import SMALL, element, shortened, text, width_of
-from edgebert_runtime.pages.frames import Frame
+from edgebert_runtime.reporting.charts.colours import painted
+from edgebert_runtime.reporting.charts.drawing import SMALL, element, shortened, text, width_of
+from edgebert_runtime.reporting.charts.frames import Frame
 
 WIDEST: Final = 0.6
 """Of the field; a longer label is shortened, and the point's title has all of it."""

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.pages.drawing import width_of
-from edgebert_runtime.pages.labels import Box
-from edgebert_runtime.pages.svg import Chart, sheet, svg
+from edgebert_runtime.reporting.charts.drawing import width_of
+from edgebert_runtime.reporting.charts.labels import Box
+from edgebert_runtime.reporting.charts.svg import Chart, sheet, svg
 from edgebert_runtime.reporting.document import Bar, Bars, Page, Part, Plot, Point, Section, Series
 from tests.support import sample_page
 from tests.support.page_parsing import parsed, places, texts, titles
@@ -233,7 +233,10 @@ def test_every_class_has_a_colour_in_both_schemes() -> None:
 
 
 def test_the_same_chart_has_the_same_bytes() -> None:
-    code = "from tests.support import sample_page\nfrom edgebert_runtime.pages.svg import sheet\n"
+    code = (
+        "from tests.support import sample_page\n"
+        "from edgebert_runtime.reporting.charts.svg import sheet\n"
+    )
     command = [sys.executable, "-c", f"{code}print(sheet(sample_page.page()), end='')"]
     drawn = [
         subprocess.run(

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from edgebert_runtime.pages.axes import Axis, linear_axis, log_axis
-from edgebert_runtime.pages.colours import SERIES, painted, series
-from edgebert_runtime.pages.drawing import Drawing, element, paragraph, title
-from edgebert_runtime.pages.frames import BELOW, Frame, frame, grid
-from edgebert_runtime.pages.labels import LabelAnchor, labels
-from edgebert_runtime.pages.legends import SAMPLE, Entry, legend
-from edgebert_runtime.pages.marks import DASHES, ROOM, mark
+from edgebert_runtime.reporting.charts.axes import Axis, linear_axis, log_axis
+from edgebert_runtime.reporting.charts.colours import SERIES, painted, series
+from edgebert_runtime.reporting.charts.drawing import Drawing, element, paragraph, title
+from edgebert_runtime.reporting.charts.frames import BELOW, Frame, frame, grid
+from edgebert_runtime.reporting.charts.labels import LabelAnchor, labels
+from edgebert_runtime.reporting.charts.legends import SAMPLE, Entry, legend
+from edgebert_runtime.reporting.charts.marks import DASHES, ROOM, mark
 from edgebert_runtime.reporting.document import Plot, Point, Series
 from edgebert_runtime.reporting.validation import check_plot, exact
 

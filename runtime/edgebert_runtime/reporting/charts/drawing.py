@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Final
 
-from edgebert_runtime.pages.colours import painted
+from edgebert_runtime.reporting.charts.colours import painted
 
 WIDTH: Final = 640
 """Of every chart, in its own units; it scales to the room there is."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebert_runtime.pages.axes import linear_axis, log_axis
+from edgebert_runtime.reporting.charts.axes import linear_axis, log_axis
 
 
 @pytest.mark.parametrize(

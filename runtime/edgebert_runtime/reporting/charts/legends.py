@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from edgebert_runtime.pages.drawing import (
+from edgebert_runtime.reporting.charts.drawing import (
     LINE,
     SMALL,
     WIDTH,

@@ -1,1 +1,0 @@
-"""Measurements as a page: tables and charts in one file that needs no network."""

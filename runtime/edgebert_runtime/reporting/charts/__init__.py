@@ -1,0 +1,1 @@
+"""Charts as SVG, with the standard library only."""
