@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +22,13 @@ from edgebert.checkpoints.state_dict import (
     heads_in,
     state_from_hf,
 )
-from edgebert.checkpoints.tasks import AUTO, EMBED, choose_task, head_info
+from edgebert.checkpoints.tasks import (
+    AUTO,
+    CheckpointTask,
+    CheckpointTasks,
+    HeadSource,
+    choose_task,
+)
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.config import EncoderConfig
@@ -31,12 +37,9 @@ from edgebert.model.heads import Head
 from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, HeadInfo
 from edgebert_runtime.errors import CheckpointError
+from edgebert_runtime.tasks.registry import require_task
 
 Kind = Literal["folder", "hub"]
-
-PAIRED: Final = {"answer": 2, "next_sentence": 2}
-"""Outputs of heads without labels: start and end of a span; follows and does not."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
@@ -50,7 +53,7 @@ class Checkpoint:
         family: the tables it was read by.
         config: the encoder's shape.
         encoder: the encoder with the checkpoint's weights, float32, in evaluation mode.
-        task: what it is for, one of `TASKS`.
+        task: what it is for.
         embedding: for `embed`, the steps from token vectors to one vector, and the prompts.
         dense: `Step.file` of each dense step to its weights.
         head: for other tasks, what stands on the encoder, without a tied weight's values.
@@ -69,7 +72,7 @@ class Checkpoint:
     family: Family
     config: EncoderConfig
     encoder: Encoder
-    task: str
+    task: CheckpointTask
     embedding: EmbeddingInfo | None
     dense: Mapping[str, DenseWeights]
     head: Head | None
@@ -82,12 +85,17 @@ class Checkpoint:
 
 
 def read_checkpoint(
-    source: str | PathLike[str], *, task: str = AUTO, max_length: int | None = None
+    source: str | PathLike[str],
+    *,
+    tasks: CheckpointTasks,
+    task: str = AUTO,
+    max_length: int | None = None,
 ) -> Checkpoint:
     """Read a model that transformers or sentence-transformers saved.
 
     Args:
         source: a folder, or a Hub id such as `sentence-transformers/all-MiniLM-L6-v2`.
+        tasks: those there are.
         task: what it is for; `auto` goes by `modules.json`, `architectures` and the heads stored.
         max_length: where to cut texts, in tokens; None takes the checkpoint's own limit.
 
@@ -107,7 +115,7 @@ def read_checkpoint(
     encoder = _build(config, state_from_hf(family, tensors, config, source=where))
     beside = beside_encoder(family, tensors)
     chosen, table, task_notes = choose_task(
-        task, family, hf_config, beside, pipeline=pipeline, source=where
+        task, family, hf_config, beside, pipeline=pipeline, source=where, tasks=tasks
     )
     purpose = _read_purpose(chosen, table, described, beside, config)
     tokenizer, notes = described.tokenizer(config, max_length)
@@ -143,7 +151,7 @@ class _Purpose:
 
 
 def _read_purpose(
-    task: str,
+    task: CheckpointTask,
     table: HeadTable | None,
     described: Description,
     tensors: Mapping[str, Tensor],
@@ -154,23 +162,25 @@ def _read_purpose(
         return _Purpose(embedding=embedding, dense=dense)
     source, hf_config = str(described.path), described.hf_config
     outputs = _outputs(task, table, tensors, config)
-    wanted = head_config(table, task, hf_config, config, outputs)
+    wanted = head_config(table, hf_config, config, outputs)
     head = read_head(table, tensors, config, wanted)
-    labelled = task in ("classify", "rank", "tag")
+    labelled = require_task(task.name).labels is not None
     labels = labels_of(hf_config, outputs, source=source) if labelled else ()
-    info = head_info(task, hf_config, labels, described.pipeline, source=source)
-    return _Purpose(head=head, head_info=info)
+    meaning = HeadSource(
+        hf_config=hf_config, labels=labels, pipeline=described.pipeline, folder=source
+    )
+    return _Purpose(head=head, head_info=task.head_info(meaning))
 
 
 def _outputs(
-    task: str, table: HeadTable, tensors: Mapping[str, Tensor], config: EncoderConfig
+    task: CheckpointTask, table: HeadTable, tensors: Mapping[str, Tensor], config: EncoderConfig
 ) -> int:
-    if task == "fill":
+    if task.outputs == "vocabulary":
         return config.vocabulary
     outputs = tensors[f"{table.out}.weight"].shape[0]
-    if task in PAIRED and outputs != PAIRED[task]:
+    if task.outputs not in (None, outputs):
         raise CheckpointError(
-            f"{table.out}.weight has {outputs} rows, a head for {task} has {PAIRED[task]}"
+            f"{table.out}.weight has {outputs} rows, a head for {task.name} has {task.outputs}"
         )
     return outputs
 
@@ -198,10 +208,10 @@ def _build(config: EncoderConfig, state: Mapping[str, Tensor]) -> Encoder:
 
 
 def _left_out_notes(
-    task: str, pipeline: Pipeline, family: Family, tensors: Mapping[str, Tensor]
+    task: CheckpointTask, pipeline: Pipeline, family: Family, tensors: Mapping[str, Tensor]
 ) -> tuple[str, ...]:
     """For vectors: how they are pooled where nothing says so, and which heads are not used."""
-    if task != EMBED:
+    if task.head is not None:
         return ()
     pooled = (
         () if pipeline.modules is not None else ("no modules.json: vectors are pooled by mean",)

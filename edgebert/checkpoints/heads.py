@@ -16,7 +16,6 @@ DROPOUTS: Final = ("classifier_dropout", "classifier_dropout_prob", "seq_classif
 
 def head_config(
     table: HeadTable,
-    task: str,
     hf_config: Mapping[str, Any],
     encoder: EncoderConfig,
     outputs: int,
@@ -29,13 +28,13 @@ def head_config(
     width = encoder.embedding_width if table.narrow else encoder.hidden
     dropout = next((hf_config[key] for key in DROPOUTS if hf_config.get(key) is not None), None)
     known: dict[str, Any] = {
-        "task": task,
+        "kind": table.task,
         "outputs": outputs,
         "pooled": table.pooled,
         "width": None if table.dense is None else width,
         "activation": table.activation or encoder.activation,
         "norm": table.norm is not None,
-        "tied": task == "fill" and hf_config.get("tie_word_embeddings", True) is not False,
+        "tied": table.task == "fill" and hf_config.get("tie_word_embeddings", True) is not False,
         "dropout": encoder.hidden_dropout if dropout is None else float(dropout),
     }
     return HeadConfig(**{**known, **table.fields(hf_config)})
@@ -65,7 +64,7 @@ def read_head(
             state[ours] = tensors[stored].to(torch.float32, copy=True)
     if problems:
         raise CheckpointError(
-            f"the head for {config.task} does not fit its config.json: {'; '.join(problems)}. "
+            f"the head for {config.kind} does not fit its config.json: {'; '.join(problems)}. "
             "Save the model and its config together again"
         )
     head.load_state_dict(state, assign=True, strict=False)

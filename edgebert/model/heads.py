@@ -31,7 +31,7 @@ class HeadConfig:
     """Everything that fixes the mathematics of a head.
 
     Attributes:
-        task: `classify`, `rank`, `tag`, `answer`, `fill` or `next_sentence`.
+        kind: `classify`, `tag`, `answer`, `fill` or `next_sentence`.
         outputs: width of the last map: labels, 2 for spans and sentence pairs, or the vocabulary.
         pooled: what it reads.
         width: of the hidden map before the last; None where there is none.
@@ -45,7 +45,7 @@ class HeadConfig:
         ConfigError: no outputs, or a tied head whose width is not the table's.
     """
 
-    task: str
+    kind: str
     outputs: int
     pooled: Pooled
     width: int | None = None
@@ -110,7 +110,7 @@ class TaskModel(nn.Module):
         self.encoder = encoder
         self.head = head
         if head.config.pooled is Pooled.POOLER and encoder.pooler is None:
-            raise ConfigError(f"the head for {head.config.task} reads a pooler, there is none")
+            raise ConfigError(f"the head for {head.config.kind} reads a pooler, there is none")
         if head.config.tied:
             self._tie()
 
@@ -127,7 +127,7 @@ class TaskModel(nn.Module):
         optional = () if token_type_ids is None else (token_type_ids,)
         hidden: Tensor = self.encoder(input_ids, attention_mask, *optional)
         logits: Tensor = self.head(self._features(hidden, attention_mask))
-        return logits.unbind(dim=-1) if self.head.config.task == "answer" else (logits,)
+        return logits.unbind(dim=-1) if self.head.config.kind == "answer" else (logits,)
 
     def _features(self, hidden: Tensor, attention_mask: Tensor) -> Tensor:
         pooled = self.head.config.pooled

@@ -15,7 +15,7 @@ from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.heads import head_config, labels_of, read_head
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
-from edgebert.checkpoints.tasks import EMBED
+from edgebert.checkpoints.tasks import EMBEDDINGS_ONLY
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled, TaskModel
 from edgebert.model.sentence import Dense, DenseWeights, SentenceEmbedder
@@ -23,34 +23,21 @@ from edgebert.training.data.encoding import Inputs
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
 
-HEADS: Final[Mapping[str, tuple[str, ...]]] = {
-    "classify": ("classify",),
-    "rank": ("classify",),
-    "tag": ("tag",),
-    "answer": ("answer",),
-    "embed": (),
-    "fill": ("fill",),
-    "pretrain": ("fill", "next_sentence"),
-}
-"""Task to the heads it trains, as families' tables name them."""
-
-PAIRED: Final = 2
-"""Outputs for the ends of a span, and for follows and does not."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class HeadRequest:
     """What is to be trained.
 
     Attributes:
-        task: one of `TASKS`.
+        heads: those to train, as the families' tables name them.
+        outputs: width of a head that has no labels and is not the vocabulary.
         labels: those of the data, where its head has labels.
         max_length: where texts are cut, in tokens; None takes the base's own limit.
         new_head: draw a head's weights even if the base has one.
         from_scratch: draw all weights; of the base only shape and tokenizer count.
     """
 
-    task: str
+    heads: tuple[str, ...]
+    outputs: int | None = None
     labels: tuple[str, ...] = ()
     max_length: int | None = None
     new_head: bool = False
@@ -147,14 +134,14 @@ def open_base(source: str | PathLike[str], wanted: HeadRequest) -> BaseCheckpoin
     read = _described(Path(source), wanted) if wanted.from_scratch else _stored(source, wanted)
     tables = [
         _table(read, task, new=wanted.new_head or wanted.from_scratch)
-        for task in HEADS[wanted.task]
+        for task in wanted.heads
     ]
     labels = wanted.labels
     for table, has_head in tables:
         if has_head and labels:
             labels = _agreed(read, table, labels)
     encoder = _with_pooler(read.encoder, tables)
-    heads = tuple((table, _head(read, table, has, wanted.task, labels)) for table, has in tables)
+    heads = tuple((table, _head(read, table, has, wanted, labels)) for table, has in tables)
     new = [table.task for table, has_head in tables if not has_head]
     notes = (f"new weights are drawn for the head: {', '.join(new)}",) if new else ()
     return BaseCheckpoint(
@@ -185,7 +172,10 @@ def dense_weights(model: nn.Module, embedding: EmbeddingInfo | None) -> dict[str
 
 
 def _stored(source: str | PathLike[str], wanted: HeadRequest) -> _Source:
-    checkpoint = read_checkpoint(source, task=EMBED, max_length=wanted.max_length)
+    tasks = {EMBEDDINGS_ONLY.name: EMBEDDINGS_ONLY}
+    checkpoint = read_checkpoint(
+        source, task=EMBEDDINGS_ONLY.name, max_length=wanted.max_length, tasks=tasks
+    )
     assert checkpoint.embedding is not None  # read for `embed`
     return _Source(
         family=checkpoint.family,
@@ -251,22 +241,21 @@ def _agreed(read: _Source, table: HeadTable, labels: tuple[str, ...]) -> tuple[s
     return stored
 
 
-def _outputs(read: _Source, table: HeadTable, task: str, labels: tuple[str, ...]) -> int:
+def _outputs(
+    read: _Source, table: HeadTable, wanted: HeadRequest, labels: tuple[str, ...]
+) -> int:
     if table.task == "fill":
         return read.encoder.config.vocabulary
-    if task == "rank":
-        return 1
-    return len(labels) if table.task in ("classify", "tag") else PAIRED
+    return len(labels) if wanted.outputs is None else wanted.outputs
 
 
 def _head(
-    read: _Source, table: HeadTable, has_head: bool, task: str, labels: tuple[str, ...]
+    read: _Source, table: HeadTable, has_head: bool, wanted: HeadRequest, labels: tuple[str, ...]
 ) -> Head:
     config = read.encoder.config
-    kind = task if task in ("rank", table.task) else table.task
-    outputs = _outputs(read, table, task, labels)
-    wanted = head_config(table, kind, read.hf_config, config, outputs)
-    return read_head(table, read.tensors, config, wanted) if has_head else Head(config, wanted)
+    outputs = _outputs(read, table, wanted, labels)
+    head = head_config(table, read.hf_config, config, outputs)
+    return read_head(table, read.tensors, config, head) if has_head else Head(config, head)
 
 
 def _with_pooler(encoder: Encoder, tables: list[tuple[HeadTable, bool]]) -> Encoder:
@@ -285,6 +274,6 @@ def _model(read: _Source, encoder: Encoder, heads: tuple[tuple[HeadTable, Head],
     if not heads:
         return SentenceEmbedder(encoder, read.embedding.steps, read.dense)
     first = heads[0][1]
-    if first.config.task == "fill":
+    if first.config.kind == "fill":
         return PretrainingModel(encoder, first, heads[1][1] if len(heads) > 1 else None)
     return TaskModel(encoder, first)

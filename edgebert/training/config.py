@@ -7,8 +7,6 @@ from typing import Final
 
 from edgebert_runtime.errors import ConfigError
 
-TASKS: Final = ("classify", "tag", "answer", "rank", "embed", "fill", "pretrain")
-
 
 class Problem(StrEnum):
     """How the labels of a classifier are meant."""

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from edgebert.progress import ProgressCallback
 from edgebert.training.base import BaseCheckpoint, HeadRequest, open_base
-from edgebert.training.config import TASKS, Problem, TrainingConfig
+from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.objectives.base import Objective
-from edgebert.training.task_specs import TRAINING_SPECS, ObjectiveConfig, TrainingSpec
+from edgebert.training.spec import ObjectiveConfig, TrainingSpec
 from edgebert_runtime.errors import ConfigError, InputError
 
 CHANGEABLE: Final = frozenset(
@@ -25,30 +25,24 @@ class Request:
     """The arguments of `train`, in order to be passed on together.
 
     Raises:
-        ConfigError: the task or the problem is not known, or they do not go together.
+        ConfigError: the problem is not known, or does not go with the task.
     """
 
     base: str | PathLike[str]
     data: Path
     validation: Path | None
     task: str
+    spec: TrainingSpec
     problem: str
     config: TrainingConfig
     new_head: bool
     from_scratch: bool
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ConfigError(f"task must be one of {', '.join(TASKS)}; got {self.task!r}")
         if self.problem not in tuple(Problem):
             raise ConfigError(f"problem must be one of {', '.join(Problem)}; got {self.problem!r}")
-        if self.task != "classify" and self.problem != Problem.SINGLE_LABEL:
+        if self.problem not in self.spec.problems:
             raise ConfigError(f"problem={self.problem!r} goes with task classify, not {self.task}")
-
-    @property
-    def spec(self) -> TrainingSpec:
-        """How the task's files become objectives."""
-        return TRAINING_SPECS[self.task]
 
     @property
     def problem_kind(self) -> Problem:
@@ -131,7 +125,8 @@ def _validation(request: Request, base: BaseCheckpoint) -> Objective | None:
 
 def _wanted(request: Request, labels: tuple[str, ...]) -> HeadRequest:
     return HeadRequest(
-        task=request.task,
+        heads=request.spec.heads,
+        outputs=request.spec.outputs,
         labels=labels,
         max_length=request.config.max_length,
         new_head=request.new_head,

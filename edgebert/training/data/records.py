@@ -208,3 +208,15 @@ def _question(row: Record) -> Question:
             f"answer {record.answer!r}; count characters from 0"
         )
     return record
+
+
+def require_varied(found: list[Labelled], path: Path) -> None:
+    """Refuse numbers to learn that are all the same.
+
+    Raises:
+        InputError: they are.
+    """
+    if len({record.number for record in found}) < 2:
+        raise InputError(
+            f"{path} has one label, {found[0].number:g}, expected at least two different ones"
+        )
