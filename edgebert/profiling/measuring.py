@@ -26,7 +26,7 @@ from edgebert.profiling.roofline import (
     require_positive,
     squares,
 )
-from edgebert.profiling.tracing import Task, record, time_plain
+from edgebert.profiling.tracing import GraphRun, record, time_plain
 from edgebert.progress import ProgressCallback
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.bundle.bundle import Bundle
@@ -120,14 +120,14 @@ def _checked(manifest: Manifest, batch: int, sequence: int | None, runs: int) ->
     return sequence
 
 
-def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: int) -> Task:
+def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: int) -> GraphRun:
     """A variant's graph and random tokens, which dense speed does not see."""
     vocabulary = manifest.architecture["vocabulary"] or 1
     ids = np.random.default_rng(0).integers(0, vocabulary, (batch, sequence), dtype=np.int64)
     feeds = folder / "feeds.npz"
     np.savez(feeds, input_ids=ids, attention_mask=np.ones_like(ids), token_type_ids=ids * 0)
     asked = model_class(manifest.task).OUTPUTS
-    return Task(
+    return GraphRun(
         graph=graph,
         feeds=feeds,
         outputs=["sentence_embedding"] if manifest.task == "embed" else asked,
@@ -147,7 +147,7 @@ class _Turns:
         plain_us: of each run without the profiler.
     """
 
-    def __init__(self, task: Task, threads: int, runs: int) -> None:
+    def __init__(self, task: GraphRun, threads: int, runs: int) -> None:
         self._task, self._threads, self._runs = task, threads, runs
         self._recordings: list[Recording] = []
         self.plain_us: list[float] = []

@@ -12,7 +12,7 @@ from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
 from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
-from edgebert.model.heads import TaskModel
+from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
@@ -121,7 +121,7 @@ def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
 
 def _module(checkpoint: Checkpoint) -> nn.Module:
     if checkpoint.head is not None:
-        return TaskModel(checkpoint.encoder, checkpoint.head)
+        return EncoderWithHead(checkpoint.encoder, checkpoint.head)
     steps = checkpoint.embedding.steps if checkpoint.embedding else ()
     return SentenceEmbedder(checkpoint.encoder, steps, checkpoint.dense)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from edgebert.checkpoints import read_checkpoint
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.heads import head_to_hf
-from edgebert.model.heads import TaskModel
+from edgebert.model.heads import EncoderWithHead
 from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError, EdgebertError
 from tests.checkpoints.families import (
@@ -35,7 +35,9 @@ def save(model: Any, folder: Path) -> Path:
     return folder
 
 
-def run_both(theirs: Any, ours: TaskModel, task: str) -> tuple[list[Tensor], list[Tensor], Tensor]:
+def run_both(
+    theirs: Any, ours: EncoderWithHead, task: str
+) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Their outputs, ours, and which tokens are kept; one text padded right."""
     ids = torch.randint(0, 400, (3, 17))
     mask = torch.ones_like(ids)
@@ -55,7 +57,7 @@ def test_logits_are_those_of_transformers(name: str, task: str, tmp_path: Path) 
     checkpoint = read_checkpoint(save(theirs, tmp_path))
     assert checkpoint.task == task
     assert checkpoint.head is not None
-    ours = TaskModel(checkpoint.encoder, checkpoint.head)
+    ours = EncoderWithHead(checkpoint.encoder, checkpoint.head)
     expected, found, kept = run_both(theirs, ours, task)
     for one, other in zip(expected, found, strict=True):
         compared = kept if task in ("tag", "answer", "fill") else slice(None)
@@ -246,7 +248,7 @@ def test_an_untied_decoder_is_its_own(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(save(theirs, tmp_path))
     assert checkpoint.head is not None
     assert not checkpoint.head.config.tied
-    ours = TaskModel(checkpoint.encoder, checkpoint.head)
+    ours = EncoderWithHead(checkpoint.encoder, checkpoint.head)
     expected, found, kept = run_both(theirs, ours, "fill")
     torch.testing.assert_close(found[0][kept], expected[0][kept], atol=1e-5, rtol=1e-5)
 

@@ -154,7 +154,7 @@ def first_step(
         validation=None,
         config=job.request.config,
         store=StateFile(path=folder / "state.pt", identity={}),
-        show=lambda *_: None,
+        on_step=lambda *_: None,
         tell=lambda _: None,
     )
     loop.run()

@@ -10,7 +10,7 @@ import torch
 from edgebert.checkpoints import read_checkpoint
 from edgebert.model.heads import Pooled
 from edgebert.training import train
-from edgebert.training.base import HeadRequest, open_base
+from edgebert.training.base_checkpoint import HeadRequest, open_base
 from edgebert_runtime.errors import CheckpointError, ConfigError
 from tests.checkpoints.families import SAMPLES, build
 from tests.checkpoints.tokenizers import save_tokenizer

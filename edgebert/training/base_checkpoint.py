@@ -17,7 +17,7 @@ from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
 from edgebert.checkpoints.tasks import EMBED
 from edgebert.model.encoder import Encoder
-from edgebert.model.heads import Head, Pooled, TaskModel
+from edgebert.model.heads import EncoderWithHead, Head, Pooled
 from edgebert.model.sentence import Dense, DenseWeights, SentenceEmbedder
 from edgebert.training.data.encoding import Inputs
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
@@ -40,7 +40,7 @@ PAIRED: Final = 2
 
 @dataclass(frozen=True, kw_only=True)
 class HeadRequest:
-    """What is to be trained.
+    """What is asked of the base model.
 
     Attributes:
         task: one of `TASKS`.
@@ -99,19 +99,19 @@ class PretrainingModel(nn.Module):
 
     def __init__(self, encoder: Encoder, fill: Head, follows: Head | None) -> None:
         super().__init__()
-        self.filling = TaskModel(encoder, fill)
+        self.filling = EncoderWithHead(encoder, fill)
         self.follows = follows
 
-    def forward(self, inputs: Inputs, hidden: Tensor) -> tuple[Tensor, ...]:
-        """Logits of hidden tokens only: those of all would be most of the work.
+    def forward(self, inputs: Inputs, masked: Tensor) -> tuple[Tensor, ...]:
+        """Logits of the masked tokens only: those of all tokens would be most of the work.
 
         Shapes:
             inputs: (batch, sequence)
-            hidden: (batch, sequence), bool
-            returns: (hidden tokens, vocabulary), and (batch, 2) if there is a second head
+            masked: (batch, sequence), bool
+            returns: (masked tokens, vocabulary), and (batch, 2) if there is a second head
         """
         vectors = self.filling.encoder(*inputs.arguments)
-        tokens: Tensor = self.filling.head(vectors[hidden])
+        tokens: Tensor = self.filling.head(vectors[masked])
         if self.follows is None:
             return (tokens,)
         return tokens, self.follows(self.filling.encoder.pool(vectors))
@@ -194,7 +194,7 @@ def _stored(source: str | PathLike[str], wanted: HeadRequest) -> _Source:
         tokenizer=checkpoint.tokenizer,
         embedding=checkpoint.embedding,
         dense=checkpoint.dense,
-        tensors=checkpoint.beside,
+        tensors=checkpoint.other_tensors,
     )
 
 
@@ -287,4 +287,4 @@ def _model(read: _Source, encoder: Encoder, heads: tuple[tuple[HeadTable, Head],
     first = heads[0][1]
     if first.config.task == "fill":
         return PretrainingModel(encoder, first, heads[1][1] if len(heads) > 1 else None)
-    return TaskModel(encoder, first)
+    return EncoderWithHead(encoder, first)
