@@ -11,7 +11,7 @@ TASKS: Final = ("classify", "tag", "answer", "rank", "embed", "fill", "pretrain"
 
 
 class Problem(StrEnum):
-    """How the labels of a classifier are meant."""
+    """How a classifier's labels are read."""
 
     SINGLE_LABEL = "single_label"
     """Each text has one label."""
