@@ -9,6 +9,7 @@
 Importing this module loads no torch; calling `export` or `verify`, or naming `train`, does.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert._version import __version__
@@ -17,7 +18,8 @@ from edgebert.workflow.verification import VerifyReport, verify
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
-    from edgebert.training import TrainingConfig, TrainingReport, train
+    from edgebert.training import TrainingConfig, TrainingReport
+    from edgebert.workflow.training import train
 
 __all__ = [
     "Bundle",
@@ -34,12 +36,19 @@ __all__ = [
     "verify",
 ]
 
-TRAINING: Final = ("TrainingConfig", "TrainingReport", "train")
+_HOMES: Final = {
+    "TrainingConfig": "training.config",
+    "TrainingReport": "training.report",
+    "train": "workflow.training",
+}
+"""Name → the module it is imported from on first use, because it needs torch."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in TRAINING:
-        from edgebert import training
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"edgebert.{_HOMES[name]}"), name)
 
-        return getattr(training, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -17,9 +17,9 @@ from edgebert.checkpoints.hub import download, is_hub_id
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.sentence_transformers import Pipeline
 from edgebert.checkpoints.state_dict import (
-    beside_encoder,
     has_pooler,
     heads_in,
+    other_tensors,
     state_from_hf,
 )
 from edgebert.checkpoints.tasks import (
@@ -41,6 +41,7 @@ from edgebert_runtime.tasks.registry import require_task
 
 Kind = Literal["folder", "hub"]
 
+
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A source model, read.
@@ -61,7 +62,7 @@ class Checkpoint:
         tokenizer: what the bundle needs of the tokenizer.
         max_length: where texts are cut, in tokens, special tokens included.
         hf_config: `config.json` as it was.
-        beside: the tensors that are not the encoder's, its heads' among them, as stored.
+        other_tensors: the tensors that are not the encoder's, its heads' among them, as stored.
         notes: what the user should be told.
     """
 
@@ -80,7 +81,7 @@ class Checkpoint:
     tokenizer: TokenizerFiles
     max_length: int
     hf_config: Mapping[str, Any]
-    beside: Mapping[str, Tensor]
+    other_tensors: Mapping[str, Tensor]
     notes: tuple[str, ...]
 
 
@@ -113,11 +114,11 @@ def read_checkpoint(
     tensors = read_weights(pipeline.transformer)
     config = described.config(pooler=has_pooler(family, tensors))
     encoder = _build(config, state_from_hf(family, tensors, config, source=where))
-    beside = beside_encoder(family, tensors)
+    others = other_tensors(family, tensors)
     chosen, table, task_notes = choose_task(
-        task, family, hf_config, beside, pipeline=pipeline, source=where, tasks=tasks
+        task, family, hf_config, others, pipeline=pipeline, source=where, tasks=tasks
     )
-    purpose = _read_purpose(chosen, table, described, beside, config)
+    purpose = _read_purpose(chosen, table, described, others, config)
     tokenizer, notes = described.tokenizer(config, max_length)
     return Checkpoint(
         folder=folder,
@@ -135,8 +136,8 @@ def read_checkpoint(
         tokenizer=tokenizer,
         max_length=tokenizer.max_length,
         hf_config=hf_config,
-        beside=beside,
-        notes=(*task_notes, *_left_out_notes(chosen, pipeline, family, beside), *notes),
+        other_tensors=others,
+        notes=(*task_notes, *_left_out_notes(chosen, pipeline, family, others), *notes),
     )
 
 

@@ -25,7 +25,7 @@ def head_config(
     Raises:
         ConfigError: its values contradict each other.
     """
-    width = encoder.embedding_width if table.narrow else encoder.hidden
+    width = encoder.embedding_width if table.to_embedding_width else encoder.hidden
     dropout = next((hf_config[key] for key in DROPOUTS if hf_config.get(key) is not None), None)
     known: dict[str, Any] = {
         "kind": table.task,

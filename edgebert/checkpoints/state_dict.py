@@ -32,7 +32,7 @@ def config_from_hf(
         CheckpointError: keys are missing, all of them named, or hold a value of the wrong type.
         UnsupportedModelError: a key asks for mathematics edgebert does not compute.
     """
-    hf_config = family.modern(hf_config)
+    hf_config = family.upgrade(hf_config)
     missing = sorted({*family.sizes, family.activation_key} - hf_config.keys())
     if missing:
         raise CheckpointError(
@@ -132,7 +132,7 @@ def has_pooler(family: Family, names: Iterable[str]) -> bool:
     return any(bare_name(family, name) in pooler for name in names)
 
 
-def beside_encoder(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def other_tensors(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors that are no part of the encoder, by the names of the family's classes."""
     return {
         bare_name(family, name): tensor
@@ -221,7 +221,7 @@ def _refused(family: Family, hf_config: Mapping[str, Any]) -> list[str]:
         known = ", ".join(ACTIVATIONS)
         refused.append(f"{family.activation_key}={activation!r}, expected one of {known}")
     own = any(name.startswith("AutoModel") for name in hf_config.get("auto_map") or ())
-    if own and not family.own_code:
+    if own and not family.remote_code:
         refused.append("auto_map with a model of its own Python code, which edgebert never runs")
     return [*refused, *family.refusals(hf_config)]
 

@@ -141,12 +141,13 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on a file of your own."""
-    from edgebert import training
+    from edgebert import TrainingConfig
+    from edgebert.workflow.training import train as run
 
     if precision is not None:
         say("--precision is now --autocast; the old name goes with the next release")
         autocast = precision
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         epochs=epochs,
         batch_size=batch_size,
         accumulate=accumulate,
@@ -158,7 +159,7 @@ def train(
         validate_every=validate_every,
         patience=patience,
     )
-    report = training.train(
+    report = run(
         base,
         data,
         out,

@@ -57,20 +57,20 @@ class SelfAttention(nn.Module):
         self.attention_dropout = config.attention_dropout
         self.scale = 1.0 / math.sqrt(config.head_dimension)
 
-    def forward(self, hidden: Tensor, scope: AttentionContext) -> Tensor:
-        """Mix the tokens that the scope lets each token see.
+    def forward(self, hidden: Tensor, context: AttentionContext) -> Tensor:
+        """Mix the tokens that the context lets each token see.
 
         Shapes:
             hidden: (batch, sequence, hidden), also returned
         """
         query, key = self._split(self.query(hidden)), self._split(self.key(hidden))
-        if scope.rotation is not None:
-            query, key = rotate(query, scope.rotation), rotate(key, scope.rotation)
+        if context.rotation is not None:
+            query, key = rotate(query, context.rotation), rotate(key, context.rotation)
         mixed = functional.scaled_dot_product_attention(
             query,
             key,
             self._split(self.value(hidden)),
-            attn_mask=self._mask(query, key, scope),
+            attn_mask=self._mask(query, key, context),
             dropout_p=self.attention_dropout if self.training else 0.0,
             scale=self.scale,
         )
@@ -79,9 +79,9 @@ class SelfAttention(nn.Module):
         joined: Tensor = self.output(together.flatten(2))
         return joined
 
-    def _mask(self, query: Tensor, key: Tensor, scope: AttentionContext) -> Tensor:
+    def _mask(self, query: Tensor, key: Tensor, context: AttentionContext) -> Tensor:
         del query, key
-        return scope.mask
+        return context.mask
 
     def _split(self, projected: Tensor) -> Tensor:
         """(batch, sequence, hidden) to (batch, heads, sequence, head dimension)."""
@@ -107,10 +107,10 @@ class DisentangledAttention(SelfAttention):
             if relative.position_to_content:
                 self.distance_query = nn.Linear(size, size)
 
-    def _mask(self, query: Tensor, key: Tensor, scope: AttentionContext) -> Tensor:
-        if scope.distances is None:
-            return scope.mask
-        vectors, rows = scope.distances
+    def _mask(self, query: Tensor, key: Tensor, context: AttentionContext) -> Tensor:
+        if context.distances is None:
+            return context.mask
+        vectors, rows = context.distances
         index = rows.expand(query.shape[0], self.heads, *rows.shape)
         scores = []
         if self.relative.content_to_position:
@@ -122,7 +122,7 @@ class DisentangledAttention(SelfAttention):
             against = self._project(project, vectors)
             # Row of key − query turned round is the row of query − key of the transposed pair.
             scores.append((key @ against).gather(-1, index.transpose(-1, -2)).transpose(-1, -2))
-        return masked(sum(scores[1:], scores[0]) * self.scale, scope.keep)
+        return masked(sum(scores[1:], scores[0]) * self.scale, context.keep)
 
     def _project(self, projection: nn.Linear, vectors: Tensor) -> Tensor:
         """(rows, hidden) to (1, heads, head dimension, rows)."""

@@ -99,9 +99,9 @@ class Layer(nn.Module):
         self.feed_forward_norm = layer_norm(config, config.hidden)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, hidden: Tensor, scope: AttentionContext) -> Tensor:
+    def forward(self, hidden: Tensor, context: AttentionContext) -> Tensor:
         """Run one layer. Shapes: (batch, sequence, hidden) in and out."""
-        hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, scope)))
+        hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, context)))
         out: Tensor = self.feed_forward_norm(hidden + self.dropout(self.feed_forward(hidden)))
         return out
 
@@ -111,9 +111,9 @@ class PreNormLayer(Layer):
     Xiong et al. 2020).
     """
 
-    def forward(self, hidden: Tensor, scope: AttentionContext) -> Tensor:
+    def forward(self, hidden: Tensor, context: AttentionContext) -> Tensor:
         """Run one layer. Shapes: (batch, sequence, hidden) in and out."""
-        hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), scope))
+        hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), context))
         out: Tensor = hidden + self.dropout(self.feed_forward(self.feed_forward_norm(hidden)))
         return out
 

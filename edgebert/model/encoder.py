@@ -42,12 +42,12 @@ class Encoder(nn.Module):
                 config has none
             returns: last_hidden_state, (batch, sequence, hidden), float
         """
-        everywhere = self._scope(attention_mask)
-        nearby = self._local_scope(everywhere)
+        everywhere = self._context(attention_mask)
+        nearby = self._local_context(everywhere)
         hidden: Tensor = self.embeddings(input_ids, token_type_ids)
         for number in range(self.config.layers):
-            scope = nearby if self.config.is_local(number) else everywhere
-            hidden = self._layer(number)(hidden, scope)
+            context = nearby if self.config.is_local(number) else everywhere
+            hidden = self._layer(number)(hidden, context)
         final: Tensor = self.final_norm(hidden)
         return final
 
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
     def _layer(self, number: int) -> nn.Module:
         return self.layers[number * len(self.layers) // self.config.layers]
 
-    def _scope(self, attention_mask: Tensor) -> AttentionContext:
+    def _context(self, attention_mask: Tensor) -> AttentionContext:
         """What a layer sees that sees everything that is kept."""
         batch, sequence = attention_mask.shape
         keep = attention_mask.bool()[:, None, None, :].expand(batch, 1, sequence, sequence)
@@ -77,7 +77,7 @@ class Encoder(nn.Module):
             return AttentionContext(keep=keep, rotation=self.relative(sequence))
         return AttentionContext(keep=keep)
 
-    def _local_scope(self, everywhere: AttentionContext) -> AttentionContext:
+    def _local_context(self, everywhere: AttentionContext) -> AttentionContext:
         """What a layer sees that sees neighbours only."""
         if self.config.local is None or self.local_rotary is None:
             return everywhere

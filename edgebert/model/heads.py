@@ -97,7 +97,7 @@ class Head(nn.Module):
         return logits
 
 
-class TaskModel(nn.Module):
+class EncoderWithHead(nn.Module):
     """An encoder with a head on it.
 
     Raises:

@@ -26,7 +26,7 @@ from edgebert.profiling.roofline import (
     require_positive,
     squares,
 )
-from edgebert.profiling.tracing import Task, record, time_plain
+from edgebert.profiling.tracing import GraphRun, record, time_plain
 from edgebert.progress import ProgressCallback
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.bundle.bundle import Bundle
@@ -124,13 +124,13 @@ def _checked(manifest: Manifest, batch: int, sequence: int | None, runs: int) ->
     return sequence
 
 
-def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: int) -> Task:
+def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: int) -> GraphRun:
     """A variant's graph and random tokens: the speed of a dense graph does not depend on them."""
     vocabulary = manifest.architecture["vocabulary"] or 1
     ids = np.random.default_rng(0).integers(0, vocabulary, (batch, sequence), dtype=np.int64)
     feeds = folder / "feeds.npz"
     np.savez(feeds, **dict[str, Any](make_feeds(ids)))
-    return Task(
+    return GraphRun(
         graph=graph,
         feeds=feeds,
         outputs=require_task(manifest.task).outputs,
@@ -150,7 +150,7 @@ class _Measurements:
         plain_us: of each run without the profiler.
     """
 
-    def __init__(self, task: Task, threads: int, runs: int) -> None:
+    def __init__(self, task: GraphRun, threads: int, runs: int) -> None:
         self._task, self._threads, self._runs = task, threads, runs
         self._recordings: list[Recording] = []
         self.plain_us: list[float] = []

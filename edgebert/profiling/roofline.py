@@ -12,7 +12,7 @@ import numpy as np
 from edgebert.profiling.events import Recording
 from edgebert.profiling.isolated_matmul import OUTPUT, can_isolate, isolated_matmul
 from edgebert.profiling.products import Product
-from edgebert.profiling.tracing import Task, record
+from edgebert.profiling.tracing import GraphRun, record
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 
@@ -126,7 +126,7 @@ class IsolatedMatmuls:
             ir.save(model, path)
             arrays = path.with_suffix(".npz")
             np.savez(arrays, **dict[str, Any](feeds))
-            self._tasks.append(Task(graph=path, feeds=arrays, outputs=[OUTPUT]))
+            self._tasks.append(GraphRun(graph=path, feeds=arrays, outputs=[OUTPUT]))
 
     def measure(self, threads: int, runs: int) -> None:
         """One round in a process of its own.

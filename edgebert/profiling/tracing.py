@@ -16,7 +16,7 @@ from edgebert_runtime.measurement.timing import output_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class GraphRun:
     """A graph to run, and its inputs.
 
     Attributes:
@@ -32,7 +32,7 @@ class Task:
     optimized: Path | None = None
 
 
-def record(tasks: Sequence[Task], threads: int, runs: int) -> list[Recording]:
+def record(tasks: Sequence[GraphRun], threads: int, runs: int) -> list[Recording]:
     """Run each graph under the profiler, one after the other in one process.
 
     Args:
@@ -48,7 +48,7 @@ def record(tasks: Sequence[Task], threads: int, runs: int) -> list[Recording]:
     return [_read(Path(item["profile"]), item["wall_us"]) for item in found]
 
 
-def time_plain(task: Task, threads: int, runs: int) -> tuple[float, ...]:
+def time_plain(task: GraphRun, threads: int, runs: int) -> tuple[float, ...]:
     """µs of each run of a graph without the profiler, in a process of its own.
 
     Raises:
@@ -58,7 +58,7 @@ def time_plain(task: Task, threads: int, runs: int) -> tuple[float, ...]:
     return tuple(found["wall_us"])
 
 
-def _ordered(tasks: Sequence[Task], threads: int, runs: int, *, profiled: bool) -> Any:
+def _ordered(tasks: Sequence[GraphRun], threads: int, runs: int, *, profiled: bool) -> Any:
     fields = [
         {
             "graph": str(task.graph),

@@ -59,7 +59,9 @@ def checkpoint_tasks() -> CheckpointTasks:
 def training_specs() -> Mapping[str, TrainingSpec]:
     """What `train --task` takes → how it is trained."""
     return {
-        name: training for spec in build_specs().values() for name, training in spec.training.items()
+        name: training
+        for spec in build_specs().values()
+        for name, training in spec.training.items()
     }
 
 

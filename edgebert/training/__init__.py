@@ -2,6 +2,5 @@
 
 from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.report import Evaluation, TrainingReport
-from edgebert.training.training import train
 
-__all__ = ["Evaluation", "Problem", "TrainingConfig", "TrainingReport", "train"]
+__all__ = ["Evaluation", "Problem", "TrainingConfig", "TrainingReport"]

@@ -3,13 +3,12 @@
 import warnings
 from dataclasses import InitVar, dataclass
 from enum import StrEnum
-from typing import Final
 
 from edgebert_runtime.errors import ConfigError
 
 
 class Problem(StrEnum):
-    """How the labels of a classifier are meant."""
+    """How a classifier's labels are read."""
 
     SINGLE_LABEL = "single_label"
     """Each text has one label."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgebert.progress import ProgressCallback
-from edgebert.training.base import BaseCheckpoint, HeadRequest, open_base
+from edgebert.training.base_checkpoint import BaseCheckpoint, HeadRequest, open_base
 from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.objectives.base import Objective

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
 from edgebert.checkpoints.modules import sentence_transformers_files
-from edgebert.checkpoints.tasks import AUTO, EMBED, ranker_keys
+from edgebert.checkpoints.tasks import AUTO
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
-from edgebert.model.heads import TaskModel
+from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import SentenceEmbedder
+from edgebert.tasks.registry import checkpoint_tasks
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
@@ -70,7 +71,8 @@ def open_source(
         return _from_module(source, limited, Path(tokenizer))
     if spec is not None or tokenizer is not None:
         raise ConfigError("spec and tokenizer go with an nn.Module; a checkpoint brings its own")
-    return _from_checkpoint(read_checkpoint(source, task=task, max_length=max_length))
+    checkpoint = read_checkpoint(source, tasks=checkpoint_tasks(), task=task, max_length=max_length)
+    return _from_checkpoint(checkpoint)
 
 
 def _from_checkpoint(checkpoint: Checkpoint) -> Source:
@@ -80,7 +82,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
             max_length=spec.text_limit, max_positions=spec.max_positions
         ),
         embedding=checkpoint.embedding,
-        config={**checkpoint.hf_config, **_ranker_keys(checkpoint)},
+        config={**checkpoint.hf_config, **_config_keys(checkpoint)},
         files={
             **checkpoint.tokenizer.contents(),
             **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
@@ -94,10 +96,9 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
     return Source(module=_module(checkpoint).eval(), spec=spec, parts=parts, notes=checkpoint.notes)
 
 
-def _ranker_keys(checkpoint: Checkpoint) -> dict[str, Any]:
-    if checkpoint.task != "rank" or checkpoint.head_info is None:
-        return {}
-    return ranker_keys(checkpoint.head_info.activation)
+def _config_keys(checkpoint: Checkpoint) -> dict[str, Any]:
+    head = checkpoint.head_info
+    return {} if head is None else checkpoint.task.config_keys(head)
 
 
 def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
@@ -110,7 +111,7 @@ def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
         token_types=config.token_types if config.token_types > 1 else 0,
         heads=config.heads,
         max_length=checkpoint.max_length,
-        task=checkpoint.task,
+        task=checkpoint.task.name,
         head=checkpoint.head_info,
         steps=embedding.steps if embedding else (),
         dimensions=embedding.dimensions if embedding else None,
@@ -121,7 +122,7 @@ def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
 
 def _module(checkpoint: Checkpoint) -> nn.Module:
     if checkpoint.head is not None:
-        return TaskModel(checkpoint.encoder, checkpoint.head)
+        return EncoderWithHead(checkpoint.encoder, checkpoint.head)
     steps = checkpoint.embedding.steps if checkpoint.embedding else ()
     return SentenceEmbedder(checkpoint.encoder, steps, checkpoint.dense)
 
@@ -152,8 +153,9 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         ),
     )
     limited = replace(spec, max_length=files.max_length)
-    embeds = spec.task == EMBED
-    embedding = EmbeddingInfo(dimensions=spec.vector_size, steps=spec.steps) if embeds else None
+    embedding = (
+        EmbeddingInfo(dimensions=spec.vector_size, steps=spec.steps) if spec.embeds else None
+    )
     parts = BundleParts(
         tokenizer=files.info(max_length=limited.text_limit, max_positions=limited.max_positions),
         embedding=embedding,
@@ -161,7 +163,7 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         files={**files.contents(), **_pipeline_files(embedding, {}, limited)},
         source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
     )
-    exported = SentenceEmbedder(module, spec.steps, {}) if embeds else TupleOutputs(module)
+    exported = SentenceEmbedder(module, spec.steps, {}) if spec.embeds else TupleOutputs(module)
     return Source(module=exported.eval(), spec=limited, parts=parts, notes=notes)
 
 

@@ -8,7 +8,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from edgebert.checkpoints import Checkpoint, read_checkpoint
+from edgebert.checkpoints import Checkpoint
+from tests.support.checkpoints import read_checkpoint
 from tests.support.small_checkpoints import SPECIALS, write_vocabulary
 
 CLOSE: Final = 1e-5

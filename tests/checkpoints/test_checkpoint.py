@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from edgebert.checkpoints import read_checkpoint
 from edgebert_runtime.errors import (
     CheckpointError,
     ConfigError,
     EdgebertError,
     UnsupportedModelError,
 )
+from tests.support.checkpoints import read_checkpoint
 from tests.support.small_checkpoints import (
     TINY,
     write_checkpoint,

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from edgebert.checkpoints import read_checkpoint
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.heads import head_to_hf
-from edgebert.model.heads import TaskModel
+from edgebert.model.heads import EncoderWithHead
 from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError, EdgebertError
+from tests.support.checkpoints import read_checkpoint
 from tests.support.families import (
     ENDINGS,
     LABELS,
@@ -29,7 +29,9 @@ from tests.support.families import (
 CASES = [(name, task) for name in NAMES for task in ENDINGS if has_head(SAMPLES[name], task)]
 
 
-def run_both(theirs: Any, ours: TaskModel, task: str) -> tuple[list[Tensor], list[Tensor], Tensor]:
+def run_both(
+    theirs: Any, ours: EncoderWithHead, task: str
+) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Their outputs, ours, and which tokens are kept; one text padded right."""
     ids = torch.randint(0, 400, (3, 17))
     mask = torch.ones_like(ids)
@@ -49,7 +51,7 @@ def test_logits_are_those_of_transformers(name: str, task: str, tmp_path: Path) 
     checkpoint = read_checkpoint(save(theirs, tmp_path))
     assert checkpoint.task == task
     assert checkpoint.head is not None
-    ours = TaskModel(checkpoint.encoder, checkpoint.head)
+    ours = EncoderWithHead(checkpoint.encoder, checkpoint.head)
     expected, found, kept = run_both(theirs, ours, task)
     for one, other in zip(expected, found, strict=True):
         compared = kept if task in ("tag", "answer", "fill") else slice(None)
@@ -240,7 +242,7 @@ def test_an_untied_decoder_is_its_own(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(save(theirs, tmp_path))
     assert checkpoint.head is not None
     assert not checkpoint.head.config.tied
-    ours = TaskModel(checkpoint.encoder, checkpoint.head)
+    ours = EncoderWithHead(checkpoint.encoder, checkpoint.head)
     expected, found, kept = run_both(theirs, ours, "fill")
     torch.testing.assert_close(found[0][kept], expected[0][kept], atol=1e-5, rtol=1e-5)
 

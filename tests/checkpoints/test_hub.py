@@ -23,7 +23,7 @@ COMMIT: Final = "0123456789abcdef0123456789abcdef01234567"
 
 READ: Final = """
 import sys
-from edgebert.checkpoints import read_checkpoint
+from tests.support.checkpoints import read_checkpoint
 from edgebert_runtime.errors import CheckpointError
 for name in sys.argv[1:]:
     try:

@@ -12,7 +12,6 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from edgebert.checkpoints import read_checkpoint
 from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.heads import head_config
@@ -30,9 +29,10 @@ from edgebert.checkpoints.tokenizer.read import (
 )
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
-from edgebert.model.heads import Head, Pooled, TaskModel
+from edgebert.model.heads import EncoderWithHead, Head, Pooled
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import ConfigError
+from tests.support.checkpoints import read_checkpoint
 from tests.support.crashing_checkpoints import NAME
 from tests.support.families import SAMPLES, SIZES
 from tests.support.tiny_encoder import SPECIALS, WORDS
@@ -67,7 +67,9 @@ def randomised(model: torch.nn.Module) -> None:
             parameter += 0.1 * torch.randn_like(parameter)
 
 
-def drawn(name: str, index: int | None, source: Path) -> tuple[CheckpointParts, TaskModel | None]:
+def drawn(
+    name: str, index: int | None, source: Path
+) -> tuple[CheckpointParts, EncoderWithHead | None]:
     """A random model of a family, with the head of that number."""
     sample = SAMPLES[name]
     theirs = sample.config(**{**SIZES, **sample.changes, "bos_token_id": 1, "eos_token_id": 2})
@@ -88,8 +90,8 @@ def drawn(name: str, index: int | None, source: Path) -> tuple[CheckpointParts, 
         return bare, None
     table: HeadTable = family.tasks[index]
     outputs = OUTPUTS.get(table.task, config.vocabulary)
-    head = Head(config, head_config(table, table.task, hf_config, config, outputs))
-    model = TaskModel(encoder, head).eval()
+    head = Head(config, head_config(table, hf_config, config, outputs))
+    model = EncoderWithHead(encoder, head).eval()
     randomised(model)
     labelled = table.task in ("classify", "tag")
     parts = CheckpointParts(
@@ -103,7 +105,7 @@ def drawn(name: str, index: int | None, source: Path) -> tuple[CheckpointParts, 
     return parts, model
 
 
-def run_both(theirs: Any, ours: TaskModel) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+def run_both(theirs: Any, ours: EncoderWithHead) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     config = ours.encoder.config
     ids = torch.randint(5, 80, (2, 9))
     mask = torch.ones_like(ids)
@@ -129,7 +131,7 @@ def test_every_head_of_every_family_is_read_back_and_by_transformers(
     check_read_back(tmp_path / "out", parts.heads[0][0].task, model)
 
 
-def check_by_transformers(folder: Path, architecture: str, model: TaskModel) -> None:
+def check_by_transformers(folder: Path, architecture: str, model: EncoderWithHead) -> None:
     theirs, report = getattr(transformers, architecture).from_pretrained(
         folder, attn_implementation="eager", output_loading_info=True
     )
@@ -143,12 +145,12 @@ def check_by_transformers(folder: Path, architecture: str, model: TaskModel) -> 
         torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=TOLERANCE)
 
 
-def check_read_back(folder: Path, task: str, model: TaskModel) -> None:
+def check_read_back(folder: Path, task: str, model: EncoderWithHead) -> None:
     again = read_checkpoint(folder)
     assert again.task == task
     assert again.head is not None
     assert again.head.config == model.head.config
-    restored = TaskModel(again.encoder, again.head).state_dict()
+    restored = EncoderWithHead(again.encoder, again.head).state_dict()
     unread = set()
     if model.head.config.pooled is not Pooled.POOLER:
         unread = {key for key in model.state_dict() if key.startswith("encoder.pooler.")}

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import torch
 
+from edgebert import TrainingConfig, TrainingReport, train
 from edgebert.checkpoints.families.bert import BERT
 from edgebert.checkpoints.saving import CheckpointParts, save_checkpoint
 from edgebert.checkpoints.tokenizer.read import (
@@ -17,7 +18,6 @@ from edgebert.checkpoints.tokenizer.read import (
     read_tokenizer,
 )
 from edgebert.model.encoder import Encoder
-from edgebert.training import TrainingConfig, TrainingReport, train
 from tests.support.tiny_encoder import SPECIALS, TINY, WORDS
 
 CALM: Final = replace(TINY, hidden_dropout=0.0, attention_dropout=0.0, initializer_range=0.1)

@@ -11,13 +11,13 @@ import transformers
 from torch import Tensor
 
 import edgebert
-from edgebert.checkpoints import read_checkpoint
-from edgebert.training import TrainingReport, train
+from edgebert import TrainingReport, train
 from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
 from edgebert.training.resume import StateFile, random_state
 from edgebert_runtime.errors import ConfigError, InputError
 from tests.support import training_data
+from tests.support.checkpoints import read_checkpoint
 
 LEARNT = {
     "classify": ("accuracy", 1.0),
@@ -159,7 +159,7 @@ def first_step(
         validation=None,
         config=job.request.config,
         store=StateFile(path=folder / "state.pt", identity={}),
-        show=lambda *_: None,
+        on_step=lambda *_: None,
         tell=lambda _: None,
     )
     loop.run()

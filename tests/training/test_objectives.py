@@ -18,7 +18,7 @@ from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.records import Question, Tagged
 from edgebert.training.losses import IGNORED
 from edgebert.training.objectives.answer import Answering, best_answer, span_of
-from edgebert.training.objectives.base import cut_texts
+from edgebert.training.objectives.base import count_truncated
 from edgebert.training.objectives.pretrain import Pretraining
 from edgebert.training.objectives.tag import Tagging, first_tokens
 from edgebert_runtime.errors import InputError
@@ -69,7 +69,7 @@ def test_texts_are_cut_as_the_tokenizer_itself_cuts_them(
             assert [list(row.token_type_ids) for row in found] == [e.type_ids for e in expected]
         aligned = encoder.align(items)
         assert [list(row.offsets) for row in aligned] == [each.offsets for each in expected]
-        assert cut_texts(aligned) == sum(bool(each.overflowing) for each in expected)
+        assert count_truncated(aligned) == sum(bool(each.overflowing) for each in expected)
     theirs.enable_truncation(limit, strategy="only_second")
     expected = theirs.encode_batch([pairs[0]])
     assert list(encoder.align_first_windows([pairs[0]])[0].input_ids) == expected[0].ids

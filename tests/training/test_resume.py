@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edgebert.training import train
+from edgebert import train
 from edgebert.training.loop import Loop
 from edgebert.training.resume import SUFFIX
 from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError, OutputError

@@ -87,7 +87,7 @@ ALBERT: Final = Family(
             norm="predictions.LayerNorm",
             out="predictions.decoder",
             bias="predictions.bias",
-            narrow=True,
+            to_embedding_width=True,
         ),
     ),
 )

@@ -77,7 +77,7 @@ ELECTRA: Final = Family(
             activation=Activation.GELU,
             norm="generator_predictions.LayerNorm",
             out="generator_lm_head",
-            narrow=True,
+            to_embedding_width=True,
         ),
     ),
 )

@@ -37,14 +37,14 @@ class Family:
         keys: further keys of a config, computed from ours; they win over the tables.
         plain: keys that change the mathematics, with the one value edgebert computes and why.
         refusals: what else a config may ask for that edgebert does not compute.
-        modern: rewrites a config of an older spelling.
+        upgrade: rewrites a config of an older spelling.
         prefix: what models with a head put before the encoder's names.
         pooler: tensors of BERT's pooler, where the family has one.
         renamed: pattern and replacement of older spellings of tensor names.
         constants: stored values that are no weights.
         heads: prefix of a task head's names to its name in words.
         tasks: the heads that edgebert reads.
-        own_code: whether the family's releases bring Python code, which edgebert replaces.
+        remote_code: whether the family's releases bring Python code, which edgebert replaces.
     """
 
     model_type: str
@@ -60,14 +60,14 @@ class Family:
     keys: Callable[[EncoderConfig], dict[str, Any]] = lambda _: {}
     plain: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     refusals: Callable[[Mapping[str, Any]], list[str]] = no_refusals
-    modern: Callable[[Mapping[str, Any]], Mapping[str, Any]] = same_config
+    upgrade: Callable[[Mapping[str, Any]], Mapping[str, Any]] = same_config
     prefix: str = ""
     pooler: tuple[KeyMapping, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     constants: frozenset[str] = frozenset()
     heads: Mapping[str, str] = field(default_factory=dict)
     tasks: tuple[HeadTable, ...] = ()
-    own_code: bool = False
+    remote_code: bool = False
 
 
 def same(theirs: str, ours: str, kinds: tuple[str, ...] = BOTH) -> list[KeyMapping]:

@@ -24,7 +24,7 @@ class HeadTable:
         dense: the hidden map, where there is one.
         norm: the LayerNorm after it, where there is one.
         activation: of the hidden map; the encoder's own when None.
-        narrow: whether the hidden map leads to the width of the embeddings.
+        to_embedding_width: whether the hidden map leads to the width of the embeddings.
         bias: where a tied last map's bias is, when it is not with `out`.
         fields: further fields of `HeadConfig`, from the config.
     """
@@ -36,7 +36,7 @@ class HeadTable:
     dense: str | None = None
     norm: str | None = None
     activation: Activation | None = None
-    narrow: bool = False
+    to_embedding_width: bool = False
     bias: str | None = None
     fields: Callable[[Mapping[str, Any]], dict[str, Any]] = no_fields
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from edgebert.checkpoints.families.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, SIZES
 from edgebert.checkpoints.families.family import Family, bert_embeddings, layered, same
 from edgebert.checkpoints.families.fields import BERT_NUMBERS, WEIGHT, KeyMapping
-from edgebert.checkpoints.families.roberta import robust_tasks
+from edgebert.checkpoints.families.roberta import roberta_tasks
 from edgebert.model.config import EncoderConfig, Positions, RelativeBias
 
 PADDING_ID: Final = 1
@@ -76,5 +76,5 @@ MPNET: Final = Family(
         "lm_head.": "masked language model",
         **SIMPLE_HEADS,
     },
-    tasks=robust_tasks("MPNet"),
+    tasks=roberta_tasks("MPNet"),
 )

@@ -139,7 +139,7 @@ NOMIC_BERT: Final = Family(
     keys=_keys,
     plain=OLD_PLAIN,
     refusals=_refusals,
-    modern=_modern,
+    upgrade=_modern,
     prefix="nomic_bert.",
     pooler=tuple(same("pooler.dense", "pooler.dense")),
     constants=CONSTANTS,
@@ -161,5 +161,5 @@ NOMIC_BERT: Final = Family(
             bias="cls.predictions.bias",
         ),
     ),
-    own_code=True,
+    remote_code=True,
 )

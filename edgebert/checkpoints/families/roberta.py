@@ -40,7 +40,7 @@ def _keys(config: EncoderConfig) -> dict[str, Any]:
     }
 
 
-def robust_tasks(name: str) -> tuple[HeadTable, ...]:
+def roberta_tasks(name: str) -> tuple[HeadTable, ...]:
     """The heads of RoBERTa and of MPNet."""
     return (
         HeadTable(
@@ -86,7 +86,7 @@ def _family(model_type: str, architecture: str, tokenizer_class: str) -> Family:
             "lm_head.": "masked language model",
             **SIMPLE_HEADS,
         },
-        tasks=robust_tasks(architecture.removesuffix("Model")),
+        tasks=roberta_tasks(architecture.removesuffix("Model")),
     )
 
 

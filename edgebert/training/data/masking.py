@@ -1,4 +1,4 @@
-"""What a masked language model has to guess (Devlin et al. 2019, section 3.1, task 1)."""
+"""Masking for a masked language model (Devlin et al. 2019, section 3.1, task 1)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,24 +12,24 @@ from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.losses import IGNORED
 from edgebert_runtime.errors import TokenizerError
 
-CHOSEN: Final = 0.15
-"""Share of the tokens that are to be guessed."""
-HIDDEN: Final = 0.8
+SELECTED_SHARE: Final = 0.15
+"""Share of the tokens that are predicted."""
+MASKED_SHARE: Final = 0.8
 """Share of these that become the mask token."""
-SWAPPED: Final = 0.1
-"""Share of these that become any token; the rest stays as it is."""
+RANDOM_SHARE: Final = 0.1
+"""Share of these that become a random token; the rest is unchanged."""
 
-USUAL: Final = ("[MASK]", "<mask>")
+USUAL_MASK_TOKENS: Final = ("[MASK]", "<mask>")
 """Mask tokens of tokenizers that name none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Masker:
-    """How tokens are hidden.
+    """Masks tokens of a batch.
 
     Attributes:
         mask_id: the mask token.
-        special: (specials,), int64; ids that are never hidden, padding among them.
+        special: (specials,), int64; ids that are never masked, padding among them.
         ordinary: (tokens,), int64; all other ids.
     """
 
@@ -38,23 +38,23 @@ class Masker:
     ordinary: Tensor
 
     def __call__(self, input_ids: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Hide tokens of a batch; at least one, if there is one that may be hidden.
+        """Mask tokens of a batch; at least one, if there is one that may be masked.
 
         Shapes:
             input_ids: (batch, sequence), int64
-            returns: what the model sees, and what it has to say or `IGNORED`; both (batch,
+            returns: what the model sees, and the target token or `IGNORED`; both (batch,
                 sequence), int64
         """
         shape = tuple(input_ids.shape)
         chosen = self._chosen(~torch.isin(input_ids, self.special), rng)
         fate = torch.from_numpy(rng.random(shape))
         others = self.ordinary[torch.from_numpy(rng.integers(len(self.ordinary), size=shape))]
-        seen = torch.where(chosen & (fate < HIDDEN), self.mask_id, input_ids)
-        swapped = chosen & (fate >= HIDDEN) & (fate < HIDDEN + SWAPPED)
-        return torch.where(swapped, others, seen), torch.where(chosen, input_ids, IGNORED)
+        seen = torch.where(chosen & (fate < MASKED_SHARE), self.mask_id, input_ids)
+        random = chosen & (fate >= MASKED_SHARE) & (fate < MASKED_SHARE + RANDOM_SHARE)
+        return torch.where(random, others, seen), torch.where(chosen, input_ids, IGNORED)
 
     def _chosen(self, maskable: Tensor, rng: np.random.Generator) -> Tensor:
-        chosen = torch.from_numpy(rng.random(tuple(maskable.shape)) < CHOSEN) & maskable
+        chosen = torch.from_numpy(rng.random(tuple(maskable.shape)) < SELECTED_SHARE) & maskable
         if not chosen.any() and maskable.any():
             chosen.view(-1)[int(rng.choice(np.flatnonzero(maskable.numpy())))] = True
         return chosen
@@ -69,7 +69,9 @@ def masker_of(encoder: TextEncoder) -> Masker:
     tokenizer = Tokenizer.from_str(encoder.files.json)
     ids: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
     named = encoder.files.special_tokens
-    token = next((token for token in (named.get("mask_token"), *USUAL) if token in ids), None)
+    token = next(
+        (token for token in (named.get("mask_token"), *USUAL_MASK_TOKENS) if token in ids), None
+    )
     if token is None:
         raise TokenizerError(
             "the tokenizer has no mask token; name one that its vocabulary holds as mask_token in "

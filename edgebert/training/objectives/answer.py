@@ -15,10 +15,10 @@ from edgebert.training.metrics import Scores, answer_scores
 from edgebert.training.objectives.base import (
     Batch,
     Objective,
-    arrays,
-    chosen,
-    cut_texts,
+    batch_inputs,
+    count_truncated,
     lengths_of,
+    to_arrays,
 )
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.tasks.answer import (
@@ -54,7 +54,7 @@ class Answering(Objective):
         encoded = encoder.align_first_windows(
             [(record.question, record.context) for record in records]
         )
-        self.truncated = cut_texts(encoded)
+        self.truncated = count_truncated(encoded)
         spans = [span_of(record, row) for record, row in zip(records, encoded, strict=True)]
         kept = [number for number, span in enumerate(spans) if span is not None or not training]
         self.examples = len(kept)
@@ -71,7 +71,7 @@ class Answering(Objective):
         starts, ends = self._targets[list(rows)].unbind(dim=1)
         return Batch(
             rows=tuple(rows),
-            inputs=(chosen(rows, self._encoded, self._encoder),),
+            inputs=(batch_inputs(rows, self._encoded, self._encoder),),
             targets=(starts, ends),
             counts=(len(rows),),
         )
@@ -86,7 +86,7 @@ class Answering(Objective):
 
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
         """The text of each answer."""
-        starts, ends = map(arrays, outputs)
+        starts, ends = map(to_arrays, outputs)
         return [
             self._text(row, start, end)
             for row, start, end in zip(batch.rows, starts, ends, strict=True)

@@ -79,7 +79,7 @@ class Objective(ABC):
         """Judge all predictions."""
 
 
-def cut_texts(rows: Sequence[EncodedText]) -> int:
+def count_truncated(rows: Sequence[EncodedText]) -> int:
     """How many were longer than the limit."""
     return sum(row.tokens > len(row.input_ids) for row in rows)
 
@@ -89,11 +89,13 @@ def lengths_of(rows: Sequence[EncodedText]) -> list[int]:
     return [len(row.input_ids) for row in rows]
 
 
-def chosen(rows: Sequence[int], encoded: Sequence[EncodedText], encoder: TextEncoder) -> Inputs:
+def batch_inputs(
+    rows: Sequence[int], encoded: Sequence[EncodedText], encoder: TextEncoder
+) -> Inputs:
     """The rows of these numbers as one batch."""
     return encoder.pad([encoded[row] for row in rows])
 
 
-def arrays(tensor: Tensor) -> list[Any]:
+def to_arrays(tensor: Tensor) -> list[Any]:
     """The rows of a tensor, as float32 arrays off the device."""
     return list(tensor.detach().float().cpu().numpy())

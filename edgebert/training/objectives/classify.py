@@ -21,10 +21,10 @@ from edgebert.training.metrics import (
 from edgebert.training.objectives.base import (
     Batch,
     Objective,
-    arrays,
-    chosen,
-    cut_texts,
+    batch_inputs,
+    count_truncated,
     lengths_of,
+    to_arrays,
 )
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.tokenization.tokenizer import Item
@@ -41,7 +41,7 @@ class _Texts(Objective):
         self.targets = targets
         self._encoder = encoder
         self._encoded = encoder.encode(texts)
-        self.truncated = cut_texts(self._encoded)
+        self.truncated = count_truncated(self._encoded)
         self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
@@ -49,7 +49,7 @@ class _Texts(Objective):
         targets = self.targets[list(rows)]
         return Batch(
             rows=tuple(rows),
-            inputs=(chosen(rows, self._encoded, self._encoder),),
+            inputs=(batch_inputs(rows, self._encoded, self._encoder),),
             targets=(targets,),
             counts=(targets.numel(),),
         )
@@ -57,7 +57,7 @@ class _Texts(Objective):
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
         """The logits of each row, (outputs,)."""
         del batch
-        return arrays(outputs[0])
+        return to_arrays(outputs[0])
 
 
 class SingleLabel(_Texts):

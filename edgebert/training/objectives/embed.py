@@ -15,10 +15,10 @@ from edgebert.training.metrics import Scores, similarity_scores
 from edgebert.training.objectives.base import (
     Batch,
     Objective,
-    arrays,
-    chosen,
-    cut_texts,
+    batch_inputs,
+    count_truncated,
     lengths_of,
+    to_arrays,
 )
 
 
@@ -29,14 +29,14 @@ class _Pairs(Objective):
         self.examples = len(pairs)
         self._encoder = encoder
         self._sides = [encoder.encode(side) for side in zip(*pairs, strict=True)]
-        self.truncated = sum(map(cut_texts, self._sides))
+        self.truncated = sum(map(count_truncated, self._sides))
         self.lengths = list(map(max, *map(lengths_of, self._sides)))
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng
         return Batch(
             rows=tuple(rows),
-            inputs=tuple(chosen(rows, side, self._encoder) for side in self._sides),
+            inputs=tuple(batch_inputs(rows, side, self._encoder) for side in self._sides),
             targets=(),
             counts=self._counts(len(rows)),
         )
@@ -49,7 +49,7 @@ class _Pairs(Objective):
         """The cosine of each pair."""
         del batch
         first, second = outputs
-        return arrays(functional.cosine_similarity(first, second, dim=-1))
+        return to_arrays(functional.cosine_similarity(first, second, dim=-1))
 
     def _counts(self, rows: int) -> tuple[int, ...]:
         return (rows,)

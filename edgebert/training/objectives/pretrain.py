@@ -1,4 +1,4 @@
-"""BERT's two objectives: hidden tokens, and whether one text follows another.
+"""BERT's two objectives: masked tokens, and whether one text follows another.
 
 Devlin et al. 2019, section 3.1.
 """
@@ -15,14 +15,20 @@ from edgebert.training.data.documents import Passage
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.masking import masker_of
 from edgebert.training.metrics import Scores
-from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    batch_inputs,
+    count_truncated,
+    lengths_of,
+)
 from edgebert_runtime.tokenization.tokenizer import Item
 
 
 class Pretraining(Objective):
-    """Cross-entropy of the hidden tokens; and, of pairs, of whether the second follows.
+    """Cross-entropy of the masked tokens; and, of pairs, of whether the second follows.
 
-    What is hidden is drawn anew each time a row is seen (Liu et al. 2019, section 4.1).
+    The masked tokens are drawn anew each time a row is seen (Liu et al. 2019, section 4.1).
     """
 
     monitor: ClassVar[str] = "loss"
@@ -38,29 +44,29 @@ class Pretraining(Objective):
         self._pairs = passages[0].pair is not None
         self._follows = torch.tensor([int(not passage.follows) for passage in passages])
         self._mask = masker_of(encoder)
-        self.truncated = cut_texts(self._encoded)
+        self.truncated = count_truncated(self._encoded)
         self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
-        plain = chosen(rows, self._encoded, self._encoder)
+        plain = batch_inputs(rows, self._encoded, self._encoder)
         seen, expected = self._mask(plain.input_ids, rng)
-        hidden = int((expected != losses.IGNORED).sum())
+        masked = int((expected != losses.IGNORED).sum())
         follows = (self._follows[list(rows)],) if self._pairs else ()
         return Batch(
             rows=tuple(rows),
             inputs=(plain.replaced(seen),),
             targets=(expected, *follows),
-            counts=(hidden, *(len(rows) for _ in follows)),
+            counts=(masked, *(len(rows) for _ in follows)),
         )
 
     def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
-        """Logits of the hidden tokens (hidden, vocabulary); of pairs (batch, 2) too."""
+        """Logits of the masked tokens (masked, vocabulary); of pairs (batch, 2) too."""
         inputs = batch.inputs[0]
         found: tuple[Tensor, ...] = model(inputs, batch.targets[0] != losses.IGNORED)
         return found
 
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
-        targets = _asked(batch)
+        targets = _masked_targets(batch)
         return tuple(
             losses.cross_entropy(logits, target)
             for logits, target in zip(outputs, targets, strict=True)
@@ -68,7 +74,7 @@ class Pretraining(Objective):
 
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
         """For each loss, which answers are right, (answers,), bool."""
-        targets = _asked(batch)
+        targets = _masked_targets(batch)
         return [
             tuple(
                 (logits.argmax(dim=-1) == target).cpu().numpy()
@@ -84,7 +90,7 @@ class Pretraining(Objective):
         )
 
 
-def _asked(batch: Batch) -> tuple[Tensor, ...]:
-    """The targets of what the model was asked."""
+def _masked_targets(batch: Batch) -> tuple[Tensor, ...]:
+    """The targets of the masked tokens, and of the pairs."""
     expected = batch.targets[0]
     return (expected[expected != losses.IGNORED], *batch.targets[1:])

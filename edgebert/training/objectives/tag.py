@@ -10,7 +10,13 @@ from edgebert.training import losses
 from edgebert.training.data.encoding import TextEncoder, padded
 from edgebert.training.data.records import Tagged
 from edgebert.training.metrics import Scores, tagging_scores
-from edgebert.training.objectives.base import Batch, Objective, chosen, cut_texts, lengths_of
+from edgebert.training.objectives.base import (
+    Batch,
+    Objective,
+    batch_inputs,
+    count_truncated,
+    lengths_of,
+)
 from edgebert.training.objectives.classify import numbered
 from edgebert_runtime.tokenization.offsets import AlignedText
 
@@ -43,12 +49,12 @@ class Tagging(Objective):
             _targets(record, encoded, firsts, index)
             for record, encoded, firsts in zip(records, self._encoded, self._firsts, strict=True)
         ]
-        self.truncated = cut_texts(self._encoded)
+        self.truncated = count_truncated(self._encoded)
         self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng
-        inputs = chosen(rows, self._encoded, self._encoder)
+        inputs = batch_inputs(rows, self._encoded, self._encoder)
         length = inputs.input_ids.shape[1]
         targets = padded([self._targets[row] for row in rows], length, losses.IGNORED)
         return Batch(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -17,15 +17,16 @@ from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
 from edgebert.checkpoints.tasks import EMBEDDINGS_ONLY
 from edgebert.model.encoder import Encoder
-from edgebert.model.heads import Head, Pooled, TaskModel
+from edgebert.model.heads import EncoderWithHead, Head, Pooled
 from edgebert.model.sentence import Dense, DenseWeights, SentenceEmbedder
 from edgebert.training.data.encoding import Inputs
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
 
+
 @dataclass(frozen=True, kw_only=True)
 class HeadRequest:
-    """What is to be trained.
+    """What is asked of the base model.
 
     Attributes:
         heads: those to train, as the families' tables name them.
@@ -86,19 +87,19 @@ class PretrainingModel(nn.Module):
 
     def __init__(self, encoder: Encoder, fill: Head, follows: Head | None) -> None:
         super().__init__()
-        self.filling = TaskModel(encoder, fill)
+        self.filling = EncoderWithHead(encoder, fill)
         self.follows = follows
 
-    def forward(self, inputs: Inputs, hidden: Tensor) -> tuple[Tensor, ...]:
-        """Logits of hidden tokens only: those of all would be most of the work.
+    def forward(self, inputs: Inputs, masked: Tensor) -> tuple[Tensor, ...]:
+        """Logits of the masked tokens only: those of all tokens would be most of the work.
 
         Shapes:
             inputs: (batch, sequence)
-            hidden: (batch, sequence), bool
-            returns: (hidden tokens, vocabulary), and (batch, 2) if there is a second head
+            masked: (batch, sequence), bool
+            returns: (masked tokens, vocabulary), and (batch, 2) if there is a second head
         """
         vectors = self.filling.encoder(*inputs.arguments)
-        tokens: Tensor = self.filling.head(vectors[hidden])
+        tokens: Tensor = self.filling.head(vectors[masked])
         if self.follows is None:
             return (tokens,)
         return tokens, self.follows(self.filling.encoder.pool(vectors))
@@ -133,8 +134,7 @@ def open_base(source: str | PathLike[str], wanted: HeadRequest) -> BaseCheckpoin
     """
     read = _described(Path(source), wanted) if wanted.from_scratch else _stored(source, wanted)
     tables = [
-        _table(read, task, new=wanted.new_head or wanted.from_scratch)
-        for task in wanted.heads
+        _table(read, task, new=wanted.new_head or wanted.from_scratch) for task in wanted.heads
     ]
     labels = wanted.labels
     for table, has_head in tables:
@@ -184,7 +184,7 @@ def _stored(source: str | PathLike[str], wanted: HeadRequest) -> _Source:
         tokenizer=checkpoint.tokenizer,
         embedding=checkpoint.embedding,
         dense=checkpoint.dense,
-        tensors=checkpoint.beside,
+        tensors=checkpoint.other_tensors,
     )
 
 
@@ -241,9 +241,7 @@ def _agreed(read: _Source, table: HeadTable, labels: tuple[str, ...]) -> tuple[s
     return stored
 
 
-def _outputs(
-    read: _Source, table: HeadTable, wanted: HeadRequest, labels: tuple[str, ...]
-) -> int:
+def _outputs(read: _Source, table: HeadTable, wanted: HeadRequest, labels: tuple[str, ...]) -> int:
     if table.task == "fill":
         return read.encoder.config.vocabulary
     return len(labels) if wanted.outputs is None else wanted.outputs
@@ -276,4 +274,4 @@ def _model(read: _Source, encoder: Encoder, heads: tuple[tuple[HeadTable, Head],
     first = heads[0][1]
     if first.config.kind == "fill":
         return PretrainingModel(encoder, first, heads[1][1] if len(heads) > 1 else None)
-    return TaskModel(encoder, first)
+    return EncoderWithHead(encoder, first)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from edgebert.checkpoints import read_checkpoint
+from edgebert import train
 from edgebert.model.heads import Pooled
-from edgebert.training import train
-from edgebert.training.base import HeadRequest, open_base
+from edgebert.training.base_checkpoint import open_base
 from edgebert_runtime.errors import CheckpointError, ConfigError
 from tests.support import training_data
+from tests.support.checkpoints import head_request, read_checkpoint
 from tests.support.families import SAMPLES, build
 from tests.support.tokenizers import save_tokenizer
 
@@ -35,7 +35,7 @@ def classifier(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_new_heads_are_drawn_as_the_encoder_is(task: str, base: Path) -> None:
     torch.manual_seed(0)
     labels = ("a", "b", "c") if task in ("classify", "tag") else ()
-    opened = open_base(base, HeadRequest(task=task, labels=labels))
+    opened = open_base(base, head_request(task, labels=labels))
     for _, head in opened.heads:
         if not head.config.tied:
             assert head.out.weight.std().item() == pytest.approx(0.1, rel=0.5)
@@ -52,16 +52,16 @@ def test_heads_of_other_families_are_drawn_by_their_tables(name: str, tmp_path: 
     save_tokenizer(SAMPLES[name].config().model_type, tmp_path)
     for task in ("classify", "tag", "answer", "fill"):
         labels = ("a", "b") if task in ("classify", "tag") else ()
-        opened = open_base(tmp_path, HeadRequest(task=task, labels=labels))
+        opened = open_base(tmp_path, head_request(task, labels=labels))
         table, head = opened.heads[0]
-        assert (table.task, head.config.task) == (task, task)
+        assert (table.task, head.config.kind) == (task, task)
         assert (head.dense is None) == (table.dense is None)
 
 
 def test_a_head_that_is_there_is_kept_unless_a_new_one_is_asked_for(classifier: Path) -> None:
     stored = read_checkpoint(classifier).head
     assert stored is not None
-    wanted = HeadRequest(task="classify", labels=("colour", "size"))
+    wanted = head_request("classify", labels=("colour", "size"))
     kept = open_base(classifier, wanted)
     assert kept.labels == ("animal", "colour", "size")
     assert torch.equal(kept.heads[0][1].out.weight, stored.out.weight)
@@ -71,7 +71,7 @@ def test_a_head_that_is_there_is_kept_unless_a_new_one_is_asked_for(classifier: 
 
 
 def test_a_classifiers_head_is_no_taggers_though_it_has_the_same_name(classifier: Path) -> None:
-    opened = open_base(classifier, HeadRequest(task="tag", labels=("animal", "colour", "size")))
+    opened = open_base(classifier, head_request("tag", labels=("animal", "colour", "size")))
     stored = read_checkpoint(classifier).head
     assert stored is not None
     assert not torch.equal(opened.heads[0][1].out.weight, stored.out.weight)
@@ -80,7 +80,7 @@ def test_a_classifiers_head_is_no_taggers_though_it_has_the_same_name(classifier
 
 def test_labels_that_the_head_does_not_know_are_refused(classifier: Path) -> None:
     with pytest.raises(ConfigError, match=r"'animal', 'colour', 'size', the data have 'far' too"):
-        open_base(classifier, HeadRequest(task="classify", labels=("animal", "far")))
+        open_base(classifier, head_request("classify", labels=("animal", "far")))
 
 
 def test_every_tensor_of_another_shape_is_listed_once(base: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_every_tensor_of_another_shape_is_listed_once(base: Path, tmp_path: Path
     changed = json.dumps({**config, "intermediate_size": 57})
     (folder / "config.json").write_text(changed, encoding="utf-8")
     with pytest.raises(CheckpointError) as caught:
-        open_base(folder, HeadRequest(task="fill"))
+        open_base(folder, head_request("fill"))
     blocks = ("intermediate.dense.weight", "intermediate.dense.bias", "output.dense.weight")
     wrong = [f"encoder.layer.{layer}.{block}" for layer in range(2) for block in blocks]
     for name in wrong:
@@ -106,14 +106,14 @@ def test_families_without_such_a_head_are_refused(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     save_tokenizer("roberta", tmp_path)
     with pytest.raises(ConfigError, match="no head for next_sentence on roberta models"):
-        open_base(tmp_path, HeadRequest(task="pretrain"))
+        open_base(tmp_path, head_request("pretrain"))
 
 
 def test_from_scratch_needs_no_weights(base: Path, tmp_path: Path) -> None:
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((base / name).read_bytes())
     torch.manual_seed(1)
-    opened = open_base(tmp_path, HeadRequest(task="fill", from_scratch=True))
+    opened = open_base(tmp_path, head_request("fill", from_scratch=True))
     stored = read_checkpoint(base).encoder
     assert not torch.equal(opened.encoder.embeddings.token.weight, stored.embeddings.token.weight)
     assert opened.encoder.embeddings.token.weight.std().item() == pytest.approx(0.1, rel=0.1)
