@@ -55,7 +55,7 @@ def test_what_keeps_a_budget(text: str, measured: Measured, kept: bool) -> None:
     assert parse_budget(text, SimilarityMetric.COSINE).is_met_by(measured, EXACT) is kept
 
 
-def test_the_floor_is_the_budgets_where_it_has_one() -> None:
+def test_the_threshold_is_the_budgets_where_it_has_one() -> None:
     usual = QualityThreshold(mean=0.9, worst=0.8)
     assert parse_budget("cosine>=0.999", SimilarityMetric.COSINE).threshold(
         usual

@@ -104,16 +104,16 @@ def test_numbers_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kept", [KEPT, frozenset(), frozenset({"MatMul"}), {*KEPT, "Gelu"}])
-def test_the_twin_answers_as_kernels_for_half_do(kept: frozenset[str]) -> None:
-    real, twin, x = model(), model(), np.random.default_rng(1).standard_normal((5, 4))
+def test_the_emulation_answers_as_kernels_for_half_do(kept: frozenset[str]) -> None:
+    real, emulation, x = model(), model(), np.random.default_rng(1).standard_normal((5, 4))
     to_half(real, HalfRecipe(precision="fp16", float_operators=kept))
-    to_half(twin, HalfRecipe(precision="fp16", float_operators=kept), emulated=True)
-    for found, expected in zip(run(twin, x), run(real, x), strict=True):
+    to_half(emulation, HalfRecipe(precision="fp16", float_operators=kept), emulated=True)
+    for found, expected in zip(run(emulation, x), run(real, x), strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-3)
-    assert "Cast" in operators(twin)
+    assert "Cast" in operators(emulation)
 
 
-def test_the_twin_rounds_to_bfloat16() -> None:
+def test_the_emulation_rounds_to_bfloat16() -> None:
     """1 + 1/256 is 1 in bfloat16, whose steps there are 1/128."""
     made = model_of(GRAPH, w=np.eye(4, 3), b=np.zeros(3))
     to_half(made, HalfRecipe(precision="bf16", float_operators=KEPT), emulated=True)
@@ -158,17 +158,17 @@ def test_half_the_size_of_real_weights(minilm_bundle: Bundle, tmp_path: Path) ->
     assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
 
 
-@pytest.mark.parametrize(("recipe", "nearness"), [("fp16", 0.9999), ("bf16", 0.999)])
+@pytest.mark.parametrize(("recipe", "similarity"), [("fp16", 0.9999), ("bf16", 0.999)])
 def test_a_graph_for_gpus_says_what_it_needs(
-    fp32: Bundle, tiny_folder: Path, recipe: str, nearness: float
+    fp32: Bundle, tiny_folder: Path, recipe: str, similarity: float
 ) -> None:
-    """No CPU kernels: its twin is measured, and nothing claims that it has run."""
+    """No CPU kernels: its emulation is measured, and nothing claims that it has run."""
     bundle = edgebert.quantize(fp32, recipe)
     variant = bundle.manifest.variants[recipe]
     assert (variant.target, variant.needs, variant.verified) == ("cuda", "cuda", False)
     quality = variant.quality
     assert quality is not None
-    assert nearness < quality["mean"] < 1
+    assert similarity < quality["mean"] < 1
     assert not list(bundle.folder.glob("**/emulated*"))
     assert f"samples/{recipe}.json" not in bundle.manifest.files
     reports = {report.variant: report for report in check_all(bundle)}

@@ -24,15 +24,15 @@ COSINE, WORST = 0.9999, 5e-3
 
 @pytest.mark.parametrize("family", SAMPLES)
 def test_a_family_in_fp16_is_near_torch(family: str, tmp_path: Path) -> None:
-    """By the twin, which rounds wherever a GPU would store a half."""
+    """By the emulation, which rounds wherever a GPU would store a half."""
     encoder = ours(build_theirs(SAMPLES[family]))
     spec, target = spec_of(encoder), TARGETS["cuda"]
     module = SentenceEmbedder(encoder, spec.steps, {}).eval()
     write_graphs([build(trace(module, spec), target, spec, target.min_onnxruntime)], tmp_path)
     recipe = RECIPES["fp16"].half
     assert recipe is not None
-    write_half(tmp_path / target.file, tmp_path / "twin.onnx", recipe, emulated=True)
-    session = Session(tmp_path / "twin.onnx", provider="cpu")
+    write_half(tmp_path / target.file, tmp_path / "emulated.onnx", recipe, emulated=True)
+    session = Session(tmp_path / "emulated.onnx", provider="cpu")
     for case in parity_cases(spec):
         feeds = {name: case.feeds[name] for name in session.inputs}
         (found,) = session.run(["sentence_embedding"], feeds)

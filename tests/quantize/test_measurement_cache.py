@@ -1,4 +1,4 @@
-"""What is remembered between searches, and what happens where it cannot be."""
+"""Measurements are cached between searches, and a cache that cannot be used is done without."""
 
 import json
 from pathlib import Path

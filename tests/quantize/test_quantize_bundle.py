@@ -49,7 +49,7 @@ def test_the_int8_file_runs_and_is_close(tiny_bundle: Bundle) -> None:
     assert 0.98 < cosines.min() < 1
 
 
-def test_below_the_floor_nothing_is_written(
+def test_below_the_threshold_nothing_is_written(
     fp32_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thresholds = {SimilarityMetric.COSINE: QualityThreshold(mean=0.9999999, worst=0.98)}
@@ -192,7 +192,7 @@ def padded(ids: np.ndarray, length: int) -> np.ndarray:
     return np.pad(ids, ((0, 0), (0, length - ids.shape[1])))
 
 
-def test_real_weights_reach_the_floor_with_room(minilm_bundle: Bundle) -> None:
+def test_real_weights_reach_the_threshold_with_room(minilm_bundle: Bundle) -> None:
     quality = minilm_bundle.manifest.variants["int8"].quality
     assert quality is not None
     assert quality["mean"] > 0.999

@@ -262,7 +262,7 @@ def test_nothing_is_replaced_unasked(odd: Path, tmp_path: Path) -> None:
         edgebert.quantize_file(odd, odd, overwrite=True)
 
 
-def test_below_the_floor_nothing_is_written(
+def test_below_the_threshold_nothing_is_written(
     odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thresholds = {kind: QualityThreshold(mean=1.1, worst=1) for kind in SimilarityMetric}
