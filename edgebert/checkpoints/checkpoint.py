@@ -59,6 +59,7 @@ class Checkpoint:
         dense: `Step.file` of each dense step to its weights.
         head: for other tasks, what stands on the encoder, without a tied weight's values.
         head_info: for other tasks, what its logits mean.
+        config_keys: what other tools read of the task in `config.json`.
         tokenizer: what the bundle needs of the tokenizer.
         max_length: where texts are cut, in tokens, special tokens included.
         hf_config: `config.json` as it was.
@@ -73,11 +74,12 @@ class Checkpoint:
     family: Family
     config: EncoderConfig
     encoder: Encoder
-    task: CheckpointTask
+    task: str
     embedding: EmbeddingInfo | None
     dense: Mapping[str, DenseWeights]
     head: Head | None
     head_info: HeadInfo | None
+    config_keys: Mapping[str, Any]
     tokenizer: TokenizerFiles
     max_length: int
     hf_config: Mapping[str, Any]
@@ -128,11 +130,12 @@ def read_checkpoint(
         family=family,
         config=config,
         encoder=encoder,
-        task=chosen,
+        task=chosen.name,
         embedding=purpose.embedding,
         dense=purpose.dense,
         head=purpose.head,
         head_info=purpose.head_info,
+        config_keys={} if purpose.head_info is None else chosen.config_keys(purpose.head_info),
         tokenizer=tokenizer,
         max_length=tokenizer.max_length,
         hf_config=hf_config,

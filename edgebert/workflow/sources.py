@@ -82,7 +82,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
             max_length=spec.text_limit, max_positions=spec.max_positions
         ),
         embedding=checkpoint.embedding,
-        config={**checkpoint.hf_config, **_config_keys(checkpoint)},
+        config={**checkpoint.hf_config, **checkpoint.config_keys},
         files={
             **checkpoint.tokenizer.contents(),
             **_pipeline_files(checkpoint.embedding, checkpoint.dense, spec),
@@ -96,11 +96,6 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
     return Source(module=_module(checkpoint).eval(), spec=spec, parts=parts, notes=checkpoint.notes)
 
 
-def _config_keys(checkpoint: Checkpoint) -> dict[str, Any]:
-    head = checkpoint.head_info
-    return {} if head is None else checkpoint.task.config_keys(head)
-
-
 def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
     config, embedding = checkpoint.config, checkpoint.embedding
     return ExportSpec(
@@ -111,7 +106,7 @@ def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
         token_types=config.token_types if config.token_types > 1 else 0,
         heads=config.heads,
         max_length=checkpoint.max_length,
-        task=checkpoint.task.name,
+        task=checkpoint.task,
         head=checkpoint.head_info,
         steps=embedding.steps if embedding else (),
         dimensions=embedding.dimensions if embedding else None,

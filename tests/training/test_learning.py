@@ -12,6 +12,7 @@ from torch import Tensor
 
 import edgebert
 from edgebert import TrainingReport, train
+from edgebert.tasks.registry import require_training
 from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
 from edgebert.training.resume import StateFile, random_state
@@ -139,6 +140,7 @@ def request(base: Path, task: str, folder: Path, **numbers: Any) -> Request:
         data=training_data.FILES[task](folder),
         validation=None,
         task=task,
+        spec=require_training(task),
         problem="single_label",
         config=replace(training_data.QUICK, epochs=1, **numbers),
         new_head=False,
@@ -223,7 +225,7 @@ def test_texts_too_long_are_counted(base: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"task": "sing"}, ConfigError, "task must be one of classify"),
+        ({"task": "sing"}, ConfigError, "task must be one of embed, classify"),
         ({"problem": "odd"}, ConfigError, "problem must be one of single_label"),
         ({"task": "tag", "problem": "regression"}, ConfigError, "goes with task classify"),
         ({"out": "."}, ConfigError, "is no checkpoint"),
