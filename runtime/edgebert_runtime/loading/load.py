@@ -194,9 +194,9 @@ def load_model(
     )
     if not model.variant.verified:
         warnings.warn(
-            f"variant {model.info().variant!r} of {opened.folder} was made where there was no "
-            f"{model.variant.needs!r}: its rounding was measured, its kernels were not; run "
-            "edgebert verify here once",
+            f"variant {model.info().variant!r} of {opened.folder} has never run on provider "
+            f"{model.variant.needs!r}: its rounding was measured in float32 on a CPU; run edgebert "
+            "verify here once",
             UnverifiedWarning,
             stacklevel=stacklevel,
         )

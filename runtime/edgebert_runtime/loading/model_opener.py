@@ -58,7 +58,7 @@ def open_model(
         try:
             return opener.open(name, cached.path, opener.check_cached(cached), cached)
         except BundleError as error:  # whatever becomes of a cache, the bundle is there
-            log(f"{cached.folder} cannot be used, the bundle's own graph is: {error}")
+            log(f"{cached.folder} cannot be used, the bundle's graph runs: {error}")
     chosen = bundle.manifest.variants[name]
     check_external_data(bundle.folder, chosen.files, chosen.file)
     if not checks or name != expected:
