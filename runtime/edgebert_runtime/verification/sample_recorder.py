@@ -59,7 +59,7 @@ TOLERANCES: Final = {
     "fp32": Tolerance(
         vectors=1e-4,
         scores=1e-4,
-        reason="float32: machines add in another order and differ by some 1e-6, deep models more",
+        reason="float32: the order of additions differs between machines, by some 1e-6, more in deep models",
     ),
     "int4": Tolerance(
         vectors=0.1,
@@ -73,7 +73,7 @@ TOLERANCES: Final = {
 ROUNDED: Final = Tolerance(
     vectors=0.045,
     scores=0.02,
-    reason="rounded weights or activations: another CPU may round one step elsewhere; a cosine "
+    reason="rounded weights or activations: another CPU may round a value to a neighbouring step; a cosine "
     "of 0.999 between vectors of one length",
 )
 """That of other precisions."""
