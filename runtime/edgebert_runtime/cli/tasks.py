@@ -16,8 +16,9 @@ from edgebert_runtime.cli.options import (
 )
 from edgebert_runtime.cli.progress import counted, say
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.registry import require_task
-from edgebert_runtime.tasks.spec import TaskOptions, TaskSpec
+from edgebert_runtime.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from edgebert_runtime.io.readers import Source

@@ -6,22 +6,20 @@ from typing import Any, ClassVar, Final, overload
 
 import numpy as np
 
-from edgebert_runtime.inference.arrays import Floats
+from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
-    TaskOptions,
     TaskProbe,
     TaskSpec,
     columns_of,
     constant_columns,
-    logits,
-    option,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long

@@ -12,22 +12,14 @@ from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
-from edgebert_runtime.inference.arrays import Feeds, Floats
+from edgebert_runtime.inference.arrays import Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call
 from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_output_dtype
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
-from edgebert_runtime.tasks.spec import (
-    Columns,
-    CommandSpec,
-    GraphOutput,
-    TaskOptions,
-    TaskProbe,
-    TaskSpec,
-    VectorType,
-    option,
-)
+from edgebert_runtime.tasks.options import TaskOptions, option
+from edgebert_runtime.tasks.spec import Columns, CommandSpec, TaskProbe, TaskSpec, VectorType
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
 

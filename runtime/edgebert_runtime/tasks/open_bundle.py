@@ -9,12 +9,11 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import HeadInfo, Variant
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError, ModelClosedError
-from edgebert_runtime.inference.arrays import INPUTS, Feeds, Floats
+from edgebert_runtime.inference.arrays import INPUTS, Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.batch_runner import BatchRunner
 from edgebert_runtime.inference.call import Call, listed
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
-from edgebert_runtime.tasks.spec import GraphOutput
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 
 WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
