@@ -1,6 +1,5 @@
 """Quantize an ONNX encoder from another exporter, by its structure and not by its names."""
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -21,6 +20,7 @@ from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
+from edgebert_runtime.storage.atomic_write import put_file
 
 FEWEST_DIMENSIONS: Final = 16
 """Outputs of fewer dimensions are scores, others are vectors."""
@@ -102,7 +102,7 @@ def quantize_file(
         if not force:
             feeds = feeder.long(split.quality)
             require_speedup(candidate, plain, chosen, cpu, feeds, progress)
-        os.replace(candidate, out)
+        put_file(candidate, out)
     return quality
 
 
