@@ -70,7 +70,7 @@ def answer_lines(
         EdgebertError: as `load` and the task's method.
     """
     from edgebert_runtime.io import answer_rows, writers
-    from edgebert_runtime.loading.load import load_model as load
+    from edgebert_runtime.loading.model_opener import load_model as load
 
     with load(bundle, variant, options) as model:
         spec = require_task(model.info().task)
