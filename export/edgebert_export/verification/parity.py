@@ -13,6 +13,7 @@ from torch import nn
 from edgebert_export.spec import ExportSpec
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ParityError
+from edgebert_runtime.inference.arrays import Feeds
 
 FP32_TOLERANCE: Final = 2e-5
 """Largest absolute difference of an fp32 output at a kept position. The same sums in another
@@ -26,7 +27,6 @@ MIXED_TOKENS: Final = 8192
 MASKS: Final = ("right", "left", "holes")
 """Which end is padded; `holes` drops tokens in between."""
 
-Feeds = dict[str, NDArray[np.int64]]
 Outputs = dict[str, NDArray[np.float32]]
 
 

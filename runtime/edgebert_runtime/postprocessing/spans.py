@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.inference.arrays import Floats
 from edgebert_runtime.tokenization.offsets import AlignedText
-
-Floats = NDArray[np.float32]
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 

@@ -13,6 +13,7 @@ from edgebert_runtime.inference.arrays import INPUTS, Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.batch_runner import BatchRunner
 from edgebert_runtime.inference.call import Call, listed
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
+from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 
@@ -152,9 +153,8 @@ class OpenBundle:
                     f"{batch} and {length}"
                 )
             ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
-            feeds = {"input_ids": ids, "attention_mask": ids * 0 + 1, "token_type_ids": ids * 0}
             for session in (self.session, *self._runner.plan.sessions):
-                self._run_graph(self.RUN or self._outputs, feeds, session)
+                self._run_graph(self.RUN or self._outputs, make_feeds(ids), session)
 
     def count_tokens(self, texts: Sequence[Item]) -> list[int]:
         """How many tokens each text has for this model, before anything is cut.
