@@ -32,7 +32,7 @@ MOST_TYPES: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """A graph's inputs by their role, one of `INPUT_NAMES`."""
+    """A graph's inputs by their role, one of `INPUTS`."""
 
     values: Mapping[str, ir.Value]
 

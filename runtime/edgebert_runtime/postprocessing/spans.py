@@ -35,12 +35,12 @@ class TokenTags:
             continues=[*self.continues, *others.continues],
         )
 
-    def part(self, first: int, behind: int) -> "TokenTags":
+    def part(self, first: int, stop: int) -> "TokenTags":
         """The tokens from one to before another."""
         return TokenTags(
-            offsets=self.offsets[first:behind],
-            scores=self.scores[first:behind],
-            continues=self.continues[first:behind],
+            offsets=self.offsets[first:stop],
+            scores=self.scores[first:stop],
+            continues=self.continues[first:stop],
         )
 
 

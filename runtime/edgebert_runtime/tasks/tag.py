@@ -42,7 +42,7 @@ class Entity(AsDict):
         text: what the caller's string has from `start` to `end`.
         label: the label; without `B-` or `I-` unless aggregation is `none`.
         score: probability from 0 to 1, the mean over what was put together.
-        start, end: first and behind-last character in the caller's string.
+        start, end: first character, and the one after the last, in the caller's string.
     """
 
     text: str
