@@ -32,12 +32,12 @@ class Index:
     """The paragraphs of every text file below a folder, with their vectors.
 
     Raises:
-        OSError, ValueError: it is no folder, a file cannot be read, or there is no text.
+        OSError, ValueError: it is not a folder, a file cannot be read, or there is no text.
     """
 
     def __init__(self, model: Embedder, folder: Path) -> None:
         if not folder.is_dir():
-            raise NotADirectoryError(f"{folder} is no folder")
+            raise NotADirectoryError(f"{folder} is not a folder")
         texts = (path for path in folder.rglob("*") if path.suffix in KINDS and path.is_file())
         self._paragraphs = [paragraph for file in sorted(texts) for paragraph in _paragraphs(file)]
         if not self._paragraphs:

@@ -207,7 +207,7 @@ def test_a_search_that_cannot_be(tiny_bundle: Bundle, notes: Path, tmp_path: Pat
     empty.mkdir()
     bundle = tiny_bundle.folder
     for folder, opened, message in (
-        (tmp_path / "none", bundle, "none is no folder"),
+        (tmp_path / "none", bundle, "none is not a folder"),
         (empty, bundle, "empty has no text in files that end in .md or .txt"),
         (notes, notes, "notes an edgebert bundle?"),
     ):
@@ -402,6 +402,6 @@ def test_the_interface_hears_what_went_wrong(tiny_bundle: Bundle, tmp_path: Path
     worker = Worker(tmp_path / "none", tiny_bundle.folder)
     worker.submit("a", answers.append)
     poll_until(worker, lambda: bool(answers))
-    with pytest.raises(NotADirectoryError, match="none is no folder"):
+    with pytest.raises(NotADirectoryError, match="none is not a folder"):
         answers[0].result()
     worker.close()

@@ -116,7 +116,7 @@ def test_a_column_that_may_be_missing(ending: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.csv", None, r"none\.csv cannot be read: No such file .*; name a file that is there"),
+        ("none.csv", None, r"none\.csv cannot be read: No such file .*; name a file that exists"),
         (".jsonl", b'{"text": "a"}\n{"text": "\xff"}', r"line 2 is not UTF-8: .* at byte 10 of it"),
         ("a.csv", b"text\na\n\xff\n", r"line 3 is not UTF-8: .*; save the file with that encoding"),
         ("a.csv", b'text\na\n"b', r"after line 2: unexpected end of data; write it as CSV"),
@@ -146,7 +146,7 @@ def test_a_text_of_another_kind_is_named_with_its_row(caller: str, tmp_path: Pat
     table = tmp_path / "a.parquet"
     parquet.write_table(pyarrow.table({"text": [7]}), table)
     for path, place in ((lines, "line 3"), (table, "row 1")):
-        message = f"{place} has another kind of text, expected a string, found int"
+        message = f"{place} has a text of the wrong type, expected a string, found int"
         with pytest.raises(InputError, match=message):
             CALLERS[caller](path)
 

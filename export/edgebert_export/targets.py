@@ -1,4 +1,4 @@
-"""What each target is made of, as data."""
+"""The targets, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ ENGINES: Final[Mapping[str, tuple[int, int]]] = {
 (https://onnxruntime.ai/docs/reference/compatibility.html)."""
 
 OLDEST_ENGINE: Final = "1.20.0"
-"""November 2024, the default floor of the portable graph."""
+"""November 2024, the default minimum of the portable graph."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Target:
         unpadded: whether padding is taken out after the rules; not every graph can do without.
         fused: rewrite rules after that.
         needs: the only provider that runs it; None, any.
-        twin: rewrite rules that make of it what any provider runs.
+        twin: rewrite rules that make its runnable equivalent.
     """
 
     name: str

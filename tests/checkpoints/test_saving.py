@@ -261,6 +261,8 @@ def test_what_appears_meanwhile_is_untouched(
         return {}
 
     monkeypatch.setattr("edgebert.checkpoints.saving._files", appear)
-    with pytest.raises(ConfigError, match="appeared meanwhile; it is untouched"):
+    with pytest.raises(
+        ConfigError, match="was created by another program meanwhile; it is untouched"
+    ):
         save_checkpoint(out, parts, overwrite=True)
     assert [path.name for path in out.parent.rglob("*")] == ["out", "letter.txt"]

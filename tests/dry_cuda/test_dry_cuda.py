@@ -267,7 +267,7 @@ def test_another_card_is_taken_by_its_number() -> None:
     [
         (35, {}, "driver that is older than the CUDA of this ONNX Runtime needs; update"),
         (100, {}, "found no NVIDIA GPU; there is none here, or CUDA_VISIBLE_DEVICES"),
-        (0, {"device_id": 99}, "found no GPU of this number; .* device_id=99"),
+        (0, {"device_id": 99}, "found no GPU with this device_id; .* device_id=99"),
     ],
 )
 def test_why_there_is_no_gpu(

@@ -152,7 +152,7 @@ def test_a_model_with_masks_of_its_own_has_no_graph_without_padding(tmp_path: Pa
     said: list[str] = []
     bundle = edgebert.export(source, tmp_path / "out", target="cuda", progress=said.append)
     assert set(bundle.manifest.variants) == {"portable", "cuda", "fp16"}
-    assert any(line.startswith("leaving out cuda-packed: the mask") for line in said)
+    assert any(line.startswith("skipping target cuda-packed: the mask") for line in said)
 
 
 class Manual(nn.Module):
@@ -172,9 +172,11 @@ class Manual(nn.Module):
 
 def test_a_missing_fusion_is_an_error_with_the_reason(tiny_folder: Path, tmp_path: Path) -> None:
     spec = tiny_spec(layers=1, token_types=0)
-    with pytest.raises(
-        FusionError, match=r"attention: promised 1, found 0.*scaled_dot_product_attention"
-    ):
+    told = (
+        r"target cpu: expected 1 fused attention nodes, found 0\. .* accept an unfused graph: "
+        r"ExportSpec\(promises=\{'attention': 0\}\)$"
+    )
+    with pytest.raises(FusionError, match=told):
         edgebert.export(Manual().eval(), tmp_path / "out", spec=spec, tokenizer=tiny_folder)
     assert list(tmp_path.iterdir()) == []
 

@@ -67,7 +67,7 @@ def test_the_only_column_needs_no_name(tmp_path: Path) -> None:
             "a.jsonl",
             b'{"text": 7}',
             None,
-            "line 1 has another kind of text, expected a string",
+            "line 1 has a text of the wrong type, expected a string",
         ),
         ("a.parquet", b"PAR", None, "not a Parquet file"),
     ],

@@ -264,7 +264,7 @@ def test_the_command_shows_the_frontier_and_draws_it(
         (["model.onnx", "--budget", "cosine>=1"], "go with a bundle"),
         (["bundle", "--plot", "a.svg"], "go with --budget"),
         (["bundle", "--budget", "cosine>=1", "--plot", "a.jpeg"], r"expected one of \.svg"),
-        (["bundle", "--budget", "cosine>=1", "--plot", "no/where/a.svg"], "is no folder"),
+        (["bundle", "--budget", "cosine>=1", "--plot", "no/where/a.svg"], "is not a folder"),
     ],
 )
 def test_wrong_options_of_the_command(arguments: list[str], message: str) -> None:

@@ -45,7 +45,7 @@ def test_a_forked_child_starts_without_traffic() -> None:
 
 @pytest.fixture
 def model(tiny_bundle: Bundle, tmp_path: Path) -> Embedder:
-    """Of three threads, from a kept graph."""
+    """Of three threads, from a cached graph."""
     warm(tiny_bundle, cache_dir=tmp_path, tune=False)
     return load(tiny_bundle, threads=3, cache_dir=tmp_path)
 

@@ -139,8 +139,16 @@ CUDA_OPTION = 'Unknown provider option: "use_fp16".'
         ("cuda", WINDOWS_CUDA_UNNAMED, r"no options; .*wasn't able to be loaded.*\[gpu\]"),
         ("cuda", CUDA_FAILURE.format(OLD_DRIVER), "driver that is older.*; update the driver"),
         ("cuda", CUDA_FAILURE.format(NO_DEVICE), "no NVIDIA GPU; .*CUDA_VISIBLE_DEVICES"),
-        ("cuda", CUDA_FAILURE.format(NO_SUCH_DEVICE), "no GPU of this number; device_id counts"),
-        ("cuda", CUDA_FAILURE.format(NO_SUCH_NUMBER), "no GPU of this number; device_id counts"),
+        (
+            "cuda",
+            CUDA_FAILURE.format(NO_SUCH_DEVICE),
+            "no GPU with this device_id; it is the index",
+        ),
+        (
+            "cuda",
+            CUDA_FAILURE.format(NO_SUCH_NUMBER),
+            "no GPU with this device_id; it is the index",
+        ),
         ("tensorrt", TENSORRT_LIBRARY, r"libnvinfer\.so\.8, .*pip install tensorrt"),
         ("qnn", QNN_BACKEND, "says: QNN SetupBackend failed .*Snapdragon.*onnxruntime-qnn"),
         ("openvino", OPENVINO_DEVICE, r"says: /onn.*GPU is not available; it needs an x86-64 CPU"),

@@ -249,7 +249,7 @@ def test_a_strangers_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years", encoding="utf-8")
     before = entries(tmp_path)
-    refused = pytest.raises(BundleExistsError, match="is no edgebert bundle, so it is never")
+    refused = pytest.raises(BundleExistsError, match="is not an edgebert bundle, so it is never")
     with refused, new_bundle(tmp_path / "mine", overwrite=True):
         pytest.fail("the block was entered")
     assert entries(tmp_path) == before
@@ -257,7 +257,7 @@ def test_a_strangers_folder_is_never_replaced(tmp_path: Path) -> None:
 
 def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    refused = pytest.raises(BundleExistsError, match="is no folder")
+    refused = pytest.raises(BundleExistsError, match="is not a folder")
     with refused, new_bundle(tmp_path / "file", overwrite=True):
         pytest.fail("the block was entered")
 
@@ -288,7 +288,9 @@ def test_through_a_link_the_bundle_it_leads_to_is_replaced(operation: str, old: 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_appears_meanwhile_is_untouched(overwrite: bool, tmp_path: Path) -> None:
     folder = tmp_path / NAME
-    refused = pytest.raises(BundleExistsError, match="appeared meanwhile; it is untouched")
+    refused = pytest.raises(
+        BundleExistsError, match="was created by another program meanwhile; it is untouched"
+    )
     with refused, new_bundle(folder, overwrite=overwrite) as staging:
         write_bundle(staging, NEW)
         folder.mkdir()

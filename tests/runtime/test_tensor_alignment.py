@@ -1,4 +1,4 @@
-"""Data of kept graphs: every byte is still there, and where kernels may load it."""
+"""Data of cached graphs: every byte is still there, and where kernels may load it."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -107,9 +107,12 @@ def test_pairs(tmp_path: Path) -> None:
             '{"tokens": ["a"]}',
             "line 2 has no column 'labels', it has 'tokens'; expected tokens, lab",
         ),
-        ('{"tokens": "a", "labels": ["O"]}', "another kind of tokens, expected an array"),
-        (r'{"tokens": ["\ud800"], "labels": ["O"]}', "another kind of tokens, expected an array"),
-        ('{"tokens": ["a"], "labels": [1]}', "another kind of labels, expected an array"),
+        ('{"tokens": "a", "labels": ["O"]}', "a tokens of the wrong type, expected an array"),
+        (
+            r'{"tokens": ["\ud800"], "labels": ["O"]}',
+            "a tokens of the wrong type, expected an array",
+        ),
+        ('{"tokens": ["a"], "labels": [1]}', "a labels of the wrong type, expected an array"),
         ('{"tokens": ["a", "b"], "labels": ["O"]}', "line 2 has 2 tokens and 1 labels"),
         ('{"tokens": [], "labels": []}', "at least one token"),
         ('{"tokens": [" "], "labels": ["O"]}', "line 2 has a blank token or label"),
@@ -126,7 +129,7 @@ def test_bad_tags_are_refused_with_their_line(line: str, message: str, tmp_path:
     [
         ('"mat"', "3", "the context has ' sa' at character 3, expected the answer 'mat'"),
         ('"cat"', "-3", "at character -3"),
-        ('"cat"', "true", "another kind of start, expected a whole number"),
+        ('"cat"', "true", "a start of the wrong type, expected a whole number"),
     ],
 )
 def test_an_answer_must_be_where_it_is_said(

@@ -10,8 +10,8 @@ pipeline_tag: {pipeline}
 
 # {name}
 
-A text encoder exported from {kind} `{name}` ({model_type}) by edgebert. `edgebert.json` says exactly how to run it and how
-close it is to torch; `edgebert inspect` prints that as a table, quantized variants included.
+A text encoder exported from {kind} `{name}` ({model_type}) by edgebert. `edgebert.json` has everything needed to run it, and its largest
+difference from torch; `edgebert inspect` prints that as a table, quantized variants included.
 
 ```python
 from edgebert_runtime import load

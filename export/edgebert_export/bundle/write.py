@@ -101,7 +101,7 @@ def export_bundle(
             try:
                 graphs.append(build(canonical, item, spec, floor))
             except StillPaddedError as reason:
-                progress(f"leaving out {item.name}: {reason}")
+                progress(f"skipping target {item.name}: {reason}")
         needed = write_graphs(graphs, staging)
         reports = {}
         for built in graphs:

@@ -22,7 +22,7 @@ class AdditiveMask(AttentionRule):
     def check(self, context: Any, mask: ir.Value, **_: Any) -> MatchResult:
         del context
         if mask.dtype != ir.DataType.BOOL:
-            return MatchResult().fail("the mask is added already")
+            return MatchResult().fail("the mask is additive already")
         return MatchResult()
 
     def rewrite(

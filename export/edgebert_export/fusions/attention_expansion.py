@@ -28,9 +28,9 @@ class ExpandAttention(AttentionRule):
     ) -> MatchResult:
         del context
         if mask.dtype not in (ir.DataType.BOOL, ir.DataType.FLOAT):
-            return self.refuse(f"the mask is {mask.dtype}, expanded are bool and float", mixed)
+            return self.refuse(f"the mask is {mask.dtype}, expected bool or float", mixed)
         if _scale(query, mixed) is None:
-            return self.refuse(f"queries of shape {query.shape} leave the scale unknown", mixed)
+            return self.refuse(f"the scale is unknown for queries of shape {query.shape}", mixed)
         unusual = [name for name in UNUSUAL if _is_set(attributes(mixed).get(name))]
         if unusual:
             return self.refuse(f"{', '.join(unusual)} set", mixed)

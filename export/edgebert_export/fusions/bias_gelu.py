@@ -27,7 +27,7 @@ class FuseBiasGelu(Fusion):
         del context
         found = constant(bias)
         if found is None or found.ndim != 1:
-            return self.refuse("what is added is no bias", active)
+            return self.refuse("the added value is not a bias", active)
         return MatchResult()
 
     def rewrite(self, op: Any, x: ir.Value, bias: ir.Value, active: ir.Value) -> ir.Value:

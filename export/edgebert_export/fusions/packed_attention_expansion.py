@@ -13,7 +13,7 @@ class ExpandPackedAttention(Fusion):
     """PackedMultiHeadAttention  becomes  Attention over all tokens, each within its own text.
 
     The definition of the operator (docs/ContribOperators.md of ONNX Runtime, com.microsoft): text
-    i has the tokens from cumulative[i] to cumulative[i + 1]. It makes the twin that a CPU runs:
+    i has the tokens from cumulative[i] to cumulative[i + 1]. It makes the graph that a CPU runs:
     slow, for its mask is (tokens, tokens).
     """
 

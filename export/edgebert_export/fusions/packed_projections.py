@@ -52,9 +52,9 @@ class PackProjections(Fusion):
         heads = attributes(packed)["num_heads"].as_int()
         added, split = constant(bias), constant(shape)
         if added is None or added.ndim != 1 or added.size % (3 * heads):
-            return self.refuse("what is added is no bias of queries, keys and values", packed)
+            return self.refuse("the added value is not a bias of queries, keys and values", packed)
         if split is None or list(split[:-1]) != [0, 0, heads, 3]:
-            return self.refuse(f"queries, keys and values lie as {split}", packed)
+            return self.refuse(f"queries, keys and values are split as {split}", packed)
         return MatchResult()
 
     def rewrite(

@@ -12,8 +12,8 @@ from edgebert_runtime.engine.onnxruntime import CONTRIB
 class ExpandPackedProjections(Fusion):
     """PackedMultiHeadAttention(rows, bias)  becomes  PackedMultiHeadAttention(q + b, k + b, v + b).
 
-    The definition of the operator's packed form, undoing `PackProjections`, for the twin of a graph
-    that a CPU runs.
+    The definition of the operator's packed form, undoing `PackProjections`, for a graph that a
+    CPU runs.
     """
 
     title: ClassVar[str] = "packed_projections_expansion"

@@ -50,7 +50,7 @@ class JoinProjections(Fusion):
         shapes = {constant(value).shape for value in weights}
         widths = {constant(value).shape for value in biases}
         if attributes(mixed)["q_num_heads"].as_int() != attributes(mixed)["kv_num_heads"].as_int():
-            return self.refuse("keys have other heads than queries", mixed)
+            return self.refuse("queries and keys have different numbers of heads", mixed)
         if len(shapes) != 1 or widths != {next(iter(shapes))[-1:]}:
             return self.refuse(f"weights of {shapes} with biases of {widths}", mixed)
         return MatchResult()

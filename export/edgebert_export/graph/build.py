@@ -102,27 +102,29 @@ def count_fusions(model: ir.Model) -> dict[str, int]:
 def require_fusions(
     found: Mapping[str, int], required: Mapping[str, int], target: str, refusals: list[str]
 ) -> None:
-    """Hold a finished graph to what its target promises.
+    """Check that a finished graph has the fused nodes that its spec and target require.
 
     Raises:
-        FusionError: names what is missing, and why rules refused.
+        FusionError: names what is missing, and why rules did not match.
     """
     wrong = [
-        f"{name}: promised {count}, found {found[name]}"
+        f"expected {count} fused {name} nodes, found {found[name]}"
         for name, count in required.items()
         if found[name] != count
     ]
     if not wrong:
         return
-    why = "; ".join(refusals) or (
-        "the traced module has no such operator; use torch's scaled_dot_product_attention, "
-        "gelu and layer_norm, or promise what it has"
+    lacking = {name: found[name] for name, count in required.items() if found[name] < count}
+    why = f". Rules did not match: {'; '.join(refusals)}" if refusals else ""
+    advice = (
+        ". Use torch's scaled_dot_product_attention, gelu and layer_norm, or accept an unfused "
+        f"graph: ExportSpec(promises={lacking})"
     )
-    raise FusionError(f"target {target} lacks fusions ({'; '.join(wrong)}): {why}")
+    raise FusionError(f"target {target}: {'; '.join(wrong)}{why}{advice if lacking else ''}")
 
 
 def require_operators(model: ir.Model, opset: int, target: str, refusals: list[str]) -> None:
-    """Hold a finished graph to the operators that its opset has.
+    """Check that a finished graph has only operators of its opset.
 
     Raises:
         FusionError: names the operators that are newer, and why no rule replaced them.

@@ -43,7 +43,9 @@ def require_key_masks(model: ir.Model, lengths: tuple[int, ...]) -> None:
             found = mask if mask.dtype == np.bool_ else mask > LOWEST / 2
             added = np.zeros(1) if mask.dtype == np.bool_ else np.where(found, mask, 0)
             if added.any() or (found != np.broadcast_to(kept, found.shape)).any():
-                raise StillPaddedError(f"the mask {name} is more than which tokens are kept")
+                raise StillPaddedError(
+                    f"the mask {name} depends on more than which tokens are kept"
+                )
 
 
 def _mask_of(attention: ir.Node) -> ir.Value | None:

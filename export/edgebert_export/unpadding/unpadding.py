@@ -137,7 +137,7 @@ class _Remover:
     def _as_tokens(self, value: ir.Value) -> ir.Value:
         """(…, sequence, rest) without padding: (tokens, rest), with leading ones up to its rank."""
         if value.shape is None:
-            raise StillPaddedError("the shape of what enters the layers is unknown")
+            raise StillPaddedError("the shape of the input of the layers is unknown")
         key = ("tokens", value)
         if key not in self._made:
             tokens = self._packed_from(value, list(value.shape))
@@ -171,7 +171,7 @@ class _Remover:
             rest = list(shape)[2:] if shape is not None else [None]
             if packed.axis != 1 or not all(isinstance(size, int) for size in rest):
                 raise StillPaddedError(
-                    f"{value.name} of shape {shape} is read where padding matters"
+                    f"{value.name} of shape {shape} is read by an operator that depends on padding"
                 )
             kind = ir.DataType.FLOAT if value.dtype is None else value.dtype
             zero = self.constant(np.zeros((1, 1, *rest)), kind.numpy())
@@ -186,7 +186,7 @@ class _Remover:
         parts = _given(node.inputs[:3])
         found = {self._packed.get(value) for value in parts}
         if found not in ({Packed(3, 1)}, {Packed(4, 2)}):
-            raise StillPaddedError(f"attention {node.name} reads something beside token vectors")
+            raise StillPaddedError(f"attention {node.name} has an input that is not token vectors")
         _require_plain(node)
         split = found == {Packed(4, 2)}
         heads = _heads(node, split=split)

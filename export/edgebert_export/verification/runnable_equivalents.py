@@ -1,4 +1,4 @@
-"""What runs here in place of a graph that only a GPU has kernels for."""
+"""Runnable equivalents: graphs for a CPU in place of those that only a GPU has kernels for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,10 @@ from edgebert_export.targets import Target
 
 @contextmanager
 def runnable(target: Target, graph: Path) -> Iterator[Path]:
-    """A finished graph, or, while it is looked at, its twin that every provider runs.
+    """A finished graph, or its runnable equivalent, which every provider runs.
 
-    The twin lies beside it, for both read the same external data.
+    The equivalent lies beside the graph, because both read the same external data; it is removed
+    afterwards.
     """
     if not target.twin:
         yield graph

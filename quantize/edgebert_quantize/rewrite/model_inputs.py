@@ -63,8 +63,9 @@ def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
     names = ", ".join(f"{value.name} ({role})" for role, value in roles)
     if not {"input_ids", "attention_mask"} <= found.keys():
         raise ExportError(
-            f"{source} is no text encoder for this tokenizer of {vocabulary} tokens: an input must "
-            f"index a table of at least as many rows, and another be a mask; found: {names}"
+            f"{source} is not a text encoder for this tokenizer of {vocabulary} tokens: one "
+            "input must index a table of at least as many rows, and another must be a mask; found: "
+            f"{names}"
         )
     if len(found) < len(roles):
         raise ExportError(

@@ -25,9 +25,9 @@ def check_plot(path: str | PathLike[str]) -> Path:
     if path.suffix not in DRAWN:
         raise ConfigError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(DRAWN)}")
     if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path.absolute().parent} is no folder; make it first")
+        raise ConfigError(f"{path.absolute().parent} is not a folder; create it first")
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise ConfigError(f"{path} cannot be written; choose another place for the plot (--plot)")
+        raise ConfigError(f"{path} cannot be written; choose another file for the plot (--plot)")
     return path
 
 

@@ -1,4 +1,4 @@
-"""A benchmark from what a user says to a report."""
+"""A benchmark, from the user's options to a report."""
 
 from os import PathLike
 
@@ -19,16 +19,16 @@ def bench(
     *,
     track: Track = iter,
 ) -> BenchReport:
-    """Measure a bundle's variants on this machine, and find the settings that suit it.
+    """Measure a bundle's variants on this machine, and find the best settings.
 
-    Every variant and number of threads is measured in processes of its own that take turns, so
-    nothing else should run here meanwhile, and nothing of it runs in this process. `options.store`
-    is the caller's to carry out, by `storing.store`; whether it can be is found out here first.
+    Every variant with every number of threads is measured in its own process, in alternating
+    rounds. Let nothing else run on the machine meanwhile. `options.store` only checks that storing
+    is possible; `tuning_store.store` does it.
 
     Args:
         bundle: the folder.
         options: what to measure.
-        track: passes the measuring processes on one by one, and may say how far it is.
+        track: iterates over the measuring processes, and may show progress.
 
     Raises:
         BundleError: the manifest cannot be read.

@@ -1,4 +1,4 @@
-"""The largest batch and sequence that are answered within so many milliseconds."""
+"""The largest batches and sequences whose time is within a budget."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,10 +7,10 @@ from edgebert_runtime.errors import CheckFailedError
 
 
 def within(timings: Sequence[Timing], budget_ms: float) -> list[BudgetResult]:
-    """For each variant, what keeps the budget: nothing is said of shapes that were not measured.
+    """For each variant, the largest measured shapes within the budget.
 
-    A shape keeps it if 95 % of its runs took no longer, in all but the worst quarter of the rounds
-    (`Timing.slow_ms`): a median within the budget would leave every second answer late.
+    A shape is within the budget if its `Timing.slow_ms` is: the upper quartile, over the rounds, of
+    the 95th percentile of the runs. With a median, half of the runs could exceed the budget.
 
     Args:
         timings: of every variant, number of threads and shape.
@@ -24,24 +24,24 @@ def within(timings: Sequence[Timing], budget_ms: float) -> list[BudgetResult]:
 
 
 def require_within(found: Sequence[BudgetResult], budget_ms: float) -> None:
-    """Raise if no variant keeps the budget.
+    """Raise if no variant has an input within the budget.
 
     Raises:
-        CheckFailedError: with what comes nearest.
+        CheckFailedError: names the nearest input.
     """
     if any(each.largest is not None for each in found):
         return
     missed = [each.nearest for each in found if each.nearest is not None]
     nearest = min(missed, key=lambda timing: timing.slow_ms)
     raise CheckFailedError(
-        f"nothing that was measured is answered within {budget_ms:g} ms; nearest is "
-        f"{nearest.setting} on {nearest.batch} × {nearest.sequence} tokens, which takes "
-        f"{nearest.slow_ms:.3g} ms; measure shorter texts, take a smaller model, or allow more"
+        f"no measured input is within {budget_ms:g} ms; the nearest is {nearest.setting} on "
+        f"{nearest.batch} × {nearest.sequence} tokens with {nearest.slow_ms:.3g} ms; measure "
+        "shorter texts, use a smaller model, or raise the budget"
     )
 
 
 def _within(variant: str, timings: Sequence[Timing], budget_ms: float) -> BudgetResult:
-    """Fewest threads first, so that of the same shape the cheapest is taken."""
+    """Of each shape, the setting with the fewest threads."""
     by_threads = sorted(timings, key=lambda timing: timing.threads)
     fitting = {timing.shape: timing for timing in by_threads[::-1] if timing.slow_ms <= budget_ms}
     frontier = _frontier(fitting.values())
@@ -51,7 +51,7 @@ def _within(variant: str, timings: Sequence[Timing], budget_ms: float) -> Budget
 
 
 def _frontier(timings: Iterable[Timing]) -> tuple[Timing, ...]:
-    """Those that no other is as large as both in texts and in tokens of each; shapes differ."""
+    """The shapes that no other equals or exceeds both in texts and in tokens."""
     longest_first = sorted(timings, key=lambda timing: (timing.batch, timing.sequence))[::-1]
     kept: list[Timing] = []
     for timing in longest_first:

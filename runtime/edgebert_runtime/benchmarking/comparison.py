@@ -1,4 +1,4 @@
-"""Two records of `bench` side by side: what became slower, as far as the noise lets anyone say."""
+"""Compare two results of `bench`: what became slower by more than the noise."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from edgebert_runtime.benchmarking.table import aligned
 from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
 
 Times = Mapping[str, Sequence[float]]
-"""What was timed → ms, one a round, at least two."""
+"""What was timed → its time in ms in each round; at least two rounds."""
 
 COLUMNS = ("", "before, ms", "after, ms", "ratio", "")
 
@@ -35,9 +35,9 @@ class Change:
         return self.after.median / self.before.median
 
     def is_slower(self, at_most: float) -> bool:
-        """Whether the ratio is above a limit, and the middle halves of the rounds lie apart.
+        """Whether the ratio is above a limit, and the interquartile ranges do not overlap.
 
-        The rounds of two files are no pairs, so their own spread is all that is known of the noise.
+        The rounds of two files are not paired, so the noise is estimated by each file's own spread.
         """
         return self.ratio > at_most and self.after.low > self.before.high
 
@@ -55,7 +55,7 @@ def compare(before: Times, after: Times) -> list[Change]:
     ]
     if not found:
         raise ConfigError(
-            "the two files have nothing in common: measure the same variants, shapes and threads"
+            "the two files share no measurement; measure the same variants, shapes and threads"
         )
     return found
 
@@ -93,7 +93,7 @@ def read_times(path: Path) -> dict[str, list[float]]:
     """What `bench --json` wrote, as times of every shape and start.
 
     Raises:
-        InputError: the file cannot be read, or is no such record.
+        InputError: the file cannot be read, or is not a result of `bench --json`.
     """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def read_times(path: Path) -> dict[str, list[float]]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} is no record that `bench --json` wrote") from error
+        raise InputError(f"{path} is not a result of `bench --json`") from error
     return timed | started
 
 

@@ -1,4 +1,4 @@
-"""What a report says in words and cells, the same in a terminal and on a page."""
+"""Texts and table cells of a report, the same in a terminal and on a page."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -21,7 +21,7 @@ TIMINGS: Final = (
     *("variant", "threads", "texts", "tokens each", "ms", "quartiles", "spread"),
     *("runs", "texts/s", "tokens/s", "peak MiB"),
 )
-STARTS: Final = ("variant", "MiB", "start ms", "quartiles", "spread", "kept graph")
+STARTS: Final = ("variant", "MiB", "start ms", "quartiles", "spread", "cached graph")
 FITTING: Final = ("variant", "texts", "tokens each", "threads", "ms")
 
 BUSY: Final = 0.5
@@ -31,7 +31,7 @@ Cells = tuple[str, ...]
 
 
 def timing_rows(report: BenchReport) -> list[Cells]:
-    """All that was timed, under `TIMINGS`."""
+    """All timings, under `TIMINGS`."""
     return [
         (
             *(timing.variant, str(timing.threads), str(timing.batch), str(timing.sequence)),
@@ -59,13 +59,13 @@ def start_rows(report: BenchReport) -> list[Cells]:
 
 
 def fitting_rows(report: BenchReport) -> list[Cells]:
-    """What keeps the budget, under `FITTING`; of a variant that does not, what comes nearest."""
+    """The largest inputs within the budget, under `FITTING`; if none, the nearest input."""
     rows: list[Cells] = []
     for each in report.within:
         kept = ((each.variant, *_place(timing), number(timing.slow_ms)) for timing in each.frontier)
         rows.extend(kept)
         if each.nearest is not None:
-            missed = f"{number(each.nearest.slow_ms)}, too long"
+            missed = f"{number(each.nearest.slow_ms)}, over budget"
             rows.append((each.variant, *_place(each.nearest), missed))
     return rows
 
@@ -82,15 +82,15 @@ def number(value: float) -> str:
 
 
 def heading(report: BenchReport) -> str:
-    """What was measured, and how often."""
+    """What was measured, and in how many rounds."""
     return (
-        f"{report.bundle}, task {report.task}: {report.rounds} rounds, in each a process for every "
-        f"row, about {report.seconds:g} s a shape"
+        f"{report.bundle}, task {report.task}: {report.rounds} rounds, about {report.seconds:g} s "
+        "per shape; each setting is measured in its own process"
     )
 
 
 def machine_line(report: BenchReport) -> str:
-    """What measured."""
+    """The machine that measured."""
     found = report.machine
     cores = f"{found['cores']} core{'' if found['cores'] == 1 else 's'}"
     flags = f" ({', '.join(found['flags'])})" if found["flags"] else ""
@@ -104,29 +104,27 @@ def machine_line(report: BenchReport) -> str:
 
 
 def notes(report: BenchReport) -> Iterator[str]:
-    """What a reader should know besides: other work on the machine, variants that do not run."""
+    """Other load on the machine, and variants that were not measured."""
     load, cores = report.machine["load"], report.machine["cores"]
     if load is not None and load > BUSY * cores:
         yield (
-            f"the machine was busy (load {load:g}), and settings with many threads suffer most; "
-            "measure again when it is idle"
+            f"the machine was busy (load {load:g} before the measurement), which slows settings "
+            "with many threads most; measure again when it is idle"
         )
     for name, reason in report.left_out.items():
-        yield f"{name} was left out: it {reason}"
+        yield f"{name} was not measured: it {reason}"
 
 
 def ranking_title(choice: Choice) -> str:
-    """What a ranking is of."""
+    """Which measurements a ranking is of."""
     texts = f"{choice.batch} text{'' if choice.batch == 1 else 's'}"
-    return f"fastest on {texts} at once, all lengths together"
+    return f"fastest on batches of {texts}, over all sequence lengths"
 
 
 def ranking_lines(report: BenchReport, choice: Choice) -> list[str]:
-    """The groups, what is known within them, and what to choose."""
+    """The groups, the wins within them, and the best choice."""
     if report.rounds < FEWEST_RANKED:
-        return [
-            f"{report.rounds} rounds are too few to say what is faster; it takes {FEWEST_RANKED}"
-        ]
+        return [f"no ranking: it needs at least {FEWEST_RANKED} rounds, got {report.rounds}"]
     leads = {lead.setting: lead.slower for lead in choice.leads}
     lines = []
     for place, group in enumerate(choice.groups, 1):
@@ -135,18 +133,18 @@ def ranking_lines(report: BenchReport, choice: Choice) -> list[str]:
         lines += [f"   {one} was faster than {_listed(leads[one])}" for one in known]
     if choice.best is None:
         return lines
-    level = f", level with {_listed(choice.level_with)}" if choice.level_with else ""
-    return [*lines, f"choose {choice.best}{level}"]
+    level = f", tied with {_listed(choice.level_with)}" if choice.level_with else ""
+    return [*lines, f"best choice: {choice.best}{level}"]
 
 
 def _relation(group: Sequence[Setting], known: Sequence[Setting]) -> str:
     if len(group) == 1:
         return ""
-    return ": level but for this" if known else ": level"
+    return ": tied, except" if known else ": tied"
 
 
 def _listed(settings: Sequence[Setting]) -> str:
-    """Numbers of threads of the same variant are said together."""
+    """Numbers of threads of the same variant are joined."""
     threads: dict[str, list[str]] = {}
     for setting in settings:
         threads.setdefault(setting.variant, []).append(str(setting.threads))
@@ -157,14 +155,17 @@ def _listed(settings: Sequence[Setting]) -> str:
 
 
 def tuned_lines(tuned: TunedSettings) -> list[str]:
-    """How `load` should run the variant."""
+    """The best settings for few texts and for many."""
     single = Setting(variant=tuned.variant, threads=tuned.latency_threads)
     return [f"few texts: {single}", f"many texts: {tuned.variant}, {_many(tuned)}"]
 
 
 def budget_title(budget_ms: float) -> str:
-    """What a budget is kept by."""
-    return f"within {budget_ms:g} ms: 95 % of the runs, in all but the worst quarter of the rounds"
+    """The rule of the budget, as a sentence."""
+    return (
+        f"Largest measured inputs whose 95th percentile is below {budget_ms:g} ms in at least "
+        "three quarters of the rounds."
+    )
 
 
 def _many(tuned: TunedSettings) -> str:
@@ -172,7 +173,7 @@ def _many(tuned: TunedSettings) -> str:
     threads = "one thread" if tuned.threads == 1 else f"{tuned.threads} threads"
     if not tuned.workers:
         return f"{tokens}, one after the other on {threads}"
-    return f"{tokens}, {tuned.threads} side by side, each on one thread"
+    return f"{tokens}, {tuned.threads} in parallel, each on one thread"
 
 
 def _place(timing: Timing) -> Cells:

@@ -1,4 +1,4 @@
-"""What is to be measured: what a user says, and what that means for a bundle on this machine."""
+"""What to measure: the user's options, and the plan for a bundle on this machine."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ ALL: Final = "all"
 BATCHES: Final = (1, 8, 32)
 SEQUENCES: Final = (8, 32, 128, 512, 2048, 8192)
 MOST_TOKENS: Final = 32 * 512
-"""Of a shape that nobody asked for by name: attention over more takes gigabytes."""
+"""Of a shape that is measured by default: attention over more takes gigabytes."""
 
 QUICK_BATCHES: Final = (1, 8)
 QUICK_SEQUENCES: Final = (32, 128)
@@ -34,7 +34,7 @@ QUICK_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """What a user says.
+    """The user's options.
 
     Attributes:
         variants: names or precisions, as `load` takes them, or `all`: what runs here.
@@ -42,11 +42,11 @@ class BenchOptions:
         sequences: tokens of each; None takes 8, 32, 128 … and the bundle's limit.
         threads: None takes 1, 2, 4 … and every core the process may use; of a provider other than
             the CPU every core.
-        rounds: how often everything is measured, each time in processes of its own.
+        rounds: number of measurement rounds; each round measures everything in new processes.
         quick: few shapes and threads, and less time for each, where nothing else is said.
         seconds: about how long a shape is run in a round; None is 0.25, and 0.05 if `quick`.
-        budget_ms: which shapes are answered within it is to be said.
-        store: whether what is found is to be kept for `load`.
+        budget_ms: list the largest shapes within it; None lists none.
+        store: whether the best settings are to be stored for `load`.
         cache_dir: where; None takes the user's cache.
         provider: as `load` takes it.
         provider_options: the provider's own options.
@@ -68,13 +68,13 @@ class BenchOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What that means here.
+    """The options, resolved for one bundle on this machine.
 
     Attributes:
         bundle: which.
         variants: names; at least one.
         left_out: name → why it does not run here.
-        default: the name of what `load` takes if nobody says otherwise; None if that is nothing.
+        default: name of the variant that `load` takes by default here; None if none runs.
         shapes: batch x sequence each, fewest tokens first.
         threads: numbers of them, fewest first.
         rounds: at least two.
@@ -107,11 +107,11 @@ class Plan:
 
 
 def plan(bundle: Bundle, options: BenchOptions) -> Plan:
-    """Find out what is to be measured, and refuse what cannot be.
+    """Resolve the options for a bundle, and refuse what cannot be measured.
 
     Args:
         bundle: which is measured.
-        options: what the user says.
+        options: the user's.
 
     Raises:
         ConfigError: a number that makes no sense, a sequence beyond the bundle's limit, more
@@ -143,8 +143,8 @@ def plan(bundle: Bundle, options: BenchOptions) -> Plan:
 def _check_numbers(options: BenchOptions) -> None:
     if options.rounds < FEWEST_ROUNDS:
         raise ConfigError(
-            f"rounds must be at least {FEWEST_ROUNDS}, got {options.rounds}: one says nothing "
-            "about noise"
+            f"rounds must be at least {FEWEST_ROUNDS}, got {options.rounds}: the spread needs "
+            f"{FEWEST_ROUNDS}"
         )
     budget = options.budget_ms
     if budget is not None and not (budget > 0 and math.isfinite(budget)):
@@ -156,18 +156,18 @@ def _check_storable(found: Plan, options: BenchOptions) -> None:
     cores = usable_cores()
     if found.provider != "cpu":
         raise ConfigError(
-            f"only what runs on the CPU can be stored, not on provider {found.provider!r}; leave "
-            "out --store, or --provider"
+            f"--store is only for provider 'cpu', got {found.provider!r}; leave out --store, or "
+            "--provider"
         )
     if found.rounds < FEWEST_RANKED:
         raise ConfigError(
-            f"{found.rounds} rounds are too few to know what is best; --store takes at least "
-            f"{FEWEST_RANKED}"
+            f"--store needs at least {FEWEST_RANKED} rounds, got {found.rounds}: fewer give no "
+            "ranking"
         )
     if max(found.threads) != cores:
         raise ConfigError(
-            f"--store needs {cores} among --threads, got {_listed(found.threads)}: load may use "
-            f"{cores} cores, and what is stored is for so many"
+            f"--store needs {cores} among --threads, got {_listed(found.threads)}: settings are "
+            f"stored for the {cores} cores that load may use"
         )
     if find_cache(options.cache_dir) is None:
         raise ConfigError("caches are switched off; name a folder with EDGEBERT_CACHE to store")
@@ -209,8 +209,8 @@ def _shapes(options: BenchOptions, limit: int) -> list[tuple[int, int]]:
     longest = max(sequences or (1,))
     if longest > limit:
         raise ConfigError(
-            f"sequence {longest} is beyond {limit} tokens, where this bundle cuts texts; measure "
-            f"at most {limit}"
+            f"sequence {longest} exceeds the bundle's limit of {limit} tokens; measure at most "
+            f"{limit}"
         )
     lengths = sequences or _usual_sequences(limit, quick=options.quick)
     shapes = [
@@ -235,8 +235,8 @@ def _threads(options: BenchOptions, provider: str) -> list[int]:
     asked = _positive("threads", options.threads)
     if asked and max(asked) > cores:
         raise ConfigError(
-            f"{max(asked)} threads are more than the {cores} cores this process may use, and "
-            f"would wait for each other; measure at most {cores}"
+            f"{max(asked)} threads are more than the {cores} cores this process may use; measure "
+            f"at most {cores}"
         )
     if asked:
         return asked

@@ -19,17 +19,17 @@ from edgebert_runtime.reporting.document import (
 )
 
 RULE: Final = (
-    "One setting is ahead of another only if it was faster in every round, of at least five; "
-    "others are level."
+    "Ranking is by a two-sided sign test: one setting is faster than another only if it was faster "
+    "in every round, of at least five (false-positive rate 1/16 at five rounds); others are tied."
 )
 
 
 def page(report: BenchReport, command: str = "") -> Page:
-    """Everything a report says, for `pages.html`.
+    """All of a report, for `reporting.html`.
 
     Args:
         report: what was measured.
-        command: what measures it again; empty for none.
+        command: the command that repeats the measurement; empty for none.
     """
     lead = [formatting.heading(report), formatting.machine_line(report), *formatting.notes(report)]
     return Page(
@@ -42,12 +42,11 @@ def page(report: BenchReport, command: str = "") -> Page:
 def _sections(report: BenchReport, command: str) -> Iterator[Section]:
     if report.tuned is not None:
         text = "\n\n".join(formatting.tuned_lines(report.tuned))
-        yield Section(title="What suits this machine", text=text)
+        yield Section(title="Best settings on this machine", text=text)
     if report.budget_ms is not None:
         yield Section(
-            title=f"What is answered within {report.budget_ms:g} ms",
-            text=formatting.budget_title(report.budget_ms).capitalize() + ". Only shapes that were "
-            "measured; none that is larger both in texts and in tokens keeps it.",
+            title=f"Inputs within {report.budget_ms:g} ms",
+            text=formatting.budget_title(report.budget_ms),
             blocks=(Table(columns=formatting.FITTING, rows=formatting.fitting_rows(report)),),
         )
     yield _choice(report, report.latency, "Latency", (_lengths(report, report.latency),))
@@ -56,10 +55,10 @@ def _sections(report: BenchReport, command: str) -> Iterator[Section]:
         yield _choice(report, report.throughput, "Throughput", speeds)
     yield _starts(report)
     yield Section(
-        title="All that was measured",
-        text="Times are medians over the rounds of each round's median; between the quartiles "
-        "lies the middle half of the rounds, and the spread is their distance over the median. "
-        "Peak memory is of the process after that shape and all that have fewer tokens.",
+        title="All measurements",
+        text="Times are medians over the rounds of each round's median. Quartiles are over the "
+        "rounds. The spread is the interquartile range divided by the median. Peak memory is that "
+        "of the process, after this shape and all shapes with fewer tokens.",
         command=command,
         blocks=(Table(columns=formatting.TIMINGS, rows=formatting.timing_rows(report)),),
     )
@@ -126,7 +125,7 @@ def _starts(report: BenchReport) -> Section:
     )
     return Section(
         title="Start",
-        text="From the start of a process to its end after the first answer.",
+        text="Time of a whole process that loads the variant and answers one text.",
         blocks=(
             Bars(unit="ms", bars=bars, caption="Medians and quartiles of the rounds."),
             Table(columns=formatting.STARTS, rows=formatting.start_rows(report)),

@@ -1,4 +1,4 @@
-"""What was measured and what follows from it, as values and as JSON."""
+"""Results of a benchmark, as values and as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is opened: a variant, with so many intra-operator threads."""
+    """A variant with a number of intra-operator threads."""
 
     variant: str
     threads: int
@@ -19,7 +19,7 @@ class Setting:
 
 
 class Quartiles(NamedTuple):
-    """The median of a number's rounds, and between what the middle half of them lies."""
+    """The quartiles of a number over the rounds."""
 
     low: float
     median: float
@@ -27,13 +27,13 @@ class Quartiles(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """Of at least one value; those between two rounds are interpolated."""
+        """Of at least one value; interpolated between two rounds."""
         several = len(values) > 1
         return cls(*(quantiles(values, n=4, method="inclusive") if several else (values[0],) * 3))
 
     @property
     def spread(self) -> float:
-        """How noisy: the middle half's width over the median."""
+        """The noise: the interquartile range divided by the median."""
         return (self.high - self.low) / self.median
 
 
@@ -43,7 +43,7 @@ class Round:
 
     Attributes:
         median_ms: of its runs.
-        p95_ms: what 95 % of the runs do not exceed; of fewer than twenty the longest.
+        p95_ms: 95th percentile of its runs; of fewer than twenty runs the longest.
         samples: how many runs.
     """
 
@@ -100,7 +100,7 @@ class Timing:
 
     @property
     def slow_ms(self) -> float:
-        """What 95 % of the runs do not exceed, in all but the worst quarter of the rounds."""
+        """The upper quartile, over the rounds, of the 95th percentile of the runs."""
         return Quartiles.of([each.p95_ms for each in self.rounds]).high
 
     @property
@@ -121,13 +121,13 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A variant from the start of a process to its end after the first answer.
+    """A whole process that loads a variant and answers one text.
 
     Attributes:
         variant: which.
         size_bytes: its graph with external data, on disk.
-        warm: whether a graph ran that `warm` had kept.
-        rounds_ms: one process each, as `load` opens it here if nobody says otherwise.
+        warm: whether a cached graph ran, as `warm` writes it.
+        rounds_ms: one process each, with the default number of threads.
     """
 
     variant: str
@@ -179,7 +179,7 @@ class TunedSettings:
         latency_threads: with how many of them one text is answered soonest, and with no fewer as
             soon.
         micro_batch_tokens: padded tokens that many texts should be run in.
-        workers: whether micro-batches of many go side by side, each on one thread.
+        workers: whether micro-batches of many texts run in parallel, each on one thread.
     """
 
     variant: str

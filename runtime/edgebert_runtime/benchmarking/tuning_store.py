@@ -1,4 +1,4 @@
-"""Keep what was found for `load`."""
+"""Store the best settings for `load`."""
 
 from os import PathLike
 
@@ -12,20 +12,20 @@ from edgebert_runtime.warmup.warm import keep_tuning, warm
 def store(
     bundle: Bundle | str | PathLike[str], tuned: TunedSettings, cache_dir: CacheDir = None
 ) -> WarmGraph:
-    """Keep a variant's graph, and beside it what was measured; `load` finds both.
+    """Cache a variant's graph, and beside it the best settings; `load` finds both.
 
     Args:
         bundle: what was measured, or its folder.
-        tuned: what was found.
+        tuned: the best settings.
         cache_dir: as `load` takes it.
 
     Returns:
-        The graph that is kept, with what was found.
+        The cached graph, with the settings.
 
     Raises:
         BundleError: the bundle is not what its manifest says.
         ConfigError: caches are switched off, or the folder cannot be written.
-        EngineError: ONNX Runtime cannot write the graph, or answers otherwise with it.
+        EngineError: ONNX Runtime cannot write the graph, or the cached graph gives other outputs.
         OutputError: the folder cannot be written.
     """
     kept = warm(bundle, tuned.variant, cache_dir=cache_dir, tune=False)

@@ -1,7 +1,7 @@
-"""The process that measures: one session of one variant with one number of threads, and no other.
+"""The process that measures one variant with one number of threads.
 
-Two ONNX Runtime sessions in one process spoil each other's timings, because an idle thread pool
-spins. Started as `python -m edgebert_runtime.benchmarking.worker JOB`, where JOB is a JSON object;
+Two ONNX Runtime sessions in one process slow each other down, because an idle thread pool spins.
+Started as `python -m edgebert_runtime.benchmarking.worker JOB`, where JOB is a JSON object;
 prints one.
 """
 
@@ -31,11 +31,11 @@ def time_in_a_process(
     Args:
         folder: the bundle.
         how: arguments of `load`.
-        shapes: batch x sequence each, fewest tokens first: memory is that of all before, too.
+        shapes: batch x sequence each, fewest tokens first, because peak memory includes all before.
         seconds: about how long a shape is run.
 
     Returns:
-        `warm`, whether a kept graph ran, and `shapes`: for each `median_ms`, `p95_ms`, `samples`
+        `warm`, whether a cached graph ran, and `shapes`: for each `median_ms`, `p95_ms`, `samples`
         and `peak_memory_bytes`.
 
     Raises:
@@ -89,7 +89,7 @@ def _timed(
     vocabulary: int,
     seconds: float,
 ) -> Iterator[dict[str, float]]:
-    """Token ids are random, which dense speed does not see."""
+    """Token ids are random; the speed of dense products does not depend on them."""
     random = np.random.default_rng(0)
     for batch, sequence in shapes:
         ids = random.integers(0, vocabulary, (batch, sequence), dtype=np.int64)

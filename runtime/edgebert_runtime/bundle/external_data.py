@@ -62,7 +62,7 @@ def external_locations(model: Path) -> set[str]:
         BundleError: the file cannot be read, is not protobuf, or nests deeper than `MAX_DEPTH`.
     """
     if not model.is_file():
-        raise BundleError(f"{model} is missing or no file; copy or export the bundle again")
+        raise BundleError(f"{model} is missing or not a file; copy or export the bundle again")
     try:
         with (
             model.open("rb") as file,

@@ -55,7 +55,9 @@ class IntegrityCheck:
         cache_dir: CacheDir = None,
     ) -> None:
         if mode not in (None, *get_args(Mode)):
-            raise ConfigError(f"verify is {mode!r}; choose of {', '.join(get_args(Mode))}, or None")
+            raise ConfigError(
+                f"verify is {mode!r}; choose one of {', '.join(get_args(Mode))}, or None"
+            )
         self.mode: Mode = _default_mode(files) if mode is None else mode
         self._folder = folder
         self._files = dict(sorted(files.items()))
@@ -119,7 +121,7 @@ class IntegrityCheck:
         if found != info.sha256:
             raise self._refusal(
                 relative,
-                f"is not what it was: its sha256 starts {found[:SHOWN_DIGITS]}…, the manifest says "
+                f"was changed: its sha256 starts {found[:SHOWN_DIGITS]}…, the manifest says "
                 f"{info.sha256[:SHOWN_DIGITS]}…",
             )
 

@@ -190,7 +190,7 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
     if not os.path.lexists(destination):
         return
     if not destination.is_dir():
-        raise BundleExistsError(f"{destination} exists and is no folder; choose another name")
+        raise BundleExistsError(f"{destination} exists and is not a folder; choose another name")
     if destination.is_mount():
         raise BundleExistsError(
             f"{destination} is a mount point, which nothing can be renamed to; "
@@ -200,7 +200,7 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
         return
     if not _is_bundle(destination):
         raise BundleExistsError(
-            f"{destination} exists and is no edgebert bundle, so it is never replaced; "
+            f"{destination} exists and is not an edgebert bundle, so it is never replaced; "
             "choose another name"
         )
     if not overwrite:

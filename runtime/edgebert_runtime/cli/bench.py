@@ -1,4 +1,4 @@
-"""`bench`, the command: its options, and the one implementation behind both programs."""
+"""The command `bench`: its options, and the implementation that both programs share."""
 
 import argparse
 import sys
@@ -17,25 +17,29 @@ if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.sweep import Job
 
 AT_MOST: Final = 1.1
-"""How many times as long something may take, if nobody says."""
+"""Largest ratio of two times that is not called slower, by default."""
 
-SUMMARY: Final = "time variants, batches, lengths and threads here, and find the best settings"
+SUMMARY: Final = (
+    "measure variants, batch sizes, lengths and threads on this machine, and find the best settings"
+)
 
 HELP: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "variant": "a variant, a precision, several with commas, or all that run here (all)",
-        "batches": "texts at once, with commas (1,8,32)",
-        "sequences": "tokens of each, with commas (8,32,128 … and the bundle's limit)",
-        "threads": "with commas (1, 2, 4 … and every core)",
-        "rounds": "how often everything is measured (5, which ranking needs)",
-        "budget_ms": "say what is answered within so many milliseconds; exits with 1 if nothing is",
-        "store": "keep graph and settings in the user's cache, where load finds them",
-        "json": "write the record there, replacing what is there",
-        "html": "write the report there as a page, replacing what is there",
-        "quick": "few shapes and threads, and less time for each",
+        "variant": "variants or precisions, separated by commas (default: all that run here)",
+        "batches": "batch sizes, separated by commas (default: 1,8,32)",
+        "sequences": "tokens per text, separated by commas (default: 8,32,128 … and the limit)",
+        "threads": "numbers of threads, separated by commas (default: 1,2,4 … and every core)",
+        "rounds": "number of measurement rounds (default 5; fewer than 5 gives no ranking)",
+        "budget_ms": (
+            "list the largest inputs answered within MS milliseconds; exit code 1 if there are none"
+        ),
+        "store": "save the graph and the best settings in the user's cache, where load finds them",
+        "json": "write all results to FILE as JSON (replaces FILE)",
+        "html": "write the report to FILE as a page (replaces FILE)",
+        "quick": "fewer shapes and threads, and less time for each",
     }
 )
-"""Option → what it does, for both programs."""
+"""Option → its help text, in `edgebert-run` and in `edgebert`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +92,7 @@ def bench_lines(
     provider: str,
     provider_options: Mapping[str, str],
 ) -> Iterator[str]:
-    """Measure, write what was asked for, and say what was found, line by line.
+    """Measure, write the files, and give the report line by line.
 
     Args:
         bundle: the folder.
@@ -98,15 +102,15 @@ def bench_lines(
         threads: likewise.
         rounds: None is the usual.
         budget_ms: or None.
-        store: whether to keep what was found, once the report has been said.
-        json_file: where the record goes, or None.
+        store: whether to store the best settings, after the report.
+        json_file: where the results go, or None.
         html_file: where the page goes, or None.
         quick: less of everything.
         provider: as `load` takes it.
         provider_options: likewise.
 
     Raises:
-        CheckFailedError: nothing keeps the budget; all lines were given before.
+        CheckFailedError: no input is within the budget; all lines were given before.
         EdgebertError: as `bench`, `store`, and where a file cannot be written.
     """
     from edgebert_runtime.benchmarking.api import bench
@@ -136,7 +140,7 @@ def bench_lines(
     if store and report.tuned is not None:
         kept = keep(bundle, report.tuned)
         named = "" if report.tuned.variant == report.default else f", {report.tuned.variant!r}"
-        yield f"\nstored in {kept.folder}; load({bundle!r}{named}) runs as was found best"
+        yield f"\nsaved in {kept.folder}; load({bundle!r}{named}) uses these settings"
     if budget_ms is not None:
         require_within(report.within, budget_ms)
 
@@ -158,15 +162,15 @@ def numbers(what: str, text: str | None) -> list[int] | None:
 
 
 def compare_lines(before: "Times", after: "Times", at_most: float = AT_MOST) -> Iterator[str]:
-    """What became of everything that both have timed, line by line.
+    """Compare everything that both have timed, line by line.
 
     Args:
-        before: what was timed → ms, one a round.
+        before: what was timed → its time in ms in each round.
         after: likewise.
-        at_most: how many times as long something may take.
+        at_most: largest ratio of the times that is not called slower.
 
     Raises:
-        CheckFailedError: something takes longer, beyond the noise; all lines were given before.
+        CheckFailedError: something became slower; all lines were given before.
         ConfigError: they have nothing in common, or `at_most` is below 1.
     """
     from edgebert_runtime.benchmarking.comparison import change_lines, compare, require_no_slower

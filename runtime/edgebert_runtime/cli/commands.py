@@ -20,7 +20,7 @@ from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 
 def add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """`info`, which says what would run."""
-    command = add_command(commands, "info", "what would run here, as JSON")
+    command = add_command(commands, "info", "print what load would open here, as JSON")
     add_loading(command)
     add_threads(command)
     command.set_defaults(run=_info)
@@ -30,8 +30,12 @@ def add_warm(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """`warm`, which caches a graph."""
     command = add_command(commands, "warm", WARM_HELP)
     command.add_argument("--variant", default="auto", help="a variant or a precision")
-    command.add_argument("--cache-dir", help="where (default: the user's cache, EDGEBERT_CACHE)")
-    command.add_argument("--no-tune", action="store_true", help="do not measure micro-batches")
+    command.add_argument(
+        "--cache-dir", help="folder of the cache (default: EDGEBERT_CACHE, else the user's cache)"
+    )
+    command.add_argument(
+        "--no-tune", action="store_true", help="do not measure the best micro-batch size"
+    )
     command.set_defaults(run=_warm)
 
 
@@ -109,13 +113,15 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
             else [check(options.bundle, options.variant, options.provider, provider_options=given)]
         )
     except BundleIntegrityError as error:
-        raise CheckFailedError(str(error)) from error  # here, that is what was to be found out
+        raise CheckFailedError(str(error)) from error  # `check` looks for just this
     for report in reports:
         yield _json(**report.to_dict(), passed=report.passed)
     for report in reports:
         report.require()
     if not any(report.passed for report in reports):
-        raise CheckFailedError("no variant runs here, so nothing was compared; see left_out")
+        raise CheckFailedError(
+            "no variant runs here, so nothing was compared; left_out has the reasons"
+        )
 
 
 def _compare(options: argparse.Namespace) -> Iterator[str]:

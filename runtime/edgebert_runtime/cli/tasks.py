@@ -126,7 +126,7 @@ def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
 
 
 def _has_bar(spec: TaskSpec, options: argparse.Namespace) -> bool:
-    """On a terminal that the answers do not go to themselves; ranks are known all at once."""
+    """Standard error is a terminal, and answers do not go to one; ranks come all at once."""
     to_terminal = options.output is None and sys.stdout.isatty()
     wanted = not options.quiet and spec.answer_all is None
     return wanted and sys.stderr.isatty() and not to_terminal
@@ -137,7 +137,7 @@ def _source(spec: TaskSpec, options: argparse.Namespace) -> "Source":
     if options.input is not None:
         return _file(spec, options)
     if options.column is not None or options.column_pair is not None:
-        raise ConfigError("--column and --column-pair go with --input; name a file")
+        raise ConfigError("--column and --column-pair need --input; name a file")
     return _given(spec, options.texts)
 
 
@@ -157,9 +157,9 @@ def _file(spec: TaskSpec, options: argparse.Namespace) -> "Source":
     from edgebert_runtime.io.readers import open_file
 
     if options.texts:
-        raise ConfigError("texts come from arguments or from --input, not from both")
+        raise ConfigError("give texts as arguments or with --input, not both")
     if spec.command.pairs == "always" and options.column_pair is None:
         raise ConfigError(
-            f"{spec.command_name} takes pairs; name the second texts with --column-pair"
+            f"{spec.command_name} takes pairs; name the second column with --column-pair"
         )
     return open_file(options.input, options.column, options.column_pair)

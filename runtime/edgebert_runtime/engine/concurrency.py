@@ -8,7 +8,7 @@ REMEMBERED_SECONDS: Final = 0.1
 
 
 class ConcurrencyTracker:
-    """Callers that a session and its twins serve, however many workers one of them has.
+    """Callers that a session and its copies serve, however many workers one of them has.
 
     Needs no lock, and works after a fork.
     """

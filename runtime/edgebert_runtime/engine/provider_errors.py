@@ -1,4 +1,4 @@
-"""Why a provider cannot be had, or a run failed, in words that say what to do."""
+"""Error texts: why a provider does not start or a run failed, and what to do."""
 
 import re
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ FAILURES: Final = {
     "the driver, or install an ONNX Runtime for an older CUDA; asked for",
     "100": "found no NVIDIA GPU; there is none here, or CUDA_VISIBLE_DEVICES or the container "
     "hides it; asked for",
-    "101": "found no GPU of this number; device_id counts from 0 what nvidia-smi lists; asked for",
+    "101": "found no GPU with this device_id; it is an index in nvidia-smi, from 0; asked for",
 }
 """CUDA's number of what kept it from starting (cudaError_t in its Runtime API) → what to do."""
 

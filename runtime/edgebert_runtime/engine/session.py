@@ -190,7 +190,7 @@ class Session:
         kind = PROVIDERS[self.provider].device
         if kind is None:
             raise ConfigError(
-                f"provider {self.provider!r} computes in memory that answers cannot be left in; "
+                f"provider {self.provider!r} has no device memory that outputs can stay in; "
                 "take them as numpy arrays"
             )
         return Device(kind, int(self.provider_options.get("device_id", "0")))

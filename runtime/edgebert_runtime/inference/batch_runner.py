@@ -1,4 +1,4 @@
-"""Encoded rows through a graph: micro-batches, one after the other or side by side."""
+"""Encoded rows through a graph: micro-batches, in sequence or in parallel."""
 
 import sys
 import warnings
@@ -16,7 +16,7 @@ from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.tokenization.encoding import EncodedText
 
 SPLIT_FROM: Final = 2
-"""Micro-batches a thread at which they go side by side: fewer would leave threads idle."""
+"""Micro-batches per thread from which they run in parallel: fewer would leave threads idle."""
 
 Work = Callable[[Session, list[int], Feeds], None]
 """Runs one micro-batch: the session to use, the indices of its rows, its padded arrays."""
@@ -62,9 +62,9 @@ class BatchRunner:
     ) -> RunSize:
         """Give `work` every micro-batch, and a session to run it.
 
-        Many go side by side where that was measured to be faster, few one after the other. While
-        other callers are served, too, few go on one thread: threads that share a micro-batch wait
-        for each other.
+        Many run in parallel where that was measured to be faster, few in sequence. While other
+        callers are served too, few run on one thread: threads that share a micro-batch wait for
+        each other.
 
         Args:
             rows: texts as ids.
@@ -104,7 +104,7 @@ class BatchRunner:
             session.close()
 
     def _choose(self, batches: int) -> tuple[Session, int]:
-        """The session for so many micro-batches, and how many go side by side."""
+        """The session for so many micro-batches, and how many run in parallel."""
         if self.plan.many and batches >= SPLIT_FROM * self.session.threads:
             return self.plan.many, self.plan.workers
         if self.plan.single_thread_session and self.session.concurrency.dense:
@@ -114,7 +114,7 @@ class BatchRunner:
     def _halves(
         self, indices: list[int], feeds: Feeds, error: EngineMemoryError
     ) -> tuple[list[int], list[int]]:
-        """What is left to try where a micro-batch does not fit into memory; says so once.
+        """The two halves of a micro-batch that does not fit into memory; warns once.
 
         Raises:
             EngineMemoryError: it is one text.
@@ -124,8 +124,8 @@ class BatchRunner:
         size = feeds["input_ids"].size
         if self._fitting == sys.maxsize:
             warnings.warn(
-                f"a micro-batch of {size} tokens does not fit into memory; it and later ones are "
-                f"run in halves: {error}",
+                f"a micro-batch of {size} tokens does not fit into memory; batches of this "
+                f"size are split into two from now on: {error}",
                 SmallerBatchWarning,
                 stacklevel=2,
             )

@@ -17,7 +17,7 @@ class ExecutionPlan:
     Attributes:
         micro_batch_tokens: padded tokens that run at once at most; None is `MICRO_BATCH_TOKENS`.
         many: session that many micro-batches run in; None takes the session that few run in.
-        workers: how many of them run side by side there.
+        workers: how many of them run in parallel there.
         single_thread_session: runs few micro-batches while other callers are served, too; None
             takes the session that few run in.
     """

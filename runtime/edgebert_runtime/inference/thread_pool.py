@@ -1,4 +1,4 @@
-"""Micro-batches side by side, each on one thread: no thread waits for another at a barrier."""
+"""Micro-batches in parallel, each on one thread: no thread waits for another at a barrier."""
 
 from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Iterator

@@ -142,7 +142,9 @@ def has_column(path: Path, column: str) -> bool:
 def wrong_kind(place: str, column: str, value: object, expected: str) -> InputError:
     """The refusal of a value that is not of the kind that its column holds."""
     found = type(value).__name__
-    return InputError(f"{place} has another kind of {column}, expected {expected}, found {found}")
+    return InputError(
+        f"{place} has a {column} of the wrong type, expected {expected}, found {found}"
+    )
 
 
 def decode_lines(name: object, lines: Iterable[bytes]) -> Iterator[str]:
@@ -187,7 +189,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read: {error.strerror or error}; name a file that is there and that "
+            f"{path} cannot be read: {error.strerror or error}; name a file that exists and that "
             "you may read"
         ) from error
 
@@ -195,7 +197,9 @@ def _explained(path: Path) -> Iterator[None]:
 def _read_lines(path: Path, lines: Iterator[str], columns: Columns) -> Iterator[Row]:
     for column in columns.required:
         if column is not None:
-            raise InputError(f"{path} is plain text and has no column {column!r}; name none")
+            raise InputError(
+                f"{path} is plain text and has no column {column!r}; leave out the column"
+            )
     for number, line in enumerate(lines, start=1):
         yield Row(f"{path}, line {number}", (without_end(line),))
 
@@ -280,7 +284,7 @@ def _opened_parquet(path: Path) -> Iterator[Any]:
             yield table
     except ArrowException as error:
         raise InputError(
-            f"{path} is not a Parquet file: {error}; write it again, or end its name in what it is"
+            f"{path} is not a Parquet file: {error}; write it again, or give it the right ending"
         ) from error
 
 

@@ -101,7 +101,7 @@ def _write_npy(path: Path, columns: Columns, records: Iterable[Record]) -> None:
     vectors = columns.get("embedding")
     if vectors is None:
         raise ConfigError(
-            f"npy holds vectors, these answers have {', '.join(columns)}; choose another ending"
+            f"npy is for vectors, these answers have {', '.join(columns)}; choose another ending"
         )
     from numpy.lib.format import write_array_header_1_0
 

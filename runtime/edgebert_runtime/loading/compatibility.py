@@ -62,8 +62,8 @@ def find_obstacle(bundle: Bundle, name: str, provider: str, engine: str) -> Obst
         )
     if provider == "cpu" and variant.needs_wide_sums and _sums_saturate():
         return Obstacle(
-            "has 8-bit weights, and this CPU adds products of integers in 16 bits, where they "
-            "overflow and answers are wrong",
+            "has 8-bit weights, and this CPU has no VNNI: it adds products of integers in 16 bits, "
+            "which overflow, so answers would be wrong",
             f"load variant='fp32', or export again and quantize with --cpu {NARROW}",
             BundleError,
             replaceable=True,

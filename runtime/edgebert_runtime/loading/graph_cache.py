@@ -1,4 +1,4 @@
-"""Where a variant's graph is kept as this machine runs it; `warm` puts it there."""
+"""The cache of optimised graphs: `warm` writes it, `load` reads it."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ ENTRY: Final = "entry.json"
 
 
 class Tuning(NamedTuple):
-    """How texts are run fastest, as measured.
+    """The fastest settings, as measured.
 
     Attributes:
         micro_batch_tokens: padded tokens a micro-batch should hold.
-        workers: whether micro-batches go side by side, each on one thread.
-        latency_threads: with how many threads one text is answered soonest, and with no fewer
-            as soon; None where nobody has measured it.
+        workers: whether micro-batches run in parallel, each on one thread.
+        latency_threads: the smallest number of threads with the lowest latency on one text; None
+            where it was not measured.
     """
 
     micro_batch_tokens: int
@@ -33,12 +33,12 @@ class Tuning(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class WarmGraph:
-    """A kept graph.
+    """A cached graph.
 
     Attributes:
         folder: where it lies.
         files: what it consists of.
-        tunings: number of threads there are → what is fastest with so many.
+        tunings: number of threads → the fastest settings with that number.
     """
 
     folder: Path
@@ -57,13 +57,13 @@ class WarmGraph:
 
 
 def variant_folder(cache: Path, manifest: Manifest, variant: Variant) -> Path:
-    """Where all kept graphs of a variant lie, whatever engine and CPU they are for."""
+    """The folder of all cached graphs of a variant, for every engine and CPU."""
     hashes = "".join(manifest.files[path].sha256 for path in (variant.file, *variant.files))
     return cache / GRAPHS / hashlib.sha256(hashes.encode()).hexdigest()[:32]
 
 
 def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> WarmGraph | None:
-    """The kept graph of a variant for an engine's version and this CPU; None if there is none."""
+    """The cached graph of a variant for an engine's version and this CPU; None if there is none."""
     folder = place_of(cache, manifest, variant, engine)
     try:
         entry: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))

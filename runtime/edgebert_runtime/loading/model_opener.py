@@ -70,9 +70,9 @@ def load_model(
     )
     if not model.variant.verified:
         warnings.warn(
-            f"variant {model.info().variant!r} of {opened.folder} was made where there was no "
-            f"{model.variant.needs!r}: its rounding was measured, its kernels were not; run "
-            "edgebert verify here once",
+            f"variant {model.info().variant!r} of {opened.folder} has never run on provider "
+            f"{model.variant.needs!r}: its rounding was measured in float32 on a CPU; run edgebert "
+            "verify here once",
             UnverifiedWarning,
             stacklevel=stacklevel,
         )
@@ -126,7 +126,7 @@ def open_model(
         try:
             return opener.open(name, cached.path, opener.check_cached(cached), cached)
         except BundleError as error:  # whatever becomes of a cache, the bundle is there
-            log(f"{cached.folder} cannot be used, the bundle's own graph is: {error}")
+            log(f"{cached.folder} cannot be used, the bundle's graph runs: {error}")
     chosen = bundle.manifest.variants[name]
     check_external_data(bundle.folder, chosen.files, chosen.file)
     if not checks or name != expected:

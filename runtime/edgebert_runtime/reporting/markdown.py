@@ -96,12 +96,12 @@ def _relative(path: Path, start: Path) -> str:
 def _check_places(path: Path, drawn: Mapping[Path, str], owner: str) -> None:
     if not path.absolute().parent.is_dir():
         raise OutputError(
-            f"{path} cannot be written: {path.absolute().parent} is no folder; make it"
+            f"{path} cannot be written: {path.absolute().parent} is not a folder; create it"
         )
     for place in drawn:
         if os.path.lexists(place) and not _is_of(place, owner):
             raise OutputError(
-                f"{place} is there and was not drawn for {path.name}; move it away, or choose "
+                f"{place} exists and was not drawn for {path.name}; move it away, or choose "
                 "another folder for the figures"
             )
 
@@ -121,7 +121,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{folder} cannot be made: {error.strerror}; choose another folder for the figures"
+            f"{folder} cannot be created: {error.strerror}; choose another folder for the figures"
         ) from error
 
 

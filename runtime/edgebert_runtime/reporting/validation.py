@@ -49,7 +49,9 @@ def check_bars(bars: Bars) -> None:
         raise ConfigError(f"a chart in {bars.unit!r} has no bar; leave it out or give it one")
     for bar in bars.bars:
         if not bar.parts:
-            raise ConfigError(f"the bar {bar.name!r} has no parts; give it one, of 0 if need be")
+            raise ConfigError(
+                f"the bar {bar.name!r} has no parts; give it at least one, 0 if it is empty"
+            )
         numbers = [part.value for part in bar.parts]
         numbers += [quartile for quartile in (bar.low, bar.high) if quartile is not None]
         _check(numbers, f"the bar {bar.name!r}", log=False)
@@ -66,12 +68,12 @@ def check_table(table: Table) -> None:
         ConfigError: no column, or a row with more or fewer cells than there are columns.
     """
     if not table.columns:
-        raise ConfigError("a table has no columns; name at least that of the rows' names")
+        raise ConfigError("a table has no columns; name at least one")
     for row in table.rows:
         if len(row) != len(table.columns):
             raise ConfigError(
                 f"a row of a table has {len(row)} cells, {list(row)}, its columns are "
-                f"{len(table.columns)}: {', '.join(table.columns)}; give each row a cell for each"
+                f"{len(table.columns)}: {', '.join(table.columns)}; give one cell per column"
             )
 
 
@@ -99,7 +101,7 @@ def power(value: float, decimals: int) -> str:
 def _check(numbers: Iterable[float], what: str, *, log: bool) -> None:
     for number in numbers:
         if not math.isfinite(number) or not (number == 0 or 1 / LARGEST <= abs(number) <= LARGEST):
-            raise ConfigError(f"{what} is {number}, which no axis can show; leave it out")
+            raise ConfigError(f"{what} is {number}, which an axis cannot show; leave it out")
         if log and number <= 0:
             raise ConfigError(
                 f"{what} is {number} on a logarithmic axis, which holds numbers above zero; make "

@@ -78,12 +78,14 @@ def check_places(*files: Path | None) -> None:
 
     named = [file for file in files if file is not None]
     if len({file.resolve() for file in named}) != len(named):
-        raise ConfigError(f"{named[0]} cannot be both the record and the page; name two files")
+        raise ConfigError(
+            f"{named[0]} cannot be both the JSON results and the page; name two files"
+        )
     for file in named:
         if str(file) == "-":
-            raise ConfigError("standard output has the table; name a file instead of -")
+            raise ConfigError("the table goes to standard output; name a file instead of -")
         if file.exists() and not file.is_file():
-            raise OutputError(f"{file} is no file; choose another name")
+            raise OutputError(f"{file} is not a file; choose another name")
         try:
             with TemporaryFile(dir=file.resolve().parent):
                 pass

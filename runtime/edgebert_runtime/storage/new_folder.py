@@ -88,7 +88,8 @@ def _rename(staging: Path, destination: Path, refusal: type[EdgebertError]) -> N
     except OSError as error:
         if error.errno in OCCUPIED:
             raise refusal(
-                f"{destination} appeared meanwhile; it is untouched, choose another name"
+                f"{destination} was created by another program meanwhile; it is "
+                "untouched, choose another name"
             ) from error
         raise
 

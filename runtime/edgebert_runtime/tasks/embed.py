@@ -51,7 +51,9 @@ class Embedder(TaskModel[EmbedOptions]):
 
     def _prepare(self) -> None:
         if self._bundle.manifest.embedding is None:
-            raise BundleError(f"{self._bundle.folder} is no embedding bundle: it names no pooling")
+            raise BundleError(
+                f"{self._bundle.folder} is not an embedding bundle: its manifest has no pooling"
+            )
         self._embedding: EmbeddingInfo = self._bundle.manifest.embedding
 
     @overload

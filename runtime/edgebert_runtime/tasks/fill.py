@@ -68,8 +68,8 @@ class MaskFiller(TaskModel[FillOptions]):
         mask_id = self._tokenizer.special_id("mask_token")
         if mask_id is None:
             raise BundleError(
-                f"{self._bundle.folder} has task 'fill' and no mask_token that its tokenizer "
-                "knows; export it again"
+                f"{self._bundle.folder} has task 'fill', but its tokenizer has no mask_token; "
+                "export it again"
             )
         self._mask_id = mask_id
         self._mask_token = special["mask_token"]

@@ -198,8 +198,8 @@ class OpenBundle:
         strange = [name for name in self.session.inputs if name not in INPUTS]
         if strange:
             raise BundleError(
-                f"{self._bundle.folder} has a graph that wants {', '.join(strange)}; a tokenizer "
-                f"makes {', '.join(INPUTS)}"
+                f"{self._bundle.folder} has a graph with the inputs {', '.join(strange)}; a "
+                f"tokenizer gives {', '.join(INPUTS)}"
             )
         missing = [name for name in self._outputs if name not in self.session.outputs]
         if missing:

@@ -70,7 +70,7 @@ def read_samples(path: Path) -> Samples:
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            f"{path} holds no samples as the format says ({error!r}); export the model again"
+            f"{path} is not a file of samples ({error!r}); export the model again"
         ) from error
 
 

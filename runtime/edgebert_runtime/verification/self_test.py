@@ -20,10 +20,12 @@ from edgebert_runtime.verification.samples import Samples, read_samples, samples
 
 SHOWN_CHARACTERS: Final = 40
 SHOWN_TOKENS: Final = 8
-NEVER_RUN: Final = "it was made where there was no {!r}: run edgebert verify here instead"
+NEVER_RUN: Final = (
+    "it was made on a machine without provider {!r}: run edgebert verify here instead"
+)
 NO_ROOM: Final = (
-    "its file of samples holds none, because the model has no room for any, and nothing was "
-    "compared; export the model again with a larger max_length"
+    "its file of samples is empty, because max_length is too small for every sample, and nothing "
+    "was compared; export the model again with a larger max_length"
 )
 AGAIN: Final = "export the model again, and quantize it again, with this version of edgebert"
 
@@ -194,7 +196,7 @@ def _other_tokens(bundle: Bundle, stored: Samples, where: Mapping[str, str]) -> 
     for at, (sample, here) in enumerate(zip(stored.samples, encoded, strict=True)):
         if list(here.input_ids) != list(sample.input_ids):
             return (
-                f"the tokenizer differs, whatever the engine does: sample {at} "
+                f"the tokenizer differs: sample {at} "
                 f"({_start(sample.text)}) has tokens {_first_ids(here.input_ids)} here, expected "
                 f"{_first_ids(sample.input_ids)}; tokenizers is {where['tokenizers']} here and "
                 f"{stored.made_by.get('tokenizers')} there: install that, or {AGAIN}"
@@ -205,8 +207,8 @@ def _other_tokens(bundle: Bundle, stored: Samples, where: Mapping[str, str]) -> 
 def _in_words(off: Deviation, place: str, stored: Samples, where: Mapping[str, str]) -> str:
     there = stored.made_by
     return (
-        f"the tokens are the same, the answers are not: {place} is off by {off.amount:.3g}, "
-        f"tolerated is {stored.tolerance:.3g} ({stored.measure}); {off.at} is {off.found:.6g}, "
+        f"the tokens are the same, the answers are not: {place} differs by {off.amount:.3g}, "
+        f"the tolerance is {stored.tolerance:.3g} ({stored.measure}); {off.at} is {off.found:.6g}, "
         f"expected {off.expected:.6g}. Here: ONNX Runtime {where['onnxruntime']}, "
         f"{where['provider']}, {where['cpu']}; there: {there.get('onnxruntime')}, "
         f"{there.get('provider')}, {there.get('cpu')}. Do not use this variant here; try another "
@@ -215,7 +217,7 @@ def _in_words(off: Deviation, place: str, stored: Samples, where: Mapping[str, s
 
 
 def _no_samples(bundle: Bundle, name: str) -> str:
-    why = "there are no stored samples, so its files are whole and nothing was compared"
+    why = "its files are intact, but it has no stored samples, so no answers were compared"
     needs = bundle.manifest.variants[name].needs
     return f"{why}; {AGAIN if needs is None else NEVER_RUN.format(needs)}"
 

@@ -1,4 +1,4 @@
-"""Lay out the data of a kept graph so that kernels can load from where they are mapped.
+"""Lay out the data of a cached graph so that kernels can load from where they are mapped.
 
 ONNX Runtime maps packed weights and hands the addresses to kernels that load whole vectors, some of
 them by instructions that fault unless the address is a multiple of the vector's size. It aligns

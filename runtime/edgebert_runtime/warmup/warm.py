@@ -1,7 +1,8 @@
-"""Graphs as this machine runs them, kept so that a process starts sooner and takes less memory.
+"""Cached graphs, optimised for this machine: processes start faster and take less memory.
 
 ONNX Runtime optimises a graph and packs its weights for the CPU each time it opens it. `warm` does
-both once and keeps the result in the user's cache, where weights are mapped and not copied.
+both once and writes the result to the user's cache. `load` maps the weights instead
+of copying them.
 https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
 """
 
@@ -84,7 +85,7 @@ def warm(
     if kept is not None and (kept.tunings or not tune) and _is_whole(kept):
         return kept
     place = place_of(cache, opened.manifest, chosen, engine.__version__)
-    if place.exists():  # without what is asked for now, or harmed
+    if place.exists():  # without tunings, or damaged
         discard(place, place)
     remove_stale(place.parent, place)
     try:
@@ -140,7 +141,7 @@ def _write(engine: Any, source: Path, staging: Path) -> list[str]:
         cpu_session(source, options)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         raise EngineError(
-            f"ONNX Runtime {engine.__version__} cannot keep {source}: {error}"
+            f"ONNX Runtime {engine.__version__} cannot cache {source}: {error}"
         ) from error
     written = [name for name in (GRAPH, DATA) if (staging / name).is_file()]
     if DATA in written:
@@ -180,7 +181,8 @@ def _require_same(source: Path, kept: Path) -> None:
     pairs = zip(original.run(outputs, feeds), written.run(outputs, feeds), strict=True)
     if not all(np.array_equal(first, second, equal_nan=True) for first, second in pairs):
         raise EngineError(
-            f"{source} answers otherwise once ONNX Runtime has kept it; use it as it is"
+            f"the cached graph of {source} gives other outputs, so it is not kept; run the bundle "
+            "without warm"
         )
 
 

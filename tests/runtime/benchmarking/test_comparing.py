@@ -42,7 +42,7 @@ def test_everything_is_said_before_it_fails() -> None:
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nothing in common"):
+    with pytest.raises(ConfigError, match="share no measurement; measure the same"):
         compare({"a": [1, 1]}, {"b": [1, 1]})
     with pytest.raises(ConfigError, match=r"at least 1, got 0\.9"):
         list(compare_lines({"a": [1, 1]}, {"a": [1, 1]}, 0.9))
@@ -76,7 +76,7 @@ def test_files_are_compared_from_a_shell(
 def test_what_is_no_record_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"x.json is no record that `bench --json` wrote"):
+    with pytest.raises(InputError, match=r"x.json is not a result of `bench --json`"):
         read_times(path)
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_times(tmp_path / "none.json")

@@ -104,7 +104,7 @@ def tuned(**fields: Any) -> TunedSettings:
 @pytest.fixture
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than there may be, so that settings differ."""
-    for module in ("loading.model_opener", "engine.session"):
+    for module in ("loading.options", "engine.session"):
         monkeypatch.setattr(f"edgebert_runtime.{module}.usable_cores", lambda: 4)
 
 
@@ -193,7 +193,9 @@ def test_both_commands_print_one_table_and_write_one_record(
     command = [*COMMANDS[name], "bench", str(tiny_bundle.folder), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("tiny, task embed: 2 rounds, in each a process for every row")
+    assert done.stdout.startswith(
+        "tiny, task embed: 2 rounds, about 0.05 s per shape; each setting"
+    )
     assert re.search(r"^int8 +1 +1 +8 ", done.stdout, re.MULTILINE)
     found = json.loads(out.read_text(encoding="utf-8"))
     assert found["within"][0]["largest"]["sequence"] == 8
@@ -209,8 +211,8 @@ def test_a_budget_that_nothing_keeps_ends_with_1(
     folder = str(tiny_bundle.folder)
     assert main(["bench", folder, *FEW, "--rounds", "2", "--quick", "--budget-ms", "1e-6"]) == 1
     out, err = capsys.readouterr()
-    assert "too long" in out
-    assert err.startswith("edgebert-run: nothing that was measured is answered within 1e-06 ms;")
+    assert "over budget" in out
+    assert err.startswith("edgebert-run: no measured input is within 1e-06 ms;")
 
 
 @pytest.mark.parametrize(
@@ -218,11 +220,11 @@ def test_a_budget_that_nothing_keeps_ends_with_1(
     [
         (["--threads", "1,x"], "threads must be whole numbers with commas"),
         (["--rounds", "1"], "rounds must be at least 2"),
-        (["--sequences", "8,4000"], "sequence 4000 is beyond 40 tokens"),
+        (["--sequences", "8,4000"], "sequence 4000 exceeds the bundle's limit of 40 tokens"),
         (["--variant", "int8,int3"], "has no variant 'int3'"),
         (["--variant", ""], "has no variant ''"),
         (["--json", "no/where.json"], "cannot be written: No such file or directory"),
-        (["--html", "."], ". is no file"),
+        (["--html", "."], ". is not a file"),
         (["--budget-ms", "-1"], "must be a positive number of milliseconds, got -1"),
     ],
     ids=str,
@@ -265,14 +267,14 @@ def test_the_command_stores_and_says_how_to_load(
     monkeypatch.setenv("EDGEBERT_CACHE", str(tmp_path))
     monkeypatch.setattr("edgebert_runtime.benchmarking.options.usable_cores", lambda: 1)
     monkeypatch.setattr("edgebert_runtime.benchmarking.options.QUICK_SECONDS", 0.0005)
-    monkeypatch.setattr("edgebert_runtime.loading.model_opener.usable_cores", lambda: 1)
+    monkeypatch.setattr("edgebert_runtime.loading.options.usable_cores", lambda: 1)
     assert main(["bench", str(tiny_bundle.folder), *FEW, "--quick", "--store"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "  choose int8 with 1 thread" in lines
+    assert "  best choice: int8 with 1 thread" in lines
     assert "  few texts: int8 with 1 thread" in lines
     last = lines[-1]
-    assert last.startswith(f"stored in {tmp_path}")
-    assert last.endswith(f"load({str(tiny_bundle.folder)!r}, 'int8') runs as was found best")
+    assert last.startswith(f"saved in {tmp_path}")
+    assert last.endswith(f"load({str(tiny_bundle.folder)!r}, 'int8') uses these settings")
     info = load(tiny_bundle, "int8").info()
     assert (info.warm, info.threads) == (True, 1)
     (entry,) = tmp_path.rglob(ENTRY)

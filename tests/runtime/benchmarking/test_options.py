@@ -100,16 +100,19 @@ def test_a_variant_that_does_not_run_here_is_left_out_or_refused(tiny_bundle: Bu
         ({"batches": (0, 1)}, "batches must be whole numbers of at least 1, got 0, 1"),
         ({"batches": ()}, "batches must be whole numbers of at least 1, got none"),
         ({"sequences": (-1,)}, "sequences must be whole numbers of at least 1, got -1"),
-        ({"sequences": (8, 41)}, "sequence 41 is beyond 40 tokens, .* measure at most 40"),
+        ({"sequences": (8, 41)}, "sequence 41 exceeds .* limit of 40 tokens; measure at most 40"),
         ({"threads": (0,)}, "threads must be whole numbers of at least 1, got 0"),
         ({"threads": (1, 9)}, "9 threads are more than the 8 cores .* measure at most 8"),
         ({"variants": ("int3",)}, "has no variant 'int3'"),
         ({"provider": "tpu"}, "provider must be one of"),
         ({"provider": "cpu", "provider_options": {"a": 1}}, "'cpu' has no option a"),
-        ({"store": True, "rounds": 4}, "4 rounds are too few .* --store takes at least 5"),
+        ({"store": True, "rounds": 4}, "--store needs at least 5 rounds, got 4"),
         ({"store": True, "threads": (1, 4)}, "--store needs 8 among --threads, got 1, 4"),
         ({"store": True, "cache_dir": False}, "caches are switched off"),
-        ({"store": True, "provider": "coreml"}, "not on provider 'coreml'; leave out --store"),
+        (
+            {"store": True, "provider": "coreml"},
+            "only for provider 'cpu', got 'coreml'; leave out --store",
+        ),
     ],
     ids=str,
 )
@@ -133,8 +136,8 @@ def test_numbers_with_commas() -> None:
     [
         (["nowhere/out.json"], OutputError, r"out\.json cannot be written: No such file"),
         (["file/out.json"], OutputError, r"out\.json cannot be written: Not a directory"),
-        (["folder"], OutputError, "folder is no file; choose another name"),
-        (["a", "folder/../a"], ConfigError, "cannot be both the record and the page"),
+        (["folder"], OutputError, "folder is not a file; choose another name"),
+        (["a", "folder/../a"], ConfigError, "cannot be both the JSON results and the page"),
     ],
 )
 def test_places_that_cannot_be_written_are_found_before(
@@ -151,5 +154,5 @@ def test_places_that_can_be_written_are_left_as_they_are(tmp_path: Path) -> None
     (tmp_path / "there").write_text("before")
     check_places(tmp_path / "there", tmp_path / "new", None)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
-    with pytest.raises(ConfigError, match="standard output has the table"):
+    with pytest.raises(ConfigError, match="the table goes to standard output; name a file"):
         check_places(Path("-"))

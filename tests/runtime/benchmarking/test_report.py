@@ -73,10 +73,10 @@ def test_runs_are_timed_at_least_once() -> None:
 
 
 LINES = """
-my-model, task embed: 5 rounds, in each a process for every row, about 0.25 s a shape
+my-model, task embed: 5 rounds, about 0.25 s per shape; each setting is measured in its own process
 Some CPU, x86_64 (avx2), 2 cores, load 0.25 before, governor performance; ONNX Runtime 1.31.1, \
 numpy 2.4.6, tokenizers 0.23.3, provider cpu
-fp16 was left out: it needs provider 'cuda'
+fp16 was not measured: it needs provider 'cuda'
 
 variant  threads  texts  tokens each     ms    quartiles  spread  runs  texts/s  tokens/s  peak MiB
 int8           1      1           32   2.00    2.00…2.50    25 %    50      500    16,000       100
@@ -86,24 +86,25 @@ int8           2      8           32  10.00  10.00…10.00     0 %    50      80
 cpu            2      1           32   4.00    4.00…4.00     0 %    50      250     8,000       100
 cpu            2      8           32  2,000  2,000…2,000     0 %    50     4.00       128       100
 
-variant   MiB  start ms  quartiles  spread  kept graph
-int8     1.00       300    300…300     0 %         yes
-cpu      4.00       400    400…400     0 %          no
+variant   MiB  start ms  quartiles  spread  cached graph
+int8     1.00       300    300…300     0 %           yes
+cpu      4.00       400    400…400     0 %            no
 
-fastest on 1 text at once, all lengths together
-  1. int8 with 1 or 2 threads: level
+fastest on batches of 1 text, over all sequence lengths
+  1. int8 with 1 or 2 threads: tied
   2. cpu with 2 threads
-  choose int8 with 1 thread, level with int8 with 2 threads
+  best choice: int8 with 1 thread, tied with int8 with 2 threads
 
-fastest on 8 texts at once, all lengths together
-  1. int8 with 2 or 1 threads; cpu with 2 threads: level but for this
+fastest on batches of 8 texts, over all sequence lengths
+  1. int8 with 2 or 1 threads; cpu with 2 threads: tied, except
      int8 with 2 threads was faster than int8 with 1 thread
 
 best here
   few texts: int8 with 1 thread
-  many texts: int8, micro-batches of 256 padded tokens, 2 side by side, each on one thread
+  many texts: int8, micro-batches of 256 padded tokens, 2 in parallel, each on one thread
 
-within 20 ms: 95 % of the runs, in all but the worst quarter of the rounds
+Largest measured inputs whose 95th percentile is below 20 ms in at least three \
+quarters of the rounds.
   variant  texts  tokens each  threads     ms
   int8         8           32        2  15.00
   cpu          1           32        2   6.00
@@ -115,15 +116,15 @@ def test_the_lines() -> None:
 
 
 def test_a_variant_beyond_the_budget_is_shown_with_what_it_takes() -> None:
-    assert "  cpu          1           32        2  6.00, too long" in list(
+    assert "  cpu          1           32        2  6.00, over budget" in list(
         report_lines(with_budget(REPORT, 5))
     )
 
 
 def test_few_rounds_say_so_and_rank_nothing() -> None:
     lines = list(report_lines(FEW_ROUNDS))
-    assert lines.count("  2 rounds are too few to say what is faster; it takes 5") == 2
-    assert not any("choose" in line or "best here" in line for line in lines)
+    assert lines.count("  no ranking: it needs at least 5 rounds, got 2") == 2
+    assert not any("best choice" in line or "best here" in line for line in lines)
 
 
 @pytest.mark.parametrize(("load", "busy"), [(None, False), (1.0, False), (1.1, True)])
@@ -150,8 +151,8 @@ def test_the_page_says_what_the_lines_say() -> None:
     assert "Some CPU, x86_64" in made.lead
     titles = [section.title for section in made.sections]
     assert titles == [
-        *("What suits this machine", "What is answered within 20 ms", "Latency", "Throughput"),
-        *("Start", "All that was measured"),
+        *("Best settings on this machine", "Inputs within 20 ms", "Latency", "Throughput"),
+        *("Start", "All measurements"),
     ]
     assert "few texts: int8 with 1 thread" in made.sections[0].text
     assert made.sections[-1].command == "edgebert-run bench my-model"

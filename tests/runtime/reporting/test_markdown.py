@@ -104,7 +104,7 @@ def test_a_figure_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "figures"
     write_markdown(page("A"), tmp_path / "one.md", folder)
     before = (folder / "a.svg").read_bytes()
-    with pytest.raises(OutputError, match=r"a\.svg is there and was not drawn for two\.md"):
+    with pytest.raises(OutputError, match=r"a\.svg exists and was not drawn for two\.md"):
         write_markdown(page("B", "A"), tmp_path / "two.md", folder)
     assert (folder / "a.svg").read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == ["figures", "one.md"]
@@ -112,12 +112,12 @@ def test_a_figure_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"gone is no folder; make it"):
+    with pytest.raises(OutputError, match=r"gone is not a folder; create it"):
         write_markdown(page("A"), tmp_path / "gone" / "page.md", tmp_path / "figures")
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"file cannot be made: .*; choose another folder"):
+    with pytest.raises(OutputError, match=r"file cannot be created: .*; choose another folder"):
         write_markdown(page("A"), tmp_path / "page.md", tmp_path / "file")
-    with pytest.raises(OutputError, match="no/figures cannot be made"):
+    with pytest.raises(OutputError, match="no/figures cannot be created"):
         write_markdown(page("A"), tmp_path / "page.md", tmp_path / "no" / "figures")
     bad = Page(title="", sections=[Section(title="", blocks=[DOT, Table(columns=[], rows=[])])])
     with pytest.raises(ConfigError):

@@ -115,7 +115,7 @@ def test_every_task_writes_files_of_what_it_prints(
         cells = list(csv.DictReader(file))
     assert [flat(row) for row in printed] == cells
     assert main([str(word) for word in [*command, "--output", tmp_path / "out.npy"]]) == 2
-    assert "npy holds vectors, these answers have" in capsys.readouterr().err
+    assert "npy is for vectors, these answers have" in capsys.readouterr().err
     assert len(os.listdir(tmp_path)) == 3
 
 

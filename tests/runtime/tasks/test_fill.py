@@ -142,5 +142,5 @@ def test_a_bundle_without_a_mask_token_is_refused(sample: GetSample, tmp_path: P
     def forget(manifest: Manifest) -> Manifest:
         return replace(manifest, tokenizer=replace(manifest.tokenizer, special_tokens={}))
 
-    with pytest.raises(BundleError, match="task 'fill' and no mask_token"):
+    with pytest.raises(BundleError, match="task 'fill', but its tokenizer has no mask_token"):
         load(edited(sample(BERT["fill"]).folder, tmp_path / "copy", forget))
