@@ -23,9 +23,7 @@ from edgebert.cli.terminal import (
     say,
     show_search,
     track_items,
-    training_table,
     variants_table,
-    verify_table,
 )
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.cli.bench import HELP as BENCH_HELP
@@ -176,7 +174,7 @@ def train(
     if as_json:
         print_json(report.summary())
     else:
-        output.print(training_table(report.summary()))
+        typer.echo(report)
 
 
 @app.command()
@@ -287,15 +285,10 @@ def verify(
     from edgebert.workflow import verification
 
     report = verification.verify(bundle, against, texts=texts, column=column, progress=say)
-    variants = {
-        name: {"passed": result.passed, **result.to_manifest()}
-        for name, result in report.variants.items()
-    }
     if as_json:
-        left_out = dict(report.left_out)
-        print_json({"passed": report.passed, "variants": variants, "left_out": left_out})
+        print_json(report.to_dict())
     else:
-        output.print(verify_table(variants))
+        typer.echo(report)
     for name, needed in report.left_out.items():
         say(f"{name} was left out: it needs {needed}, which is not here")
     report.require()
@@ -418,7 +411,7 @@ def profile_command(
     page = page_of(report)
     print_page(page)
     if json_file is not None:
-        write_whole(json_file, json.dumps(report.to_fields(), indent=2) + "\n")
+        write_whole(json_file, json.dumps(report.to_dict(), indent=2) + "\n")
     if html is not None:
         write_html(page, html)
 

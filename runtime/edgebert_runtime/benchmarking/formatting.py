@@ -5,7 +5,7 @@ from typing import Final
 
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
 from edgebert_runtime.benchmarking.results import (
-    BenchReport,
+    BenchResults,
     Choice,
     Quartiles,
     Setting,
@@ -30,7 +30,7 @@ BUSY: Final = 0.5
 Cells = tuple[str, ...]
 
 
-def timing_rows(report: BenchReport) -> list[Cells]:
+def timing_rows(report: BenchResults) -> list[Cells]:
     """All that was timed, under `TIMINGS`."""
     return [
         (
@@ -45,7 +45,7 @@ def timing_rows(report: BenchReport) -> list[Cells]:
     ]
 
 
-def start_rows(report: BenchReport) -> list[Cells]:
+def start_rows(report: BenchResults) -> list[Cells]:
     """All starts, under `STARTS`."""
     return [
         (
@@ -58,7 +58,7 @@ def start_rows(report: BenchReport) -> list[Cells]:
     ]
 
 
-def fitting_rows(report: BenchReport) -> list[Cells]:
+def fitting_rows(report: BenchResults) -> list[Cells]:
     """What keeps the budget, under `FITTING`; of a variant that does not, what comes nearest."""
     rows: list[Cells] = []
     for each in report.within:
@@ -81,7 +81,7 @@ def number(value: float) -> str:
     return f"{value:.2f}" if value < EXACT_BELOW else f"{value:,.0f}"
 
 
-def heading(report: BenchReport) -> str:
+def heading(report: BenchResults) -> str:
     """What was measured, and how often."""
     return (
         f"{report.bundle}, task {report.task}: {report.rounds} rounds, in each a process for every "
@@ -89,7 +89,7 @@ def heading(report: BenchReport) -> str:
     )
 
 
-def machine_line(report: BenchReport) -> str:
+def machine_line(report: BenchResults) -> str:
     """What measured."""
     found = report.machine
     cores = f"{found['cores']} core{'' if found['cores'] == 1 else 's'}"
@@ -103,7 +103,7 @@ def machine_line(report: BenchReport) -> str:
     )
 
 
-def notes(report: BenchReport) -> Iterator[str]:
+def notes(report: BenchResults) -> Iterator[str]:
     """What a reader should know besides: other work on the machine, variants that do not run."""
     load, cores = report.machine["load"], report.machine["cores"]
     if load is not None and load > BUSY * cores:
@@ -121,7 +121,7 @@ def ranking_title(choice: Choice) -> str:
     return f"fastest on {texts} at once, all lengths together"
 
 
-def ranking_lines(report: BenchReport, choice: Choice) -> list[str]:
+def ranking_lines(report: BenchResults, choice: Choice) -> list[str]:
     """The groups, what is known within them, and what to choose."""
     if report.rounds < FEWEST_RANKED:
         return [

@@ -12,8 +12,8 @@ from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
+    from edgebert_runtime.benchmarking.api import BenchReport
     from edgebert_runtime.benchmarking.comparison import Times
-    from edgebert_runtime.benchmarking.results import BenchReport
     from edgebert_runtime.benchmarking.sweep import Job
 
 AT_MOST: Final = 1.1
