@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
-from edgebert.progress import LOGGER, ProgressCallback
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import CheckFailedError
 from edgebert_runtime.inference.reports import Report, aligned
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 
 if TYPE_CHECKING:
     from torch import nn
@@ -152,8 +152,14 @@ def _verify_variant(
         from edgebert_export import check_parity
         from edgebert_export.targets import TARGETS
 
-        provider, unpadded = variant.needs or "cpu", TARGETS[variant.target].unpadded
-        return check_parity(graph, source.module, source.spec, provider=provider, unpadded=unpadded)
+        target = TARGETS[variant.target]
+        return check_parity(
+            graph,
+            source.module,
+            source.spec,
+            provider=target.needs or "cpu",
+            unpadded=target.unpadded,
+        )
     from edgebert.workflow.torch_reference import torch_runner
     from edgebert_quantize.calibration.text_split import Feeder
     from edgebert_quantize.evaluation.quality import compare, graph_runner

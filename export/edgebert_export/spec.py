@@ -6,7 +6,7 @@ from typing import Final
 
 from edgebert_runtime.bundle.manifest import HeadInfo, Step
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.tasks.registry import EMBED, require_task
+from edgebert_runtime.tasks.registry import EMBED, TaskName, require_task
 
 INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
 """Inputs a text encoder may have, in the order its `forward` takes them."""
@@ -72,7 +72,7 @@ class ExportSpec:
     token_types: int = 0
     heads: int | None = None
     max_length: int | None = None
-    task: str = EMBED
+    task: TaskName = EMBED
     head: HeadInfo | None = None
     steps: tuple[Step, ...] = (Step(kind="pool", modes=("mean",)),)
     dimensions: int | None = None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgebert_export.spec import ExportSpec
+from edgebert_runtime.engine.providers import KnownProvider
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ParityError
 from edgebert_runtime.inference.reports import Report, aligned
@@ -130,7 +131,7 @@ def check_parity(
     spec: ExportSpec,
     *,
     tolerance: float = FP32_TOLERANCE,
-    provider: str = "cpu",
+    provider: KnownProvider = "cpu",
     unpadded: bool = False,
 ) -> ParityReport:
     """Compare a finished file with torch on every case.

@@ -14,9 +14,9 @@ from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_tex
 from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
 from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.speed import shortened
-from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu, this_cpu
+from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu, this_cpu
 from edgebert_quantize.quantize_bundle import commit, extended, new_recipe, source_of
-from edgebert_quantize.recipes import FLOAT, Recipe, format_counts
+from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName, format_counts
 from edgebert_quantize.rewrite.rewrite import prepare_graph
 from edgebert_quantize.search.budget import (
     ACCURACY_DROP,
@@ -27,7 +27,6 @@ from edgebert_quantize.search.budget import (
 )
 from edgebert_quantize.search.explore import (
     COSTS,
-    Progress,
     Track,
     assignments,
     describe,
@@ -45,6 +44,7 @@ from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BudgetError, ConfigError
 from edgebert_runtime.inference.reports import Report, aligned, to_plain
 from edgebert_runtime.measurement.units import MEBIBYTE
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 COLUMNS: Final = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
@@ -113,15 +113,15 @@ class Search(Report):
 def quantize_within(
     bundle: Bundle | str | PathLike[str],
     budget: str,
-    recipe: str = "int8",
+    recipe: RecipeName = "int8",
     *,
     evaluation: str | PathLike[str] | None = None,
-    cpu: str | None = None,
+    cpu: CpuName | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
     cache_dir: str | PathLike[str] | None = None,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = LOGGER.info,
     track: Track[Any] = no_track,
 ) -> Search:
     """Add the cheapest variant that meets a budget; nothing is written if none does.
@@ -183,7 +183,7 @@ class _Task(NamedTuple):
     bundle: Bundle
     staging: Path
     recipe: Recipe
-    cpu: str
+    cpu: CpuName
     split: TextSplit
     labelled: Labelled | None
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.api import BenchReport
     from edgebert_runtime.benchmarking.comparison import Times
     from edgebert_runtime.benchmarking.sweep import Job
+    from edgebert_runtime.engine.providers import ProviderName
 
 AT_MOST: Final = 1.1
 """How many times as long something may take, if nobody says."""
@@ -85,7 +86,7 @@ def bench_lines(
     json_file: Path | None,
     html_file: Path | None,
     quick: bool,
-    provider: str,
+    provider: "ProviderName",
     provider_options: Mapping[str, str],
 ) -> Iterator[str]:
     """Measure, write what was asked for, and say what was found, line by line.
