@@ -7,7 +7,7 @@ from typing import Final
 from edgebert_runtime.bundle.manifest import HeadInfo, Step
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.arrays import INPUTS
-from edgebert_runtime.tasks.registry import EMBED, require_task
+from edgebert_runtime.tasks.registry import EMBED, TaskName, require_task
 
 PROMISES: Final = ("attention", "gelu", "layer_norm")
 """What a spec may promise, and a finished graph is counted for."""
@@ -70,7 +70,7 @@ class ExportSpec:
     token_types: int = 0
     heads: int | None = None
     max_length: int | None = None
-    task: str = EMBED
+    task: TaskName = EMBED
     head: HeadInfo | None = None
     steps: tuple[Step, ...] = (Step(kind="pool", modes=("mean",)),)
     dimensions: int | None = None
