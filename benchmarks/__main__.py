@@ -27,11 +27,11 @@ from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
 from benchmarks.systems import ENCODERS
-from edgebert_runtime.benchmarking.table import aligned
 from edgebert_runtime.cli.bench import AT_MOST, compare_lines
 from edgebert_runtime.cli.main import exit_code
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.inference.reports import aligned
 from edgebert_runtime.reporting.document import Table
 from edgebert_runtime.reporting.html import write_html
 

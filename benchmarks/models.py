@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import safetensors.torch
 import torch
@@ -23,6 +23,7 @@ from edgebert.checkpoints.families.modernbert import MODERNBERT
 from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.model.config import Activation, EncoderConfig, LocalAttention, Positions, Rotary
 from edgebert.model.encoder import Encoder
+from edgebert_quantize.recipes import RecipeName
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import BundleError
 from examples.minilm import minilm_folder
@@ -133,8 +134,12 @@ MODERNBERT_SMALL: Final = Model(
 """What takes 8,192 tokens."""
 
 
+VariantName = Literal["cpu", RecipeName]
+"""`cpu` is fp32, others are called like their recipe."""
+
+
 @cache
-def our_bundle(model: Model, *recipes: str) -> Bundle:
+def our_bundle(model: Model, *recipes: RecipeName) -> Bundle:
     """A bundle made by the code as it is now, with fp32 and these recipes' variants."""
     folder = FOLDER / f"{model.name}-{_code_hash()}"
     try:
@@ -157,8 +162,8 @@ def our_cuda_bundle(model: Model) -> Bundle:
         return edgebert.export(model.source(), folder, target="cuda", overwrite=True)
 
 
-def our_graph(model: Model, variant: str) -> Path:
-    """The ONNX file of a variant: `cpu` is fp32, others are called like their recipe."""
+def our_graph(model: Model, variant: VariantName) -> Path:
+    """The ONNX file of a variant."""
     bundle = our_bundle(model, *([] if variant == "cpu" else [variant]))
     return bundle.path_of(bundle.manifest.variants[variant].file)
 

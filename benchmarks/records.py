@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from benchmarks.machine import describe
 from benchmarks.pairing import Outcome
+from edgebert_runtime.storage.atomic_write import write_whole
 
 FILE: Final = "results.jsonl"
 Record = dict[str, Any]
@@ -56,9 +57,7 @@ def keep(record: Record, folder: Path) -> None:
     path = folder / FILE
     others = [each for each in read_records(path) if key_of(each) != key_of(record)]
     lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in (*others, record)]
-    draft = path.with_suffix(".partial")
-    draft.write_text("".join(lines), encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, "".join(lines))
 
 
 def key_of(record: Record) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks.artifacts import PEERS, made_by_peer
 from benchmarks.environments import interpreter
-from benchmarks.models import Model, our_bundle, our_graph
+from benchmarks.models import Model, VariantName, our_bundle, our_graph
 from benchmarks.prefork import prefork
 from benchmarks.worker import write_feeds
 from edgebert_quantize import default_texts
@@ -90,7 +90,7 @@ def _files(opened: Path) -> list[Path]:
     return [opened, *(opened.with_name(name) for name in external_locations(opened))]
 
 
-def our_graph_of(variant: str) -> Callable[[Model], Path]:
+def our_graph_of(variant: VariantName) -> Callable[[Model], Path]:
     """Finds our graph of a model."""
     return lambda model: our_graph(model, variant)
 

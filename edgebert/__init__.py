@@ -13,13 +13,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert._version import __version__
-from edgebert.workflow.api import export, quantize, quantize_file, quantize_within
+from edgebert.workflow.api import export
 from edgebert.workflow.verification import VerifyReport, verify
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
+    from edgebert_quantize import quantize_bundle as quantize
+    from edgebert_quantize import quantize_file, quantize_within
 
 __all__ = [
     "Bundle",
@@ -37,17 +39,21 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "TrainingConfig": "training.config",
-    "TrainingReport": "training.report",
-    "train": "workflow.training",
+    "TrainingConfig": ("edgebert.training", "TrainingConfig"),
+    "TrainingReport": ("edgebert.training", "TrainingReport"),
+    "quantize": ("edgebert_quantize", "quantize_bundle"),
+    "quantize_file": ("edgebert_quantize", "quantize_file"),
+    "quantize_within": ("edgebert_quantize", "quantize_within"),
+    "train": ("edgebert.workflow.training", "train"),
 }
-"""Name → the module it is imported from on first use, because it needs torch."""
+"""Name → module and name it is imported from on first use, because that needs torch or onnx_ir."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"edgebert.{_HOMES[name]}"), name)
+    module, found = _HOMES[name]
+    return getattr(import_module(module), found)
 
 
 def __dir__() -> list[str]:

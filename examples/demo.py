@@ -14,10 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import edgebert
-from edgebert_runtime import Bundle, load
-from edgebert_runtime.benchmarking.api import bench
-from edgebert_runtime.benchmarking.options import BenchOptions
-from edgebert_runtime.benchmarking.results import BenchReport
+from edgebert_runtime import BenchOptions, BenchReport, Bundle, bench, load
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.measurement.units import MEBIBYTE

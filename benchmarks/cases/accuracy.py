@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from benchmarks.texts import package_descriptions, package_pairs, rated_sentence
 from benchmarks.worker import Feeds, write_feeds
 from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
-from edgebert_quantize.recipes import LinearRecipe
+from edgebert_quantize.recipes import LinearRecipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import row_cosines
 from edgebert_quantize.weights.grids import LARGEST
@@ -109,7 +109,7 @@ def measure(
 def systems() -> list[Encoder]:
     """Everybody of the latency case, our other recipes, and others' other presets."""
     known = [each for each in ENCODERS if (each.maker, each.precision) != ("optimum", "fp32")]
-    recipes = [name for name in RECIPES if name != "int8" and name not in GPU_ONLY]
+    recipes = [name for name in get_args(RecipeName) if name != "int8" and name not in GPU_ONLY]
     return [
         *known,
         *(onnx_encoder(f"edgebert {name}", OURS, "int8", our_graph_of(name)) for name in recipes),

@@ -1,29 +1,16 @@
-"""A search for a quantization, as a table and as a page with plots."""
+"""A search for a quantization as a page with plots."""
 
 from collections.abc import Sequence
 from math import isfinite
 
-from rich.table import Table
-
 from edgebert_quantize import Search
-from edgebert_quantize.recipes import FLOAT, format_counts
-from edgebert_quantize.search.budget import accuracy_drop
+from edgebert_quantize.recipes import format_counts
 from edgebert_quantize.search.trials import Point
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting import document
 
 SMALLEST_LOSS = 1e-6
 """What a loss of nothing is drawn as on a logarithmic axis."""
-
-COLUMNS = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
-
-
-def table(search: Search) -> Table:
-    """Every graph that was measured, from the cheapest to the most exact; the chosen marked."""
-    found = Table("", *_columns(search))
-    for point in search.frontier:
-        found.add_row("→" if point == search.chosen else "", *_row(search, point))
-    return found
 
 
 def page(search: Search, name: str) -> document.Page:
@@ -69,30 +56,5 @@ def _place(point: Point, x: float, *, labelled: bool) -> document.Point:
 
 def _page_table(search: Search) -> document.Table:
     caption = "From the cheapest to the most exact; an arrow marks what was chosen."
-    rows = []
-    for point in search.frontier:
-        layers, *cells = _row(search, point)
-        rows.append([f"→ {layers}" if point == search.chosen else layers, *cells])
-    return document.Table(columns=_columns(search), rows=rows, caption=caption)
-
-
-def _columns(search: Search) -> Sequence[str]:
-    labelled = search.exact.accuracy is not None
-    return [*COLUMNS, *(["accuracy lost"] if labelled else []), "meets the budget"]
-
-
-def _row(search: Search, point: Point) -> Sequence[str]:
-    ratio = None if point.speed is None else sorted(point.speed.ratios)
-    labelled = search.exact.accuracy is not None
-    met = search.budget.is_met_by(point.measured, search.exact)
-    return [
-        format_counts(point.assignment.counts),
-        "int8" if point.assignment.tables else FLOAT,
-        f"{point.size_bytes / MEBIBYTE:.1f}",
-        "" if point.milliseconds is None else f"{point.milliseconds:.2f}",
-        "" if ratio is None else f"{ratio[len(ratio) // 2]:.2f}",
-        f"{point.measured.mean:.5f}",
-        f"{point.measured.worst:.5f}",
-        *([f"{100 * accuracy_drop(point.measured, search.exact):.2f} %"] if labelled else []),
-        "yes" if met else "no",
-    ]
+    rows = [search.row(point) for point in search.frontier]
+    return document.Table(columns=search.columns, rows=rows, caption=caption)

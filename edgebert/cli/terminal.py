@@ -50,7 +50,7 @@ def show_search(search: Any, bundle: Path, plot: Path) -> None:
     from edgebert.cli import pareto_report
     from edgebert_quantize.search.plotting import draw
 
-    output.print(pareto_report.table(search))
+    typer.echo(search)
     draw(pareto_report.page(search, bundle.resolve().name), plot)
     say(f"drawn to {plot}")
 
@@ -85,15 +85,6 @@ def variants_table(bundle: Bundle) -> Table:
     return table
 
 
-def training_table(summary: dict[str, Any]) -> Table:
-    """What training came to, one number a row."""
-    table = _table("what", "value")
-    for name, value in {**summary, **summary["metrics"]}.items():
-        if name not in ("metrics", "confusion", "labels"):
-            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
-    return table
-
-
 def _measured(variant: Variant) -> str:
     if variant.parity is not None:
         return f"worst difference {variant.parity['worst']:.1e}"
@@ -101,12 +92,3 @@ def _measured(variant: Variant) -> str:
         kind = variant.quality["metric"].partition(" of ")[0]
         return f"{kind} {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
     return "not measured"
-
-
-def verify_table(variants: dict[str, dict[str, Any]]) -> Table:
-    """Every variant: whether it passed, and its worst case."""
-    table = _table("variant", "passed", "worst", "where")
-    for name, found in variants.items():
-        where = found.get("worst_case", f"{found.get('samples')} texts")
-        table.add_row(name, str(found["passed"]), f"{found['worst']:.3g}", where)
-    return table

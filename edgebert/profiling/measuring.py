@@ -27,7 +27,6 @@ from edgebert.profiling.roofline import (
     squares,
 )
 from edgebert.profiling.tracing import GraphRun, record, time_plain
-from edgebert.progress import ProgressCallback
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
@@ -36,6 +35,7 @@ from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.loading.load import load
 from edgebert_runtime.measurement.rounds import alternating_rounds
+from edgebert_runtime.progress import ProgressCallback
 from edgebert_runtime.tasks.registry import require_task
 
 if TYPE_CHECKING:

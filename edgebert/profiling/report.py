@@ -10,7 +10,9 @@ from edgebert.profiling.layers import EMBEDDINGS, LAYER, SHARED, UNASSIGNED
 from edgebert.profiling.products import Product
 from edgebert.profiling.roofline import MatmulRate, rate
 from edgebert_runtime.benchmarking.results import Quartiles
+from edgebert_runtime.inference.reports import Report, aligned
 
+COLUMNS: Final = ("operators", "count", "ms", "share")
 UNSTEADY: Final = 1.25
 """Largest ratio of a run to the medians of its parts; on an idle machine it is below 1.1."""
 
@@ -107,8 +109,8 @@ class Use:
         return None if self.isolated is None else self.isolated.giga_per_second
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProfileReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ProfileReport(Report):
     """Where a variant's time goes.
 
     Times of operators are those under the profiler; `plain` is what a run takes without it.
@@ -216,7 +218,17 @@ class ProfileReport:
             isolated=self.rates.get(product),
         )
 
-    def to_fields(self) -> dict[str, Any]:
+    def __str__(self) -> str:
+        rows = [
+            (each.name, str(each.count), f"{each.microseconds / 1000:.3f}", self._share(each))
+            for each in (*self.by_region, *self.by_kind, self.all)
+        ]
+        return "\n".join(aligned(COLUMNS, rows))
+
+    def _share(self, group: Group) -> str:
+        return f"{100 * group.microseconds / self.total_us:.1f} %"
+
+    def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON; times in µs, rates in 10⁹ operations a second."""
         how = ("bundle", "variant", "engine", "batch", "sequence", "threads", "runs")
         return {

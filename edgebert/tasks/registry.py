@@ -12,7 +12,7 @@ from edgebert.checkpoints.tasks import CheckpointTasks
 from edgebert.tasks.spec import BuildSpec
 from edgebert.training.spec import TrainingSpec
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.tasks.registry import BUILT_IN, find_task
+from edgebert_runtime.tasks.registry import BUILT_IN, find_task, task_specs
 
 ENTRY_POINTS: Final = "edgebert.tasks"
 
@@ -41,13 +41,23 @@ def register_build(spec: BuildSpec) -> BuildSpec:
 
 
 def build_specs() -> Mapping[str, BuildSpec]:
-    """Task → what builds it, ours first."""
+    """Task → what builds it, ours first.
+
+    Raises:
+        ConfigError: a `TaskSpec` is registered that no `BuildSpec` goes with.
+    """
     if not _discovered:
         from importlib.metadata import entry_points
 
         _discovered.append(ENTRY_POINTS)
         for entry_point in entry_points(group=ENTRY_POINTS):
             import_module(entry_point.module)
+    for spec in task_specs():
+        if spec.name not in _specs:
+            raise ConfigError(
+                f"TaskSpec {spec.name!r} of {spec.model.__module__} has no BuildSpec "
+                f"{spec.name!r}; register one, with edgebert.tasks.registry.register_build"
+            )
     return _specs
 
 

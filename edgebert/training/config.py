@@ -3,8 +3,18 @@
 import warnings
 from dataclasses import InitVar, dataclass
 from enum import StrEnum
+from typing import Literal
 
 from edgebert_runtime.errors import ConfigError
+
+TrainingTask = Literal["embed", "classify", "tag", "answer", "rank", "fill", "pretrain"]
+"""What a type checker knows of `task`; those that other packages register are taken, too."""
+
+ProblemName = Literal["single_label", "multi_label", "regression"]
+"""The values of `Problem`."""
+
+AutocastName = Literal["auto", "fp32", "bf16", "fp16"]
+"""The values of `Autocast`."""
 
 
 class Problem(StrEnum):
@@ -69,16 +79,16 @@ class TrainingConfig:
     weight_decay: float = 0.01
     warmup: float = 0.1
     max_gradient_norm: float = 1.0
-    autocast: str = Autocast.AUTO
+    autocast: Autocast | AutocastName = Autocast.AUTO
     device: str = "auto"
     seed: int = 0
     validate_every: int | None = None
     patience: int | None = None
     save_every: int = 500
     max_length: int | None = None
-    precision: InitVar[str | None] = None
+    precision: InitVar[AutocastName | None] = None
 
-    def __post_init__(self, precision: str | None) -> None:
+    def __post_init__(self, precision: AutocastName | None) -> None:
         if precision is not None:
             warnings.warn(
                 "TrainingConfig(precision=…) is now autocast=…; the old name goes with the next "

@@ -6,13 +6,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert.progress import ProgressCallback
 from edgebert.training.base_checkpoint import BaseCheckpoint, HeadRequest, open_base
 from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.objectives.base import Objective
 from edgebert.training.spec import ObjectiveConfig, TrainingSpec
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.progress import ProgressCallback
 
 CHANGEABLE: Final = frozenset(
     {"learning_rate", "max_gradient_norm", "device", "save_every", "patience"}

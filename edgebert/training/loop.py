@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgebert.progress import ProgressCallback
 from edgebert.training.config import TrainingConfig
 from edgebert.training.data.batch_order import make_batches
 from edgebert.training.metrics import Scores
@@ -20,6 +19,7 @@ from edgebert.training.optimization import adamw, choose_mixed_precision, learni
 from edgebert.training.report import Evaluation
 from edgebert.training.resume import Progress, StateFile
 from edgebert_runtime.errors import CheckFailedError
+from edgebert_runtime.progress import ProgressCallback
 
 VALIDATION = 1
 """Beside the seed, for what a validation draws: the same each time."""

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgebert.training.metrics import Scores
+from edgebert_runtime.inference.reports import Report, field_lines
+
+NOT_SHOWN: Final = ("metrics", "confusion", "labels")
+"""What of a summary has no row of its own in the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +25,8 @@ class Evaluation:
     scores: Scores
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TrainingReport(Report):
     """A training that ended.
 
     Attributes:
@@ -59,6 +63,15 @@ class TrainingReport:
     def metrics(self) -> Mapping[str, float]:
         """The metrics of the weights in `out`; empty without validation."""
         return {} if self.best is None else self.best.scores.values
+
+    def __str__(self) -> str:
+        values = {**self.summary(), **self.metrics}
+        numbers = {
+            name: f"{value:.4g}" if isinstance(value, float) else value
+            for name, value in values.items()
+            if name not in NOT_SHOWN
+        }
+        return "\n".join(field_lines(numbers))
 
     def summary(self) -> dict[str, Any]:
         """What to print: all but the single losses and validations, as plain values."""

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from edgebert.checkpoints.saving import check_free, save_checkpoint
-from edgebert.progress import LOGGER, ProgressCallback
 from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
 from edgebert.training.metrics import require_scikit_learn
@@ -11,6 +10,7 @@ from edgebert.training.progress_bar import progress_bar
 from edgebert.training.report import TrainingReport
 from edgebert.training.resume import SUFFIX, StateFile, seeded
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 
 
 def run_training(

@@ -1,22 +1,26 @@
-"""The one-call path: export and quantize. Heavy imports happen where they are used."""
+"""One call from a source to a bundle. Heavy imports happen where they are used."""
 
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from edgebert.progress import LOGGER, ProgressCallback
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import ConfigError, QualityError
+from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.tasks.registry import TaskName
 
 if TYPE_CHECKING:
     from torch import nn
 
     from edgebert_export import ExportSpec
-    from edgebert_quantize import Quality, Search
-    from edgebert_quantize.search.explore import Track
+    from edgebert_export.targets import TargetName
+    from edgebert_quantize.recipes import RecipeName
 
-PRECISIONS: Final[Mapping[str, tuple[str, ...]]] = {
+ExportTask = Literal["auto", TaskName]
+ExportPrecision = Literal["fp32", "int8", "fp16", "bf16"]
+
+PRECISIONS: "Final[Mapping[ExportPrecision, tuple[RecipeName, ...]]]" = {
     "fp32": (),
     "int8": ("int8",),
     "fp16": ("fp16", "fp16-packed"),
@@ -29,14 +33,14 @@ what they start from."""
 def export(
     source: "str | PathLike[str] | nn.Module",
     out: str | PathLike[str],
-    task: str = "auto",
-    target: str = "cpu",
+    task: ExportTask = "auto",
+    target: "TargetName" = "cpu",
     spec: "ExportSpec | None" = None,
     tokenizer: str | PathLike[str] | None = None,
     *,
     max_length: int | None = None,
     min_onnxruntime: str | None = None,
-    precision: str | None = None,
+    precision: ExportPrecision | None = None,
     overwrite: bool = False,
     force: bool = False,
     progress: ProgressCallback = LOGGER.info,
@@ -49,7 +53,8 @@ def export(
         out: the bundle's folder; must not exist unless `overwrite`.
         task: `"embed"`, `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"fill"`,
             `"next_sentence"`, or `"auto"`, which goes by `modules.json`, `architectures` and the
-            heads stored, and says what it found.
+            heads stored, and says what it found. A registered task is taken by its name, which a
+            type checker does not know.
         target: `"cpu"`, `"cuda"` or `"portable"`; the portable graph is written with each, one
             without padding with `"cuda"`, if the model allows it.
         spec: what an `nn.Module` is; only with one.
@@ -106,94 +111,13 @@ def _halved(bundle: Bundle, progress: ProgressCallback) -> Bundle:
 
 
 def _in_precision(
-    bundle: Bundle, precision: str, *, force: bool, progress: ProgressCallback
+    bundle: Bundle, precision: ExportPrecision, *, force: bool, progress: ProgressCallback
 ) -> Bundle:
-    from edgebert_quantize.recipes import RECIPES
+    from edgebert_quantize import RECIPES, quantize_bundle
 
     targets = {variant.target for variant in bundle.manifest.variants.values()}
     for recipe in PRECISIONS[precision]:
         there = not targets.isdisjoint(RECIPES[recipe].source_targets)
         if there or recipe == precision:  # which says what it lacks
-            bundle = quantize(bundle, recipe, force=force, progress=progress)
+            bundle = quantize_bundle(bundle, recipe, force=force, progress=progress)
     return bundle
-
-
-def quantize(
-    bundle: Bundle | str | PathLike[str],
-    recipe: str = "int8",
-    *,
-    cpu: str | None = None,
-    texts: str | PathLike[str] | None = None,
-    column: str | None = None,
-    force: bool = False,
-    progress: ProgressCallback = LOGGER.info,
-) -> Bundle:
-    """Add a quantized variant to a bundle; see `edgebert_quantize.quantize_bundle`."""
-    from edgebert_quantize import quantize_bundle
-
-    return quantize_bundle(
-        bundle, recipe, cpu=cpu, texts=texts, column=column, force=force, progress=progress
-    )
-
-
-def quantize_within(
-    bundle: Bundle | str | PathLike[str],
-    budget: str,
-    recipe: str = "int8",
-    *,
-    evaluation: str | PathLike[str] | None = None,
-    cpu: str | None = None,
-    texts: str | PathLike[str] | None = None,
-    column: str | None = None,
-    force: bool = False,
-    cache_dir: str | PathLike[str] | None = None,
-    progress: ProgressCallback = LOGGER.info,
-    track: "Track[Any] | None" = None,
-) -> "Search":
-    """Add the cheapest variant that keeps a budget; see `edgebert_quantize.quantize_within`."""
-    from edgebert_quantize import quantize_within
-    from edgebert_quantize.search.explore import no_track
-
-    return quantize_within(
-        bundle,
-        budget,
-        recipe,
-        evaluation=evaluation,
-        cpu=cpu,
-        texts=texts,
-        column=column,
-        force=force,
-        cache_dir=cache_dir,
-        progress=progress,
-        track=track or no_track,
-    )
-
-
-def quantize_file(
-    source: str | PathLike[str],
-    out: str | PathLike[str],
-    recipe: str = "int8",
-    *,
-    tokenizer: str | PathLike[str] | None = None,
-    cpu: str | None = None,
-    texts: str | PathLike[str] | None = None,
-    column: str | None = None,
-    overwrite: bool = False,
-    force: bool = False,
-    progress: ProgressCallback = LOGGER.info,
-) -> "Quality":
-    """Quantize anybody's ONNX encoder; see `edgebert_quantize.quantize_file`."""
-    from edgebert_quantize import quantize_file
-
-    return quantize_file(
-        source,
-        out,
-        recipe,
-        tokenizer=tokenizer,
-        cpu=cpu,
-        texts=texts,
-        column=column,
-        overwrite=overwrite,
-        force=force,
-        progress=progress,
-    )

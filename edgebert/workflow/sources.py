@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -18,6 +18,7 @@ from edgebert.tasks.registry import checkpoint_tasks
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.registry import TaskName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
         token_types=config.token_types if config.token_types > 1 else 0,
         heads=config.heads,
         max_length=checkpoint.max_length,
-        task=checkpoint.task,
+        task=cast("TaskName", checkpoint.task),  # or a registered one
         head=checkpoint.head_info,
         steps=embedding.steps if embedding else (),
         dimensions=embedding.dimensions if embedding else None,

@@ -3,12 +3,12 @@
 from os import PathLike
 from pathlib import Path
 
-from edgebert.progress import LOGGER, ProgressCallback
 from edgebert.tasks.registry import require_training
-from edgebert.training.config import Problem, TrainingConfig
+from edgebert.training.config import Problem, ProblemName, TrainingConfig, TrainingTask
 from edgebert.training.job import Request
 from edgebert.training.report import TrainingReport
 from edgebert.training.training import run_training
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 
 
 def train(
@@ -16,9 +16,9 @@ def train(
     data: str | PathLike[str],
     out: str | PathLike[str],
     *,
-    task: str,
+    task: TrainingTask,
     validation: str | PathLike[str] | None = None,
-    problem: str = Problem.SINGLE_LABEL,
+    problem: Problem | ProblemName = Problem.SINGLE_LABEL,
     config: TrainingConfig | None = None,
     new_head: bool = False,
     from_scratch: bool = False,
@@ -36,7 +36,8 @@ def train(
         data: the file to train on; `docs/training.md` specifies its format.
         out: the folder to write; must not exist unless `overwrite`.
         task: `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"embed"`, `"fill"` (masked language
-            model) or `"pretrain"` (that and next sentences).
+            model) or `"pretrain"` (that and next sentences). A registered task is taken by its
+            name, which a type checker does not know.
         validation: the file to judge by; the weights it finds best are those written.
         problem: for `classify`, `"single_label"`, `"multi_label"` or `"regression"`.
         config: the numbers.

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from edgebert.progress import LOGGER, ProgressCallback
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import CheckFailedError
+from edgebert_runtime.inference.reports import Report, aligned
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from edgebert_quantize import Quality
     from edgebert_quantize.calibration.text_split import TextSplit
 
+COLUMNS: Final = ("variant", "passed", "worst", "where")
 
-@dataclass(frozen=True, kw_only=True)
-class VerifyReport:
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class VerifyReport(Report):
     """What verification found.
 
     Attributes:
@@ -44,6 +47,22 @@ class VerifyReport:
             for name, result in self.variants.items()
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """Whether it passed, what the manifest would say of each variant, and what was left out."""
+        variants = {
+            name: {"passed": result.passed, **result.to_manifest()}
+            for name, result in self.variants.items()
+        }
+        return {"passed": self.passed, "variants": variants, "left_out": dict(self.left_out)}
+
+    def __str__(self) -> str:
+        rows = [
+            (name, str(found["passed"]), f"{found['worst']:.3g}", _where(found))
+            for name, found in self.to_dict()["variants"].items()
+        ]
+        left_out = [(name, "left out", "", f"needs {what}") for name, what in self.left_out.items()]
+        return "\n".join(aligned(COLUMNS, [*rows, *left_out]))
+
     def require(self) -> None:
         """Raise unless passed.
 
@@ -55,6 +74,10 @@ class VerifyReport:
                 result.require()
             except CheckFailedError as error:
                 raise type(error)(f"variant {name!r}: {error}") from error
+
+
+def _where(found: Mapping[str, Any]) -> str:
+    return str(found.get("worst_case", f"{found.get('samples')} texts"))
 
 
 def verify(
@@ -129,8 +152,14 @@ def _verify_variant(
         from edgebert_export import check_parity
         from edgebert_export.targets import TARGETS
 
-        provider, unpadded = variant.needs or "cpu", TARGETS[variant.target].unpadded
-        return check_parity(graph, source.module, source.spec, provider=provider, unpadded=unpadded)
+        target = TARGETS[variant.target]
+        return check_parity(
+            graph,
+            source.module,
+            source.spec,
+            provider=target.needs or "cpu",
+            unpadded=target.unpadded,
+        )
     from edgebert.workflow.torch_reference import torch_runner
     from edgebert_quantize.calibration.text_split import Feeder
     from edgebert_quantize.evaluation.quality import compare, graph_runner

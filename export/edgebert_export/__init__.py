@@ -20,3 +20,7 @@ __all__ = [
     "engine_limits",
     "export_bundle",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

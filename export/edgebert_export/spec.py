@@ -6,10 +6,8 @@ from typing import Final
 
 from edgebert_runtime.bundle.manifest import HeadInfo, Step
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.tasks.registry import EMBED, require_task
-
-INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
-"""Inputs a text encoder may have, in the order its `forward` takes them."""
+from edgebert_runtime.inference.arrays import INPUTS
+from edgebert_runtime.tasks.registry import EMBED, TaskName, require_task
 
 PROMISES: Final = ("attention", "gelu", "layer_norm")
 """What a spec may promise, and a finished graph is counted for."""
@@ -72,7 +70,7 @@ class ExportSpec:
     token_types: int = 0
     heads: int | None = None
     max_length: int | None = None
-    task: str = EMBED
+    task: TaskName = EMBED
     head: HeadInfo | None = None
     steps: tuple[Step, ...] = (Step(kind="pool", modes=("mean",)),)
     dimensions: int | None = None
@@ -129,7 +127,7 @@ class ExportSpec:
         uppers = (self.vocabulary, 2, self.token_types)
         return tuple(
             InputSpec(name=name, upper=upper)
-            for name, upper in zip(INPUT_NAMES, uppers, strict=True)
+            for name, upper in zip(INPUTS, uppers, strict=True)
             if upper > 0
         )
 

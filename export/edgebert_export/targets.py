@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from edgebert_export.fusions import (
     AdditiveMask,
@@ -20,7 +20,11 @@ from edgebert_export.fusions import (
     JoinProjections,
     PackProjections,
 )
+from edgebert_runtime.engine.providers import KnownProvider
 from edgebert_runtime.errors import ConfigError
+
+TargetName = Literal["cpu", "cuda", "portable"]
+"""What an export can be asked for."""
 
 ENGINES: Final[Mapping[str, tuple[int, int]]] = {
     "1.20.0": (21, 10),
@@ -58,7 +62,7 @@ class Target:
     min_onnxruntime: str
     unpadded: bool = False
     fused: tuple[type[Fusion], ...] = ()
-    needs: str | None = None
+    needs: KnownProvider | None = None
     twin: tuple[type[Fusion], ...] = ()
 
     def required(self, promised: Mapping[str, int]) -> dict[str, int]:
@@ -115,7 +119,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
 }
 
-DEFAULT_TARGETS: Final[Mapping[str, tuple[str, ...]]] = {
+DEFAULT_TARGETS: Final[Mapping[TargetName, tuple[str, ...]]] = {
     "cpu": ("portable", "cpu"),
     "cuda": ("portable", "cuda", "cuda-packed"),
     "portable": ("portable",),

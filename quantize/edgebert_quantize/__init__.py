@@ -19,3 +19,7 @@ __all__ = [
     "quantize_file",
     "quantize_within",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

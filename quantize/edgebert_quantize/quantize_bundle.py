@@ -8,16 +8,17 @@ from typing import Final
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
-from edgebert_quantize.evaluation.speed import Progress, require_speedup
-from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
+from edgebert_quantize.evaluation.speed import require_speedup
+from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu
 from edgebert_quantize.model_card import updated_card
-from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, find_recipe
+from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName, find_recipe
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
 from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, staging_area
 from edgebert_runtime.errors import BundleExistsError, ConfigError
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.verification.sample_recorder import record
 from edgebert_runtime.verification.samples import samples_path
 
@@ -27,13 +28,13 @@ DRAFT_NAME: Final = "samples.json"
 
 def quantize_bundle(
     bundle: Bundle | str | PathLike[str],
-    recipe: str = "int8",
+    recipe: RecipeName = "int8",
     *,
-    cpu: str | None = None,
+    cpu: CpuName | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = LOGGER.info,
 ) -> Bundle:
     """Add a quantized variant to a bundle; nothing is written if its quality is too low.
 

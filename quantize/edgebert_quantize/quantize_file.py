@@ -1,8 +1,7 @@
 """Quantize an ONNX encoder from another exporter, by its structure and not by its names."""
 
-import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -13,14 +12,16 @@ from edgebert_quantize.calibration.text_split import Feeder, read_text_split
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import require_speedup
-from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
+from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu
 from edgebert_quantize.graph.cleanup import simplify
-from edgebert_quantize.recipes import Recipe, find_recipe
+from edgebert_quantize.recipes import Recipe, RecipeName, find_recipe
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
+from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.storage.atomic_write import put_file
 
 FEWEST_DIMENSIONS: Final = 16
 """Outputs of fewer dimensions are scores, others are vectors."""
@@ -31,15 +32,15 @@ PADDING: Final = ("[PAD]", "<pad>")
 def quantize_file(
     source: str | PathLike[str],
     out: str | PathLike[str],
-    recipe: str = "int8",
+    recipe: RecipeName = "int8",
     *,
     tokenizer: str | PathLike[str] | None = None,
-    cpu: str | None = None,
+    cpu: CpuName | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     overwrite: bool = False,
     force: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: ProgressCallback = LOGGER.info,
 ) -> Quality:
     """Quantize an fp32 graph, keeping its names and outputs; `out` is written whole or not at all.
 
@@ -102,7 +103,7 @@ def quantize_file(
         if not force:
             feeds = feeder.long(split.quality)
             require_speedup(candidate, plain, chosen, cpu, feeds, progress)
-        os.replace(candidate, out)
+        put_file(candidate, out)
     return quality
 
 

@@ -32,6 +32,18 @@ SCHEME_LABELS: Final[Mapping[Scheme, str]] = {
 
 Precision = Literal["fp16", "bf16"]
 
+RecipeName = Literal[
+    "int8",
+    "int8-dynamic",
+    "int8-static",
+    "int4",
+    "embeddings-int8",
+    "fp16",
+    "fp16-packed",
+    "bf16",
+]
+"""The keys of `RECIPES`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinearRecipe:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.postprocessing.activations import sigmoid, softmax
 
 Outputs = Sequence[NDArray[np.float32]]
 """Outputs for a batch of one text: (1, …) each, in the order of `Comparison.outputs`."""
@@ -97,19 +98,8 @@ def score_similarity(
     width = left.shape[-1]
     rows = left.reshape(-1, width).astype(np.float64), right.reshape(-1, width).astype(np.float64)
     if activation == "softmax":
-        distance = np.abs(_softmax(rows[0]) - _softmax(rows[1])).sum(axis=1) / 2
+        distance = np.abs(softmax(rows[0]) - softmax(rows[1])).sum(axis=1) / 2
     else:
-        distance = np.abs(_sigmoid(rows[0]) - _sigmoid(rows[1])).reshape(-1)
+        distance = np.abs(sigmoid(rows[0]) - sigmoid(rows[1])).reshape(-1)
     similarities: NDArray[np.float64] = 1 - distance
     return similarities
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    scores: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
-    return scores
-
-
-def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    scores: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
-    return scores

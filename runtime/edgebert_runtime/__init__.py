@@ -20,9 +20,8 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.loading.load import load
 
 if TYPE_CHECKING:
-    from edgebert_runtime.benchmarking.api import bench
+    from edgebert_runtime.benchmarking.api import BenchReport, bench
     from edgebert_runtime.benchmarking.options import BenchOptions
-    from edgebert_runtime.benchmarking.results import BenchReport
     from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
     from edgebert_runtime.loading.graph_cache import WarmGraph
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
@@ -78,7 +77,7 @@ _HOMES: Final = {
     "Answer": "tasks.answer",
     "Answerer": "tasks.answer",
     "BenchOptions": "benchmarking.options",
-    "BenchReport": "benchmarking.results",
+    "BenchReport": "benchmarking.api",
     "CheckReport": "verification.self_test",
     "Classification": "tasks.classify",
     "Classifier": "tasks.classify",

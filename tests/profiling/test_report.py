@@ -161,7 +161,7 @@ def test_quartiles() -> None:
 
 
 def test_fields_are_json() -> None:
-    fields = json.loads(json.dumps(REPORT.to_fields()))
+    fields = json.loads(json.dumps(REPORT.to_dict()))
     assert fields["total_us"] == 600
     assert fields["parts_us"]["products alone"] == 340
     assert fields["products"][0]["fraction"] == pytest.approx(0.75)

@@ -261,8 +261,8 @@ def test_the_command_shows_the_frontier_and_draws_it(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["model.onnx", "--budget", "cosine>=1"], "go with a bundle"),
-        (["bundle", "--plot", "a.svg"], "go with --budget"),
+        (["model.onnx", "--budget", "cosine>=1"], "are only for bundles"),
+        (["bundle", "--plot", "a.svg"], "--eval and --plot need --budget"),
         (["bundle", "--budget", "cosine>=1", "--plot", "a.jpeg"], r"expected one of \.svg"),
         (["bundle", "--budget", "cosine>=1", "--plot", "no/where/a.svg"], "is not a folder"),
     ],

@@ -104,7 +104,7 @@ def test_workers_answer_as_one_does(tiny_bundle: Bundle, split: Embedder) -> Non
     np.testing.assert_allclose(split.embed(texts), expected, atol=2e-6)
     assert split.last_report is not None
     assert split.last_report.texts == 60
-    assert not split.session.traffic.dense  # workers of one caller are no traffic
+    assert not split.session.concurrency.dense  # workers of one caller are no traffic
     np.testing.assert_allclose(split.embed(texts[:2]), expected[:2], atol=2e-6)
 
 

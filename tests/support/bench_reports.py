@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from edgebert_runtime import BenchReport
 from edgebert_runtime.benchmarking.results import (
-    BenchReport,
     Choice,
     PairwiseWin,
     Round,

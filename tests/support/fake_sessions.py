@@ -32,7 +32,7 @@ class FakeSession:
         self.inputs = ["input_ids", "attention_mask"]
         self.outputs = list(outputs)
         self.runs: list[tuple[int, ...]] = []
-        self.traffic = ConcurrencyTracker()
+        self.concurrency = ConcurrencyTracker()
         self._compute = compute
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[np.int64]]) -> Arrays:

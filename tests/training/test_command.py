@@ -66,3 +66,11 @@ def test_naming_train_loads_torch_and_importing_edgebert_does_not() -> None:
         [sys.executable, "-c", PROBE], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_train_is_found_where_programs_import_it_from() -> None:
+    from edgebert import train, training
+
+    assert training.train is train
+    with pytest.raises(AttributeError, match="has no attribute 'sing'"):
+        _ = training.sing

@@ -1,7 +1,7 @@
 """Trace, fuse, verify and write one encoder as a bundle."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from edgebert_export.bundle.model_card import model_card
 from edgebert_export.graph.build import BuiltGraph, build, write_graphs
 from edgebert_export.graph.trace import CANONICAL_OPSET, trace
 from edgebert_export.spec import ExportSpec
-from edgebert_export.targets import DEFAULT_TARGETS, TARGETS, Target
+from edgebert_export.targets import DEFAULT_TARGETS, TARGETS, Target, TargetName
 from edgebert_export.unpadding.key_masks import StillPaddedError
 from edgebert_export.verification.parity import ParityReport, check_parity
 from edgebert_export.verification.runnable_equivalents import runnable
@@ -33,10 +33,9 @@ from edgebert_runtime.bundle.manifest import (
 from edgebert_runtime.bundle.staging import hash_folder, new_bundle
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.verification.sample_recorder import record
 from edgebert_runtime.verification.samples import samples_path
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +63,10 @@ def export_bundle(
     parts: BundleParts,
     destination: Path,
     *,
-    target: str = "cpu",
+    target: TargetName = "cpu",
     min_onnxruntime: str | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = LOGGER.info,
 ) -> Bundle:
     """Trace, fuse, verify and write one encoder; `destination` changes only if all steps succeed.
 
@@ -116,7 +115,7 @@ def export_bundle(
     return Bundle.open(destination)
 
 
-def _chosen(target: str) -> list[Target]:
+def _chosen(target: TargetName) -> list[Target]:
     if target not in DEFAULT_TARGETS:
         raise ConfigError(f"target must be one of {', '.join(DEFAULT_TARGETS)}; got {target!r}")
     return [TARGETS[name] for name in DEFAULT_TARGETS[target]]

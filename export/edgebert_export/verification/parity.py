@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgebert_export.spec import ExportSpec
+from edgebert_runtime.engine.providers import KnownProvider
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ParityError
+from edgebert_runtime.inference.arrays import Feeds
+from edgebert_runtime.inference.reports import Report, aligned
 
 FP32_TOLERANCE: Final = 2e-5
 """Largest absolute difference of an fp32 output at a kept position. The same sums in another
@@ -26,7 +29,8 @@ MIXED_TOKENS: Final = 8192
 MASKS: Final = ("right", "left", "holes")
 """Which end is padded; `holes` drops tokens in between."""
 
-Feeds = dict[str, NDArray[np.int64]]
+COLUMNS: Final = ("case", "difference", "tolerance", "largest at", "graph", "torch")
+
 Outputs = dict[str, NDArray[np.float32]]
 
 
@@ -64,6 +68,13 @@ class CaseResult:
         """Whether the difference is allowed; NaN never is."""
         return self.worst <= self.tolerance
 
+    @property
+    def row(self) -> tuple[str, ...]:
+        """A cell for each of `COLUMNS`."""
+        place = f"{self.output}{list(self.at)}"
+        values = f"{self.graph:.7g}", f"{self.torch:.7g}"
+        return (self.case, f"{self.worst:.2e}", f"{self.tolerance:.0e}", place, *values)
+
     def __str__(self) -> str:
         return (
             f"case {self.case}: {self.output}{list(self.at)} is {self.graph:.7g}, torch says "
@@ -71,8 +82,8 @@ class CaseResult:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParityReport:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ParityReport(Report):
     """All cases of one graph."""
 
     cases: tuple[CaseResult, ...]
@@ -99,6 +110,9 @@ class ParityReport:
                 f"{failed} of {len(self.cases)} parity cases fail; worst: {self.worst}"
             )
 
+    def __str__(self) -> str:
+        return "\n".join(aligned(COLUMNS, [case.row for case in self.cases]))
+
     def to_manifest(self) -> dict[str, Any]:
         """The `parity` object of a variant, as docs/bundle-format.md has it."""
         worst = asdict(self.worst)
@@ -117,7 +131,7 @@ def check_parity(
     spec: ExportSpec,
     *,
     tolerance: float = FP32_TOLERANCE,
-    provider: str = "cpu",
+    provider: KnownProvider = "cpu",
     unpadded: bool = False,
 ) -> ParityReport:
     """Compare a finished file with torch on every case.

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ExportError
-
-Feeds = Mapping[str, NDArray[np.int64]]
+from edgebert_runtime.inference.arrays import Feeds
 
 MOMENTS_BYTES: Final = 2**30
 """Memory for second moments; a model that needs more is run over the texts several times."""

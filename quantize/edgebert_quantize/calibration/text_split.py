@@ -9,7 +9,6 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from edgebert_quantize.calibration.readers import read_texts
-from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.calibration.texts import (
     SOURCE,
     VOCABULARY_SOURCE,
@@ -20,6 +19,7 @@ from edgebert_quantize.calibration.texts import (
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.batching import micro_batches
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from edgebert_quantize.calibration.readers import has_column, read_column
-from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.evaluation.quality import Runner
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.tokenization.tokenizer import Item
 
 PAIR: Final = "text_pair"

@@ -12,6 +12,7 @@ from edgebert_quantize.calibration.text_split import Feeder
 from edgebert_quantize.similarity import Comparison, Outputs, QualityThreshold, SimilarityMetric
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import QualityError
+from edgebert_runtime.inference.reports import Report
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
@@ -22,8 +23,8 @@ METRICS: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quality:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Quality(Report):
     """Similarity of a quantized graph's outputs to those of a reference.
 
     Attributes:

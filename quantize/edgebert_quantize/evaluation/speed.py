@@ -6,7 +6,7 @@ process disturb each other's timings, because an idle thread pool spins.
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,7 @@ from edgebert_runtime.errors import SpeedError
 from edgebert_runtime.measurement.rounds import measure_in_rounds
 from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
 from edgebert_runtime.measurement.timing import output_of, time_runs
-
-Progress = Callable[[str], None]
+from edgebert_runtime.progress import ProgressCallback
 
 ROUNDS: Final = 3
 SECONDS: Final = 0.5
@@ -68,7 +67,7 @@ def require_speedup(
     recipe: Recipe,
     cpu: str,
     feeds: Mapping[str, NDArray[np.int64]],
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> None:
     """Refuse a graph that must be faster than its source and is not.
 

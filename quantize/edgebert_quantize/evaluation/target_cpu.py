@@ -3,14 +3,17 @@
 import platform
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from edgebert_quantize.weights.grids import LARGEST
 from edgebert_runtime.bundle.manifest import NARROW
 from edgebert_runtime.engine.cpu import sums_saturate
 from edgebert_runtime.errors import ConfigError
 
-LARGEST_WEIGHT: Final[Mapping[str, int]] = MappingProxyType(
+CpuName = Literal["avx512_vnni", "arm64", "avx2"]
+"""The keys of `LARGEST_WEIGHT`."""
+
+LARGEST_WEIGHT: Final[Mapping[CpuName, int]] = MappingProxyType(
     {"avx512_vnni": LARGEST, "arm64": LARGEST, NARROW: 64}
 )
 """Class of CPU → the largest weight. Without VNNI sums of two products are held in 16 bits, and
@@ -19,7 +22,7 @@ LARGEST_WEIGHT: Final[Mapping[str, int]] = MappingProxyType(
 ARM: Final = ("aarch64", "arm64")
 
 
-def choose_cpu(asked: str | None) -> str:
+def choose_cpu(asked: CpuName | None) -> CpuName:
     """The class to quantize for: the one asked for, or this machine's.
 
     Raises:
@@ -38,7 +41,7 @@ def choose_cpu(asked: str | None) -> str:
     return asked
 
 
-def this_cpu() -> str:
+def this_cpu() -> CpuName:
     """This machine's class."""
     if sums_saturate():
         return NARROW

@@ -9,7 +9,6 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.rewrite.rewrite import refuse_quantized
 from edgebert_runtime.engine.onnxruntime import (
     FATAL_ONLY,
@@ -19,6 +18,7 @@ from edgebert_runtime.engine.onnxruntime import (
 )
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ExportError
+from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.feeds import make_feeds
 
 PASS_THROUGH: Final = ("Cast", "Identity")
@@ -32,7 +32,7 @@ MOST_TYPES: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """A graph's inputs by their role, one of `INPUT_NAMES`."""
+    """A graph's inputs by their role, one of `INPUTS`."""
 
     values: Mapping[str, ir.Value]
 

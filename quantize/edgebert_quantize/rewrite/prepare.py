@@ -8,7 +8,6 @@ import onnx_ir as ir
 from edgebert_quantize.calibration.ranges import RANGE_METHODS, Histogram, Range
 from edgebert_quantize.calibration.statistics import (
     ActivationStatistics,
-    Feeds,
     activation_statistics,
     observe,
 )
@@ -17,6 +16,7 @@ from edgebert_quantize.recipes import FLOAT, LinearRecipe, Scheme
 from edgebert_quantize.weights.outlier_channels import Outliers, move_outliers_last
 from edgebert_quantize.weights.rounding import LayerStats, RoundedLayer, round_layer
 from edgebert_quantize.weights.smoothquant import smooth_attention_outputs
+from edgebert_runtime.inference.arrays import Feeds
 
 
 class Prepared:

@@ -8,7 +8,6 @@ from typing import Final
 import onnx
 import onnx_ir as ir
 
-from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.graph.linear_layers import find_linears
 from edgebert_quantize.graph.node_builder import drop_unused_initializers
 from edgebert_quantize.recipes import HalfRecipe, Recipe, Scheme
@@ -17,6 +16,7 @@ from edgebert_quantize.rewrite.half_precision import to_half
 from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
 from edgebert_quantize.rewrite.prepare import Prepared, prepare
 from edgebert_runtime.errors import ExportError
+from edgebert_runtime.inference.arrays import Feeds
 
 INTEGER_OPERATORS: Final = frozenset(
     {

@@ -7,9 +7,9 @@ from edgebert_quantize.recipes import FLOAT, Recipe, Scheme, format_counts
 from edgebert_quantize.search.budget import Budget
 from edgebert_quantize.search.pareto import SearchLayer, convex_frontier, first_that_passes
 from edgebert_quantize.search.trials import Assignment, Point, Trials
+from edgebert_runtime.progress import ProgressCallback
 
 Task = TypeVar("Task")
-Progress = Callable[[str], None]
 Track = Callable[[Sequence[Task], str], Iterable[Task]]
 """Iterates over a sequence and shows progress; the text names the step."""
 
@@ -71,7 +71,7 @@ def explore(
     states: Sequence[Assignment],
     trials: Trials,
     budget: Budget,
-    progress: Progress,
+    progress: ProgressCallback,
     track: Track[Any],
 ) -> tuple[Point | None, list[Point]]:
     """The cheapest point that meets the budget, and all measured points in order of `states`."""

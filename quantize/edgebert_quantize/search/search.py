@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edgebert_quantize._version import __version__
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
 from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.speed import shortened
-from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu, this_cpu
+from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu, this_cpu
 from edgebert_quantize.quantize_bundle import commit, extended, new_recipe, source_of
-from edgebert_quantize.recipes import FLOAT, Recipe
+from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName, format_counts
 from edgebert_quantize.rewrite.rewrite import prepare_graph
 from edgebert_quantize.search.budget import (
     ACCURACY_DROP,
@@ -27,7 +27,6 @@ from edgebert_quantize.search.budget import (
 )
 from edgebert_quantize.search.explore import (
     COSTS,
-    Progress,
     Track,
     assignments,
     describe,
@@ -43,11 +42,16 @@ from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BudgetError, ConfigError
+from edgebert_runtime.inference.reports import Report, aligned, to_plain
+from edgebert_runtime.measurement.units import MEBIBYTE
+from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 
+COLUMNS: Final = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
 
-@dataclass(frozen=True, kw_only=True)
-class Search:
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Search(Report):
     """Result of a search.
 
     Attributes:
@@ -64,6 +68,37 @@ class Search:
     chosen: Point | None
     exact: Measured
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name; the bundle is its folder."""
+        shown = ("budget", "frontier", "chosen", "exact")
+        return {"bundle": str(self.bundle.folder), **{n: to_plain(getattr(self, n)) for n in shown}}
+
+    def __str__(self) -> str:
+        return "\n".join(aligned(self.columns, [self.row(point) for point in self.frontier]))
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """What stands above the frontier's table."""
+        labelled = self.exact.accuracy is not None
+        return [*COLUMNS, *(["accuracy lost"] if labelled else []), "meets the budget"]
+
+    def row(self, point: Point) -> Sequence[str]:
+        """A point's cells below `columns`; an arrow marks the chosen one."""
+        layers = format_counts(point.assignment.counts)
+        ratio = None if point.speed is None else sorted(point.speed.ratios)
+        labelled = self.exact.accuracy is not None
+        return [
+            f"→ {layers}" if point == self.chosen else layers,
+            "int8" if point.assignment.tables else FLOAT,
+            f"{point.size_bytes / MEBIBYTE:.1f}",
+            "" if point.milliseconds is None else f"{point.milliseconds:.2f}",
+            "" if ratio is None else f"{ratio[len(ratio) // 2]:.2f}",
+            f"{point.measured.mean:.5f}",
+            f"{point.measured.worst:.5f}",
+            *([f"{100 * accuracy_drop(point.measured, self.exact):.2f} %"] if labelled else []),
+            "yes" if self.budget.is_met_by(point.measured, self.exact) else "no",
+        ]
+
     def require(self) -> Point:
         """The chosen point.
 
@@ -78,15 +113,15 @@ class Search:
 def quantize_within(
     bundle: Bundle | str | PathLike[str],
     budget: str,
-    recipe: str = "int8",
+    recipe: RecipeName = "int8",
     *,
     evaluation: str | PathLike[str] | None = None,
-    cpu: str | None = None,
+    cpu: CpuName | None = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
     cache_dir: str | PathLike[str] | None = None,
-    progress: Progress = lambda _: None,
+    progress: ProgressCallback = LOGGER.info,
     track: Track[Any] = no_track,
 ) -> Search:
     """Add the cheapest variant that meets a budget; nothing is written if none does.
@@ -148,7 +183,7 @@ class _Task(NamedTuple):
     bundle: Bundle
     staging: Path
     recipe: Recipe
-    cpu: str
+    cpu: CpuName
     split: TextSplit
     labelled: Labelled | None
 

@@ -11,7 +11,6 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgebert_quantize.calibration.statistics import Feeds
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit
 from edgebert_quantize.evaluation.labelled_data import Labelled
 from edgebert_quantize.evaluation.quality import Runner, graph_runner
@@ -23,6 +22,7 @@ from edgebert_quantize.rewrite.rewrite import write_graph
 from edgebert_quantize.search.budget import Measured
 from edgebert_quantize.search.measurement_cache import MeasurementCache
 from edgebert_quantize.similarity import Comparison, Outputs
+from edgebert_runtime.inference.arrays import Feeds
 
 REFERENCE_CACHE_BYTES: Final = 2**28
 """Memory for cached outputs of fp32; those of masked language models are large."""

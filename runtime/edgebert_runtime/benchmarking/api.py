@@ -1,16 +1,26 @@
 """A benchmark, from the user's options to a report."""
 
+from dataclasses import dataclass
 from os import PathLike
 
 from edgebert_runtime.benchmarking import selection
 from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.benchmarking.machine import describe_machine, hash_bundle
 from edgebert_runtime.benchmarking.options import BenchOptions, plan
-from edgebert_runtime.benchmarking.results import BenchReport
+from edgebert_runtime.benchmarking.results import BenchResults
 from edgebert_runtime.benchmarking.sweep import Track, sweep
+from edgebert_runtime.benchmarking.table import report_lines
 from edgebert_runtime.bundle.bundle import Bundle
 
 USUAL: BenchOptions = BenchOptions()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BenchReport(BenchResults):
+    """A benchmark: `str` is its tables, and `BenchResults` has its attributes."""
+
+    def __str__(self) -> str:
+        return "\n".join(report_lines(self))
 
 
 def bench(

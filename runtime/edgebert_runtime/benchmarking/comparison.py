@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgebert_runtime.benchmarking.results import Quartiles
-from edgebert_runtime.benchmarking.table import aligned
 from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
+from edgebert_runtime.inference.reports import aligned
 
 Times = Mapping[str, Sequence[float]]
 """What was timed → its time in ms in each round; at least two rounds."""

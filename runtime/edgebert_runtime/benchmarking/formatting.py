@@ -5,7 +5,7 @@ from typing import Final
 
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
 from edgebert_runtime.benchmarking.results import (
-    BenchReport,
+    BenchResults,
     Choice,
     Quartiles,
     Setting,
@@ -30,7 +30,7 @@ BUSY: Final = 0.5
 Cells = tuple[str, ...]
 
 
-def timing_rows(report: BenchReport) -> list[Cells]:
+def timing_rows(report: BenchResults) -> list[Cells]:
     """All timings, under `TIMINGS`."""
     return [
         (
@@ -45,7 +45,7 @@ def timing_rows(report: BenchReport) -> list[Cells]:
     ]
 
 
-def start_rows(report: BenchReport) -> list[Cells]:
+def start_rows(report: BenchResults) -> list[Cells]:
     """All starts, under `STARTS`."""
     return [
         (
@@ -58,7 +58,7 @@ def start_rows(report: BenchReport) -> list[Cells]:
     ]
 
 
-def fitting_rows(report: BenchReport) -> list[Cells]:
+def fitting_rows(report: BenchResults) -> list[Cells]:
     """The largest inputs within the budget, under `FITTING`; if none, the nearest input."""
     rows: list[Cells] = []
     for each in report.within:
@@ -81,7 +81,7 @@ def number(value: float) -> str:
     return f"{value:.2f}" if value < EXACT_BELOW else f"{value:,.0f}"
 
 
-def heading(report: BenchReport) -> str:
+def heading(report: BenchResults) -> str:
     """What was measured, and in how many rounds."""
     return (
         f"{report.bundle}, task {report.task}: {report.rounds} rounds, about {report.seconds:g} s "
@@ -89,7 +89,7 @@ def heading(report: BenchReport) -> str:
     )
 
 
-def machine_line(report: BenchReport) -> str:
+def machine_line(report: BenchResults) -> str:
     """The machine that measured."""
     found = report.machine
     cores = f"{found['cores']} core{'' if found['cores'] == 1 else 's'}"
@@ -103,7 +103,7 @@ def machine_line(report: BenchReport) -> str:
     )
 
 
-def notes(report: BenchReport) -> Iterator[str]:
+def notes(report: BenchResults) -> Iterator[str]:
     """Other load on the machine, and variants that were not measured."""
     load, cores = report.machine["load"], report.machine["cores"]
     if load is not None and load > BUSY * cores:
@@ -121,7 +121,7 @@ def ranking_title(choice: Choice) -> str:
     return f"fastest on batches of {texts}, over all sequence lengths"
 
 
-def ranking_lines(report: BenchReport, choice: Choice) -> list[str]:
+def ranking_lines(report: BenchResults, choice: Choice) -> list[str]:
     """The groups, the wins within them, and the best choice."""
     if report.rounds < FEWEST_RANKED:
         return [f"no ranking: it needs at least {FEWEST_RANKED} rounds, got {report.rounds}"]

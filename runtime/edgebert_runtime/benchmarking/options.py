@@ -8,7 +8,12 @@ from typing import Final
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.onnxruntime import import_engine
-from edgebert_runtime.engine.providers import ProviderOptions, choose_provider, read_options
+from edgebert_runtime.engine.providers import (
+    ProviderName,
+    ProviderOptions,
+    choose_provider,
+    read_options,
+)
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.loading.compatibility import unsupported_reason
@@ -62,7 +67,7 @@ class BenchOptions:
     budget_ms: float | None = None
     store: bool = False
     cache_dir: CacheDir = None
-    provider: str = "auto"
+    provider: ProviderName = "auto"
     provider_options: ProviderOptions | None = None
 
 

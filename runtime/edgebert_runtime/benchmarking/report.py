@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edgebert_runtime.benchmarking import formatting
-from edgebert_runtime.benchmarking.results import BenchReport, Choice, Quartiles, Setting, Timing
+from edgebert_runtime.benchmarking.results import BenchResults, Choice, Quartiles, Setting, Timing
 from edgebert_runtime.reporting.document import (
     Bar,
     Bars,
@@ -24,7 +24,7 @@ RULE: Final = (
 )
 
 
-def page(report: BenchReport, command: str = "") -> Page:
+def page(report: BenchResults, command: str = "") -> Page:
     """All of a report, for `reporting.html`.
 
     Args:
@@ -39,7 +39,7 @@ def page(report: BenchReport, command: str = "") -> Page:
     )
 
 
-def _sections(report: BenchReport, command: str) -> Iterator[Section]:
+def _sections(report: BenchResults, command: str) -> Iterator[Section]:
     if report.tuned is not None:
         text = "\n\n".join(formatting.tuned_lines(report.tuned))
         yield Section(title="Best settings on this machine", text=text)
@@ -64,13 +64,13 @@ def _sections(report: BenchReport, command: str) -> Iterator[Section]:
     )
 
 
-def _choice(report: BenchReport, choice: Choice, title: str, blocks: Sequence[Block]) -> Section:
+def _choice(report: BenchResults, choice: Choice, title: str, blocks: Sequence[Block]) -> Section:
     lines = (line.strip() for line in formatting.ranking_lines(report, choice))
     text = (f"{formatting.ranking_title(choice).capitalize()}:", *lines, RULE)
     return Section(title=title, text="\n\n".join(text), blocks=tuple(blocks))
 
 
-def _lengths(report: BenchReport, choice: Choice) -> Plot:
+def _lengths(report: BenchResults, choice: Choice) -> Plot:
     """Time over sequence, a line for each setting."""
     chosen = [timing for timing in report.timings if timing.batch == choice.batch]
     series = tuple(
@@ -91,7 +91,7 @@ def _lengths(report: BenchReport, choice: Choice) -> Plot:
     )
 
 
-def _speeds(report: BenchReport) -> Plot:
+def _speeds(report: BenchResults) -> Plot:
     """Tokens a second over tokens at once."""
     series = tuple(
         Series(
@@ -118,7 +118,7 @@ def _speeds(report: BenchReport) -> Plot:
     )
 
 
-def _starts(report: BenchReport) -> Section:
+def _starts(report: BenchResults) -> Section:
     bars = tuple(
         _bar(start.variant, start.quartiles_ms, chosen=start.variant == report.default)
         for start in report.starts

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any, NamedTuple, Self
+
+from edgebert_runtime.inference.reports import AsDict, Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Round:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
+class Timing(AsDict):
     """One shape of one setting.
 
     Attributes:
@@ -120,7 +122,7 @@ class Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class Start(AsDict):
     """A whole process that loads a variant and answers one text.
 
     Attributes:
@@ -207,9 +209,9 @@ class BudgetResult:
     nearest: Timing | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchReport:
-    """One benchmark.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class BenchResults(Report):
+    """What one benchmark measured, and what follows from it.
 
     Attributes:
         bundle: name of the folder.
@@ -248,18 +250,23 @@ class BenchReport:
     budget_ms: float | None = None
     within: Sequence[BudgetResult] = ()
 
-    def to_json(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
         """All of it, and beside each timing and start what follows from its rounds."""
-        fields = asdict(self)
-        fields["timings"] = [_timing(each) for each in self.timings]
-        fields["starts"] = [_start(each) for each in self.starts]
-        fields["within"] = [_within(each) for each in self.within]
-        return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
+        return {
+            **super().to_dict(),
+            "timings": [_timing(each) for each in self.timings],
+            "starts": [_start(each) for each in self.starts],
+            "within": [_within(each) for each in self.within],
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _timing(timing: Timing) -> dict[str, Any]:
     return {
-        **asdict(timing),
+        **timing.to_dict(),
         "quartiles_ms": timing.quartiles_ms._asdict(),
         "slow_ms": timing.slow_ms,
         "samples": timing.samples,
@@ -269,7 +276,7 @@ def _timing(timing: Timing) -> dict[str, Any]:
 
 
 def _start(start: Start) -> dict[str, Any]:
-    return {**asdict(start), "quartiles_ms": start.quartiles_ms._asdict()}
+    return {**start.to_dict(), "quartiles_ms": start.quartiles_ms._asdict()}
 
 
 def _within(within: BudgetResult) -> dict[str, Any]:

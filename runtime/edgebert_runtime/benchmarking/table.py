@@ -1,13 +1,13 @@
 """A report as plain text."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from edgebert_runtime.benchmarking import formatting
-from edgebert_runtime.benchmarking.results import BenchReport
+from edgebert_runtime.benchmarking.results import BenchResults
+from edgebert_runtime.inference.reports import aligned
 
 
-def report_lines(report: BenchReport) -> Iterator[str]:
+def report_lines(report: BenchResults) -> Iterator[str]:
     """All of a report for a terminal or a file, line by line."""
     yield formatting.heading(report)
     yield formatting.machine_line(report)
@@ -25,19 +25,6 @@ def report_lines(report: BenchReport) -> Iterator[str]:
     if report.budget_ms is not None:
         rows = aligned(formatting.FITTING, formatting.fitting_rows(report))
         yield from _block(formatting.budget_title(report.budget_ms), rows)
-
-
-def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A head and rows, the first column to the left and the others to the right.
-
-    Args:
-        columns: what stands above them.
-        rows: as many cells each as there are columns.
-    """
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for first, *others in (columns, *rows):
-        padded = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        yield "  ".join(chain([first.ljust(widths[0])], padded)).rstrip()
 
 
 def _block(title: str, lines: Iterator[str] | Sequence[str]) -> Iterator[str]:

@@ -12,9 +12,10 @@ from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
+    from edgebert_runtime.benchmarking.api import BenchReport
     from edgebert_runtime.benchmarking.comparison import Times
-    from edgebert_runtime.benchmarking.results import BenchReport
     from edgebert_runtime.benchmarking.sweep import Job
+    from edgebert_runtime.engine.providers import ProviderName
 
 AT_MOST: Final = 1.1
 """Largest ratio of two times that is not called slower, by default."""
@@ -89,7 +90,7 @@ def bench_lines(
     json_file: Path | None,
     html_file: Path | None,
     quick: bool,
-    provider: str,
+    provider: "ProviderName",
     provider_options: Mapping[str, str],
 ) -> Iterator[str]:
     """Measure, write the files, and give the report line by line.

@@ -85,6 +85,6 @@ def load_model(options: argparse.Namespace, task: str | None = None) -> "TaskMod
     Raises:
         EdgebertError: as `load`.
     """
-    from edgebert_runtime.loading.load import load_model as load
+    from edgebert_runtime.loading.model_opener import load_model as load
 
     return load(options.bundle, options.variant, load_options(options), task)

@@ -16,8 +16,9 @@ from edgebert_runtime.cli.options import (
 )
 from edgebert_runtime.cli.progress import counted, say
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.registry import require_task
-from edgebert_runtime.tasks.spec import TaskOptions, TaskSpec
+from edgebert_runtime.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from edgebert_runtime.io.readers import Source
@@ -69,7 +70,7 @@ def answer_lines(
         EdgebertError: as `load` and the task's method.
     """
     from edgebert_runtime.io import answer_rows, writers
-    from edgebert_runtime.loading.load import load_model as load
+    from edgebert_runtime.loading.model_opener import load_model as load
 
     with load(bundle, variant, options) as model:
         spec = require_task(model.info().task)

@@ -12,8 +12,11 @@ from edgebert_runtime.errors import ConfigError
 ProviderOptions = Mapping[str, str | int | float | bool]
 """What `load` takes as `provider_options`; ONNX Runtime gets every value as a string."""
 
-ProviderName = Literal["auto", "cpu", "cuda", "openvino", "tensorrt", "qnn", "coreml"]
-"""What `provider` may be; a test holds it equal to `PROVIDERS`."""
+KnownProvider = Literal["cpu", "cuda", "openvino", "tensorrt", "qnn", "coreml"]
+"""The keys of `PROVIDERS`."""
+
+ProviderName = Literal["auto", KnownProvider]
+"""What `provider` may be."""
 
 CAPTURE: Final = "enable_cuda_graph"
 """The option that makes runs be captured and replayed."""

@@ -76,7 +76,7 @@ class Session:
         threads: intra-operator threads.
         optimized: whether ONNX Runtime had optimised the graph before.
         shared: whether it takes turns with all sessions that share.
-        traffic: who is served by it, and by sessions made of it by `with_threads`.
+        concurrency: who is served by it, and by sessions made of it by `with_threads`.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -123,7 +123,9 @@ class Session:
         self._longest = longest
         self._closed = False
         self._replays: CudaGraphCache | None = None
-        self.traffic: ConcurrencyTracker = opened.traffic if opened else ConcurrencyTracker()
+        self.concurrency: ConcurrencyTracker = (
+            opened.concurrency if opened else ConcurrencyTracker()
+        )
         session: Any = None if opened else self._open(graph)
         self._session = session
         _sessions.add(self)
@@ -212,7 +214,7 @@ class Session:
 
     def reset_after_fork(self) -> None:
         """Forget the engine's session, which belongs to the process this one was forked from."""
-        self.traffic.forget()
+        self.concurrency.forget()
         if self._session is not None:
             from ctypes import py_object, pythonapi
 

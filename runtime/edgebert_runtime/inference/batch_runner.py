@@ -91,11 +91,11 @@ class BatchRunner:
                 for half in self._halves(indices, feeds, error):
                     one(half)
 
-        caller = chosen.traffic.begin()
+        caller = chosen.concurrency.begin()
         try:
             run_side_by_side(batches, one, workers)
         finally:
-            chosen.traffic.end(caller)
+            chosen.concurrency.end(caller)
         return RunSize(sum(sizes), len(sizes))
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class BatchRunner:
         """The session for so many micro-batches, and how many run in parallel."""
         if self.plan.many and batches >= SPLIT_FROM * self.session.threads:
             return self.plan.many, self.plan.workers
-        if self.plan.single_thread_session and self.session.traffic.dense:
+        if self.plan.single_thread_session and self.session.concurrency.dense:
             return self.plan.single_thread_session, 1
         return self.session, 1
 

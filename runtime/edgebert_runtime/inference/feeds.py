@@ -1,25 +1,19 @@
 """A graph's inputs from token ids."""
 
 from collections.abc import Iterable
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-INPUT_NAMES: Final = ("input_ids", "attention_mask", "token_type_ids")
+from edgebert_runtime.inference.arrays import INPUTS, Feeds, Ids
 
 
-def make_feeds(
-    ids: NDArray[np.int64],
-    mask: NDArray[np.int64] | None = None,
-    names: Iterable[str] = INPUT_NAMES,
-) -> dict[str, NDArray[np.int64]]:
+def make_feeds(ids: Ids, mask: Ids | None = None, names: Iterable[str] = INPUTS) -> Feeds:
     """Inputs for texts of one segment: token types are zero.
 
     Args:
         ids: (batch, sequence)
         mask: (batch, sequence), 1 for tokens and 0 for padding; None without padding.
-        names: of the graph's inputs, some of `INPUT_NAMES`.
+        names: of the graph's inputs, some of `INPUTS`.
     """
     feeds = {
         "input_ids": ids,

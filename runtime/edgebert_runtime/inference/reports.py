@@ -1,7 +1,9 @@
 """What a model says about itself and about its last call."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import chain
+from pathlib import PurePath
 from typing import Any, Final
 
 REPR_CHARACTERS: Final = 180
@@ -14,8 +16,8 @@ class AsDict:
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name; dataclasses in them are dicts, too."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]  # of dataclasses only
+        """The fields by name, as JSON has them: dicts, lists, texts and numbers."""
+        return _fields(self)
 
 
 class Report(AsDict):
@@ -29,9 +31,46 @@ class Report(AsDict):
         return f"{type(self).__name__}({cut})"
 
     def __str__(self) -> str:
-        rows = [row for name, value in self.to_dict().items() for row in _rows(name, value)]
-        width = max((len(name) for name, _ in rows), default=0)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+        return "\n".join(field_lines(self.to_dict()))
+
+
+def field_lines(values: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each value: its name, and what it is."""
+    rows = [row for name, value in values.items() for row in _rows(name, value)]
+    width = max((len(name) for name, _ in rows), default=0)
+    return (f"{name:<{width}}  {value}".rstrip() for name, value in rows)
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A head and rows, the first column to the left and the others to the right.
+
+    Args:
+        columns: what stands above them.
+        rows: as many cells each as there are columns.
+    """
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for first, *others in (columns, *rows):
+        padded = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        yield "  ".join(chain([first.ljust(widths[0])], padded)).rstrip()
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def to_plain(value: Any) -> Any:
+    """A value as JSON reads it back."""
+    if isinstance(value, AsDict):
+        return value.to_dict()
+    if is_dataclass(value):
+        return _fields(value)
+    if hasattr(value, "_asdict"):
+        return to_plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(inner) for inner in value]
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -43,7 +82,7 @@ def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
         for at, inner in enumerate(value):
             yield from _rows(f"{name}.{at}", inner)
     else:
-        yield name, "" if value is None else str(value)
+        yield name, "" if value is None else " ".join(str(value).splitlines())
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from edgebert_runtime.io.readers import Source
 from edgebert_runtime.tasks.base import TaskModel
-from edgebert_runtime.tasks.spec import Columns, Record, TaskOptions, TaskSpec
+from edgebert_runtime.tasks.options import TaskOptions
+from edgebert_runtime.tasks.spec import Columns, Record, TaskSpec
 
 
 class Answers(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from edgebert_runtime.bundle.manifest import FileInfo, Manifest, Variant
 from edgebert_runtime.engine.cpu import first_processor
+from edgebert_runtime.inference.reports import Report
 
 GRAPHS: Final = "graphs"
 GRAPH: Final = "graph.onnx"
@@ -31,8 +32,8 @@ class Tuning(NamedTuple):
     latency_threads: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class WarmGraph:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WarmGraph(Report):
     """A cached graph.
 
     Attributes:

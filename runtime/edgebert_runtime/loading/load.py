@@ -1,20 +1,10 @@
 """From a folder to a model that answers."""
 
-import os
-import warnings
-from functools import partial
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
-from edgebert_runtime.errors import BundleError, ConfigError, UnverifiedWarning
-from edgebert_runtime.loading.model_opener import open_model
-from edgebert_runtime.loading.options import LoadArguments, LoadOptions, Verify
+from edgebert_runtime.loading.options import LoadArguments, LoadOptions, Source, Verify
 from edgebert_runtime.storage.cache_dir import CacheDir
-from edgebert_runtime.tasks.base import TaskModel
-from edgebert_runtime.tasks.registry import find_task, task_names
-from edgebert_runtime.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from edgebert_runtime.tasks.answer import Answerer
@@ -24,9 +14,6 @@ if TYPE_CHECKING:
     from edgebert_runtime.tasks.next_sentence import NextSentence
     from edgebert_runtime.tasks.rank import Ranker
     from edgebert_runtime.tasks.tag import Tagger
-
-Source = Bundle | str | PathLike[str]
-"""A bundle, or its folder."""
 
 
 @overload
@@ -159,61 +146,6 @@ def load(
         verify=verify,
         cache_dir=cache_dir,
     )
+    from edgebert_runtime.loading.model_opener import load_model  # `import` alone stays cheap
+
     return load_model(bundle, variant, options, task, stacklevel=3)
-
-
-def load_model(
-    bundle: Source,
-    variant: str,
-    options: LoadOptions,
-    task: str | None = None,
-    *,
-    stacklevel: int = 2,
-) -> TaskModel[Any]:
-    """What `load` does, once its arguments are read.
-
-    Args:
-        bundle: as `load` takes it.
-        variant: likewise.
-        options: what the other arguments of `load` mean.
-        task: as `load` takes it.
-        stacklevel: where warnings point.
-
-    Raises:
-        EdgebertError: as `load`.
-    """
-    opened = Bundle.open(bundle)
-    spec = _task_of(opened, task)
-    folder = os.path.abspath(opened.folder)
-    model = open_model(
-        opened,
-        spec.model,
-        variant,
-        options,
-        reopen=lambda name: partial(load_model, folder, name, options),
-    )
-    if not model.variant.verified:
-        warnings.warn(
-            f"variant {model.info().variant!r} of {opened.folder} has never run on provider "
-            f"{model.variant.needs!r}: its rounding was measured in float32 on a CPU; run edgebert "
-            "verify here once",
-            UnverifiedWarning,
-            stacklevel=stacklevel,
-        )
-    return model
-
-
-def _task_of(bundle: Bundle, asked: str | None) -> TaskSpec:
-    """The task that the bundle is for, which must be the one that is asked for."""
-    found = bundle.manifest.task
-    spec = find_task(found)
-    if spec is None:
-        raise BundleError(
-            f"{bundle.folder} has task {found!r}, this version runs {', '.join(task_names())}"
-        )
-    if asked not in (None, found):
-        raise ConfigError(
-            f"{bundle.folder} has task {found!r}, not {asked!r}; load it with task={found!r}, or "
-            "export the model for the task you want"
-        )
-    return spec

@@ -1,6 +1,9 @@
 """A variant on its way to a model: chosen, hashed, and opened, from the cache if it is there."""
 
+import os
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +15,20 @@ from edgebert_runtime.engine.memory import trim_heap
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
-from edgebert_runtime.errors import BundleError, ProviderUnavailableError, TokenizerError
+from edgebert_runtime.errors import (
+    BundleError,
+    ConfigError,
+    ProviderUnavailableError,
+    TokenizerError,
+    UnverifiedWarning,
+)
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.loading.compatibility import choose_variant
-from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.loading.options import LoadOptions, Source
 from edgebert_runtime.storage.cache_dir import find_cache
 from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.registry import find_task, task_names
+from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
@@ -25,6 +36,63 @@ if TYPE_CHECKING:
 
 Reopen = Callable[[str], Callable[[], Any]]
 """The name of the variant that runs → what loads the same model anew."""
+
+
+def load_model(
+    bundle: Source,
+    variant: str,
+    options: LoadOptions,
+    task: str | None = None,
+    *,
+    stacklevel: int = 2,
+) -> TaskModel[Any]:
+    """What `load` does, once its arguments are read.
+
+    Args:
+        bundle: as `load` takes it.
+        variant: likewise.
+        options: what the other arguments of `load` mean.
+        task: as `load` takes it.
+        stacklevel: where warnings point.
+
+    Raises:
+        EdgebertError: as `load`.
+    """
+    opened = Bundle.open(bundle)
+    spec = _task_of(opened, task)
+    folder = os.path.abspath(opened.folder)
+    model = open_model(
+        opened,
+        spec.model,
+        variant,
+        options,
+        reopen=lambda name: partial(load_model, folder, name, options),
+    )
+    if not model.variant.verified:
+        warnings.warn(
+            f"variant {model.info().variant!r} of {opened.folder} has never run on provider "
+            f"{model.variant.needs!r}: its rounding was measured in float32 on a CPU; run edgebert "
+            "verify here once",
+            UnverifiedWarning,
+            stacklevel=stacklevel,
+        )
+    return model
+
+
+def _task_of(bundle: Bundle, asked: str | None) -> TaskSpec:
+    """The task that the bundle is for, which must be the one that is asked for."""
+    found = bundle.manifest.task
+    spec = find_task(found)
+    if spec is None:
+        raise BundleError(
+            f"{bundle.folder} has task {found!r}, this version runs {', '.join(task_names())}"
+        )
+    if asked not in (None, found):
+        raise ConfigError(
+            f"{bundle.folder} has task {found!r}, not {asked!r}; load it with task={found!r}, or "
+            "export the model for the task you want"
+        )
+    return spec
 
 
 def open_model(

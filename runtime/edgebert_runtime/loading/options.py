@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Literal, TypedDict, Unpack
 
+from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.providers import (
     ProviderOptions,
     captures,
@@ -12,6 +14,9 @@ from edgebert_runtime.engine.providers import (
 )
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.storage.cache_dir import CacheDir
+
+Source = Bundle | str | PathLike[str]
+"""A bundle, or its folder."""
 
 Verify = Literal["always", "once", "never"] | None
 

@@ -1,23 +1,26 @@
-"""From logits to scores, in float32."""
+"""From logits to scores, in the precision of the logits."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgebert_runtime.inference.arrays import Floats
 
+Logits = TypeVar("Logits", bound=NDArray[np.floating[Any]])
 
-def softmax(logits: Floats) -> Floats:
+
+def softmax(logits: Logits) -> Logits:
     """Probabilities along the last axis; shapes alike, large logits do not overflow."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    shares: Logits = powers / powers.sum(axis=-1, keepdims=True)
     return shares
 
 
-def sigmoid(logits: Floats) -> Floats:
+def sigmoid(logits: Logits) -> Logits:
     """1 / (1 + exp(-x)), each number by itself; large logits do not overflow."""
-    chances: Floats = np.exp(-np.logaddexp(np.float32(0), -logits))
+    chances: Logits = np.exp(-np.logaddexp(logits.dtype.type(0), -logits))
     return chances
 
 

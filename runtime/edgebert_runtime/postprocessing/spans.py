@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.inference.arrays import Floats
 from edgebert_runtime.tokenization.offsets import AlignedText
-
-Floats = NDArray[np.float32]
 
 Aggregation = Literal["none", "simple", "first", "average", "max"]
 
@@ -37,12 +35,12 @@ class TokenTags:
             continues=[*self.continues, *others.continues],
         )
 
-    def part(self, first: int, behind: int) -> "TokenTags":
+    def part(self, first: int, stop: int) -> "TokenTags":
         """The tokens from one to before another."""
         return TokenTags(
-            offsets=self.offsets[first:behind],
-            scores=self.scores[first:behind],
-            continues=self.continues[first:behind],
+            offsets=self.offsets[first:stop],
+            scores=self.scores[first:stop],
+            continues=self.continues[first:stop],
         )
 
 

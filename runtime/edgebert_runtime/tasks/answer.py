@@ -12,20 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.inference.arrays import Floats
+from edgebert_runtime.inference.arrays import Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
-    GraphOutput,
-    TaskOptions,
     TaskProbe,
     TaskSpec,
     constant_columns,
-    option,
     pair_item,
 )
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
@@ -51,7 +49,7 @@ class Answer(AsDict):
         text: what the context has from `start` to `end`; empty for "no answer".
         score: probability of start times probability of end, within a window; summed over spans
             that read alike but for case, so it may exceed 1 where windows share an answer.
-        start, end: first and behind-last character in the context.
+        start, end: first character, and the one after the last, in the context.
     """
 
     text: str

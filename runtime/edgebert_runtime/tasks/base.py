@@ -2,15 +2,15 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError, TruncationWarning
-from edgebert_runtime.inference.arrays import Feeds, Outputs
+from edgebert_runtime.inference.arrays import Feeds, Floats, Outputs
 from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
 from edgebert_runtime.tasks.open_bundle import OpenBundle
-from edgebert_runtime.tasks.spec import TaskOptions
+from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 from edgebert_runtime.tokenization.sliding_window import WINDOWS_AT_ONCE
 from edgebert_runtime.tokenization.tokenizer import check_item
@@ -19,6 +19,31 @@ Options = TypeVar("Options", bound=TaskOptions)
 
 RowOutputs = tuple[EncodedText, Outputs]
 """A row that was run, and its part of every output."""
+
+
+class Flat(NamedTuple):
+    """The rows of several items, one after the other; for graphs of one output.
+
+    Attributes:
+        owners: number of each row's item.
+        weights: tokens of each row.
+        outputs: of each row.
+    """
+
+    owners: list[int]
+    weights: list[int]
+    outputs: list[Floats]
+
+
+def flatten(ran: Iterable[Iterable[RowOutputs]]) -> Flat:
+    """What `TaskModel.run` returns, as columns."""
+    flat = Flat([], [], [])
+    for owner, rows in enumerate(ran):
+        for row, (output,) in rows:
+            flat.owners.append(owner)
+            flat.weights.append(len(row.input_ids))
+            flat.outputs.append(output)
+    return flat
 
 
 class TaskModel(OpenBundle, Generic[Options]):

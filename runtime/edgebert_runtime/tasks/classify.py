@@ -6,22 +6,20 @@ from typing import Any, ClassVar, Final, overload
 
 import numpy as np
 
-from edgebert_runtime.inference.arrays import Floats
+from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
-from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
-    TaskOptions,
     TaskProbe,
     TaskSpec,
     columns_of,
     constant_columns,
-    logits,
-    option,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long
@@ -145,13 +143,8 @@ class Classifier(TaskModel[ClassifyOptions]):
     ) -> list[Classification]:
         """A classification for each item: of a windowed one by the mean of its windows' logits."""
         chosen = options or ClassifyOptions()
-        owners, weights, found = [], [], []
-        for owner, rows in enumerate(ran):
-            for row, (each,) in rows:
-                owners.append(owner)
-                weights.append(len(row.input_ids))
-                found.append(each)
-        means = weighted_means(np.array(found), owners, weights)
+        flat = flatten(ran)
+        means = weighted_means(np.array(flat.outputs), flat.owners, flat.weights)
         return [self._classification(each, chosen) for each in means]
 
     def _classification(self, logits: Floats, options: ClassifyOptions) -> Classification:

@@ -12,22 +12,14 @@ from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
-from edgebert_runtime.inference.arrays import Feeds, Floats
+from edgebert_runtime.inference.arrays import Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call
 from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_output_dtype
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
-from edgebert_runtime.tasks.base import RowOutputs, TaskModel
-from edgebert_runtime.tasks.spec import (
-    Columns,
-    CommandSpec,
-    GraphOutput,
-    TaskOptions,
-    TaskProbe,
-    TaskSpec,
-    VectorType,
-    option,
-)
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.options import TaskOptions, option
+from edgebert_runtime.tasks.spec import Columns, CommandSpec, TaskProbe, TaskSpec, VectorType
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
 
@@ -226,14 +218,12 @@ class Embedder(TaskModel[EmbedOptions]):
     ) -> NDArray[Any]:
         """A vector for each item: of a windowed one the mean of its windows'."""
         chosen = options or EmbedOptions()
-        rows = [(owner, row, vector) for owner, each in enumerate(ran) for row, (vector,) in each]
-        vectors = np.empty((len(rows), self._embedding.dimensions), dtype=np.float32)
-        for at, (_, _, vector) in enumerate(rows):
+        flat, unit = flatten(ran), self._unit_length(chosen)
+        vectors = np.empty((len(flat.outputs), self._embedding.dimensions), dtype=np.float32)
+        for at, vector in enumerate(flat.outputs):
             vectors[at] = vector
-        unit = self._unit_length(chosen)
-        if len(rows) != len(encoded):
-            owners, weights = [row[0] for row in rows], [len(row[1].input_ids) for row in rows]
-            means = weighted_means(vectors, owners, weights)
+        if len(vectors) != len(encoded):
+            means = weighted_means(vectors, flat.owners, flat.weights)
             vectors = _unit(means) if unit else means
         convert = find_output_dtype(chosen.output_dtype)
         return convert(_shorten(vectors, chosen.dimensions, unit=unit))

@@ -13,21 +13,14 @@ import numpy as np
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError
-from edgebert_runtime.inference.arrays import Feeds, Floats
+from edgebert_runtime.inference.arrays import Feeds, Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
-from edgebert_runtime.tasks.spec import (
-    CommandSpec,
-    ShortTextOptions,
-    TaskProbe,
-    TaskSpec,
-    constant_columns,
-    logits,
-    option,
-)
+from edgebert_runtime.tasks.options import ShortTextOptions, option
+from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.sliding_window import Long
 from edgebert_runtime.tokenization.tokenizer import check_text

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
+from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.options import ShortTextOptions
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
-    ShortTextOptions,
     TaskProbe,
     TaskSpec,
     constant_columns,
-    logits,
     pair_item,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem

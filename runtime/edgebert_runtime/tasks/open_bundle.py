@@ -9,12 +9,12 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import HeadInfo, Variant
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError, ModelClosedError
-from edgebert_runtime.inference.arrays import INPUTS, Feeds, Floats
+from edgebert_runtime.inference.arrays import INPUTS, Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.batch_runner import BatchRunner
 from edgebert_runtime.inference.call import Call, listed
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
+from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
-from edgebert_runtime.tasks.spec import GraphOutput
 from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
 
 WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
@@ -153,9 +153,8 @@ class OpenBundle:
                     f"{batch} and {length}"
                 )
             ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
-            feeds = {"input_ids": ids, "attention_mask": ids * 0 + 1, "token_type_ids": ids * 0}
             for session in (self.session, *self._runner.plan.sessions):
-                self._run_graph(self.RUN or self._outputs, feeds, session)
+                self._run_graph(self.RUN or self._outputs, make_feeds(ids), session)
 
     def count_tokens(self, texts: Sequence[Item]) -> list[int]:
         """How many tokens each text has for this model, before anything is cut.

@@ -7,21 +7,20 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
+from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import listed, require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import max_pool
-from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
-    TaskOptions,
     TaskProbe,
     TaskSpec,
     columns_of,
     constant_columns,
-    logits,
-    option,
     pair_item,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
@@ -123,13 +122,9 @@ class Ranker(TaskModel[RankOptions]):
         options: RankOptions | None = None,
     ) -> list[float]:
         """A score for each pair: of a windowed document the highest of its windows'."""
-        owners, found = [], []
-        for owner, rows in enumerate(ran):
-            for _, (scores,) in rows:
-                owners.append(owner)
-                found.append(scores)
-        activate = ACTIVATIONS[self._head.activation]
-        return [float(activate(each)[0]) for each in max_pool(np.array(found), owners)]
+        flat, activate = flatten(ran), ACTIVATIONS[self._head.activation]
+        best = max_pool(np.array(flat.outputs), flat.owners)
+        return [float(activate(each)[0]) for each in best]
 
 
 def _rank_pairs(

@@ -8,7 +8,7 @@ point of the group `edgebert_runtime.tasks`, which is looked at where a name is 
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Final
+from typing import Final, Literal, get_args
 
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tasks.spec import TaskSpec
@@ -16,7 +16,10 @@ from edgebert_runtime.tasks.spec import TaskSpec
 EMBED: Final = "embed"
 """The task of a model without a head."""
 
-BUILT_IN: Final = (EMBED, "classify", "tag", "answer", "rank", "fill", "next_sentence")
+TaskName = Literal["embed", "classify", "tag", "answer", "rank", "fill", "next_sentence"]
+"""What a type checker knows of `task`; those that other packages register are taken, too."""
+
+BUILT_IN: Final[tuple[TaskName, ...]] = get_args(TaskName)
 """Tasks of this package; each is the `SPEC` of a module of its name beside this one."""
 
 ENTRY_POINTS: Final = "edgebert_runtime.tasks"

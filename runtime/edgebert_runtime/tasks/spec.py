@@ -6,60 +6,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from edgebert_runtime.bundle.manifest import Manifest
-from edgebert_runtime.tokenization.sliding_window import Long, check_long
+from edgebert_runtime.inference.arrays import GraphOutput
+from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.tokenizer import Item
-
-if TYPE_CHECKING:
-    from edgebert_runtime.tasks.base import TaskModel
 
 QUESTION: Final = "Where is the cat?"
 """The first text of an item that is a pair, in samples and benchmarks."""
-
-
-def option(default: Any, help: str | None = None, **argparse: Any) -> Any:
-    """A field of a `TaskOptions`; with a help text it is an option of the command line, too.
-
-    Args:
-        default: its value where the caller says nothing.
-        help: one line for `--help`; None keeps it off the command line.
-        argparse: what `ArgumentParser.add_argument` takes beside that.
-    """
-    return field(default=default, metadata={"help": help, "argparse": argparse})
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions:
-    """Arguments of a task's method, all but its items.
-
-    Attributes:
-        long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, `error` refuses
-            them, `window` runs them in overlapping windows.
-        stride: tokens that neighbouring windows share; None is half a window, at most 128.
-
-    Raises:
-        ConfigError: unknown `long`, or `window` for a task that has none.
-    """
-
-    WINDOWS: ClassVar[bool] = True
-
-    long: Long = option("truncate", "texts beyond the limit: truncate, error or window")
-    stride: int | None = option(None, "tokens that neighbouring windows share", type=int)
-
-    def __post_init__(self) -> None:
-        check_long(self.long, windows=self.WINDOWS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShortTextOptions(TaskOptions):
-    """Arguments of a task that runs no windows."""
-
-    WINDOWS: ClassVar[bool] = False
-
-    long: Long = option("truncate", "texts beyond the limit: truncate or error")
-    stride: None = option(None)
 
 
 class VectorType(NamedTuple):
@@ -67,24 +23,6 @@ class VectorType(NamedTuple):
 
     dtype: str
     size: int
-
-
-class GraphOutput(NamedTuple):
-    """A float32 output of a task's graph.
-
-    Attributes:
-        name: in the graph.
-        shape: of numbers and names: `batch`, `sequence`, `hidden` (width of a token vector),
-            `dimensions` (of a sentence vector), `labels`, `vocabulary`.
-    """
-
-    name: str
-    shape: tuple[str | int, ...]
-
-
-def logits(*shape: str | int) -> tuple[GraphOutput, ...]:
-    """The one output of most heads, of a shape behind the batch."""
-    return (GraphOutput("logits", ("batch", *shape)),)
 
 
 Columns = Mapping[str, Any]
@@ -99,7 +37,7 @@ def columns_of(answer: Any) -> Columns:
     return {each.name: each.type for each in fields(answer)}
 
 
-def constant_columns(columns: Columns) -> "Callable[[TaskModel[Any], Any], Columns]":
+def constant_columns(columns: Columns) -> Callable[[TaskModel[Any], Any], Columns]:
     """For a task whose answers have the same columns whatever is asked for."""
     return lambda _model, _options: columns
 
@@ -179,16 +117,16 @@ class TaskSpec:
     """
 
     name: str
-    model: "type[TaskModel[Any]]"
+    model: type[TaskModel[Any]]
     labels: Literal["any", "one"] | None
     pipeline_tag: str
     example: str
-    columns: "Callable[[TaskModel[Any], Any], Columns]"
+    columns: Callable[[TaskModel[Any], Any], Columns]
     record: Callable[[Any], Record]
     command: CommandSpec
     probe: TaskProbe
     item: Callable[[Manifest, str], Item] = text_item
-    answer_all: "Callable[[TaskModel[Any], Iterator[Any], Any], Iterable[Any]] | None" = None
+    answer_all: Callable[[TaskModel[Any], Iterator[Any], Any], Iterable[Any]] | None = None
 
     @property
     def options(self) -> type[TaskOptions]:

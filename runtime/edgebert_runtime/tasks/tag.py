@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, overload
 
-from edgebert_runtime.inference.arrays import Floats
+from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
@@ -22,15 +22,8 @@ from edgebert_runtime.postprocessing.spans import (
 )
 from edgebert_runtime.postprocessing.window_aggregation import most_context
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
-from edgebert_runtime.tasks.spec import (
-    CommandSpec,
-    TaskOptions,
-    TaskProbe,
-    TaskSpec,
-    constant_columns,
-    logits,
-    option,
-)
+from edgebert_runtime.tasks.options import TaskOptions, option
+from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 from edgebert_runtime.tokenization.offsets import AlignedText
@@ -49,7 +42,7 @@ class Entity(AsDict):
         text: what the caller's string has from `start` to `end`.
         label: the label; without `B-` or `I-` unless aggregation is `none`.
         score: probability from 0 to 1, the mean over what was put together.
-        start, end: first and behind-last character in the caller's string.
+        start, end: first character, and the one after the last, in the caller's string.
     """
 
     text: str

@@ -12,8 +12,7 @@ from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import SampleError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.loading.compatibility import unsupported_reason
-from edgebert_runtime.loading.load import load_model
-from edgebert_runtime.loading.model_opener import open_tokenizer
+from edgebert_runtime.loading.model_opener import load_model, open_tokenizer
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.probes import COMPARISONS, Deviation, probe

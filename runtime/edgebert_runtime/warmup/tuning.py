@@ -7,9 +7,9 @@ from statistics import median
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgebert_runtime.engine.session import Session
+from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.batching import micro_batches
 from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS
 from edgebert_runtime.inference.feeds import make_feeds
@@ -30,8 +30,6 @@ SECONDS: Final = 0.3
 TYPICAL_TOKENS: Final = 32
 SPREAD: Final = 0.8
 """Median and sigma of the log-normal lengths of the texts, as in mixed corpora."""
-
-Feeds = Mapping[str, NDArray[np.int64]]
 
 
 def best_tuning(session: Session, limit: int, seconds: float | None = None) -> Tuning:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from edgebert_runtime import BenchReport
 from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.benchmarking.report import page
-from edgebert_runtime.benchmarking.results import BenchReport, Round, Setting, Start, Timing
-from edgebert_runtime.benchmarking.table import aligned, report_lines
+from edgebert_runtime.benchmarking.results import Round, Setting, Start, Timing
+from edgebert_runtime.benchmarking.table import report_lines
+from edgebert_runtime.inference.reports import aligned
 from edgebert_runtime.measurement.timing import percentile, time_runs
 from edgebert_runtime.reporting.document import Bars, Plot, Table
 from edgebert_runtime.reporting.html import html

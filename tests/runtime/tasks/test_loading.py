@@ -7,8 +7,7 @@ import jsonschema
 import onnx_ir as ir
 import pytest
 
-import edgebert_runtime
-from edgebert_runtime import Bundle, Classifier, load
+from edgebert_runtime import Bundle, load
 from edgebert_runtime.benchmarking.cold_start import first_item
 from edgebert_runtime.bundle.manifest import TensorInfo, read_manifest
 from edgebert_runtime.errors import BundleError, ConfigError
@@ -171,15 +170,6 @@ def test_a_module_that_is_not_there_says_nothing() -> None:
     for name in ("pooling", "postprocessing.nothing", "nothing.pooling"):
         with pytest.raises(ModuleNotFoundError):
             existing(name)
-
-
-def test_every_public_name_is_there() -> None:
-    for name in edgebert_runtime.__all__:
-        assert getattr(edgebert_runtime, name) is not None
-    assert edgebert_runtime._HOMES.keys() <= set(edgebert_runtime.__all__)
-    assert edgebert_runtime.Classifier is Classifier
-    with pytest.raises(AttributeError, match="has no attribute 'Summarizer'"):
-        _ = edgebert_runtime.Summarizer
 
 
 def test_numbers_of_labels_are_checked_only_where_they_are_known(

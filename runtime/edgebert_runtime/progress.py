@@ -1,4 +1,4 @@
-"""How the long calls of this package say what they are at."""
+"""How calls that take long say what they are at."""
 
 import logging
 from collections.abc import Callable

@@ -99,7 +99,7 @@ def test_without_a_kept_graph_weights_are_there_once(
     tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load(tiny_bundle, threads=3, cache_dir=False)
-    model.session.traffic.begin()
+    model.session.concurrency.begin()
     held = Held()
     held.go_on.set()
     monkeypatch.setattr(Session, "_live", held.over(Session._live))

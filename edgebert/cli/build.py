@@ -1,0 +1,244 @@
+"""Commands that make, change or verify a bundle, or train the checkpoint it comes from."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import edgebert
+from edgebert.cli.options import AsJson, BundleFolder, MaxLength, TextsColumn, TextsFile
+from edgebert.cli.terminal import (
+    output,
+    print_file,
+    print_json,
+    say,
+    show_search,
+    track_items,
+    variants_table,
+)
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.errors import BudgetError, ConfigError
+
+Choices = dict[str, Any]
+"""Options as they were typed; the function that takes them refuses a name that is none."""
+
+
+def export(
+    source: Annotated[str, typer.Argument(help="checkpoint folder or Hub id")],
+    out: Annotated[Path, typer.Argument(help="folder of the new bundle")],
+    task: Annotated[
+        str,
+        typer.Option(
+            help="auto (by the checkpoint), embed, classify, tag, answer, rank, fill or "
+            "next_sentence"
+        ),
+    ] = "auto",
+    target: Annotated[str, typer.Option(help="cpu, cuda or portable")] = "cpu",
+    precision: Annotated[
+        str,
+        typer.Option(help="fp32, int8, fp16 or bf16; auto: fp16 for cuda, otherwise fp32"),
+    ] = "auto",
+    max_length: MaxLength = None,
+    min_ort: Annotated[
+        str | None,
+        typer.Option(help="oldest ONNX Runtime version for the portable graph (default: 1.20.0)"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace an existing bundle")] = False,
+    force: Annotated[bool, typer.Option(help="keep int8 even if it is slower than fp32")] = False,
+) -> None:
+    """Export a checkpoint to a bundle whose graphs are verified against torch."""
+    choices: Choices = {
+        "task": task,
+        "target": target,
+        "precision": None if precision == "auto" else precision,
+    }
+    bundle = edgebert.export(
+        source,
+        out,
+        max_length=max_length,
+        min_onnxruntime=min_ort,
+        overwrite=overwrite,
+        force=force,
+        progress=say,
+        **choices,
+    )
+    output.print(variants_table(bundle))
+
+
+def train(
+    out: Annotated[Path, typer.Argument(help="folder of the new checkpoint")],
+    base: Annotated[str, typer.Option(help="checkpoint folder or Hub id to start from")],
+    data: Annotated[Path, typer.Option(help="training data (format: docs/training.md)")],
+    task: Annotated[str, typer.Option(help="classify, tag, answer, rank, embed, fill or pretrain")],
+    validation: Annotated[Path | None, typer.Option(help="validation data")] = None,
+    problem: Annotated[
+        str, typer.Option(help="for classify: single_label, multi_label or regression")
+    ] = "single_label",
+    epochs: Annotated[int, typer.Option(help="passes through the data")] = 3,
+    batch_size: Annotated[int, typer.Option(help="rows per forward pass")] = 32,
+    accumulate: Annotated[int, typer.Option(help="batches per optimizer step")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="peak learning rate")] = 5e-5,
+    max_length: MaxLength = None,
+    autocast: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    precision: Annotated[str | None, typer.Option(hidden=True)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    seed: Annotated[int, typer.Option(help="random seed")] = 0,
+    validate_every: Annotated[
+        int | None, typer.Option(help="steps between validations (default: one epoch)")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="stop after this many validations without improvement (default: never)"),
+    ] = None,
+    new_head: Annotated[bool, typer.Option(help="initialize the head's weights")] = False,
+    from_scratch: Annotated[bool, typer.Option(help="initialize all weights")] = False,
+    resume: Annotated[bool, typer.Option(help="resume an interrupted training")] = False,
+    overwrite: Annotated[bool, typer.Option(help="replace an existing checkpoint")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on your own data."""
+    if precision is not None:
+        say("--precision is now --autocast; the old name goes with the next release")
+    numbers: Choices = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "learning_rate": learning_rate,
+        "max_length": max_length,
+        "autocast": precision or autocast,
+        "device": device,
+        "seed": seed,
+        "validate_every": validate_every,
+        "patience": patience,
+    }
+    choices: Choices = {"task": task, "problem": problem}
+    report = edgebert.train(
+        base,
+        data,
+        out,
+        validation=validation,
+        config=edgebert.TrainingConfig(**numbers),
+        new_head=new_head,
+        from_scratch=from_scratch,
+        resume=resume,
+        overwrite=overwrite,
+        progress=say,
+        **choices,
+    )
+    if as_json:
+        print_json(report.summary())
+    else:
+        typer.echo(report)
+
+
+def quantize(
+    source: Annotated[Path, typer.Argument(help="folder of a bundle, or an encoder's .onnx file")],
+    out: Annotated[
+        Path | None, typer.Argument(help="for an .onnx file: path of the quantized file")
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(help="int8, int8-static, int8-dynamic, int4, embeddings-int8, fp16 or bf16"),
+    ] = "int8",
+    cpu: Annotated[
+        str | None, typer.Option(help="avx512_vnni, arm64 or avx2 (default: this machine's)")
+    ] = None,
+    texts: TextsFile = None,
+    column: TextsColumn = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="for a bundle: limits such as 'cosine>=0.999' or 'accuracy_drop<=1%'"),
+    ] = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option("--eval", help="for accuracy_drop: labelled texts (columns text and label)"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="with --budget: plot of the frontier (default: BUNDLE-frontier.svg)"),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="keep it even if it is slower than fp32")] = False,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="for an .onnx file: its tokenizer.json (default: the one beside it)"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="for an .onnx file: replace OUT")] = False,
+) -> None:
+    """Add a quantized variant to a bundle, or quantize an .onnx file."""
+    choices: Choices = {"recipe": recipe, "cpu": cpu}
+    options: Choices = {"texts": texts, "column": column, "force": force, "progress": say}
+    is_file = source.suffix == ".onnx"
+    _check_together(source, is_file, (out, tokenizer, overwrite), (budget, evaluation, plot))
+    if budget is not None:
+        _quantize_within(source, budget, plot, {"evaluation": evaluation, **choices, **options})
+    elif not is_file:
+        output.print(variants_table(edgebert.quantize(source, **choices, **options)))
+    elif out is None:
+        raise ConfigError(f"{source} is an .onnx file: name OUT, the path of the quantized file")
+    else:
+        quality = edgebert.quantize_file(
+            source, out, tokenizer=tokenizer, overwrite=overwrite, **choices, **options
+        )
+        print_file(out, quality)
+
+
+def _check_together(
+    source: Path, is_file: bool, of_files: tuple[Any, ...], of_budgets: tuple[Any, ...]
+) -> None:
+    """Refuse options that do not go with what is quantized."""
+    if not is_file and any(of_files):
+        raise ConfigError(
+            f"{source} is a bundle; OUT, --tokenizer and --overwrite are only for .onnx files"
+        )
+    if is_file and any(of_budgets):
+        raise ConfigError(
+            f"{source} is an .onnx file; --budget, --eval and --plot are only for bundles"
+        )
+    if of_budgets[0] is None and any(of_budgets):
+        raise ConfigError("--eval and --plot need --budget, such as --budget 'cosine>=0.999'")
+
+
+def _quantize_within(bundle: Path, budget: str, plot: Path | None, options: Choices) -> None:
+    """Search, and show the frontier whether or not a point of it meets the budget."""
+    from edgebert_quantize.search.plotting import check_plot
+
+    plot = check_plot(plot or Path(f"{bundle.resolve().name}-frontier.svg"))
+    try:
+        search = edgebert.quantize_within(bundle, budget, track=track_items, **options)
+    except BudgetError as error:
+        show_search(error.search, bundle, plot)
+        raise
+    show_search(search, bundle, plot)
+    output.print(variants_table(search.bundle))
+
+
+def verify(
+    bundle: BundleFolder,
+    against: Annotated[str, typer.Option(help="checkpoint folder or Hub id it was exported from")],
+    texts: TextsFile = None,
+    column: TextsColumn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every variant of a bundle with torch; exit code 1 if one fails."""
+    report = edgebert.verify(bundle, against, texts=texts, column=column, progress=say)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(report)
+    for name, needed in report.left_out.items():
+        say(f"{name} was left out: it needs provider {needed!r}, which is not available here")
+    report.require()
+
+
+def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
+    """Show the contents of a bundle."""
+    opened = Bundle.open(bundle)
+    if as_json:
+        print_json(json.loads(opened.manifest.to_json()))
+        return
+    manifest = opened.manifest
+    source = manifest.source
+    output.print(f"{opened.folder}: {manifest.task}, from {source['kind']} {source['name']}")
+    output.print(f"texts are truncated to {manifest.tokenizer.max_length} tokens")
+    output.print(variants_table(opened))

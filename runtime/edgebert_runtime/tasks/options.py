@@ -1,0 +1,49 @@
+"""Arguments of a task's method, which are options of its command, too."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from edgebert_runtime.tokenization.sliding_window import Long, check_long
+
+
+def option(default: Any, help: str | None = None, **argparse: Any) -> Any:
+    """A field of a `TaskOptions`; with a help text it is an option of the command line, too.
+
+    Args:
+        default: its value where the caller says nothing.
+        help: one line for `--help`; None keeps it off the command line.
+        argparse: what `ArgumentParser.add_argument` takes beside that.
+    """
+    return field(default=default, metadata={"help": help, "argparse": argparse})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """Arguments of a task's method, all but its items.
+
+    Attributes:
+        long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, `error` refuses
+            them, `window` runs them in overlapping windows.
+        stride: tokens that neighbouring windows share; None is half a window, at most 128.
+
+    Raises:
+        ConfigError: unknown `long`, or `window` for a task that has none.
+    """
+
+    WINDOWS: ClassVar[bool] = True
+
+    long: Long = option("truncate", "texts beyond the limit: truncate, error or window")
+    stride: int | None = option(None, "tokens that neighbouring windows share", type=int)
+
+    def __post_init__(self) -> None:
+        check_long(self.long, windows=self.WINDOWS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortTextOptions(TaskOptions):
+    """Arguments of a task that runs no windows."""
+
+    WINDOWS: ClassVar[bool] = False
+
+    long: Long = option("truncate", "texts beyond the limit: truncate or error")
+    stride: None = option(None)

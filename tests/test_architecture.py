@@ -1,0 +1,96 @@
+"""The contracts of import-linter hold, and each of them can fail."""
+
+import copy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+from importlinter.configuration import configure
+from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
+from importlinter.contracts.forbidden import ForbiddenContract
+from importlinter.contracts.layers import LayersContract
+from importlinter.domain.contract import Contract
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+    "importlinter"
+]
+KINDS: dict[str, type[Contract]] = {
+    "layers": LayersContract,
+    "acyclic_siblings": AcyclicSiblingsContract,
+    "forbidden": ForbiddenContract,
+}
+
+VIOLATIONS = {
+    "Distributions are layers": ("edgebert_runtime.errors", "edgebert_export.spec"),
+    "Rooms of the runtime are layers": (
+        "edgebert_runtime.engine.session",
+        "edgebert_runtime.loading.load",
+    ),
+    "Rooms of export are layers": ("edgebert_export.spec", "edgebert_export.graph.trace"),
+    "Rooms of quantize are layers": (
+        "edgebert_quantize.recipes",
+        "edgebert_quantize.search.search",
+    ),
+    "Rooms of edgebert are layers": ("edgebert.checkpoints.heads", "edgebert.workflow.sources"),
+    "No circle of imports": (
+        "edgebert_runtime.tasks.options",
+        "edgebert_runtime.tasks.embed",
+    ),
+    "The runtime needs no torch": ("edgebert_runtime.errors", "torch"),
+    "Quantization needs no torch": ("edgebert_quantize.recipes", "torch"),
+    "transformers and other loaders are never part of the product": (
+        "edgebert.checkpoints.heads",
+        "transformers",
+    ),
+}
+"""Contract → an import that breaks it: who imports whom."""
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    configure()
+    return grimp.build_graph(*CONFIG["root_packages"], include_external_packages=True)
+
+
+def kept(name: str, graph: grimp.ImportGraph) -> bool:
+    (options,) = (dict(options) for options in CONFIG["contracts"] if options["name"] == name)
+    kind = KINDS[options.pop("type")]
+    if "exhaustive" in options:
+        options["exhaustive"] = str(options["exhaustive"])  # as a file of another format has it
+    session: dict[str, Any] = {key: CONFIG[key] for key in CONFIG if key != "contracts"}
+    contract = kind(options.pop("name"), session, options)
+    return contract.check(copy.deepcopy(graph), verbose=False).kept
+
+
+def test_every_contract_has_a_violation_here() -> None:
+    assert [contract["name"] for contract in CONFIG["contracts"]] == list(VIOLATIONS)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_contract_holds_and_can_fail(name: str, graph: grimp.ImportGraph) -> None:
+    assert kept(name, graph)
+    broken = copy.deepcopy(graph)
+    importer, imported = VIOLATIONS[name]
+    assert importer in broken.modules
+    if imported not in broken.modules:
+        broken.add_module(imported, is_squashed=True)
+    broken.add_import(importer=importer, imported=imported)
+    assert not kept(name, broken)
+
+
+def room(module: str) -> str:
+    return [*module.split("."), "__init__"][1]
+
+
+def test_the_runtime_has_few_arrows_between_its_rooms(graph: grimp.ImportGraph) -> None:
+    modules = [name for name in graph.modules if name.partition(".")[0] == "edgebert_runtime"]
+    arrows = {
+        (room(importer), room(imported))
+        for importer in modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if imported in modules
+    }
+    assert 40 < sum(one != other for one, other in arrows) <= 80

@@ -1,0 +1,137 @@
+"""What each distribution offers: these names, and no others."""
+
+import importlib
+import pydoc
+import re
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+import edgebert_runtime
+
+PUBLIC: Final = {
+    "edgebert": [
+        "Bundle",
+        "TrainingConfig",
+        "TrainingReport",
+        "VerifyReport",
+        "__version__",
+        "errors",
+        "export",
+        "quantize",
+        "quantize_file",
+        "quantize_within",
+        "train",
+        "verify",
+    ],
+    "edgebert_export": [
+        "BundleParts",
+        "CaseResult",
+        "ExportSpec",
+        "InputSpec",
+        "OutputSpec",
+        "ParityReport",
+        "TARGETS",
+        "Target",
+        "__version__",
+        "check_parity",
+        "engine_limits",
+        "export_bundle",
+    ],
+    "edgebert_quantize": [
+        "Quality",
+        "RECIPES",
+        "Recipe",
+        "Search",
+        "__version__",
+        "default_texts",
+        "quantize_bundle",
+        "quantize_file",
+        "quantize_within",
+    ],
+    "edgebert_runtime": [
+        "Answer",
+        "Answerer",
+        "BenchOptions",
+        "BenchReport",
+        "Bundle",
+        "CheckReport",
+        "Classification",
+        "Classifier",
+        "DeviceVectors",
+        "Embedder",
+        "Entity",
+        "Filling",
+        "LabelScore",
+        "MaskFiller",
+        "ModelInfo",
+        "NextSentence",
+        "RankedDocument",
+        "Ranker",
+        "RunReport",
+        "Tagger",
+        "TaskModel",
+        "TaskSpec",
+        "TruncatedText",
+        "WarmGraph",
+        "__version__",
+        "bench",
+        "check",
+        "check_all",
+        "errors",
+        "load",
+        "register_task",
+        "warm",
+    ],
+}
+
+SECTIONS: Final = ("CLASSES", "FUNCTIONS", "DATA")
+
+MODULES: Final = {"errors"}
+"""Public names that are modules."""
+
+each_package = pytest.mark.parametrize("package", PUBLIC)
+
+
+@each_package
+def test_a_package_shows_its_public_names_only(package: str) -> None:
+    module = importlib.import_module(package)
+    assert sorted(module.__all__) == dir(module) == PUBLIC[package]
+    assert getattr(module, "_HOMES", {}).keys() <= set(PUBLIC[package])
+
+
+@each_package
+def test_every_name_is_there_whatever_was_imported_before(package: str) -> None:
+    """A function is not replaced by a module of its name."""
+    code = f"""
+import importlib, pkgutil, types
+import {package} as package
+for found in pkgutil.walk_packages(package.__path__, {package!r} + "."):
+    importlib.import_module(found.name)
+modules = [name for name in package.__all__ if isinstance(getattr(package, name), types.ModuleType)]
+assert set(modules) <= {MODULES!r}, modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@each_package
+def test_the_rendered_help_names_no_other(package: str) -> None:
+    text = pydoc.plain(pydoc.render_doc(importlib.import_module(package)))
+    named = {name for section in SECTIONS for name in _names(text, section)}
+    assert named == set(PUBLIC[package]) - MODULES - {"__version__"}
+
+
+def _names(text: str, section: str) -> list[str]:
+    """What a section of the help is about: the names at its least indentation."""
+    found = re.search(rf"^{section}\n((?: {{4}}.*\n|\n)*)", text, re.MULTILINE)
+    body = found[1] if found else ""
+    kind = r"class (\w+)" if section == "CLASSES" else r"(\w+)(?:\(|\s=)"
+    return re.findall(rf"^ {{4}}{kind}", body, re.MULTILINE)
+
+
+def test_a_name_that_is_not_there_is_refused() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Summarizer'"):
+        _ = edgebert_runtime.Summarizer
