@@ -115,27 +115,27 @@ def load(
         variant: a variant's name, a precision such as `"fp32"` or `"int8"`, or `"auto"` for the
             bundle's default.
         provider: `"cpu"`, `"cuda"`, `"openvino"`, `"tensorrt"`, `"qnn"`, `"coreml"` or `"auto"`;
-            what is asked for is what runs.
-        task: what the bundle must be for (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
-            `next_sentence`, or a task that was registered); None takes it as it is.
+            a provider that does not start is an error.
+        task: the task that the bundle must have (`embed`, `classify`, `tag`, `answer`, `rank`,
+            `fill`, `next_sentence`, or a task that was registered); None takes any.
         provider_options: the provider's own options, such as `{"device_type": "CPU"}`; on CUDA
             `{"enable_cuda_graph": 1}` captures runs of up to 2,048 tokens and replays them.
         threads: intra-operator threads; None takes every core the process may use, or fewer
             where `edgebert-run bench --store` found that fewer are as fast.
-        share_threads: take turns with all other models of the process that say so, so that they
-            never have more threads running than one of them.
+        share_threads: take turns with the other models of the process that have this set, so that
+            together they never run more threads than one of them.
         verify: when files are hashed: `"always"`, `"once"` per path, size, time and inode, or
             `"never"`; None hashes always up to 256 MiB and once above.
-        cache_dir: where graphs that `warm` kept are looked for, and hashes that matched are
-            remembered; None takes the user's cache, False none.
+        cache_dir: folder of the cached graphs of `warm`, and of hashes that matched; None takes
+            the user's cache, False none.
 
     Raises:
         BundleError: the bundle cannot be read, is not what its manifest says, or is not safe, or
-            the variant asked for answers wrong on this CPU.
+            the variant would give wrong answers on this CPU.
         ConfigError: unknown variant, provider or provider option, a variant the provider has no
             operators for, a thread count below 1, or the bundle is for another task than asked.
         EngineMissingError: ONNX Runtime is not installed.
-        ProviderUnavailableError: the provider cannot be had here, or the variant needs another.
+        ProviderUnavailableError: the provider does not run here, or the variant needs another.
         TokenizerError: the tokenizer cannot be read.
     """
     options = LoadOptions.of(
