@@ -13,16 +13,16 @@
     │   └── UnsafePathError          …or trusted: it points outside its own folder
     ├── OutputError              answers or a page cannot be written where they should go
     ├── EngineError              ONNX Runtime failed while it ran a graph
-    │   └── EngineMemoryError        …for want of memory
+    │   └── EngineMemoryError        …because memory was too small
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
-    ├── ProviderUnavailableError the provider asked for cannot be had here
+    ├── ProviderUnavailableError the requested provider does not run here
     └── CheckFailedError         the work was done and the result is not good enough
-        ├── FusionError              the graph lacks a fusion its target promises
-        ├── ParityError              the graph does not compute what torch computes
-        ├── QualityError             quantization lost more than its floor allows
-        │   └── BudgetError              …or there is no way to keep a budget
-        ├── SampleError              this machine does not answer what the exporter's answered
+        ├── FusionError              the graph lacks fused nodes that its target requires
+        ├── ParityError              the graph's outputs differ from torch's
+        ├── QualityError             a quantized graph is below its quality threshold
+        │   └── BudgetError              …or no assignment meets the budget
+        ├── SampleError              the answers differ from those of the build machine
         └── SpeedError               the quantized graph is slower than the one it was made from
 
 `CheckFailedError` ends the command line with 1, every other one with 2.
@@ -84,7 +84,7 @@ class EngineError(EdgebertError):
 
 
 class EngineMemoryError(EngineError):
-    """ONNX Runtime had not the memory to run a graph."""
+    """ONNX Runtime has too little memory to run a graph."""
 
 
 class ModelClosedError(EdgebertError, ValueError):
@@ -96,7 +96,7 @@ class EngineMissingError(EdgebertError, ImportError):
 
 
 class ProviderUnavailableError(EdgebertError):
-    """The execution provider asked for cannot be had on this machine."""
+    """The requested execution provider does not run on this machine."""
 
 
 class CheckFailedError(EdgebertError):
@@ -104,19 +104,19 @@ class CheckFailedError(EdgebertError):
 
 
 class FusionError(CheckFailedError):
-    """A graph lacks a fusion its target promises."""
+    """A graph lacks fused nodes that its target requires."""
 
 
 class ParityError(CheckFailedError):
-    """A graph does not compute what torch computes."""
+    """A graph's outputs differ from torch's."""
 
 
 class QualityError(CheckFailedError):
-    """Quantization lost more than its floor allows."""
+    """A quantized graph is below its quality threshold."""
 
 
 class BudgetError(QualityError):
-    """No way to quantize keeps a budget.
+    """No assignment of schemes meets the budget.
 
     Attributes:
         search: what was tried, an `edgebert_quantize.Search`.
@@ -128,7 +128,7 @@ class BudgetError(QualityError):
 
 
 class SampleError(CheckFailedError):
-    """This machine does not answer to stored samples what the exporting one answered."""
+    """This machine's answers to the stored samples differ from those of the build machine."""
 
 
 class SpeedError(CheckFailedError):
@@ -136,15 +136,15 @@ class SpeedError(CheckFailedError):
 
 
 class FallbackWarning(UserWarning):
-    """Another variant runs than the bundle's default, whose answers would be wrong here."""
+    """fp32 runs instead of the default variant, whose answers would be wrong on this CPU."""
 
 
 class UnverifiedWarning(UserWarning):
-    """A variant runs that has never been measured on the provider it is for; `verify` does that."""
+    """The variant was never measured on its provider; `edgebert verify` does that."""
 
 
 class SmallerBatchWarning(UserWarning):
-    """A micro-batch did not fit into memory; it and later ones are run in halves."""
+    """A micro-batch did not fit into memory; it and later ones are split into two."""
 
 
 class TruncationWarning(UserWarning):

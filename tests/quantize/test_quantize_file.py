@@ -195,7 +195,7 @@ def test_what_is_no_encoder_is_refused(odd: Path, tmp_path: Path) -> None:
     text = """<ir_version: 8, opset_import: ["": 18]>
     g (float[N,4] x, float[N,4] z) => (float[N,4] y) { s = Add (x, z)  y = Relu (s) }"""
     onnx.save(onnx.parser.parse_model(text), other)
-    with pytest.raises(ExportError, match=r"no text encoder.*found: x \(attention_mask\), z"):
+    with pytest.raises(ExportError, match=r"not a text encoder.*found: x \(attention_mask\), z"):
         edgebert.quantize_file(other, tmp_path / "out.onnx", tokenizer=odd.parents[1])
 
 
@@ -212,7 +212,7 @@ def test_position_ids_are_refused(odd: Path, tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_of_another_model_is_refused(odd: Path, tmp_path: Path, minilm: Path) -> None:
-    with pytest.raises(ExportError, match="no text encoder for this tokenizer of 30522 tokens"):
+    with pytest.raises(ExportError, match="not a text encoder for this tokenizer of 30522 tokens"):
         edgebert.quantize_file(odd, tmp_path / "out.onnx", tokenizer=minilm)
 
 

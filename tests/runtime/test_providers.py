@@ -142,12 +142,12 @@ CUDA_OPTION = 'Unknown provider option: "use_fp16".'
         (
             "cuda",
             CUDA_FAILURE.format(NO_SUCH_DEVICE),
-            "no GPU with this device_id; it is the index",
+            "no GPU with this device_id; it is an index in nvidia-smi",
         ),
         (
             "cuda",
             CUDA_FAILURE.format(NO_SUCH_NUMBER),
-            "no GPU with this device_id; it is the index",
+            "no GPU with this device_id; it is an index in nvidia-smi",
         ),
         ("tensorrt", TENSORRT_LIBRARY, r"libnvinfer\.so\.8, .*pip install tensorrt"),
         ("qnn", QNN_BACKEND, "says: QNN SetupBackend failed .*Snapdragon.*onnxruntime-qnn"),

@@ -56,7 +56,7 @@ def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
                 f"{', '.join(item.name for item in spec.inputs)}"
             ) from error
     if program is None:
-        raise ExportError(f"torch.onnx.export gave nothing for {type(module).__name__}")
+        raise ExportError(f"torch.onnx.export returned nothing for {type(module).__name__}")
     return program.model
 
 

@@ -96,7 +96,9 @@ def check_external_data(folder: Path, variant_files: tuple[str, ...], model: str
     listed = {resolve_inside(folder, path) for path in variant_files}
     for location in sorted(external_locations(graph)):
         if location == MEMORY_MARK:
-            raise UnsafePathError(f"{graph} points into memory; do not use this bundle")
+            raise UnsafePathError(
+                f"{graph} has external data at a memory address; do not use this bundle"
+            )
         if resolve_inside(graph.parent, location) not in listed:
             raise UnsafePathError(
                 f"{graph} keeps weights in {location!r}, and the manifest lists only "

@@ -62,7 +62,7 @@ def add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     summary = "compare two results of bench --json; exit code 1 if something became slower"
     command = commands.add_parser("compare", help=summary, description=summary)
     for name in ("before", "after"):
-        command.add_argument(name, type=Path, metavar=name.upper(), help="of bench --json")
+        command.add_argument(name, type=Path, metavar=name.upper(), help="result of bench --json")
     command.add_argument(
         "--at-most",
         type=float,

@@ -74,7 +74,7 @@ class AnswerOptions(TaskOptions):
     top_k: int = option(1, "return at most K answers (default: 1)", type=int)
     max_answer_length: int = option(15)
     allow_no_answer: bool = option(
-        False, 'count "no answer", an empty one, among the answers', action="store_true"
+        False, 'include "no answer" (an empty answer) in the ranking', action="store_true"
     )
     window: int | None = option(None)
     long: Literal["window"] = option("window")
@@ -113,7 +113,7 @@ class Answerer(TaskModel[AnswerOptions]):
             context: a string of any length.
             top_k: how many answers at most; fewer come where the context has fewer.
             max_answer_length: longest answer in tokens, before it is widened to whole words.
-            allow_no_answer: count "no answer", an empty one, among the answers; its score is the
+            allow_no_answer: include "no answer" (an empty answer) in the ranking; its score is the
                 lowest that any window gives it.
             window: tokens the model sees at once, question and special tokens included; None is
                 384, or the bundle's limit where that is less.

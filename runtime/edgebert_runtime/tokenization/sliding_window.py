@@ -42,8 +42,7 @@ def shared_tokens(window: int, room: int, asked: int | None) -> int:
         return usual if usual < room else room // 2
     if not 0 <= asked < room:
         raise ConfigError(
-            f"stride must be between 0 and {room - 1}, what a window of {window} tokens has room "
-            f"for; got {asked}"
+            f"stride must be between 0 and {room - 1} for windows of {window} tokens, got {asked}"
         )
     return asked
 

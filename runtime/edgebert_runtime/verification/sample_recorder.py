@@ -59,13 +59,14 @@ TOLERANCES: Final = {
     "fp32": Tolerance(
         vectors=1e-4,
         scores=1e-4,
-        reason="float32: machines add in another order and differ by some 1e-6, deep models more",
+        reason="float32: the order of additions differs between machines; that changes numbers by "
+        "some 1e-6, more in deep models",
     ),
     "int4": Tolerance(
         vectors=0.1,
         scores=0.05,
-        reason="weights of 4 bits: kernels for one CPU round activations otherwise than for "
-        "another; a cosine of 0.995 between vectors of one length",
+        reason="weights of 4 bits: kernels for different CPUs round activations differently; a "
+        "cosine of 0.995 between vectors of one length",
     ),
 }
 """Precision → its own tolerance; docs/bundle-format.md has what was measured."""
@@ -73,8 +74,8 @@ TOLERANCES: Final = {
 ROUNDED: Final = Tolerance(
     vectors=0.045,
     scores=0.02,
-    reason="rounded weights or activations: another CPU may round one step elsewhere; a cosine "
-    "of 0.999 between vectors of one length",
+    reason="rounded weights or activations: another CPU may round a value to a neighbouring step; "
+    "a cosine of 0.999 between vectors of one length",
 )
 """That of other precisions."""
 
