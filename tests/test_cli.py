@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edgebert_export.targets import OLDEST_ENGINE
 from edgebert_runtime import Bundle
 from tests.support.commands import edgebert, edgebert_run
 from tests.support.families import SAMPLES, build_with_head, save
@@ -90,6 +91,10 @@ def test_a_mistake_ends_with_2_and_one_line(
     assert re.search(message, done.stderr.replace("\n", " ")), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_names_the_oldest_engine() -> None:
+    assert f"{OLDEST_ENGINE})" in edgebert("export", "--help").stdout
 
 
 def test_the_devices_command(tiny_bundle: Bundle) -> None:

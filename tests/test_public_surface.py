@@ -1,15 +1,20 @@
 """What each distribution offers: these names, and no others."""
 
 import importlib
+import inspect
 import pydoc
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import pytest
 
+import edgebert
+import edgebert_export
 import edgebert_runtime
+from edgebert_runtime.progress import LOGGER
 
 PUBLIC: Final = {
     "edgebert": [
@@ -135,3 +140,21 @@ def _names(text: str, section: str) -> list[str]:
 def test_a_name_that_is_not_there_is_refused() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Summarizer'"):
         _ = edgebert_runtime.Summarizer
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        edgebert.export,
+        edgebert.quantize,
+        edgebert.quantize_file,
+        edgebert.quantize_within,
+        edgebert.train,
+        edgebert.verify,
+        edgebert_export.export_bundle,
+    ],
+    ids=lambda function: function.__name__,
+)
+def test_what_takes_long_logs_its_stages(function: Callable[..., object]) -> None:
+    assert inspect.signature(function).parameters["progress"].default == LOGGER.info
+    assert LOGGER.name == "edgebert"

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 import edgebert
 from edgebert_runtime import (
     Answer,
+    BenchOptions,
+    BenchReport,
     Bundle,
     CheckReport,
     Classification,
@@ -20,8 +22,11 @@ from edgebert_runtime import (
     ModelInfo,
     RankedDocument,
     RunReport,
+    WarmGraph,
+    bench,
     check,
     load,
+    warm,
 )
 
 
@@ -37,6 +42,12 @@ def prove(bundle: str) -> float | None:
     report: CheckReport = check(bundle, variant="int8", provider="cpu", threads=1)
     report.require()
     return report.worst
+
+
+def measure(bundle: str) -> tuple[str, dict[str, Any]]:
+    kept: WarmGraph = warm(bundle, "int8")
+    report: BenchReport = bench(bundle, BenchOptions(provider="cpu", quick=True))
+    return f"{report}\n{kept}", {**report.to_dict(), **kept.to_dict()}
 
 
 def on_a_gpu(texts: list[str]) -> tuple[int, int]:
@@ -104,7 +115,7 @@ def shrink_within(bundle: Bundle, labelled: Path) -> float:
 
 
 def fine_tune(base: str, data: Path) -> str:
-    config = edgebert.TrainingConfig(epochs=2, batch_size=16, learning_rate=3e-5)
+    config = edgebert.TrainingConfig(epochs=2, batch_size=16, learning_rate=3e-5, autocast="bf16")
     report: edgebert.TrainingReport = edgebert.train(
         base, data, "out/", task="classify", validation=data, config=config, progress=print
     )

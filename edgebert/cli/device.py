@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edgebert.cli.options import BundleFolder, Provider, ProviderOptions, Variant
 from edgebert.cli.terminal import print_page, say
-from edgebert_runtime.cli.bench import HELP as BENCH_HELP
-from edgebert_runtime.cli.bench import bench_lines
+from edgebert_runtime.cli.main import command_lines
 from edgebert_runtime.cli.tasks import answer_lines
 from edgebert_runtime.engine.providers import parse_options
 
@@ -35,47 +34,9 @@ def run(
         typer.echo(line)
 
 
-def bench(
-    bundle: BundleFolder,
-    variant: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help=BENCH_HELP["variant"])
-    ] = None,
-    batches: Annotated[str | None, typer.Option(metavar="N,N", help=BENCH_HELP["batches"])] = None,
-    sequences: Annotated[
-        str | None, typer.Option(metavar="N,N", help=BENCH_HELP["sequences"])
-    ] = None,
-    threads: Annotated[str | None, typer.Option(metavar="N,N", help=BENCH_HELP["threads"])] = None,
-    rounds: Annotated[int | None, typer.Option(help=BENCH_HELP["rounds"])] = None,
-    budget_ms: Annotated[float | None, typer.Option(help=BENCH_HELP["budget_ms"])] = None,
-    store: Annotated[bool, typer.Option("--store", help=BENCH_HELP["store"])] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help=BENCH_HELP["json"])
-    ] = None,
-    html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help=BENCH_HELP["html"])
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help=BENCH_HELP["quick"])] = False,
-    provider: Provider = "auto",
-    provider_option: ProviderOptions = None,
-) -> None:
+def bench(context: typer.Context) -> None:
     """Measure variants, batch sizes, lengths and threads on this machine, and rank them."""
-    where: dict[str, Any] = {"provider": provider}  # `bench` refuses a name that is none
-    lines = bench_lines(
-        str(bundle),
-        variants=variant or (),
-        batches=batches,
-        sequences=sequences,
-        threads=threads,
-        rounds=rounds,
-        budget_ms=budget_ms,
-        store=store,
-        json_file=json_file,
-        html_file=html_file,
-        quick=quick,
-        provider_options=parse_options(provider_option or ()),
-        **where,
-    )
-    for line in lines:
+    for line in command_lines(["bench", *context.args], program="edgebert"):
         typer.echo(line)
 
 

@@ -7,7 +7,7 @@ progress to standard error. No command but `export`, `train` and `verify` loads 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -53,10 +53,13 @@ for command in (
     build.verify,
     build.inspect,
     device.run,
-    device.bench,
     device.profile,
 ):
     app.command()(command)
+
+# The options are those of `edgebert-run bench`, which reads them.
+AS_THEY_ARE: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(context_settings=AS_THEY_ARE, add_help_option=False)(device.bench)
 
 
 @contextmanager

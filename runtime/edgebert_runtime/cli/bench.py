@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from edgebert_runtime.engine.providers import parse_options
@@ -14,8 +13,8 @@ from edgebert_runtime.errors import ConfigError
 if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.api import BenchReport
     from edgebert_runtime.benchmarking.comparison import Times
+    from edgebert_runtime.benchmarking.options import BenchOptions
     from edgebert_runtime.benchmarking.sweep import Job
-    from edgebert_runtime.engine.providers import ProviderName
 
 AT_MOST: Final = 1.1
 """Largest ratio of two times that is not called slower, by default."""
@@ -24,91 +23,65 @@ SUMMARY: Final = (
     "measure variants, batch sizes, lengths and threads on this machine, and find the best settings"
 )
 
-HELP: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "variant": "variants or precisions, separated by commas (default: all that run here)",
-        "batches": "batch sizes, separated by commas (default: 1,8,32)",
-        "sequences": "tokens per text, separated by commas (default: 8,32,128 … and the limit)",
-        "threads": "numbers of threads, separated by commas (default: 1,2,4 … and every core)",
-        "rounds": "number of measurement rounds (default 5; fewer than 5 gives no ranking)",
-        "budget_ms": (
-            "list the largest inputs answered within MS milliseconds; exit code 1 if there are none"
-        ),
-        "store": "save the graph and the best settings in the user's cache, where load finds them",
-        "json": "write all results to FILE as JSON (replaces FILE)",
-        "html": "write the report to FILE as a page (replaces FILE)",
-        "quick": "fewer shapes and threads, and less time for each",
-    }
-)
-"""Option → its help text, in `edgebert-run` and in `edgebert`."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that `bench` has of its own."""
     add = parser.add_argument
-    add("--variant", action="append", default=[], metavar="NAME", help=HELP["variant"])
-    add("--batches", metavar="N,N", help=HELP["batches"])
-    add("--sequences", metavar="N,N", help=HELP["sequences"])
-    add("--threads", metavar="N,N", help=HELP["threads"])
-    add("--rounds", type=int, metavar="N", help=HELP["rounds"])
-    add("--budget-ms", type=float, metavar="MS", help=HELP["budget_ms"])
-    add("--store", action="store_true", help=HELP["store"])
-    add("--json", type=Path, metavar="FILE", help=HELP["json"])
-    add("--html", type=Path, metavar="FILE", help=HELP["html"])
-    add("--quick", action="store_true", help=HELP["quick"])
-
-
-def lines_of(options: argparse.Namespace) -> Iterator[str]:
-    """What the command prints, by the options of `add_arguments` and those that all share."""
-    return bench_lines(
-        options.bundle,
-        variants=options.variant,
-        batches=options.batches,
-        sequences=options.sequences,
-        threads=options.threads,
-        rounds=options.rounds,
-        budget_ms=options.budget_ms,
-        store=options.store,
-        json_file=options.json,
-        html_file=options.html,
-        quick=options.quick,
-        provider=options.provider,
-        provider_options=parse_options(options.provider_option),
+    add(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="variants or precisions, separated by commas (default: all that run here)",
     )
+    add("--batches", metavar="N,N", help="batch sizes, separated by commas (default: 1,8,32)")
+    add(
+        "--sequences",
+        metavar="N,N",
+        help="tokens per text, separated by commas (default: 8,32,128 … and the limit)",
+    )
+    add(
+        "--threads",
+        metavar="N,N",
+        help="numbers of threads, separated by commas (default: 1,2,4 … and every core)",
+    )
+    add(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="number of measurement rounds (default 5; fewer than 5 gives no ranking)",
+    )
+    add(
+        "--budget-ms",
+        type=float,
+        metavar="MS",
+        help="list the largest inputs answered within MS milliseconds; exit code 1 if none is",
+    )
+    add(
+        "--store",
+        action="store_true",
+        help="save the graph and the best settings in the user's cache, where load finds them",
+    )
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write all results to FILE as JSON (replaces FILE)",
+    )
+    add(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write the report to FILE as a page (replaces FILE)",
+    )
+    add("--quick", action="store_true", help="fewer shapes and threads, and less time for each")
 
 
-def bench_lines(
-    bundle: str,
-    *,
-    variants: Sequence[str],
-    batches: str | None,
-    sequences: str | None,
-    threads: str | None,
-    rounds: int | None,
-    budget_ms: float | None,
-    store: bool,
-    json_file: Path | None,
-    html_file: Path | None,
-    quick: bool,
-    provider: "ProviderName",
-    provider_options: Mapping[str, str],
-) -> Iterator[str]:
+def bench_lines(given: argparse.Namespace) -> Iterator[str]:
     """Measure, write the files, and give the report line by line.
 
     Args:
-        bundle: the folder.
-        variants: names and precisions, also with commas; none is `all`.
-        batches: whole numbers with commas; None is the usual.
-        sequences: likewise.
-        threads: likewise.
-        rounds: None is the usual.
-        budget_ms: or None.
-        store: whether to store the best settings, after the report.
-        json_file: where the results go, or None.
-        html_file: where the page goes, or None.
-        quick: less of everything.
-        provider: as `load` takes it.
-        provider_options: likewise.
+        given: the options of `add_arguments`, the bundle and the provider.
 
     Raises:
         CheckFailedError: no input is within the budget; all lines were given before.
@@ -116,34 +89,39 @@ def bench_lines(
     """
     from edgebert_runtime.benchmarking.api import bench
     from edgebert_runtime.benchmarking.budget import require_within
-    from edgebert_runtime.benchmarking.options import ALL, ROUNDS, BenchOptions
     from edgebert_runtime.benchmarking.table import report_lines
-    from edgebert_runtime.benchmarking.tuning_store import store as keep
+    from edgebert_runtime.benchmarking.tuning_store import store
     from edgebert_runtime.storage.atomic_write import check_places
 
-    options = BenchOptions(
-        variants=[name for each in variants for name in each.split(",")] or (ALL,),
-        batches=numbers("batches", batches),
-        sequences=numbers("sequences", sequences),
-        threads=numbers("threads", threads),
-        rounds=ROUNDS if rounds is None else rounds,
-        quick=quick,
-        budget_ms=budget_ms,
-        store=store,
-        provider=provider,
-        provider_options=provider_options,
-    )
-    check_places(json_file, html_file)
+    options = _options(given)
+    check_places(given.json, given.html)
     with ExitStack() as stack:
-        report = bench(bundle, options, track=lambda jobs: _shown(jobs, stack))
-    _write(report, json_file, html_file)
+        report = bench(given.bundle, options, track=lambda jobs: _shown(jobs, stack))
+    _write(report, given.json, given.html)
     yield from report_lines(report)
-    if store and report.tuned is not None:
-        kept = keep(bundle, report.tuned)
+    if given.store and report.tuned is not None:
+        kept = store(given.bundle, report.tuned)
         named = "" if report.tuned.variant == report.default else f", {report.tuned.variant!r}"
-        yield f"\nsaved in {kept.folder}; load({bundle!r}{named}) uses these settings"
-    if budget_ms is not None:
-        require_within(report.within, budget_ms)
+        yield f"\nsaved in {kept.folder}; load({given.bundle!r}{named}) uses these settings"
+    if given.budget_ms is not None:
+        require_within(report.within, given.budget_ms)
+
+
+def _options(given: argparse.Namespace) -> "BenchOptions":
+    from edgebert_runtime.benchmarking.options import ALL, ROUNDS, BenchOptions
+
+    return BenchOptions(
+        variants=[name for each in given.variant for name in each.split(",")] or (ALL,),
+        batches=numbers("batches", given.batches),
+        sequences=numbers("sequences", given.sequences),
+        threads=numbers("threads", given.threads),
+        rounds=ROUNDS if given.rounds is None else given.rounds,
+        quick=given.quick,
+        budget_ms=given.budget_ms,
+        store=given.store,
+        provider=given.provider,
+        provider_options=parse_options(given.provider_option),
+    )
 
 
 def numbers(what: str, text: str | None) -> list[int] | None:

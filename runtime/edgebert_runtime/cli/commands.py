@@ -54,7 +54,7 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = add_command(commands, "bench", bench.SUMMARY)
     bench.add_arguments(command)
     add_provider(command)
-    command.set_defaults(run=bench.lines_of)
+    command.set_defaults(run=bench.bench_lines)
 
 
 def add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -16,6 +16,8 @@ from edgebert_runtime.cli.tasks import add_task
 from edgebert_runtime.errors import CheckFailedError, EdgebertError, OutputError
 from edgebert_runtime.tasks.registry import find_task, task_specs
 
+PROGRAM: Final = "edgebert-run"
+
 CHECK_FAILED: Final = 1
 CALLERS_MISTAKE: Final = 2
 INTERRUPTED: Final = 130
@@ -47,10 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def command_lines(arguments: Sequence[str], program: str) -> Generator[str, None, None]:
+    """What a command prints, for another program that has it too.
+
+    Args:
+        arguments: the command and its options.
+        program: what usage calls the program.
+
+    Raises:
+        EdgebertError: as the command.
+        SystemExit: the arguments make no sense; usage is on standard error.
+    """
+    return _lines(_parse(arguments, program))
+
+
+def _parse(arguments: Sequence[str] | None, program: str = PROGRAM) -> argparse.Namespace:
     """The options; texts may stand behind them, too, which Python 3.11's argparse refuses."""
     given = sys.argv[1:] if arguments is None else arguments
-    parser = _parser(given[0] if given else None)  # one command starts sooner than all
+    parser = _parser(program, given[0] if given else None)  # one command starts sooner than all
     options, more = parser.parse_known_args(arguments)
     unknown = [word for word in more if word.startswith("-") and word != "-" and " " not in word]
     if unknown or (more and "texts" not in options):
@@ -99,10 +115,10 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     say(f"edgebert-run: warning: {message}")
 
 
-def _parser(wanted: str | None = None) -> argparse.ArgumentParser:
+def _parser(program: str, wanted: str | None) -> argparse.ArgumentParser:
     """The parser of one command, or of all where `wanted` is none of them."""
-    parser = argparse.ArgumentParser(prog="edgebert-run", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"edgebert-run {__version__}")
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     if wanted in COMMANDS:
         COMMANDS[wanted](commands)
