@@ -22,8 +22,8 @@ from edgebert_runtime.benchmarking.results import BenchResults
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.loading.graph_cache import Tuning
-from tests.profiling.test_report import REPORT as PROFILE
 from tests.support.bench_reports import REPORT as BENCH
+from tests.support.profile_reports import REPORT as PROFILE
 from tests.support.tiny_manifest import tiny_manifest
 
 LONG: Final = "a line\nand " + 300 * "another "
