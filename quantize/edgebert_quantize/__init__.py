@@ -1,10 +1,10 @@
 """Make a bundle smaller and faster, and measure what that costs."""
 
 from edgebert_quantize._version import __version__
+from edgebert_quantize.bundle_quantizer import quantize_bundle
 from edgebert_quantize.calibration.texts import default_texts
 from edgebert_quantize.evaluation.quality import Quality
-from edgebert_quantize.quantize_bundle import quantize_bundle
-from edgebert_quantize.quantize_file import quantize_file
+from edgebert_quantize.file_quantizer import quantize_file
 from edgebert_quantize.recipes import RECIPES, Recipe
 from edgebert_quantize.search.search import Search, quantize_within
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edgebert_quantize._version import __version__
+from edgebert_quantize.bundle_quantizer import commit, extended, new_recipe, source_of
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
 from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.speed import shortened
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu, this_cpu
-from edgebert_quantize.quantize_bundle import commit, extended, new_recipe, source_of
 from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName, format_counts
 from edgebert_quantize.rewrite.rewrite import prepare_graph
 from edgebert_quantize.search.budget import (
