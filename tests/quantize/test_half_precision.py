@@ -172,7 +172,7 @@ def test_a_graph_for_gpus_says_what_it_needs(
     assert not list(bundle.folder.glob("**/emulated*"))
     assert f"samples/{recipe}.json" not in bundle.manifest.files
     reports = {report.variant: report for report in check_all(bundle)}
-    assert reports[recipe].left_out == "needs provider 'cuda'"
+    assert reports[recipe].left_out == "needs provider 'cuda', not 'cpu'"
     assert [name for name, report in reports.items() if report.passed] == ["portable", "cuda"]
     with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
         load(bundle, recipe)
