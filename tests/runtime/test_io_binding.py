@@ -184,7 +184,9 @@ def test_a_device_whose_memory_is_not_known_is_refused(
 ) -> None:
     provider = replace(PROVIDERS["openvino"], engine_name="CPUExecutionProvider")
     monkeypatch.setitem(PROVIDERS, "openvino", provider)
-    with pytest.raises(ConfigError, match="'openvino' has no device memory that outputs can stay in"):
+    with pytest.raises(
+        ConfigError, match="'openvino' has no device memory that outputs can stay in"
+    ):
         load(tiny_bundle, provider="openvino").embed_on_device(["a cat"])
 
 
