@@ -52,7 +52,7 @@ class Target:
         unpadded: whether padding is taken out after the rules; not every graph can do without.
         fused: rewrite rules after that.
         needs: the only provider that runs it; None, any.
-        twin: rewrite rules that make its runnable equivalent.
+        runnable_rules: rewrite rules that make its runnable equivalent.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Target:
     unpadded: bool = False
     fused: tuple[type[Fusion], ...] = ()
     needs: KnownProvider | None = None
-    twin: tuple[type[Fusion], ...] = ()
+    runnable_rules: tuple[type[Fusion], ...] = ()
 
     def required(self, promised: Mapping[str, int]) -> dict[str, int]:
         """Fusion → count the finished graph must have."""
@@ -115,7 +115,7 @@ TARGETS: Final[Mapping[str, Target]] = {
         fused_attention=True,
         min_onnxruntime=CUDA_ENGINE,
         needs="cuda",
-        twin=(ExpandPackedProjections, ExpandPackedAttention),
+        runnable_rules=(ExpandPackedProjections, ExpandPackedAttention),
     ),
 }
 

@@ -117,7 +117,7 @@ def test_the_cuda_target_has_fused_attention(tiny_folder: Path, tmp_path: Path) 
     assert variants["cuda"].fusions["attention"] == TINY.layers
     assert (variants["cuda"].needs, variants["cuda-packed"].needs) == (None, "cuda")
     assert [variant.verified for variant in variants.values()] == [True, True, False, False, False]
-    assert not list(bundle.folder.glob("**/twin*"))
+    assert not list(bundle.folder.glob("**/runnable_*"))
     manifest = json.loads((bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
     jsonschema.validate(manifest, json.loads(SCHEMA.read_text(encoding="utf-8")))
 

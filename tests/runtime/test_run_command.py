@@ -128,6 +128,21 @@ def test_every_input_is_read(kind: str, tiny_bundle: Bundle, tmp_path: Path) -> 
     np.testing.assert_allclose(read_json_lines(out), load(tiny_bundle).embed(TEXTS), atol=1e-6)
 
 
+def test_the_former_option_is_taken_with_a_warning(
+    tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tiny_bundle.folder)
+    assert main(["embed", folder, "--output-dtype", "int8", "cat"]) == 0
+    expected = capsys.readouterr().out
+    assert main(["embed", folder, "--precision", "int8", "cat"]) == 0
+    found = capsys.readouterr()
+    assert found.out == expected
+    assert "--precision is called --output-dtype now" in found.err
+    with pytest.raises(SystemExit):
+        main(["embed", "--help"])
+    assert "--precision" not in capsys.readouterr().out
+
+
 def test_no_texts_have_an_output_of_no_rows(tiny_bundle: Bundle, tmp_path: Path) -> None:
     empty = write_texts(tmp_path / "in.txt", [])
     for kind in READ_BACK:

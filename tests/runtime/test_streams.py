@@ -183,3 +183,10 @@ def test_an_asynchronous_method_takes_no_iterator(model: Embedder) -> None:
         asyncio.run(model.aembed(iter(["a"])))
     with pytest.raises(InputError, match="aembed takes a list, got an iterator"):
         asyncio.run(model.aembed(texts=iter(["a"])))
+
+
+def test_the_former_name_of_output_dtype_is_taken_with_a_warning(model: Embedder) -> None:
+    expected = model.embed(["cat"], output_dtype="int8")
+    with pytest.warns(DeprecationWarning, match="write output_dtype='int8'"):
+        found = model.embed(["cat"], precision="int8")
+    np.testing.assert_array_equal(found, expected)

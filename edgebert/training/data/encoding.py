@@ -10,9 +10,10 @@ from torch import Tensor
 
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
 from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import kept_positions
-from edgebert_runtime.tokenization.tokenizer import PROBE, Item, TextTokenizer, longest_first
+from edgebert_runtime.tokenization.tokenizer import PROBE, TextTokenizer, longest_first
 
 
 @dataclass(frozen=True, kw_only=True)

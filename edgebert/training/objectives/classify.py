@@ -27,7 +27,7 @@ from edgebert.training.objectives.base import (
     to_arrays,
 )
 from edgebert_runtime.errors import InputError
-from edgebert_runtime.tokenization.tokenizer import Item
+from edgebert_runtime.tokenization.items import Item
 
 
 class _Texts(Objective):

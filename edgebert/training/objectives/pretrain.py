@@ -22,7 +22,7 @@ from edgebert.training.objectives.base import (
     count_truncated,
     lengths_of,
 )
-from edgebert_runtime.tokenization.tokenizer import Item
+from edgebert_runtime.tokenization.items import Item
 
 
 class Pretraining(Objective):

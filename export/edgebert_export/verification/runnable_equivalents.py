@@ -17,14 +17,14 @@ def runnable(target: Target, graph: Path) -> Iterator[Path]:
     The equivalent lies beside the graph, because both read the same external data; it is removed
     afterwards.
     """
-    if not target.twin:
+    if not target.runnable_rules:
         yield graph
         return
     model = ir.load(graph)
-    apply(model, [rule() for rule in target.twin])
-    twin = graph.with_name(f"twin_{graph.name}")
+    apply(model, [rule() for rule in target.runnable_rules])
+    equivalent = graph.with_name(f"runnable_{graph.name}")
     try:
-        ir.save(model, twin)
-        yield twin
+        ir.save(model, equivalent)
+        yield equivalent
     finally:
-        twin.unlink(missing_ok=True)
+        equivalent.unlink(missing_ok=True)

@@ -21,7 +21,8 @@ from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.batching import micro_batches
-from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
+from edgebert_runtime.tokenization.items import Item
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
 QUALITY_TEXTS: Final = 256
 CALIBRATION_TEXTS: Final = 1024

@@ -13,7 +13,7 @@ from edgebert_quantize.evaluation.quality import Runner
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.inference.arrays import Feeds
-from edgebert_runtime.tokenization.tokenizer import Item
+from edgebert_runtime.tokenization.items import Item
 
 PAIR: Final = "text_pair"
 

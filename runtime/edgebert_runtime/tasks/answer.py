@@ -28,8 +28,8 @@ from edgebert_runtime.tasks.spec import (
 )
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
 from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.items import Item, check_pair, check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
-from edgebert_runtime.tokenization.tokenizer import Item, check_pair, check_text
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""

@@ -12,8 +12,8 @@ from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
 from edgebert_runtime.tasks.open_bundle import OpenBundle
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
+from edgebert_runtime.tokenization.items import check_item
 from edgebert_runtime.tokenization.sliding_window import WINDOWS_AT_ONCE
-from edgebert_runtime.tokenization.tokenizer import check_item
 
 Options = TypeVar("Options", bound=TaskOptions)
 

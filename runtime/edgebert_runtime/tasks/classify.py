@@ -22,8 +22,8 @@ from edgebert_runtime.tasks.spec import (
     constant_columns,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.sliding_window import Long
-from edgebert_runtime.tokenization.tokenizer import Item
 
 
 @dataclass(frozen=True, kw_only=True)

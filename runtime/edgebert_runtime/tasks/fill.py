@@ -22,8 +22,8 @@ from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import ShortTextOptions, option
 from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
 from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.items import check_text
 from edgebert_runtime.tokenization.sliding_window import Long
-from edgebert_runtime.tokenization.tokenizer import check_text
 
 CANDIDATES: Final = 64
 """Fillings that the self-test asks for. What is not among so many has a probability below 1/64."""

@@ -15,7 +15,8 @@ from edgebert_runtime.inference.call import Call, listed
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
-from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
+from edgebert_runtime.tokenization.items import Item
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
 WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
 """Shapes of a few words, a question and a sentence."""

@@ -24,8 +24,8 @@ from edgebert_runtime.tasks.spec import (
     pair_item,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.items import check_text
 from edgebert_runtime.tokenization.sliding_window import Long
-from edgebert_runtime.tokenization.tokenizer import check_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.inference.arrays import GraphOutput
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
-from edgebert_runtime.tokenization.tokenizer import Item
+from edgebert_runtime.tokenization.items import Item
 
 QUESTION: Final = "Where is the cat?"
 """The first text of an item that is a pair, in samples and benchmarks."""

@@ -26,9 +26,9 @@ from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
+from edgebert_runtime.tokenization.items import check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import Long
-from edgebert_runtime.tokenization.tokenizer import check_text
 
 Labelled = tuple[AlignedText, Floats]
 """Tokens of a text, and their logits, (tokens, labels)."""

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
-from edgebert_runtime.errors import InputError, TokenizerError
+from edgebert_runtime.errors import TokenizerError
 from edgebert_runtime.tokenization import (
     fork_safety as fork_safety,  # what it registers is all it is for
 )
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS, slices
 from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.items import Item, check_item, strings_of
 from edgebert_runtime.tokenization.sliding_window import (
     kept_positions,
     room_in,
@@ -26,9 +27,6 @@ from edgebert_runtime.tokenization.sliding_window import (
 
 if TYPE_CHECKING:
     from edgebert_runtime.tokenization.offsets import AlignedText, Token
-
-Item = str | tuple[str, str]
-"""A text, or two that the model sees at once."""
 
 
 class TemplatePiece(NamedTuple):
@@ -309,11 +307,6 @@ def _filled(
     return EncodedText(input_ids=ids, token_type_ids=types, tokens=len(ids) + left_out)
 
 
-def strings_of(item: Item) -> Sequence[str]:
-    """The one string of an item, or its two."""
-    return (item,) if isinstance(item, str) else item
-
-
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     """How many tokens of each of two texts fit, where the longer one loses first.
 
@@ -327,46 +320,3 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
         return (shorter, longer) if first <= second else (longer, shorter)
     half = room // 2
     return (half, room - half) if first <= second else (room - half, half)
-
-
-def check_text(name: str, text: object) -> str:
-    """The text, if the tokenizer can take it; `name` is what the message calls it.
-
-    Raises:
-        InputError: `text` is not a string, or holds a lone surrogate.
-    """
-    if not isinstance(text, str):
-        raise InputError(f"{name} is {type(text).__name__}, expected str")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{name} holds a lone surrogate at character {error.start}, which is not text; "
-            "replace it, for example with text.encode('utf-8', 'replace').decode('utf-8')"
-        ) from error
-    return text
-
-
-def check_item(name: str, item: object) -> Item:
-    """A text or a pair, if the tokenizer can take it.
-
-    Raises:
-        InputError: `item` is neither a string nor two of them, or holds a lone surrogate.
-    """
-    if not isinstance(item, tuple | list):
-        return check_text(name, item)
-    return check_pair(name, item)
-
-
-def check_pair(name: str, item: object) -> tuple[str, str]:
-    """Two texts, if the tokenizer can take them.
-
-    Raises:
-        InputError: `item` is not two strings, or holds a lone surrogate.
-    """
-    if not isinstance(item, tuple | list):
-        raise InputError(f"{name} is {type(item).__name__}, expected a pair of strings")
-    if len(item) != 2:
-        raise InputError(f"{name} holds {len(item)} texts, expected a string or a pair of strings")
-    first, second = (check_text(f"{name}[{at}]", text) for at, text in enumerate(item))
-    return first, second

@@ -10,7 +10,7 @@ import numpy as np
 from edgebert_runtime.errors import TruncationWarning
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.spec import Measure, TaskSpec
-from edgebert_runtime.tokenization.tokenizer import Item
+from edgebert_runtime.tokenization.items import Item
 
 Vector = Sequence[float]
 Places = Sequence[Mapping[str, float]]

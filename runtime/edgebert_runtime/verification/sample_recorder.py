@@ -17,7 +17,8 @@ from edgebert_runtime.loading.model_opener import open_tokenizer
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
-from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
+from edgebert_runtime.tokenization.items import Item
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from edgebert_runtime.verification.probes import COMPARISONS, probe
 from edgebert_runtime.verification.samples import Sample, Samples
 

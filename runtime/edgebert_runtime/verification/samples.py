@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.tokenization.tokenizer import Item
+from edgebert_runtime.tokenization.items import Item
 
 
 @dataclass(frozen=True, kw_only=True)

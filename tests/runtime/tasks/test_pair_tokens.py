@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
-from edgebert_runtime.tokenization.tokenizer import Item, TextTokenizer
+from edgebert_runtime.tokenization.items import Item
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.task_bundles import BERT_ROLES, ROBERTA_ROLES, byte_level, wordpiece
 
 LIMIT = 12
