@@ -26,7 +26,6 @@ from edgebert_runtime.tasks.spec import (
     constant_columns,
     pair_item,
 )
-from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.items import Item, check_pair, check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
@@ -169,7 +168,7 @@ class Answerer(TaskModel[AnswerOptions]):
         name = f"item {index}"
         pair = _check_pair(f"{name}[0]", f"{name}[1]", check_pair(name, item))
         windows = self._tokenizer.align_windows(pair, self._window_tokens(options), options.stride)
-        return EncodedItem(pair, windows if len(pair[1]) > SLICE_CHARACTERS else list(windows))
+        return EncodedItem(pair, windows if self._tokenizer.is_huge(pair[1]) else list(windows))
 
     def _decode_item(
         self, item: EncodedItem, rows: Iterable[RowOutputs], options: AnswerOptions

@@ -56,10 +56,12 @@ class TaskModel(OpenBundle, Generic[Options]):
     Attributes:
         OPTIONS: arguments of the task's method.
         CHUNK_ITEMS: how many items go through the three steps together.
+        WINDOWS_AT_ONCE: how many rows of a streamed item are held together.
     """
 
     OPTIONS: ClassVar[type[TaskOptions]] = TaskOptions
     CHUNK_ITEMS: ClassVar[int] = CHUNK_TEXTS
+    WINDOWS_AT_ONCE: ClassVar[int] = WINDOWS_AT_ONCE
 
     def check_options(self, options: Options) -> None:
         """Refuse options that this model has no use for.
@@ -220,7 +222,7 @@ class TaskModel(OpenBundle, Generic[Options]):
         call: Call | None,
     ) -> Iterator[RowOutputs]:
         """Each row with its outputs; few are held at a time."""
-        for several in chunks(rows, WINDOWS_AT_ONCE):
+        for several in chunks(rows, self.WINDOWS_AT_ONCE):
             yield from zip(several, self._run_rows(several, options, session, call), strict=True)
 
     def _run_batch(self, feeds: Feeds, session: Session, options: Options) -> Sequence[Any]:

@@ -24,7 +24,6 @@ from edgebert_runtime.postprocessing.window_aggregation import most_context
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
-from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 from edgebert_runtime.tokenization.items import check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
@@ -152,7 +151,7 @@ class Tagger(TaskModel[TagOptions]):
         chosen = options or TagOptions()
         windowed = chosen.long == "window"
         texts = [check_text(f"item {first + at}", item) for at, item in enumerate(items)]
-        huge = [windowed and len(text) > SLICE_CHARACTERS for text in texts]
+        huge = [windowed and self._tokenizer.is_huge(text) for text in texts]
         usual = [text for text, streamed in zip(texts, huge, strict=True) if not streamed]
         aligned = iter(self._tokenizer.align(usual, first, head=not windowed))
         limit = self._tokenizer.limit

@@ -24,14 +24,19 @@ IdsOf = Callable[[str], list[int]]
 """Ids of a text alone, without special tokens."""
 
 
-def slices(text: str, ids_of: IdsOf) -> Iterator[str]:
+def slices(text: str, ids_of: IdsOf, size: int = SLICE_CHARACTERS) -> Iterator[str]:
     """Yield a text in order, each part with the tokens it has in the whole.
 
     A text that has no such place, for example one long word, comes in one part.
+
+    Args:
+        text: of any length.
+        ids_of: tokenizes a part.
+        size: characters of a part, about.
     """
     start = 0
-    while len(text) - start > SLICE_CHARACTERS:
-        cut = _safe_cut(text, start + SLICE_CHARACTERS, start, ids_of)
+    while len(text) - start > size:
+        cut = _safe_cut(text, start + size, start, ids_of)
         if cut is None:
             break
         yield text[start:cut]

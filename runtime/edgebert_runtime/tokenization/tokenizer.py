@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +52,13 @@ class TextTokenizer:
 
     Attributes:
         limit: the longest text in tokens, special tokens included.
+        SLICE_CHARACTERS: the longest text in characters that is tokenized at once.
 
     Raises:
         TokenizerError: `tokenizer.json` cannot be read.
     """
+
+    SLICE_CHARACTERS: ClassVar[int] = SLICE_CHARACTERS
 
     def __init__(self, path: Path, info: TokenizerInfo) -> None:
         try:
@@ -68,6 +71,10 @@ class TextTokenizer:
         self._tokenizer.no_truncation()  # what is left out is for the caller to choose
         self._info = info
         self.limit = info.max_length
+
+    def is_huge(self, text: str) -> bool:
+        """Whether a text is so long that it is tokenized in slices."""
+        return len(text) > self.SLICE_CHARACTERS
 
     @property
     def marks_subwords(self) -> bool:
@@ -87,7 +94,7 @@ class TextTokenizer:
         """
         checked = [check_item(f"item {first + at}", item) for at, item in enumerate(items)]
         texts = [prefix + item if isinstance(item, str) else item for item in checked]
-        huge = [max(map(len, strings_of(text))) > SLICE_CHARACTERS for text in texts]
+        huge = [any(map(self.is_huge, strings_of(text))) for text in texts]
         others = [text for text, sliced in zip(texts, huge, strict=True) if not sliced]
         whole = iter(self._tokenizer.encode_batch(others))
         return [
@@ -113,8 +120,7 @@ class TextTokenizer:
 
         checked = [check_item(f"item {first + at}", item) for at, item in enumerate(items)]
         heads = [
-            next(slices(item, self.ids_of)) if head and isinstance(item, str) else item
-            for item in checked
+            next(self._slices(item)) if head and isinstance(item, str) else item for item in checked
         ]
         return [
             AlignedText.of(encoding, None if part is item else self.count([item])[0])
@@ -138,7 +144,7 @@ class TextTokenizer:
         from edgebert_runtime.tokenization.offsets import stream
 
         *others, last = strings_of(item)
-        if len(last) <= SLICE_CHARACTERS:
+        if not self.is_huge(last):
             (whole,) = self.align([item])
             yield from whole.windows(whole.parts(window, stride))
             return
@@ -157,7 +163,7 @@ class TextTokenizer:
     def _tokens(self, text: str) -> "Iterator[Token]":
         """The tokens of a text of any length, with their places in it."""
         characters = words = 0
-        for part in slices(text, self.ids_of):
+        for part in self._slices(text):
             (aligned,) = self.align([part])
             yield from aligned.content(characters, words)
             characters += len(part)
@@ -265,9 +271,12 @@ class TextTokenizer:
         parts = [head[:length] for head, length in zip(heads, kept, strict=False)]
         return _filled(template, parts, left_out=sum(lengths) - sum(map(len, parts)))
 
+    def _slices(self, text: str) -> Iterator[str]:
+        return slices(text, self.ids_of, self.SLICE_CHARACTERS)
+
     def _content(self, text: str) -> Iterator[int]:
         """Ids of a text of any length, without special tokens, in little memory."""
-        for part in slices(text, self.ids_of):
+        for part in self._slices(text):
             yield from self.ids_of(part)
 
     def _template(self, count: int) -> list[TemplatePiece]:

@@ -24,6 +24,7 @@ from edgebert_runtime.tasks.answer import (
 )
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import slide
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.fake_sessions import opened
 from tests.support.span_logits import formula_logits
 from tests.support.task_bundles import BERT, ROBERTA, GetSample, Sample
@@ -407,9 +408,8 @@ def test_a_huge_context_has_the_answers_of_the_whole(
     context = " ".join(f"{CONTEXT} {number}" for number in range(40))
     asked: dict[str, Any] = {"top_k": 9, "allow_no_answer": True}
     expected = model.answer("Who lives in Paris?", context, **asked)
-    for place in ("tokenization.chunking", "tokenization.tokenizer"):
-        monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", 200)
-    monkeypatch.setattr("edgebert_runtime.tasks.base.WINDOWS_AT_ONCE", 3)
+    monkeypatch.setattr(TextTokenizer, "SLICE_CHARACTERS", 200)
+    monkeypatch.setattr(Answerer, "WINDOWS_AT_ONCE", 3)
     found = model.answer("Who lives in Paris?", context, **asked)
     assert [(each.text, each.start, each.end) for each in found] == [
         (each.text, each.start, each.end) for each in expected

@@ -180,17 +180,13 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
-def test_slices_have_the_tokens_of_the_whole(
-    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edgebert_runtime.tokenization.chunking.SLICE_CHARACTERS", 500)
-
+def test_slices_have_the_tokens_of_the_whole(tokenizer: Any) -> None:
     def ids_of(text: str) -> list[int]:
         ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
     text = "".join(PASSAGE * (1 + number % 3) + " " * (number % 4) for number in range(60))
-    parts = list(slices(text, ids_of))
+    parts = list(slices(text, ids_of, 500))
     assert "".join(parts) == text
     assert len(parts) > 10
     assert [id_ for part in parts for id_ in ids_of(part)] == ids_of(text)
@@ -199,9 +195,8 @@ def test_slices_have_the_tokens_of_the_whole(
 @settings(deadline=None, max_examples=60)
 @given(text=st.text(alphabet="ab .\n中。é\u0301", max_size=400))
 def test_any_text_is_sliced_into_itself(text: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgebert_runtime.tokenization.chunking.SLICE_CHARACTERS", 30)
-        assert "".join(slices(text, lambda part: [ord(letter) for letter in part])) == text
+    parts = slices(text, lambda part: [ord(letter) for letter in part], 30)
+    assert "".join(parts) == text
 
 
 def test_a_text_without_a_place_to_cut_comes_whole() -> None:
@@ -267,8 +262,7 @@ def test_windows_of_slices_are_those_of_the_whole(
     text = "".join(PASSAGE * (1 + number % 3) for number in range(20))
     items: list[Any] = [text, ("Who sat on the mat?", text)]
     expected = [list(ours.align_windows(item, 40, 7)) for item in items]
-    monkeypatch.setattr("edgebert_runtime.tokenization.chunking.SLICE_CHARACTERS", 500)
-    monkeypatch.setattr("edgebert_runtime.tokenization.tokenizer.SLICE_CHARACTERS", 500)
+    monkeypatch.setattr(TextTokenizer, "SLICE_CHARACTERS", 500)
     for item, windows in zip(items, expected, strict=True):
         found = list(ours.align_windows(item, 40, 7))
         assert len(found) == len(windows) > 10

@@ -21,6 +21,7 @@ from edgebert_runtime.postprocessing.spans import (
     stream_spans,
 )
 from edgebert_runtime.tokenization.offsets import AlignedText
+from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.fake_sessions import opened
 from tests.support.task_bundles import BERT, LABELS, ROBERTA, GetSample, Sample
 
@@ -358,8 +359,7 @@ def test_an_unknown_aggregation_is_refused(bert: Tagger) -> None:
 
 def make_huge(monkeypatch: pytest.MonkeyPatch, characters: int = 300) -> None:
     """Let texts beyond so many characters be tokenized in slices."""
-    for place in ("tokenization.chunking", "tokenization.tokenizer", "tasks.tag"):
-        monkeypatch.setattr(f"edgebert_runtime.{place}.SLICE_CHARACTERS", characters)
+    monkeypatch.setattr(TextTokenizer, "SLICE_CHARACTERS", characters)
 
 
 @settings(deadline=None)
