@@ -120,8 +120,9 @@ def test_auto_takes_fp32_there(bundle: Bundle) -> None:
     changed = text.replace('"default_variant": "fp32"', '"default_variant": "int8"')
     assert changed != text
     (bundle.folder / "edgebert.json").write_text(changed, encoding="utf-8")
-    with pytest.warns(FallbackWarning, match="fp32 runs instead"):
+    with pytest.warns(FallbackWarning, match="fp32 runs instead") as caught:
         assert load(bundle.folder).info().variant == "cpu"
+    assert caught[0].filename == __file__  # where `load` is called, not inside it
 
 
 def test_a_class_that_is_no_name_is_refused(bundle: Bundle) -> None:

@@ -101,7 +101,7 @@ def choose_variant(bundle: Bundle, asked: str, options: LoadOptions, engine: str
     why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
     if asked != "auto" or not obstacle.replaceable:
         raise obstacle.error(f"{why}; {obstacle.remedy}")
-    warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=4)
+    warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=5)
     return bundle.select("fp32", options.provider)
 
 
