@@ -20,6 +20,7 @@ from edgebert_runtime import Bundle, errors
 if TYPE_CHECKING:
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
+    from edgebert.workflow.variants import remove_variant, set_default
     from edgebert_quantize import quantize_bundle as quantize
     from edgebert_quantize import quantize_file, quantize_within
 
@@ -34,6 +35,8 @@ __all__ = [
     "quantize",
     "quantize_file",
     "quantize_within",
+    "remove_variant",
+    "set_default",
     "train",
     "verify",
 ]
@@ -44,6 +47,8 @@ _HOMES: Final = {
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
     "quantize_within": ("edgebert_quantize", "quantize_within"),
+    "remove_variant": ("edgebert.workflow.variants", "remove_variant"),
+    "set_default": ("edgebert.workflow.variants", "set_default"),
     "train": ("edgebert.workflow.training", "train"),
 }
 """Name → module and name it is imported from on first use, because that needs torch or onnx_ir."""

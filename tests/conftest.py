@@ -29,7 +29,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Encoder)
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
     """The tiny encoder exported and quantized; shared, so never write into it."""
     out = tmp_path_factory.mktemp("bundle") / "tiny"
-    return edgebert.quantize(edgebert.export(tiny_folder, out), force=True)
+    return edgebert.quantize(edgebert.export(tiny_folder, out), force=True, keep_default=True)
 
 
 @pytest.fixture
@@ -59,6 +59,6 @@ def minilm_bundle(tmp_path_factory: pytest.TempPathFactory, minilm: Path) -> Bun
     with (shared / "minilm.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            edgebert.quantize(edgebert.export(minilm, folder), force=True)
+            edgebert.quantize(edgebert.export(minilm, folder), force=True, keep_default=True)
             made.touch()
     return Bundle.open(folder)

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 import typer
 
 import edgebert
-from edgebert.cli.options import AsJson, BundleFolder, MaxLength, TextsColumn, TextsFile
+from edgebert.cli.options import (
+    AsJson,
+    BundleFolder,
+    KeepDefault,
+    MaxLength,
+    TextsColumn,
+    TextsFile,
+)
 from edgebert.cli.terminal import (
     output,
     print_file,
@@ -46,6 +53,7 @@ def export(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="replace an existing bundle")] = False,
     force: Annotated[bool, typer.Option(help="keep int8 even if it is slower than fp32")] = False,
+    keep_default: KeepDefault = False,
 ) -> None:
     """Export a checkpoint to a bundle whose graphs are verified against torch."""
     choices: Choices = {
@@ -60,6 +68,7 @@ def export(
         min_onnxruntime=min_ort,
         overwrite=overwrite,
         force=force,
+        keep_default=keep_default,
         progress=say,
         **choices,
     )
@@ -163,13 +172,29 @@ def quantize(
         Path | None,
         typer.Option(help="for an .onnx file: its tokenizer.json (default: the one beside it)"),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="for an .onnx file: replace OUT")] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(help="for a bundle: what the variant is called (default: the recipe's name)"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option(help="replace the variant of that name, or for an .onnx file OUT")
+    ] = False,
+    keep_default: KeepDefault = False,
 ) -> None:
     """Add a quantized variant to a bundle, or quantize an .onnx file."""
     choices: Choices = {"recipe": recipe, "cpu": cpu}
-    options: Choices = {"texts": texts, "column": column, "force": force, "progress": say}
+    options: Choices = {
+        "texts": texts,
+        "column": column,
+        "force": force,
+        "overwrite": overwrite,
+        "progress": say,
+    }
     is_file = source.suffix == ".onnx"
-    _check_together(source, is_file, (out, tokenizer, overwrite), (budget, evaluation, plot))
+    of_bundles = (budget, evaluation, plot, name, keep_default)
+    _check_together(source, is_file, (out, tokenizer), of_bundles)
+    if not is_file:
+        options |= {"name": name, "keep_default": keep_default}
     if budget is not None:
         _quantize_within(source, budget, plot, {"evaluation": evaluation, **choices, **options})
     elif not is_file:
@@ -177,25 +202,23 @@ def quantize(
     elif out is None:
         raise ConfigError(f"{source} is an .onnx file: name OUT, the path of the quantized file")
     else:
-        quality = edgebert.quantize_file(
-            source, out, tokenizer=tokenizer, overwrite=overwrite, **choices, **options
-        )
+        quality = edgebert.quantize_file(source, out, tokenizer=tokenizer, **choices, **options)
         print_file(out, quality)
 
 
 def _check_together(
-    source: Path, is_file: bool, of_files: tuple[Any, ...], of_budgets: tuple[Any, ...]
+    source: Path, is_file: bool, of_files: tuple[Any, ...], of_bundles: tuple[Any, ...]
 ) -> None:
     """Refuse options that do not go with what is quantized."""
     if not is_file and any(of_files):
+        raise ConfigError(f"{source} is a bundle; OUT and --tokenizer are only for .onnx files")
+    if is_file and any(of_bundles):
         raise ConfigError(
-            f"{source} is a bundle; OUT, --tokenizer and --overwrite are only for .onnx files"
+            f"{source} is an .onnx file; --budget, --eval, --plot, --name and --keep-default are "
+            "only for bundles"
         )
-    if is_file and any(of_budgets):
-        raise ConfigError(
-            f"{source} is an .onnx file; --budget, --eval and --plot are only for bundles"
-        )
-    if of_budgets[0] is None and any(of_budgets):
+    budget, evaluation, plot = of_bundles[:3]
+    if budget is None and (evaluation or plot):
         raise ConfigError("--eval and --plot need --budget, such as --budget 'cosine>=0.999'")
 
 

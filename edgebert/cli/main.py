@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from edgebert._version import __version__
-from edgebert.cli import build, device
+from edgebert.cli import build, device, variants
 from edgebert.cli.terminal import errors
 from edgebert_runtime.cli.main import exit_code
 from edgebert_runtime.errors import EdgebertError
@@ -52,6 +52,8 @@ for command in (
     build.quantize,
     build.verify,
     build.inspect,
+    variants.default,
+    variants.remove,
     device.run,
     device.profile,
 ):

@@ -1,6 +1,7 @@
 """One call from a source to a bundle. Heavy imports happen where they are used."""
 
 from collections.abc import Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -43,6 +44,7 @@ def export(
     precision: ExportPrecision | None = None,
     overwrite: bool = False,
     force: bool = False,
+    keep_default: bool = False,
     progress: ProgressCallback = LOGGER.info,
 ) -> Bundle:
     """Export a torch encoder to a verified bundle.
@@ -62,10 +64,11 @@ def export(
         max_length: where texts are cut, in tokens; the source says when None.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
         precision: `"fp32"` for no more than that; `"int8"`, `"fp16"` or `"bf16"` to quantize as
-            well; None for what the target is for: fp16 on `"cuda"`, bf16 where the model
-            overflows in that, fp32 on others.
+            well, which makes that variant the bundle's default; None for what the target is for:
+            fp16 on `"cuda"`, bf16 where the model overflows in that, fp32 on others.
         overwrite: replace a bundle that is there, once the new one is complete.
         force: with int8, take it even if it is slower than fp32.
+        keep_default: leave fp32 the default where another precision is made.
         progress: told each step.
 
     Raises:
@@ -96,28 +99,32 @@ def export(
         overwrite=overwrite,
         progress=progress,
     )
-    if precision is None and target == "cuda":
-        return _halved(bundle, progress)
-    return _in_precision(bundle, precision or "fp32", force=force, progress=progress)
-
-
-def _halved(bundle: Bundle, progress: ProgressCallback) -> Bundle:
-    """In fp16, or in bf16 if that is refused."""
+    quantize = partial(_quantize, bundle, force=force, keep_default=keep_default, progress=progress)
+    if precision is not None or target != "cuda":
+        return quantize(precision or "fp32")
     try:
-        return _in_precision(bundle, "fp16", force=False, progress=progress)
+        return quantize("fp16")
     except QualityError as error:
         progress(f"fp16 is refused, taking bf16: {error}")
-        return _in_precision(bundle, "bf16", force=False, progress=progress)
+        return quantize("bf16")
 
 
-def _in_precision(
-    bundle: Bundle, precision: ExportPrecision, *, force: bool, progress: ProgressCallback
+def _quantize(
+    bundle: Bundle,
+    precision: ExportPrecision,
+    *,
+    force: bool,
+    keep_default: bool,
+    progress: ProgressCallback,
 ) -> Bundle:
+    """The bundle with the variants of a precision."""
     from edgebert_quantize import RECIPES, quantize_bundle
 
     targets = {variant.target for variant in bundle.manifest.variants.values()}
     for recipe in PRECISIONS[precision]:
         there = not targets.isdisjoint(RECIPES[recipe].source_targets)
         if there or recipe == precision:  # which says what it lacks
-            bundle = quantize_bundle(bundle, recipe, force=force, progress=progress)
+            quantize_bundle(
+                bundle, recipe, force=force, keep_default=keep_default, progress=progress
+            )
     return bundle

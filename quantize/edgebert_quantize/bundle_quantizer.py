@@ -11,16 +11,22 @@ from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import require_speedup
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu
 from edgebert_quantize.model_card import updated_card
-from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName, find_recipe
+from edgebert_quantize.new_variant import NewVariant, new_variant
+from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Manifest, Variant
-from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, staging_area
-from edgebert_runtime.errors import BundleExistsError, ConfigError
+from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.bundle.staging import (
+    add_to_bundle,
+    hash_file,
+    replace_in_bundle,
+    staging_area,
+)
+from edgebert_runtime.bundle.variants import samples_path
+from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.verification.sample_recorder import record
-from edgebert_runtime.verification.samples import samples_path
 
 DRAFT_NAME: Final = "samples.json"
 """File of the self-test samples in the staging area."""
@@ -34,9 +40,14 @@ def quantize_bundle(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
+    name: str | None = None,
+    overwrite: bool = False,
+    keep_default: bool = False,
     progress: ProgressCallback = LOGGER.info,
 ) -> Bundle:
     """Add a quantized variant to a bundle; nothing is written if its quality is too low.
+
+    The new variant becomes the bundle's default, which `load` runs where nothing else is asked for.
 
     Args:
         bundle: the bundle or its folder.
@@ -47,16 +58,19 @@ def quantize_bundle(
             None takes English sentences that ship with CPython.
         column: of the texts in the file.
         force: skip the comparison of its speed with fp32.
+        name: what the variant is called; None for the recipe's name.
+        overwrite: replace a variant of that name.
+        keep_default: leave the bundle's default as it is.
         progress: called with the name of each step.
 
     Returns:
-        The bundle with its new variant.
+        The bundle with its new variant; the same object, if one was given.
 
     Raises:
-        ConfigError: unknown recipe or class, one that cannot be measured on this CPU, or the
-            bundle has no fp32 variant to start from.
+        ConfigError: unknown recipe or class, one that cannot be measured on this CPU, a name that
+            cannot be one, or the bundle has no fp32 variant to start from.
         InputError: the file of texts cannot be used.
-        BundleExistsError: the bundle has this variant already.
+        BundleExistsError: the bundle has a variant of this name already.
         ExportError: the graph has nothing to quantize, or is quantized already.
         QualityError: the result is below the recipe's threshold.
         SpeedError: the recipe is meant to be faster than fp32 and is slower on this machine. Not
@@ -67,10 +81,11 @@ def quantize_bundle(
     split = read_text_split(texts, column)
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
-        chosen = new_recipe(recipe, opened)
+        new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
+        chosen = new.recipe
         source = source_of(opened, chosen)
         exact = opened.path_of(_cpu_equivalent(opened, source).file)
-        graph = staging / Path(chosen.file).name
+        graph = staging / Path(new.file).name
         of_a_class = f", for {cpu}" if chosen.linears else ""
         progress(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
         rewrite_graph(
@@ -88,21 +103,11 @@ def quantize_bundle(
             feeds = Feeder.of(opened).long(split.quality)
             require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
         progress("adding the variant to the bundle")
-        manifest = extended(opened.manifest, chosen, source, graph, quality, split, cpu)
+        variant = variant_of(new, source, quality, split, cpu)
         if runnable != graph:
-            manifest = _unverified(manifest, chosen.name)
-        commit(Bundle(folder=opened.folder, manifest=manifest), chosen, graph)
-    return Bundle.open(folder)
-
-
-def new_recipe(name: str, bundle: Bundle) -> Recipe:
-    """The recipe of that name, for a bundle that lacks its variant."""
-    recipe = find_recipe(name)
-    if name in bundle.manifest.variants:
-        raise BundleExistsError(
-            f"{bundle.folder} has a variant {name!r} already; export the model again to remake it"
-        )
-    return recipe
+            variant = replace(variant, needs="cuda", verified=False)
+        commit(opened, new, variant, graph)
+    return Bundle.reopen(bundle)
 
 
 def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
@@ -130,12 +135,6 @@ def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:
     return next(same, source)
 
 
-def _unverified(manifest: Manifest, name: str) -> Manifest:
-    """Mark a variant as never run."""
-    variant = replace(manifest.variants[name], needs="cuda", verified=False)
-    return replace(manifest, variants={**manifest.variants, name: variant})
-
-
 def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: TextSplit) -> Quality:
     comparison = comparison_of(bundle.manifest)
     return compare(
@@ -149,40 +148,47 @@ def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: Te
     )
 
 
-def commit(bundle: Bundle, recipe: Recipe, graph: Path) -> None:
+def commit(bundle: Bundle, new: NewVariant, variant: Variant, graph: Path) -> None:
     """Add a variant to a bundle, with self-test samples if it runs here.
 
     Args:
-        bundle: its folder, and its new manifest.
-        recipe: of the new variant.
-        graph: the variant's graph, in the staging area.
+        bundle: as it is.
+        new: the variant's name and place.
+        variant: what is known about its graph.
+        graph: the graph, in the staging area.
     """
-    staging, manifest, files = graph.parent, bundle.manifest, {recipe.file: graph.name}
-    if manifest.variants[recipe.name].verified:
-        draft, path = staging / DRAFT_NAME, samples_path(recipe.name)
-        draft.write_text(record(bundle, recipe.name, graph).to_json(), encoding="utf-8")
-        files[path] = draft.name
+    staging, names = graph.parent, {new.file: graph.name}
+    files = {new.file: hash_file(graph)}
+    manifest = new.added_to(bundle.manifest, variant, files)
+    if variant.verified:
+        draft, path = staging / DRAFT_NAME, samples_path(new.name)
+        recorded = record(Bundle(folder=bundle.folder, manifest=manifest), new.name, graph)
+        draft.write_text(recorded.to_json(), encoding="utf-8")
+        names[path] = draft.name
         manifest = replace(manifest, files={**manifest.files, path: hash_file(draft)})
-    card = updated_card(bundle.folder, manifest)
-    add_to_bundle(bundle.folder, staging, files, manifest, card)
+    put = replace_in_bundle if new.overwrite else add_to_bundle
+    put(bundle.folder, staging, names, manifest, updated_card(bundle.folder, manifest))
 
 
-def extended(
-    manifest: Manifest,
-    recipe: Recipe,
-    source: Variant,
-    graph: Path,
-    quality: Quality,
-    split: TextSplit,
-    cpu: str,
-) -> Manifest:
-    """A bundle's manifest with a recipe's variant."""
+def variant_of(
+    new: NewVariant, source: Variant, quality: Quality, split: TextSplit, cpu: str
+) -> Variant:
+    """What the manifest says of a quantized variant.
+
+    Args:
+        new: its name and recipe.
+        source: the fp32 variant it was made from.
+        quality: as measured.
+        split: the texts of calibration and measurement.
+        cpu: the class of CPU that it is for.
+    """
+    recipe = new.recipe
     calibrated = recipe.linears is not None and recipe.linears.needs_statistics
     calibration = {"calibration": split.calibration_source} if calibrated else {}
-    variant = replace(
+    return replace(
         source,
-        file=recipe.file,
-        files=(recipe.file,),
+        file=new.file,
+        files=(new.file,),
         precision=recipe.precision,
         recipe=recipe.name,
         min_onnxruntime=recipe.min_onnxruntime or source.min_onnxruntime,
@@ -190,9 +196,4 @@ def extended(
         quality={**quality.to_manifest(), **calibration},
         batch_invariant=recipe.batch_invariant,
         cpu=None if recipe.linears is None else cpu,
-    )
-    return replace(
-        manifest,
-        variants={**manifest.variants, recipe.name: variant},
-        files={**manifest.files, recipe.file: hash_file(graph)},
     )

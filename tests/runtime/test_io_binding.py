@@ -155,7 +155,11 @@ def test_a_graph_without_padding_cannot_be_captured(tiny_bundle: Bundle) -> None
         target="cuda-packed",
         capturable=False,
     )
-    manifest = replace(tiny_bundle.manifest, variants={**variants, "fp16-packed": packed})
+    manifest = replace(
+        tiny_bundle.manifest,
+        variants={**variants, "fp16-packed": packed},
+        default_variant="fp16-packed",
+    )
     bundle = replace(tiny_bundle, manifest=manifest)
     assert bundle.select("auto", "cuda") == "fp16-packed"
     assert bundle.select("auto", "cuda", captured=True) == "portable"

@@ -528,7 +528,7 @@ class Noisy:
     """An engine that prints what it misses, as ONNX Runtime does."""
 
     def preload_dlls(self) -> None:
-        print("Failed to load libcudnn.so.9")  # noqa: T201 - that is what it does
+        print("Failed to load libcudnn.so.9")
 
 
 def test_a_variable_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:

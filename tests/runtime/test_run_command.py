@@ -258,7 +258,10 @@ def test_the_first_answers_come_before_the_input_ends(tiny_bundle: Bundle) -> No
     assert first["text"] == "the cat"
     assert len(rest.splitlines()) == CHUNK_TEXTS
     assert json.loads(rest.splitlines()[-1])["text"] == "a dog"
-    assert (process.returncode, errors) == (0, b"")
+    assert (process.returncode, errors) == (
+        0,
+        b"edgebert-run: variant 'cpu' (fp32) answered on cpu\n",
+    )
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -347,7 +350,8 @@ def test_a_terminal_shows_how_far_it_is(tiny_bundle: Bundle, tmp_path: Path) -> 
     states = [line.strip() for line in shown.replace("\n", "\r").split("\r") if line.strip()]
     assert states[0] == "[------------------------]   0% 0/5 texts, 0 texts/s"
     assert states[1].startswith("edgebert-run: warning: 1 of 5 texts were cut to 40 tokens")
-    assert states[-1].startswith("[########################] 100% 5/5 texts, ")
+    assert states[-2].startswith("[########################] 100% 5/5 texts, ")
+    assert states[-1] == "edgebert-run: variant 'cpu' (fp32) answered on cpu"
     assert all(len(state) < 80 for state in states if state.startswith("["))
 
 

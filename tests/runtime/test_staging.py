@@ -1,5 +1,6 @@
 """A bundle appears whole or not at all, whatever step its writer dies at."""
 
+import errno
 import hashlib
 import json
 import os
@@ -29,7 +30,16 @@ from edgebert_runtime.errors import (
     ExportError,
 )
 from edgebert_runtime.storage.file_lock import is_locked, locked
-from tests.support.crashing_writers import NAME, NEW, OLD, OPERATIONS, SAMPLES, add
+from tests.support.crashing_writers import (
+    NAME,
+    NEW,
+    OLD,
+    OPERATIONS,
+    SAMPLES,
+    add,
+    prepare,
+    remake,
+)
 from tests.support.tiny_manifest import write_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +113,8 @@ def previous(folder: Path) -> Path:
         ("new", {"absent", "new"}),
         ("overwrite", {"old", "new"}),
         ("add", {"old", "extended"}),
+        ("remake", {"old", "new"}),
+        ("remove", {"old", "extended"}),
     ],
 )
 def test_stopped_at_any_step_the_bundle_is_old_or_new(
@@ -113,10 +125,11 @@ def test_stopped_at_any_step_the_bundle_is_old_or_new(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda item: item.name)
+@pytest.mark.parametrize("operation", ["overwrite", "remake"])
 def test_without_exchange_a_missing_bundle_is_recovered(
-    number: signal.Signals, tmp_path: Path
+    operation: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    folders = sweep("overwrite-in-two-renames", number, tmp_path)
+    folders = sweep(f"{operation}-in-two-renames", number, tmp_path)
     missing = [folder for folder in folders if state(folder) == "absent"]
     assert bool(missing) == (number == signal.SIGKILL)  # who is interrupted puts it back
     for folder in folders:
@@ -149,9 +162,7 @@ def test_after_a_kill_the_next_addition_succeeds_and_leaves_no_debris(tmp_path: 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_control_c_in_the_block_leaves_nothing(operation: str, tmp_path: Path) -> None:
     folder = tmp_path / NAME
-    if operation != "new":
-        folder.mkdir()
-        write_bundle(folder, OLD)
+    prepare(operation, folder)
     before = entries(tmp_path)
     with paused(operation, folder) as child:
         assert entries(tmp_path) != before
@@ -429,6 +440,33 @@ def test_a_remade_variant_takes_the_place_of_its_old_file(old: Path) -> None:
         add_to_bundle(old, area, {path: "graph"}, remade)
     assert state(old) == "extended"
     assert_no_debris(old)
+
+
+def test_a_file_is_remade_under_its_own_name_and_others_stay(old: Path) -> None:
+    (old / "notes.txt").write_text("the user's own", encoding="utf-8")
+    (old / "link.txt").symlink_to("notes.txt")
+    before = entries(old)
+    with (old / "onnx/model.onnx").open("rb") as reader:
+        remake(old)
+        assert reader.read() == OLD  # who has it open reads on
+    assert state(old) == "new"
+    after = entries(old)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"edgebert.json", "onnx/model.onnx"}
+    assert after.keys() == before.keys()
+    assert (old / "link.txt").is_symlink()
+    assert [path.name for path in old.parent.iterdir()] == [NAME]
+
+
+def test_where_there_are_no_links_files_are_copied(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    remake(old)
+    assert state(old) == "new"
 
 
 def test_only_debris_that_writers_make_is_removed(old: Path) -> None:

@@ -17,8 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.bundle.manifest import read_manifest
-from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, new_bundle, staging_area
+from edgebert_runtime.bundle.manifest import Manifest, read_manifest
+from edgebert_runtime.bundle.staging import (
+    add_to_bundle,
+    change_manifest,
+    hash_file,
+    new_bundle,
+    replace_in_bundle,
+    staging_area,
+)
+from edgebert_runtime.bundle.variants import without_variant
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.storage import new_folder
 from tests.support.tiny_manifest import write_bundle
@@ -58,6 +66,30 @@ def write_without_exchange(folder: Path, *, pause: Callable[[Path], None] = lamb
     write(folder, pause=pause)
 
 
+def remake(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
+    with staging_area(folder) as area:
+        (area / "graph").write_bytes(NEW)
+        pause(area)
+        path, manifest = "onnx/model.onnx", read_manifest(folder)
+        files = {**manifest.files, path: hash_file(area / "graph")}
+        replace_in_bundle(folder, area, {path: "graph"}, replace(manifest, files=files))
+
+
+def remake_without_exchange(
+    folder: Path, *, pause: Callable[[Path], None] = lambda _: None
+) -> None:
+    vars(new_folder)["swap"] = lambda *_: False
+    remake(folder, pause=pause)
+
+
+def remove(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
+    def changed(manifest: Manifest) -> Manifest:
+        pause(next(folder.glob(f".{folder.name}.staging-*")))
+        return without_variant(manifest, "added")
+
+    change_manifest(folder, changed)
+
+
 def add_named(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
     add(folder, pause=pause)
 
@@ -67,6 +99,9 @@ OPERATIONS: Final = {
     "overwrite": write,
     "overwrite-in-two-renames": write_without_exchange,
     "add": add_named,
+    "remake": remake,
+    "remake-in-two-renames": remake_without_exchange,
+    "remove": remove,
 }
 
 
@@ -75,6 +110,8 @@ def prepare(operation: str, folder: Path) -> None:
     if operation != "new":
         folder.mkdir()
         write_bundle(folder, OLD)
+    if operation == "remove":
+        add(folder)
 
 
 def sweep(operation: str, number: int, folder: Path) -> None:

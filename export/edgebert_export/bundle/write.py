@@ -31,11 +31,11 @@ from edgebert_runtime.bundle.manifest import (
     Variant,
 )
 from edgebert_runtime.bundle.staging import hash_folder, new_bundle
+from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.verification.sample_recorder import record
-from edgebert_runtime.verification.samples import samples_path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edgebert_quantize._version import __version__
-from edgebert_quantize.bundle_quantizer import commit, extended, new_recipe, source_of
+from edgebert_quantize.bundle_quantizer import commit, source_of, variant_of
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
 from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.speed import shortened
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu, this_cpu
+from edgebert_quantize.new_variant import NewVariant, new_variant
 from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName, format_counts
 from edgebert_quantize.rewrite.rewrite import prepare_graph
 from edgebert_quantize.search.budget import (
@@ -120,6 +121,9 @@ def quantize_within(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
+    name: str | None = None,
+    overwrite: bool = False,
+    keep_default: bool = False,
     cache_dir: str | PathLike[str] | None = None,
     progress: ProgressCallback = LOGGER.info,
     track: Track[Any] = no_track,
@@ -141,6 +145,9 @@ def quantize_within(
         texts: as in `quantize_bundle`.
         column: as in `quantize_bundle`.
         force: accept a variant that is slower than fp32 on this machine.
+        name: as in `quantize_bundle`.
+        overwrite: as in `quantize_bundle`.
+        keep_default: as in `quantize_bundle`.
         cache_dir: where measurements are cached; None is edgebert's cache folder of the user.
         progress: called with the name of each step.
         track: shows progress within long steps.
@@ -149,7 +156,7 @@ def quantize_within(
         BudgetError: no assignment meets it; the text describes the best.
         ConfigError: the budget is malformed, or does not apply to the bundle or the recipe.
         InputError: a file cannot be used.
-        BundleExistsError: the bundle has this variant already.
+        BundleExistsError: the bundle has a variant of this name already.
         ExportError: the graph has nothing to quantize, or is quantized already.
         SpeedError: the variant that meets the budget is slower than fp32.
     """
@@ -158,10 +165,11 @@ def quantize_within(
     split = read_text_split(texts, column)
     with staging_area(folder) as staging:
         opened = Bundle.open(folder)
-        chosen = _searchable(new_recipe(recipe, opened))
+        new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
+        chosen = _searchable(new.recipe)
         limits = parse_budget(budget, comparison_of(opened.manifest).metric)
         labelled = _labelled(limits, evaluation, opened)
-        task = _Task(opened, staging, chosen, cpu, without(split, labelled), labelled)
+        task = _Task(opened, staging, new, cpu, without(split, labelled), labelled)
         progress(f"calibrating for {cpu} by recipe {chosen.name}")
         trials = _trials(task, default_cache_dir() if cache_dir is None else Path(cache_dir))
         states = assignments(chosen, trials, track)
@@ -174,7 +182,7 @@ def quantize_within(
             found.speed.require(chosen.name)
         progress("adding the variant to the bundle")
         _add(task, search, found, trials)
-    return replace(search, bundle=Bundle.open(folder))
+    return replace(search, bundle=Bundle.reopen(bundle))
 
 
 class _Task(NamedTuple):
@@ -182,10 +190,15 @@ class _Task(NamedTuple):
 
     bundle: Bundle
     staging: Path
-    recipe: Recipe
+    new: NewVariant
     cpu: CpuName
     split: TextSplit
     labelled: Labelled | None
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its schemes are what a layer can have."""
+        return self.new.recipe
 
     @property
     def source(self) -> Variant:
@@ -209,7 +222,7 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
     """Write the chosen graph again, require its threshold, and add it to the bundle."""
     bundle, recipe, split = task.bundle, task.recipe, task.split
     comparison = comparison_of(bundle.manifest)
-    graph = task.staging / Path(recipe.file).name
+    graph = task.staging / Path(task.new.file).name
     trials.write(found.assignment, graph)
     quality = summarize_quality(
         trials.similarities(graph),
@@ -219,12 +232,9 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
         data=split.source,
     )
     quality.require()
-    manifest = extended(bundle.manifest, recipe, task.source, graph, quality, split, task.cpu)
-    variant = manifest.variants[recipe.name]
+    variant = variant_of(task.new, task.source, quality, split, task.cpu)
     fields = {**(variant.quality or {}), **_search_fields(search.budget, found, search.exact)}
-    variants = {**manifest.variants, recipe.name: replace(variant, quality=fields)}
-    manifest = replace(manifest, variants=variants)
-    commit(Bundle(folder=bundle.folder, manifest=manifest), recipe, graph)
+    commit(bundle, task.new, replace(variant, quality=fields), graph)
 
 
 def without(split: TextSplit, labelled: Labelled | None) -> TextSplit:

@@ -1,5 +1,6 @@
 """A bundle on disk: its folder, its manifest, and which of its variants to run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ from edgebert_runtime.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bundle:
-    """One bundle; values only, opening it reads nothing but the manifest.
+    """One bundle; opening it reads nothing but the manifest.
 
     Attributes:
         folder: where it lies.
@@ -40,6 +41,24 @@ class Bundle:
             resolve_inside(folder, path)
         return cls(folder=folder, manifest=manifest)
 
+    @classmethod
+    def reopen(cls, source: "Bundle | str | PathLike[str]") -> "Bundle":
+        """The bundle after it has changed: the object that was given, refreshed, or a new one.
+
+        Raises:
+            BundleError, UnsafePathError: as `open`.
+        """
+        return source.refresh() if isinstance(source, Bundle) else cls.open(source)
+
+    def refresh(self) -> "Bundle":
+        """Read the manifest again, after the bundle has changed; returns the bundle itself.
+
+        Raises:
+            BundleError, UnsafePathError: as `open`.
+        """
+        object.__setattr__(self, "manifest", Bundle.open(self.folder).manifest)
+        return self
+
     def select(
         self,
         variant: str = "auto",
@@ -48,12 +67,12 @@ class Bundle:
         *,
         captured: bool = False,
     ) -> str:
-        """Name the variant to run.
+        """Name the variant to run: the first of `candidates`.
 
         Args:
             variant: a variant's name, a precision (`"fp32"`: the best graph of that precision
-                for the provider), or `"auto"` for the recipe the provider prefers, and for the
-                manifest's default where the bundle has none of those.
+                for the provider), or `"auto"` for the manifest's default, and for the next of
+                `candidates` where the provider cannot run that.
             provider: a name of `PROVIDERS`.
             engine: version of ONNX Runtime; a precision then stands only for graphs it can run.
             captured: whether runs are to be captured and replayed, which takes fixed shapes.
@@ -61,32 +80,75 @@ class Bundle:
         Raises:
             ConfigError: no variant has that name or precision, or none runs on the provider.
         """
-        chosen, variants = PROVIDERS[provider], self.manifest.variants
-        taken = {
-            name: found
-            for name, found in variants.items()
-            if has_operators(chosen, found, captured=captured)
-        }
-        running = {
-            name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
-        }
+        names = self.candidates(variant, provider, engine, captured=captured)
+        if names:
+            return names[0]
         wanted = self.manifest.default_variant if variant == "auto" else variant
-        if variant == "auto":
-            wanted = next((name for name in chosen.preferred if name in running), wanted)
-        if wanted in taken:
-            return wanted
-        for target in chosen.targets:
-            for name, found in running.items():
-                if (found.precision, found.target) == (wanted, target):
-                    return name
-        foreign = f", {wanted!r} is for {variants[wanted].target}" if wanted in variants else ""
+        found = self.manifest.variants.get(wanted)
+        foreign = f", {wanted!r} is for {found.target}" if found else ""
         replayed = f" with {CAPTURE}" if captured else ""
+        taken = self._taken(provider, captured=captured)
         offered = sorted({*taken, *(found.precision for found in taken.values())})
         raise ConfigError(
             f"{self.folder} has no variant {wanted!r} for provider {provider!r}{replayed}"
             f"{foreign}; it has "
             f"{', '.join(offered) or 'none: export again with target portable'}"
         )
+
+    def candidates(
+        self,
+        variant: str = "auto",
+        provider: str = "cpu",
+        engine: str | None = None,
+        *,
+        captured: bool = False,
+    ) -> list[str]:
+        """The variants that may run, the best first.
+
+        For `"auto"`: the manifest's default, others of its precision, those that the provider
+        prefers, fp32, and then all others in the manifest's order.
+
+        Args:
+            variant: as in `select`.
+            provider: likewise.
+            engine: likewise.
+            captured: likewise.
+        """
+        taken = self._taken(provider, captured=captured)
+        running = {
+            name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
+        }
+
+        def standing_for(wanted: str) -> list[str]:
+            return [wanted] if wanted in taken else _of_precision(wanted, running, provider)
+
+        if variant != "auto":
+            return standing_for(variant)
+        preferred = [name for name in PROVIDERS[provider].preferred if name in running]
+        ordered = [
+            *standing_for(self.manifest.default_variant),
+            *standing_for(self.default_precision),
+            *preferred,
+            *standing_for("fp32"),
+            *running,
+        ]
+        return list(dict.fromkeys(ordered))
+
+    @property
+    def default_precision(self) -> str:
+        """The precision of the default variant."""
+        default = self.manifest.default_variant
+        found = self.manifest.variants.get(default)
+        return found.precision if found else default
+
+    def _taken(self, provider: str, *, captured: bool) -> dict[str, Variant]:
+        """The variants that a provider has the operators of."""
+        chosen = PROVIDERS[provider]
+        return {
+            name: found
+            for name, found in self.manifest.variants.items()
+            if has_operators(chosen, found, captured=captured)
+        }
 
     def path_of(self, relative: str) -> Path:
         """The real path of one of the bundle's files, which lies inside the folder."""
@@ -95,6 +157,17 @@ class Bundle:
     def size_bytes(self, variant: Variant) -> int:
         """Size on disk of everything one variant's graph needs, tokenizer excluded."""
         return sum(self.manifest.files[path].size_bytes for path in variant.files)
+
+
+def _of_precision(precision: str, variants: Mapping[str, Variant], provider: str) -> list[str]:
+    """Names of the variants of a precision, those of the provider's first target first."""
+    targets = PROVIDERS[provider].targets
+    names = [
+        name
+        for name, found in variants.items()
+        if found.precision == precision and found.target in targets
+    ]
+    return sorted(names, key=lambda name: targets.index(variants[name].target))
 
 
 def has_operators(provider: Provider, variant: Variant, *, captured: bool = False) -> bool:

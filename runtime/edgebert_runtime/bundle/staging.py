@@ -1,11 +1,12 @@
-"""How a bundle appears whole or not at all, and how a variant is added to one.
+"""How a bundle appears whole or not at all, and how its variants change.
 
 Only `edgebert_export` and `edgebert_quantize` use this module.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from edgebert_runtime.storage.new_folder import disk_full_explained, new_folder
 from edgebert_runtime.storage.new_folder import recover as recover_folder
 from edgebert_runtime.storage.work_dirs import remove_stale, work_folder
 
-DEBRIS: Final = ("onnx/model_*.onnx", "onnx/*_data", "samples/*.json")
+DEBRIS: Final = ("onnx/model.onnx", "onnx/model_*.onnx", "onnx/*_data", "samples/*.json")
 """Names that only a writer of bundles gives."""
 
 
@@ -84,6 +85,7 @@ def staging_area(bundle: Path) -> Iterator[Path]:
         ExportError: nothing can be written there, or the disk is full; the bundle is untouched.
     """
     bundle = Path(os.path.realpath(bundle))
+    recover(bundle)
     read_manifest(bundle)
     with locked(bundle):
         remove_stale(bundle, bundle)
@@ -127,18 +129,94 @@ def add_to_bundle(
         _remove_debris(bundle)
 
 
+def replace_in_bundle(
+    bundle: Path,
+    area: Path,
+    files: Mapping[str, str],
+    manifest: Manifest,
+    card: str | None = None,
+) -> None:
+    """Give a bundle files of names that it has already, in one step.
+
+    The whole folder is exchanged, as `new_bundle` does: a reader finds the old files with the old
+    manifest or the new ones with the new. Files that stay are hard links, or copies where the disk
+    has no links.
+
+    Args:
+        bundle: its folder.
+        area: what `staging_area` gave, still open.
+        files: bundle path → name of the file in `area`.
+        manifest: the new manifest, which names the files.
+        card: the new model card, if it changes.
+
+    Raises:
+        BundleExistsError: the bundle is a mount point, which cannot be exchanged.
+        BundleIntegrityError: a file the new manifest names is not there, or has another size.
+    """
+    bundle = Path(os.path.realpath(bundle))
+    _check_exchangeable(bundle)
+    _check_sizes(bundle, area, files, manifest)
+    gone = (read_manifest(bundle).files.keys() - manifest.files.keys()) | files.keys()
+    skipped = {area, bundle / MANIFEST_NAME, *(bundle / path for path in gone)}
+    with new_folder(
+        bundle, replaces=_is_bundle, refusal=BundleExistsError, already_locked=True
+    ) as folder:
+        shutil.copytree(
+            bundle,
+            folder,
+            symlinks=True,
+            dirs_exist_ok=True,
+            copy_function=_link_or_copy,
+            ignore=lambda parent, names: [n for n in names if Path(parent, n) in skipped],
+        )
+        for path, name in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            put_file(area / name, folder / path)
+        _replace(folder / MANIFEST_NAME, manifest.to_json(), area)
+        if card is not None:
+            _replace(folder / CARD_NAME, card, area)
+
+
+def change_manifest(
+    bundle: Path,
+    change: Callable[[Manifest], Manifest],
+    card: Callable[[Manifest], str | None] = lambda _: None,
+) -> None:
+    """Replace a bundle's manifest; files that the new one no longer names are removed after.
+
+    Args:
+        bundle: its folder.
+        change: from the manifest in force to the new one, which names no new files.
+        card: from the new manifest to the new model card; None where the card stays.
+
+    Raises:
+        BundleError: there is no bundle; what `change` raises.
+        ExportError: nothing can be written there; the bundle is untouched.
+    """
+    with staging_area(bundle) as area:
+        bundle = Path(os.path.realpath(bundle))
+        before = read_manifest(bundle)
+        manifest = change(before)
+        _replace(bundle / MANIFEST_NAME, manifest.to_json(), area)
+        text = card(manifest)
+        if text is not None:
+            _replace(bundle / CARD_NAME, text, area)
+        for path in before.files.keys() - manifest.files.keys():
+            (bundle / path).unlink(missing_ok=True)
+
+
 def mark_verified(bundle: Bundle, name: str) -> None:
     """Record in the manifest that a variant was measured on the provider it needs.
 
     Raises:
-        BundleError: there is no bundle.
-        ExportError: nothing can be written there; the bundle is untouched.
+        BundleError, ExportError: as `change_manifest`.
     """
-    with staging_area(bundle.folder) as area:
-        manifest = read_manifest(bundle.folder)
+
+    def marked(manifest: Manifest) -> Manifest:
         variant = replace(manifest.variants[name], verified=True)
-        extended = replace(manifest, variants={**manifest.variants, name: variant})
-        add_to_bundle(bundle.folder, area, {}, extended)
+        return replace(manifest, variants={**manifest.variants, name: variant})
+
+    change_manifest(bundle.folder, marked)
 
 
 def _check_addition(bundle: Path, area: Path, files: Mapping[str, str], manifest: Manifest) -> None:
@@ -154,6 +232,10 @@ def _check_addition(bundle: Path, area: Path, files: Mapping[str, str], manifest
             f"{bundle} has {', '.join(lost)}, which the new manifest lacks: it was extended "
             "meanwhile; read it again and repeat"
         )
+    _check_sizes(bundle, area, files, manifest)
+
+
+def _check_sizes(bundle: Path, area: Path, files: Mapping[str, str], manifest: Manifest) -> None:
     for path, info in manifest.files.items():
         found = area / files[path] if path in files else bundle / path
         if not found.is_file() or found.stat().st_size != info.size_bytes:
@@ -178,6 +260,13 @@ def _remove_debris(bundle: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
+def _link_or_copy(source: str, destination: str) -> None:
+    try:
+        os.link(source, destination, follow_symlinks=False)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(source, destination)
+
+
 def _is_bundle(folder: Path) -> bool:
     return (folder / MANIFEST_NAME).is_file()
 
@@ -191,11 +280,7 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
         return
     if not destination.is_dir():
         raise BundleExistsError(f"{destination} exists and is not a folder; choose another name")
-    if destination.is_mount():
-        raise BundleExistsError(
-            f"{destination} is a mount point, which nothing can be renamed to; "
-            "choose a folder inside it"
-        )
+    _check_exchangeable(destination)
     if not any(destination.iterdir()):
         return
     if not _is_bundle(destination):
@@ -207,4 +292,11 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
         raise BundleExistsError(
             f"{destination} exists; pass overwrite (--overwrite) to replace it, or choose another "
             "name"
+        )
+
+
+def _check_exchangeable(folder: Path) -> None:
+    if folder.is_mount():
+        raise BundleExistsError(
+            f"{folder} is a mount point, which nothing can be renamed to; choose a folder inside it"
         )

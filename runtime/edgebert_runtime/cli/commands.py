@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgebert_runtime.cli import bench
 from edgebert_runtime.cli.options import (
+    ALL,
     WARM_HELP,
     add_command,
     add_loading,
@@ -44,7 +45,7 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = add_command(
         commands, "check", "are the files intact and the answers the same as on the build machine?"
     )
-    add_loading(command)
+    add_loading(command, default=ALL, standing_for="every variant that runs here")
     command.add_argument("--hashes-only", action="store_true", help="run no samples")
     command.set_defaults(run=_check)
 
@@ -99,7 +100,7 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _check(options: argparse.Namespace) -> Iterator[str]:
-    """A line for each variant, then what failed; `--variant all` checks each that runs here."""
+    """A line for each variant, then what failed."""
     from edgebert_runtime.verification.self_test import check, check_all, check_files
 
     given = parse_options(options.provider_option)
@@ -109,7 +110,7 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
             return
         reports = (
             list(check_all(options.bundle, options.provider, provider_options=given))
-            if options.variant == "all"
+            if options.variant == ALL
             else [check(options.bundle, options.variant, options.provider, provider_options=given)]
         )
     except BundleIntegrityError as error:

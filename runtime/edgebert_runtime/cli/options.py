@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 WARM_HELP: Final = "cache the graph as this machine runs it, so that load is faster; prints where"
 PROVIDER_HELP: Final = f"auto, {', '.join(PROVIDERS)}"
 PROVIDER_OPTION_HELP: Final = "an option of the provider, as NAME=VALUE; may be repeated"
-VARIANT_HELP: Final = "a variant or a precision (default: auto, the bundle's default)"
+VARIANT_HELP: Final = "a variant or a precision"
+DEFAULT_HELP: Final = "the bundle's default"
+
+ALL: Final = "all"
+"""Stands for every variant that runs here."""
 
 
 def add_command(
@@ -25,9 +29,12 @@ def add_command(
     return command
 
 
-def add_loading(command: argparse.ArgumentParser) -> None:
+def add_loading(
+    command: argparse.ArgumentParser, default: str = "auto", standing_for: str = DEFAULT_HELP
+) -> None:
     """What `load_options` reads: variant, provider and its options."""
-    command.add_argument("--variant", default="auto", help=VARIANT_HELP)
+    shown = f"{VARIANT_HELP} (default: {default}, {standing_for})"
+    command.add_argument("--variant", default=default, help=shown)
     add_provider(command)
     command.set_defaults(threads=None)
 
@@ -64,7 +71,9 @@ def add_files(command: argparse.ArgumentParser, *, pairs: bool) -> None:
         help="answers: .jsonl, .csv or .parquet; vectors also .npy (default: standard output)",
     )
     command.add_argument("--overwrite", action="store_true", help="replace an existing file")
-    command.add_argument("--quiet", action="store_true", help="show no progress bar")
+    command.add_argument(
+        "--quiet", action="store_true", help="show neither progress nor the variant"
+    )
 
 
 def load_options(options: argparse.Namespace) -> "LoadOptions":

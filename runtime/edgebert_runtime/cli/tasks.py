@@ -21,6 +21,7 @@ from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
+    from edgebert_runtime.inference.reports import ModelInfo
     from edgebert_runtime.io.readers import Source
     from edgebert_runtime.loading.options import LoadOptions
 
@@ -82,6 +83,7 @@ def answer_lines(
         _, records = answer_rows.answer_rows(spec, model, source, spec.options(), question)
         with closing(records):
             yield from map(writers.json_line, records)
+        say(which_answered(model.info()))
 
 
 def _flag(name: str) -> str:
@@ -112,6 +114,13 @@ def _answers(options: argparse.Namespace) -> Iterator[str]:
                 yield from map(writers.json_line, records)
             else:
                 writers.write_records(options.output, columns, records)
+        if not options.quiet:
+            say(which_answered(model.info()))
+
+
+def which_answered(info: "ModelInfo") -> str:
+    """The variant that answered, for standard error."""
+    return f"edgebert-run: variant {info.variant!r} ({info.precision}) answered on {info.provider}"
 
 
 def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:

@@ -23,13 +23,11 @@ class Obstacle(NamedTuple):
         reason: said of the variant: it "needs provider 'cuda', not 'cpu'".
         remedy: what to do.
         error: what `load` raises.
-        replaceable: whether fp32 runs instead where nobody asked for the variant by name.
     """
 
     reason: str
     remedy: str
     error: type[EdgebertError]
-    replaceable: bool = False
 
 
 def find_obstacle(bundle: Bundle, name: str, provider: str, engine: str) -> Obstacle | None:
@@ -66,7 +64,6 @@ def find_obstacle(bundle: Bundle, name: str, provider: str, engine: str) -> Obst
             "which overflow, so answers would be wrong",
             f"load variant='fp32', or export again and quantize with --cpu {NARROW}",
             BundleError,
-            replaceable=True,
         )
     return None
 
@@ -84,6 +81,9 @@ def unsupported_reason(bundle: Bundle, name: str, provider: str) -> str | None:
 def choose_variant(bundle: Bundle, asked: str, options: LoadOptions, engine: str) -> str:
     """Name the variant to run on an engine.
 
+    Where nothing is asked for, the bundle's default runs, and where that cannot run here, the next
+    of the bundle's candidates that can, with a warning.
+
     Args:
         bundle: which holds it.
         asked: as `load` takes it.
@@ -91,18 +91,40 @@ def choose_variant(bundle: Bundle, asked: str, options: LoadOptions, engine: str
         engine: version of ONNX Runtime; an old one may need another variant.
 
     Raises:
-        BundleError, ProviderUnavailableError: the variant does not run here.
+        BundleError, ProviderUnavailableError: the variant does not run here; for `auto`, none does.
         ConfigError: there is no such variant for the provider.
     """
-    name = bundle.select(asked, options.provider, engine, captured=options.captured)
-    obstacle = find_obstacle(bundle, name, options.provider, engine)
-    if obstacle is None:
-        return name
-    why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
-    if asked != "auto" or not obstacle.replaceable:
-        raise obstacle.error(f"{why}; {obstacle.remedy}")
-    warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=5)
-    return bundle.select("fp32", options.provider)
+    provider = options.provider
+    first = bundle.select(asked, provider, engine, captured=options.captured)
+    others = bundle.candidates(asked, provider, engine, captured=options.captured)
+    for name in others if asked == "auto" else [first]:
+        if find_obstacle(bundle, name, provider, engine) is None:
+            if asked == "auto":
+                _warn_of_another(bundle, name, provider, engine)
+            return name
+    obstacle = find_obstacle(bundle, first, provider, engine)
+    assert obstacle is not None  # the loop ended without `first`
+    raise obstacle.error(
+        f"variant {first!r} of {bundle.folder} {obstacle.reason}; {obstacle.remedy}"
+    )
+
+
+def _warn_of_another(bundle: Bundle, name: str, provider: str, engine: str) -> None:
+    """Warn where a variant of another precision stands in for the bundle's default."""
+    default, precision = bundle.manifest.default_variant, bundle.default_precision
+    variants = bundle.manifest.variants
+    if variants[name].precision == precision:
+        return
+    named = next((one for one, found in variants.items() if precision == found.precision), default)
+    wanted = default if default in variants else named
+    obstacle = find_obstacle(bundle, wanted, provider, engine)
+    reason = obstacle.reason if obstacle else "cannot be captured"
+    warnings.warn(
+        f"variant {wanted!r} of {bundle.folder} {reason}; {variants[name].precision} runs instead "
+        f"(variant {name!r})",
+        FallbackWarning,
+        stacklevel=6,
+    )
 
 
 def _sums_saturate() -> bool:

@@ -8,7 +8,7 @@ process dies in between.
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,11 @@ OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 @contextmanager
 def new_folder(
-    destination: Path, *, replaces: Callable[[Path], bool], refusal: type[EdgebertError]
+    destination: Path,
+    *,
+    replaces: Callable[[Path], bool],
+    refusal: type[EdgebertError],
+    already_locked: bool = False,
 ) -> Iterator[Path]:
     """Yield an empty folder that becomes `destination` if the block ends without an error.
 
@@ -32,6 +36,7 @@ def new_folder(
         destination: the real path, without links.
         replaces: whether the folder that is at `destination` when the block ends is replaced.
         refusal: raised if anything else appeared there meanwhile, which is left alone.
+        already_locked: whether the caller holds the lock on the folder that is replaced.
 
     Raises:
         ExportError: nothing can be written there, or the disk is full; `destination` is untouched.
@@ -41,7 +46,8 @@ def new_folder(
             yield staging
             sync_tree(staging)
             if replaces(destination):
-                _replace(staging, destination)
+                with nullcontext() if already_locked else locked(destination):
+                    _replace(staging, destination)
             else:
                 _rename(staging, destination, refusal)
         sync_folder(destination.parent)
@@ -95,9 +101,8 @@ def _rename(staging: Path, destination: Path, refusal: type[EdgebertError]) -> N
 
 
 def _replace(staging: Path, destination: Path) -> None:
-    with locked(destination):
-        if not swap(staging, destination):
-            _set_aside(staging, destination)
+    if not swap(staging, destination):
+        _set_aside(staging, destination)
 
 
 def _set_aside(staging: Path, destination: Path) -> None:

@@ -49,6 +49,16 @@ class Classification(AsDict):
     scores: tuple[LabelScore, ...]
     activation: str
 
+    @property
+    def label(self) -> str:
+        """The label with the highest score."""
+        return self.best.label
+
+    @property
+    def score(self) -> float:
+        """The score of that label."""
+        return self.best.score
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyOptions(TaskOptions):

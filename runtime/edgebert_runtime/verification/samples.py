@@ -48,11 +48,6 @@ class Samples:
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
 
 
-def samples_path(variant: str) -> str:
-    """Where in a bundle the samples of a variant are, if it has any."""
-    return f"samples/{variant}.json"
-
-
 def read_samples(path: Path) -> Samples:
     """Read the samples of a variant.
 

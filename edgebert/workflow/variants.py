@@ -1,0 +1,82 @@
+"""Changes to the variants of a bundle that need no new graph: another default, one variant less."""
+
+from dataclasses import replace
+from os import PathLike
+
+from edgebert_quantize.model_card import updated_card
+from edgebert_runtime.bundle.bundle import Bundle, has_operators
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.staging import change_manifest
+from edgebert_runtime.bundle.variants import require_name, without_variant
+from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.errors import ConfigError
+
+
+def set_default(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle:
+    """Make a variant the bundle's default, which `load` runs where nothing else is asked for.
+
+    Args:
+        bundle: the bundle or its folder.
+        variant: a variant's name, or a precision (`"fp32"`: the best of that precision wherever the
+            bundle is loaded).
+
+    Returns:
+        The bundle; the same object, if one was given.
+
+    Raises:
+        ConfigError: the bundle has no such variant, or no provider runs it.
+        BundleError: there is no bundle.
+        ExportError: nothing can be written there; the bundle is untouched.
+    """
+
+    def changed(manifest: Manifest) -> Manifest:
+        require_name(manifest, variant)
+        _require_provider(manifest, variant)
+        return replace(manifest, default_variant=variant)
+
+    change_manifest(Bundle.open(bundle).folder, changed)
+    return Bundle.reopen(bundle)
+
+
+def remove_variant(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle:
+    """Remove a variant and the files that only it has.
+
+    If it was the default, fp32 becomes it, or the first variant where there is no fp32.
+
+    Args:
+        bundle: the bundle or its folder.
+        variant: its name.
+
+    Returns:
+        The bundle; the same object, if one was given.
+
+    Raises:
+        ConfigError: the bundle has no such variant, or no other.
+        BundleError: there is no bundle.
+        ExportError: nothing can be written there; the bundle is untouched.
+    """
+    folder = Bundle.open(bundle).folder
+    change_manifest(
+        folder,
+        lambda manifest: without_variant(manifest, variant),
+        card=lambda manifest: updated_card(folder, manifest),
+    )
+    return Bundle.reopen(bundle)
+
+
+def _require_provider(manifest: Manifest, name: str) -> None:
+    """Refuse a default that no provider of this version can run."""
+    variants = manifest.variants
+    named = [variants[name]] if name in variants else variants.values()
+    wanted = [one for one in named if name in variants or one.precision == name]
+    runs = any(
+        variant.needs in (None, known) and has_operators(provider, variant)
+        for variant in wanted
+        for known, provider in PROVIDERS.items()
+    )
+    if not runs:
+        needs = ", ".join(sorted({str(variant.needs or variant.target) for variant in wanted}))
+        raise ConfigError(
+            f"no provider of this version runs {name!r} (it is for {needs}); choose another "
+            f"default, of {', '.join(variants)}"
+        )

@@ -1,0 +1,60 @@
+"""What a bundle's manifest says once a variant is gone, or another is the default."""
+
+from dataclasses import replace
+
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.errors import ConfigError
+
+
+def samples_path(variant: str) -> str:
+    """Where a bundle has the self-test samples of a variant."""
+    return f"samples/{variant}.json"
+
+
+def without_variant(manifest: Manifest, name: str) -> Manifest:
+    """A manifest without a variant, and without the files that only this variant has.
+
+    If it was the default, or the only variant of the default precision, the default becomes `fp32`,
+    or the first variant where there is no fp32.
+
+    Raises:
+        ConfigError: there is no such variant, or it is the only one.
+    """
+    require_variant(manifest, name)
+    variants = {other: found for other, found in manifest.variants.items() if other != name}
+    if not variants:
+        raise ConfigError(
+            f"{name!r} is the bundle's only variant; delete the folder, or make another variant "
+            "first (edgebert quantize)"
+        )
+    needed = {path for variant in variants.values() for path in variant.files}
+    gone = {*manifest.variants[name].files, samples_path(name)} - needed
+    files = {path: info for path, info in manifest.files.items() if path not in gone}
+    names = {*variants, *(variant.precision for variant in variants.values())}
+    default = manifest.default_variant
+    if default not in names:
+        default = "fp32" if "fp32" in names else next(iter(variants))
+    return replace(manifest, variants=variants, files=files, default_variant=default)
+
+
+def require_variant(manifest: Manifest, name: str) -> None:
+    """Refuse a name that no variant has.
+
+    Raises:
+        ConfigError: with the names there are.
+    """
+    if name not in manifest.variants:
+        raise ConfigError(
+            f"the bundle has no variant {name!r}; it has {', '.join(manifest.variants)}"
+        )
+
+
+def require_name(manifest: Manifest, name: str) -> None:
+    """Refuse what is neither a variant's name nor a precision of one.
+
+    Raises:
+        ConfigError: with the names and precisions there are.
+    """
+    precisions = {variant.precision for variant in manifest.variants.values()}
+    if name not in precisions:
+        require_variant(manifest, name)
