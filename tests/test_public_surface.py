@@ -28,6 +28,8 @@ PUBLIC: Final = {
         "quantize",
         "quantize_file",
         "quantize_within",
+        "remove_variant",
+        "set_default",
         "train",
         "verify",
     ],

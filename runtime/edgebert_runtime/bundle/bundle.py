@@ -119,17 +119,19 @@ class Bundle:
             name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
         }
 
-        def standing_for(wanted: str) -> list[str]:
-            return [wanted] if wanted in taken else _of_precision(wanted, running, provider)
+        def of_precision(precision: str) -> list[str]:
+            """Those the engine is new enough for; the others where there are none, to say so."""
+            able = _of_precision(precision, running, provider)
+            return able or _of_precision(precision, taken, provider)
 
         if variant != "auto":
-            return standing_for(variant)
-        preferred = [name for name in PROVIDERS[provider].preferred if name in running]
+            return [variant] if variant in taken else of_precision(variant)
+        default = self.manifest.default_variant
         ordered = [
-            *standing_for(self.manifest.default_variant),
-            *standing_for(self.default_precision),
-            *preferred,
-            *standing_for("fp32"),
+            *([default] if default in taken else []),
+            *of_precision(self.default_precision),
+            *(name for name in PROVIDERS[provider].preferred if name in running),
+            *of_precision("fp32"),
             *running,
         ]
         return list(dict.fromkeys(ordered))

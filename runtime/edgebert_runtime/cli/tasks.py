@@ -21,9 +21,9 @@ from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
-    from edgebert_runtime.inference.reports import ModelInfo
     from edgebert_runtime.io.readers import Source
     from edgebert_runtime.loading.options import LoadOptions
+    from edgebert_runtime.tasks.base import TaskModel
 
 
 def add_task(
@@ -83,7 +83,7 @@ def answer_lines(
         _, records = answer_rows.answer_rows(spec, model, source, spec.options(), question)
         with closing(records):
             yield from map(writers.json_line, records)
-        say(which_answered(model.info()))
+        say(which_answered(model))
 
 
 def _flag(name: str) -> str:
@@ -115,11 +115,12 @@ def _answers(options: argparse.Namespace) -> Iterator[str]:
             else:
                 writers.write_records(options.output, columns, records)
         if not options.quiet:
-            say(which_answered(model.info()))
+            say(which_answered(model))
 
 
-def which_answered(info: "ModelInfo") -> str:
+def which_answered(model: "TaskModel[Any]") -> str:
     """The variant that answered, for standard error."""
+    info = model.info()
     return f"edgebert-run: variant {info.variant!r} ({info.precision}) answered on {info.provider}"
 
 
