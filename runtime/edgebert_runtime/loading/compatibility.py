@@ -21,13 +21,15 @@ class Obstacle(NamedTuple):
 
     Attributes:
         reason: said of the variant: it "needs provider 'cuda', not 'cpu'".
-        remedy: what to do.
+        remedy: what to do in Python.
+        shell_remedy: what to do at a shell.
         error: what `load` raises.
         replaceable: whether fp32 runs instead where nobody asked for the variant by name.
     """
 
     reason: str
     remedy: str
+    shell_remedy: str
     error: type[EdgebertError]
     replaceable: bool = False
 
@@ -46,25 +48,29 @@ def find_obstacle(bundle: Bundle, name: str, provider: str, engine: str) -> Obst
         return Obstacle(
             f"needs provider {variant.needs!r}, not {provider!r}",
             f"load it with provider={variant.needs!r}, or variant='fp32'",
+            f"use --provider {variant.needs}, or --variant fp32",
             ProviderUnavailableError,
         )
     if not has_operators(PROVIDERS[provider], variant):
         return Obstacle(
             f"has operators that provider {provider!r} lacks",
             "load variant='portable'",
+            "use --variant portable",
             ProviderUnavailableError,
         )
     if not variant.runs_on(engine):
         return Obstacle(
             f"needs ONNX Runtime {variant.min_onnxruntime}, this is {engine}",
             "upgrade it, or load variant='portable'",
+            "upgrade it, or use --variant portable",
             BundleError,
         )
     if provider == "cpu" and variant.needs_wide_sums and _sums_saturate():
         return Obstacle(
             "has 8-bit weights, and this CPU has no VNNI: it adds products of integers in 16 bits, "
             "which overflow, so answers would be wrong",
-            f"load variant='fp32', or export again and quantize with --cpu {NARROW}",
+            f"load variant='fp32', or export again and quantize with cpu={NARROW!r}",
+            f"use --variant fp32, or export again and quantize with --cpu {NARROW}",
             BundleError,
             replaceable=True,
         )
@@ -100,7 +106,7 @@ def choose_variant(bundle: Bundle, asked: str, options: LoadOptions, engine: str
         return name
     why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
     if asked != "auto" or not obstacle.replaceable:
-        raise obstacle.error(f"{why}; {obstacle.remedy}")
+        raise obstacle.error(f"{why}; {obstacle.remedy}", shell=f"{why}; {obstacle.shell_remedy}")
     warnings.warn(f"{why}; fp32 runs instead", FallbackWarning, stacklevel=5)
     return bundle.select("fp32", options.provider)
 
