@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -141,6 +142,58 @@ def test_the_former_option_is_taken_with_a_warning(
     with pytest.raises(SystemExit):
         main(["embed", "--help"])
     assert "--precision" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", ["edgebert", "edgebert-run"])
+def test_run_is_the_command_of_the_bundles_task(
+    program: str, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tiny_bundle.folder)
+    options = ["--dimensions", "3"]
+    for arguments in ([folder, "cat", *options], [*options, folder, "cat"]):
+        assert main(["run", *arguments], program) == 0
+        found = json.loads(capsys.readouterr().out)["embedding"]
+        np.testing.assert_allclose(found, load(tiny_bundle).embed(["cat"], dimensions=3)[0])
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", folder, "--help"], program)
+    assert "[--output-dtype {float32,int8,binary}]" in capsys.readouterr().out
+    for wrong, message in (
+        ([folder, "--top-k", "3", "cat"], f"--top-k 3 cat; see `{program} run --help`"),
+        (["nowhere", "cat"], "nowhere/edgebert.json not found"),
+        (["n" * 300, "cat"], "cannot be read: File name too long"),
+        (["--dimensions", "3"], "no argument is the folder of a bundle; name it first"),
+        ([], "required: BUNDLE"),
+    ):
+        assert main(["run", *wrong], program) == 2
+        printed = capsys.readouterr()
+        assert printed.err.startswith(f"{program}: ")
+        assert message in printed.err
+        assert (printed.out, printed.err.count("\n")) == ("", 1)
+
+
+def test_messages_of_a_shell_name_options_and_commands(
+    tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tiny_bundle.folder
+    assert "use --long truncate\n" in refusal(capsys, "embed", folder, "--long", "error", LONG)
+    assert "; use `edgebert-run embed`, or" in refusal(capsys, "classify", folder, "a")
+    assert main(["classify", str(folder), "a"], "edgebert") == 2
+    assert "; use `edgebert embed`, or" in capsys.readouterr().err
+    assert main(["embed", str(folder), LONG]) == 0
+    assert "; --long error refuses them\n" in capsys.readouterr().err
+
+
+def test_check_and_info_speak_to_people_at_a_terminal_only(tiny_bundle: Bundle) -> None:
+    folder = tiny_bundle.folder
+    shown = on_a_terminal("check", folder, stdout=subprocess.PIPE)
+    assert f"{folder}: {len(tiny_bundle.manifest.files)} files are intact" in shown
+    assert re.search(r"^cpu +the same +10 ", shown, re.MULTILINE)
+    asked = on_a_terminal("check", folder, "--json", stdout=subprocess.PIPE)
+    assert json.loads(asked)["passed"] is True
+    shown = on_a_terminal("info", folder, stdout=subprocess.PIPE)
+    assert re.search(r"^variant +cpu \(precision fp32, cpu\)", shown, re.MULTILINE)
+    asked = on_a_terminal("info", folder, "--json", stdout=subprocess.PIPE)
+    assert json.loads(asked)["variant"] == "cpu"
 
 
 def test_no_texts_have_an_output_of_no_rows(tiny_bundle: Bundle, tmp_path: Path) -> None:

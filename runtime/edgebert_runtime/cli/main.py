@@ -47,7 +47,10 @@ def command_summaries() -> dict[str, str]:
     """Every command, and what it does."""
     commands = _subcommands(_root(PROGRAM))
     _add_all(commands)
-    return {name: str(command.description) for name, command in commands.choices.items()}
+    return {
+        name: str(command.description).partition("\n")[0]
+        for name, command in commands.choices.items()
+    }
 
 
 def _run(given: Sequence[str], program: str) -> None:
