@@ -53,9 +53,9 @@ def test_a_table_by_hand() -> None:
     rows = [("int8", "0.9993", "22.7"), ("fp16", "1", "")]
     assert list(table_lines(("variant", "cosine", "MiB"), rows, 16)) == [
         "variant  cosine",
-        "            MiB",
+        "          MiB",
         "int8     0.9993",
-        "           22.7",
+        "         22.7",
         "fp16          1",
     ]
     lines = list(value_lines([("labels", "one, two, three, four")], 28, "  "))

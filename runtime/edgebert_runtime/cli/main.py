@@ -6,7 +6,7 @@
 import argparse
 import sys
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -56,11 +56,16 @@ def command_summaries() -> dict[str, str]:
 def _run(given: Sequence[str], program: str) -> None:
     options = _parse(given, program)
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: say(
-            f"{program}: warning: {shell_text(message, program)}"
-        )
+        warnings.showwarning = _warning_sayer(program)
         with closing(_lines(options)) as lines:
             print_lines(lines)
+
+
+def _warning_sayer(program: str) -> Callable[..., None]:
+    def say_warning(message: Warning | str, *_: object, **__: object) -> None:
+        say(f"{program}: warning: {shell_text(message, program)}")
+
+    return say_warning
 
 
 def _lines(options: argparse.Namespace) -> Generator[str, None, None]:

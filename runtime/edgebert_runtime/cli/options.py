@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with arguments in one line, as the rest of the program does."""
 
     def __init__(self, **given: Any) -> None:
-        shape = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+        shape: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
         super().__init__(**{**shape, **given})
 
     def error(self, message: str) -> NoReturn:
