@@ -28,12 +28,12 @@ from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
 from benchmarks.systems import ENCODERS
 from edgebert_runtime.cli.bench import AT_MOST, compare_lines
-from edgebert_runtime.cli.main import exit_code
+from edgebert_runtime.cli.ending import exit_code
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EdgebertError
-from edgebert_runtime.inference.reports import aligned
 from edgebert_runtime.reporting.document import Table
 from edgebert_runtime.reporting.html import write_html
+from edgebert_runtime.reporting.text_table import table_lines
 
 REPORT: Final = "report.html"
 
@@ -269,7 +269,7 @@ def _measured(step: Step, out: Path | None, run: str | None = None) -> bool:
         print(f"\n{section.title}\n{section.text}")
         for block in section.blocks:
             if isinstance(block, Table):
-                print("", *aligned(block.columns, block.rows), block.caption, sep="\n")
+                print("", *table_lines(block.columns, block.rows), block.caption, sep="\n")
     print(f"\n{folder / REPORT}")
     return True
 

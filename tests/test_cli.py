@@ -30,7 +30,7 @@ def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -
     answered = edgebert("run", out, "-", stdin="a cat\nthe dog\n")
     lines = [json.loads(line) for line in answered.stdout.splitlines()]
     assert [line["text"] for line in lines] == ["a cat", "the dog"]
-    assert answered.stderr == "edgebert-run: variant 'int8' (int8) answered on cpu\n"
+    assert answered.stderr == "edgebert: variant 'int8' (int8) answered on cpu\n"
 
 
 def test_verify_against_another_model_fails_with_1(

@@ -98,17 +98,22 @@ def test_it_exports_quantizes_checks_answers_and_benches(bundle: tuple[Path, str
 def test_it_has_a_command_with_its_own_options(
     environment: dict[str, str], bundle: tuple[Path, str]
 ) -> None:
-    command = ("-m", "edgebert_runtime.cli.main")
+    command = ("-m", "edgebert_runtime")
     done = run(environment, *command, "mood-of", bundle[0], "--variant", "fp32", *TEXTS[:2])
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     found = [{key: row[key] for key in ("label", "lead")} for row in rows]
     moods = json.loads(bundle[1])[0]
     assert [row["text"] for row in rows] == TEXTS[:2]
     assert [each["label"] for each in found] == [mood["label"] for mood in moods]
-    unsure = run(environment, *command, "mood-of", bundle[0], "--least", "1.5", TEXTS[0])
-    assert json.loads(unsure.stdout)["label"] == "unsure"
-    assert "mood-of" in run(environment, *command, "--help").stdout
-    assert "lead (default: 0)" in run(environment, *command, "mood-of", "--help").stdout
+    for name in ("mood-of", "run"):
+        asked = (name, bundle[0], "--least", "1.5", TEXTS[0])
+        unsure = run(environment, "-m", "edgebert", *asked)
+        assert json.loads(unsure.stdout)["label"] == "unsure"
+    helped = run(environment, *command, "mood-of", "--help").stdout
+    assert "lead (default: 0)" in helped
+    assert 'example: edgebert-run mood-of my-model "a text"' in helped
+    for module in ("edgebert", "edgebert_runtime"):
+        assert " mood-of " in run(environment, "-m", module, "--help").stdout
 
 
 def test_a_task_spec_without_its_twin_is_refused(environment: dict[str, str]) -> None:

@@ -146,10 +146,11 @@ def _inferred(
                 return name, f"is a {architecture}"
     found = list(dict.fromkeys(table.task for table in present))
     if len(found) > 1:
-        raise ConfigError(
+        several = (
             f"{source} names {_listed(hf_config)} as its architecture and may have heads for "
-            f"{', '.join(found)}; say which with task="
+            f"{', '.join(found)}; say which with"
         )
+        raise ConfigError(f"{several} task=", shell=f"{several} --task")
     return (found[0], "has its head") if found else (EMBED, "has no head")
 
 

@@ -16,13 +16,13 @@ from edgebert.cli.options import (
     TextsFile,
 )
 from edgebert.cli.terminal import (
-    output,
+    print_bundle,
     print_file,
     print_json,
+    print_report,
     say,
     show_search,
     track_items,
-    variants_table,
 )
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import BudgetError, ConfigError
@@ -72,7 +72,7 @@ def export(
         progress=say,
         **choices,
     )
-    output.print(variants_table(bundle))
+    print_bundle(bundle, quantized=False)
 
 
 def train(
@@ -80,7 +80,7 @@ def train(
     base: Annotated[str, typer.Option(help="checkpoint folder or Hub id to start from")],
     data: Annotated[Path, typer.Option(help="training data (format: docs/training.md)")],
     task: Annotated[str, typer.Option(help="classify, tag, answer, rank, embed, fill or pretrain")],
-    validation: Annotated[Path | None, typer.Option(help="validation data")] = None,
+    validation: Annotated[Path | None, typer.Option(help="validation data (default: none)")] = None,
     problem: Annotated[
         str, typer.Option(help="for classify: single_label, multi_label or regression")
     ] = "single_label",
@@ -138,13 +138,14 @@ def train(
     if as_json:
         print_json(report.summary())
     else:
-        typer.echo(report)
+        print_report(report)
 
 
 def quantize(
     source: Annotated[Path, typer.Argument(help="folder of a bundle, or an encoder's .onnx file")],
     out: Annotated[
-        Path | None, typer.Argument(help="for an .onnx file: path of the quantized file")
+        Path | None,
+        typer.Argument(help="for an .onnx file: path of the quantized file (default: none)"),
     ] = None,
     recipe: Annotated[
         str,
@@ -157,11 +158,17 @@ def quantize(
     column: TextsColumn = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="for a bundle: limits such as 'cosine>=0.999' or 'accuracy_drop<=1%'"),
+        typer.Option(
+            help="for a bundle: limits such as 'cosine>=0.999' or 'accuracy_drop<=1%' "
+            "(default: none)"
+        ),
     ] = None,
     evaluation: Annotated[
         Path | None,
-        typer.Option("--eval", help="for accuracy_drop: labelled texts (columns text and label)"),
+        typer.Option(
+            "--eval",
+            help="for accuracy_drop: labelled texts, in the columns text and label (default: none)",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -198,7 +205,7 @@ def quantize(
     if budget is not None:
         _quantize_within(source, budget, plot, {"evaluation": evaluation, **choices, **options})
     elif not is_file:
-        output.print(variants_table(edgebert.quantize(source, **choices, **options)))
+        print_bundle(edgebert.quantize(source, **choices, **options), quantized=True)
     elif out is None:
         raise ConfigError(f"{source} is an .onnx file: name OUT, the path of the quantized file")
     else:
@@ -233,7 +240,7 @@ def _quantize_within(bundle: Path, budget: str, plot: Path | None, options: Choi
         show_search(error.search, bundle, plot)
         raise
     show_search(search, bundle, plot)
-    output.print(variants_table(search.bundle))
+    print_bundle(search.bundle, quantized=True)
 
 
 def verify(
@@ -248,7 +255,7 @@ def verify(
     if as_json:
         print_json(report.to_dict())
     else:
-        typer.echo(report)
+        print_report(report)
     for name, needed in report.left_out.items():
         say(f"{name} was left out: it needs provider {needed!r}, which is not available here")
     report.require()
@@ -259,9 +266,5 @@ def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
     opened = Bundle.open(bundle)
     if as_json:
         print_json(json.loads(opened.manifest.to_json()))
-        return
-    manifest = opened.manifest
-    source = manifest.source
-    output.print(f"{opened.folder}: {manifest.task}, from {source['kind']} {source['name']}")
-    output.print(f"texts are truncated to {manifest.tokenizer.max_length} tokens")
-    output.print(variants_table(opened))
+    else:
+        print_bundle(opened, quantized=False)

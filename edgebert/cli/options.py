@@ -5,12 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgebert_runtime.cli.options import (
-    DEFAULT_HELP,
-    PROVIDER_HELP,
-    PROVIDER_OPTION_HELP,
-    VARIANT_HELP,
-)
+from edgebert_runtime.cli.options import VARIANT_HELP
 
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder of the bundle")]
 TextsFile = Annotated[
@@ -20,21 +15,16 @@ TextsFile = Annotated[
         "(default: English sentences that ship with CPython)"
     ),
 ]
-TextsColumn = Annotated[str | None, typer.Option(help="column of that file with the texts")]
+TextsColumn = Annotated[
+    str | None, typer.Option(help="column of that file with the texts (default: text)")
+]
 MaxLength = Annotated[
     int | None,
     typer.Option(help="truncate texts to this many tokens (default: the model's limit)"),
 ]
-Variant = Annotated[str, typer.Option(help=f"{VARIANT_HELP} (default: auto, {DEFAULT_HELP})")]
-Provider = Annotated[str, typer.Option(help=PROVIDER_HELP)]
-ProviderOptions = Annotated[
-    list[str] | None,
-    typer.Option("--provider-option", metavar="NAME=VALUE", help=PROVIDER_OPTION_HELP),
-]
+Variant = Annotated[str, typer.Option(help=VARIANT_HELP)]
 KeepDefault = Annotated[
     bool,
-    typer.Option(
-        "--keep-default", help="do not make the new variant the bundle's default (default: make it)"
-    ),
+    typer.Option("--keep-default", help="do not make the new variant the bundle's default"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print only JSON on standard output")]

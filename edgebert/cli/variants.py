@@ -6,7 +6,7 @@ import typer
 
 import edgebert
 from edgebert.cli.options import BundleFolder
-from edgebert.cli.terminal import output, say, variants_table
+from edgebert.cli.terminal import print_bundle, say
 
 NamedVariant = Annotated[str, typer.Argument(metavar="VARIANT", help="name of the variant")]
 
@@ -32,4 +32,4 @@ def remove(bundle: BundleFolder, variant: NamedVariant) -> None:
     """Remove a variant and the files that only it has."""
     changed = edgebert.remove_variant(bundle, variant)
     say(f"removed {variant!r}; the default is {changed.manifest.default_variant!r}")
-    output.print(variants_table(changed))
+    print_bundle(changed, quantized=False)

@@ -1,7 +1,7 @@
 """A profile: times of operators and groups of them, and of their matrix products alone."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import Any, Final
@@ -10,7 +10,8 @@ from edgebert.profiling.layers import EMBEDDINGS, LAYER, SHARED, UNASSIGNED
 from edgebert.profiling.products import Product
 from edgebert.profiling.roofline import MatmulRate, rate
 from edgebert_runtime.benchmarking.results import Quartiles
-from edgebert_runtime.inference.reports import Report, aligned
+from edgebert_runtime.inference.reports import Report
+from edgebert_runtime.reporting.text_table import table_lines
 
 COLUMNS: Final = ("operators", "count", "ms", "share")
 UNSTEADY: Final = 1.25
@@ -218,12 +219,13 @@ class ProfileReport(Report):
             isolated=self.rates.get(product),
         )
 
-    def __str__(self) -> str:
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """A row for each layer, each type of operator, and all of them."""
         rows = [
             (each.name, str(each.count), f"{each.microseconds / 1000:.3f}", self._share(each))
             for each in (*self.by_region, *self.by_kind, self.all)
         ]
-        return "\n".join(aligned(COLUMNS, rows))
+        return table_lines(COLUMNS, rows, width)
 
     def _share(self, group: Group) -> str:
         return f"{100 * group.microseconds / self.total_us:.1f} %"

@@ -1,6 +1,6 @@
 """What a training tells when it is done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -64,14 +64,16 @@ class TrainingReport(Report):
         """The metrics of the weights in `out`; empty without validation."""
         return {} if self.best is None else self.best.scores.values
 
-    def __str__(self) -> str:
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """The numbers of the training; single losses and validations are left out."""
+        del width
         values = {**self.summary(), **self.metrics}
         numbers = {
             name: f"{value:.4g}" if isinstance(value, float) else value
             for name, value in values.items()
             if name not in NOT_SHOWN
         }
-        return "\n".join(field_lines(numbers))
+        return field_lines(numbers)
 
     def summary(self) -> dict[str, Any]:
         """What to print: all but the single losses and validations, as plain values."""

@@ -1,6 +1,6 @@
 """Comparing every variant of a bundle with torch. Heavy imports happen where they are used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import CheckFailedError
-from edgebert_runtime.inference.reports import Report, aligned
+from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.reporting.text_table import table_lines
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,13 +56,14 @@ class VerifyReport(Report):
         }
         return {"passed": self.passed, "variants": variants, "left_out": dict(self.left_out)}
 
-    def __str__(self) -> str:
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """A row for each variant."""
         rows = [
             (name, str(found["passed"]), f"{found['worst']:.3g}", _where(found))
             for name, found in self.to_dict()["variants"].items()
         ]
         left_out = [(name, "left out", "", f"needs {what}") for name, what in self.left_out.items()]
-        return "\n".join(aligned(COLUMNS, [*rows, *left_out]))
+        return table_lines(COLUMNS, [*rows, *left_out], width)
 
     def require(self) -> None:
         """Raise unless passed.

@@ -117,10 +117,12 @@ def source_of(bundle: Bundle, recipe: Recipe) -> Variant:
             if (variant.precision, variant.target) == ("fp32", target):
                 return variant
     first = recipe.source_targets[0]
-    raise ConfigError(
+    target = CPU_EQUIVALENTS.get(first, first)
+    lacking = (
         f"recipe {recipe.name!r} starts from the fp32 graph for {first}, which {bundle.folder} "
-        f"lacks; export with target={CPU_EQUIVALENTS.get(first, first)!r}"
+        "lacks; export with"
     )
+    raise ConfigError(f"{lacking} target={target!r}", shell=f"{lacking} --target {target}")
 
 
 def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:

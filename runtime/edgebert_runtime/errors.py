@@ -32,7 +32,17 @@ from typing import Any
 
 
 class EdgebertError(Exception):
-    """Base of all errors edgebert raises on purpose."""
+    """Base of all errors edgebert raises on purpose.
+
+    Attributes:
+        shell: the message at a shell, which has commands and options where Python has functions
+            and arguments; `{program}` in it stands for the name of the program. None where the
+            message is the same.
+    """
+
+    def __init__(self, message: str = "", *, shell: str | None = None) -> None:
+        super().__init__(message)
+        self.shell = shell
 
 
 class ConfigError(EdgebertError, ValueError):
@@ -148,4 +158,12 @@ class SmallerBatchWarning(UserWarning):
 
 
 class TruncationWarning(UserWarning):
-    """Texts were longer than the model takes and were cut; see `last_report`."""
+    """Texts were longer than the model takes and were cut; see `last_report`.
+
+    Attributes:
+        shell: as in `EdgebertError`.
+    """
+
+    def __init__(self, message: str = "", *, shell: str | None = None) -> None:
+        super().__init__(message)
+        self.shell = shell

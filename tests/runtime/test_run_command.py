@@ -5,11 +5,13 @@ import errno
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -143,6 +145,59 @@ def test_the_former_option_is_taken_with_a_warning(
     assert "--precision" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("program", ["edgebert", "edgebert-run"])
+def test_run_is_the_command_of_the_bundles_task(
+    program: str, tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tiny_bundle.folder)
+    options = ["--dimensions", "3"]
+    for arguments in ([folder, "cat", *options], [*options, folder, "cat"]):
+        assert main(["run", *arguments], program) == 0
+        found = json.loads(capsys.readouterr().out)["embedding"]
+        expected = load(tiny_bundle).embed(["cat"], dimensions=3)[0]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", folder, "--help"], program)
+    assert "[--output-dtype {float32,int8,binary}]" in capsys.readouterr().out
+    for wrong, message in (
+        ([folder, "--top-k", "3", "cat"], f"--top-k 3 cat; see `{program} run --help`"),
+        (["nowhere", "cat"], "nowhere/edgebert.json not found"),
+        (["n" * 300, "cat"], "cannot be read: File name too long"),
+        (["--dimensions", "3"], "no argument is the folder of a bundle; name it first"),
+        ([], "required: BUNDLE"),
+    ):
+        assert main(["run", *wrong], program) == 2
+        printed = capsys.readouterr()
+        assert printed.err.startswith(f"{program}: ")
+        assert message in printed.err
+        assert (printed.out, printed.err.count("\n")) == ("", 1)
+
+
+def test_messages_of_a_shell_name_options_and_commands(
+    tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tiny_bundle.folder
+    assert "use --long truncate\n" in refusal(capsys, "embed", folder, "--long", "error", LONG)
+    assert "; use `edgebert-run embed`, or" in refusal(capsys, "classify", folder, "a")
+    assert main(["classify", str(folder), "a"], "edgebert") == 2
+    assert "; use `edgebert embed`, or" in capsys.readouterr().err
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["embed", str(folder), LONG]) == 0
+    assert "; --long error refuses them\n" in capsys.readouterr().err
+
+
+def test_check_and_info_speak_to_people_at_a_terminal_only(tiny_bundle: Bundle) -> None:
+    folder = tiny_bundle.folder
+    shown = on_a_terminal("check", folder, stdout=subprocess.PIPE)
+    assert f"{folder}: {len(tiny_bundle.manifest.files)} files are intact" in shown
+    assert re.search(r"^cpu +the same +10 ", shown, re.MULTILINE)
+    asked = on_a_terminal("check", folder, "--json", stdout=subprocess.PIPE)
+    assert json.loads(asked)["passed"] is True
+    shown = on_a_terminal("info", folder, stdout=subprocess.PIPE)
+    assert re.search(r"^variant +cpu \(precision fp32, cpu\)", shown, re.MULTILINE)
+
+
 def test_no_texts_have_an_output_of_no_rows(tiny_bundle: Bundle, tmp_path: Path) -> None:
     empty = write_texts(tmp_path / "in.txt", [])
     for kind in READ_BACK:
@@ -187,8 +242,9 @@ def test_options_are_those_of_the_model(
         (["--column", "x", "a"], "--column and --column-pair need --input"),
         (["--dimensions", "49", "a"], "dimensions must be between 1 and 48"),
         (["--prompt", "query", "a"], "prompt 'query' is unknown"),
-        (["--output-dtype", "int4", "a"], "output_dtype must be one of"),
-        (["--long", "cut", "a"], "long must be one of truncate, error, window"),
+        (["--output-dtype", "int4", "a"], "--output-dtype: invalid choice: 'int4' (choose from"),
+        (["--long", "cut", "a"], "--long: invalid choice: 'cut' (choose from"),
+        (["--long", "window", "--stride", "x", "a"], "--stride: invalid int value: 'x'"),
         (["--long", "error", LONG], "item 0 has 102 tokens"),
         (["--threads", "0", "a"], "threads"),
     ],
@@ -492,6 +548,6 @@ def test_texts_may_stand_before_and_behind_options(
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["a", "b", "c d"]
     for wrong in (["embed", folder, "--wrong", "a"], ["info", folder, "a"]):
-        with pytest.raises(SystemExit, match="2"):
-            main(wrong)
-        assert "unrecognized arguments" in capsys.readouterr().err
+        found = refusal(capsys, *wrong)
+        assert "unrecognized arguments" in found
+        assert f"see `edgebert-run {wrong[0]} --help`" in found

@@ -15,7 +15,8 @@ from edgebert_runtime.engine.providers import KnownProvider
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ParityError
 from edgebert_runtime.inference.arrays import Feeds
-from edgebert_runtime.inference.reports import Report, aligned
+from edgebert_runtime.inference.reports import Report
+from edgebert_runtime.reporting.text_table import table_lines
 
 FP32_TOLERANCE: Final = 2e-5
 """Largest absolute difference of an fp32 output at a kept position. The same sums in another
@@ -110,8 +111,9 @@ class ParityReport(Report):
                 f"{failed} of {len(self.cases)} parity cases fail; worst: {self.worst}"
             )
 
-    def __str__(self) -> str:
-        return "\n".join(aligned(COLUMNS, [case.row for case in self.cases]))
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """A row for each case."""
+        return table_lines(COLUMNS, [case.row for case in self.cases], width)
 
     def to_manifest(self) -> dict[str, Any]:
         """The `parity` object of a variant, as docs/bundle-format.md has it."""

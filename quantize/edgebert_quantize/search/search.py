@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from os import PathLike
@@ -43,9 +43,10 @@ from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BudgetError, ConfigError
-from edgebert_runtime.inference.reports import Report, aligned, to_plain
+from edgebert_runtime.inference.reports import Report, to_plain
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.reporting.text_table import table_lines
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 COLUMNS: Final = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
@@ -74,8 +75,9 @@ class Search(Report):
         shown = ("budget", "frontier", "chosen", "exact")
         return {"bundle": str(self.bundle.folder), **{n: to_plain(getattr(self, n)) for n in shown}}
 
-    def __str__(self) -> str:
-        return "\n".join(aligned(self.columns, [self.row(point) for point in self.frontier]))
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """A row for each point of the frontier."""
+        return table_lines(self.columns, [self.row(point) for point in self.frontier], width)
 
     @property
     def columns(self) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """A benchmark, from the user's options to a report."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 
@@ -19,8 +20,9 @@ USUAL: BenchOptions = BenchOptions()
 class BenchReport(BenchResults):
     """A benchmark: `str` is its tables, and `BenchResults` has its attributes."""
 
-    def __str__(self) -> str:
-        return "\n".join(report_lines(self))
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """What `bench` prints, line by line."""
+        return report_lines(self, width)
 
 
 def bench(

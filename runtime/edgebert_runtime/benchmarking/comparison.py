@@ -8,7 +8,7 @@ from typing import Any
 
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
-from edgebert_runtime.inference.reports import aligned
+from edgebert_runtime.reporting.text_table import table_lines
 
 Times = Mapping[str, Sequence[float]]
 """What was timed → its time in ms in each round; at least two rounds."""
@@ -60,8 +60,10 @@ def compare(before: Times, after: Times) -> list[Change]:
     return found
 
 
-def change_lines(changes: Sequence[Change], at_most: float) -> Iterator[str]:
-    """A table of changes."""
+def change_lines(
+    changes: Sequence[Change], at_most: float, width: int | None = None
+) -> Iterator[str]:
+    """A table of changes, folded to a width."""
     rows = [
         [
             change.name,
@@ -72,7 +74,7 @@ def change_lines(changes: Sequence[Change], at_most: float) -> Iterator[str]:
         ]
         for change in changes
     ]
-    return aligned(COLUMNS, rows)
+    return table_lines(COLUMNS, rows, width)
 
 
 def require_no_slower(changes: Sequence[Change], at_most: float) -> None:

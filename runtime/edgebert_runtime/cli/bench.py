@@ -5,8 +5,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Final
 
+from edgebert_runtime.cli.options import add_option
+from edgebert_runtime.cli.output import output_width
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import ConfigError
 
@@ -20,61 +23,61 @@ AT_MOST: Final = 1.1
 """Largest ratio of two times that is not called slower, by default."""
 
 SUMMARY: Final = (
-    "measure variants, batch sizes, lengths and threads on this machine, and find the best settings"
+    "Measure variants, batch sizes, lengths and threads on this machine; find the best settings"
 )
+
+LISTS: Final = {
+    "--batches": "batch sizes, with commas between them (default: 1,8,32)",
+    "--sequences": "tokens of a text, with commas between them (default: 8,32,128 … and the limit)",
+    "--threads": "numbers of threads, with commas between them (default: 1,2,4 … and every core)",
+}
+"""Options that are lists of whole numbers, and their help."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that `bench` has of its own."""
-    add = parser.add_argument
-    add(
+    add_option(
+        parser,
         "--variant",
+        "variants or precisions, with commas between them (default: all that run here)",
+        [],
         action="append",
-        default=[],
-        metavar="NAME",
-        help="variants or precisions, separated by commas (default: all that run here)",
+        metavar="NAME,NAME",
     )
-    add("--batches", metavar="N,N", help="batch sizes, separated by commas (default: 1,8,32)")
-    add(
-        "--sequences",
-        metavar="N,N",
-        help="tokens per text, separated by commas (default: 8,32,128 … and the limit)",
-    )
-    add(
-        "--threads",
-        metavar="N,N",
-        help="numbers of threads, separated by commas (default: 1,2,4 … and every core)",
-    )
-    add(
+    for flag, help_text in LISTS.items():
+        add_option(parser, flag, help_text, metavar="N,N")
+    add_option(
+        parser,
         "--rounds",
+        "measurement rounds; fewer than 5 give no ranking (default: 5)",
         type=int,
         metavar="N",
-        help="number of measurement rounds (default 5; fewer than 5 gives no ranking)",
     )
-    add(
+    add_option(
+        parser,
         "--budget-ms",
+        "list the largest inputs that are answered within MS milliseconds; exit code 1 if there "
+        "is none (default: no limit)",
         type=float,
         metavar="MS",
-        help="list the largest inputs answered within MS milliseconds; exit code 1 if none is",
     )
-    add(
+    parser.add_argument(
         "--store",
         action="store_true",
-        help="save the graph and the best settings in the user's cache, where load finds them",
+        help="save the graph and the best settings in the user's cache; models that are loaded "
+        "later use them",
     )
-    add(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help="write all results to FILE as JSON (replaces FILE)",
+    for kind in ("JSON", "HTML"):
+        add_option(
+            parser,
+            f"--{kind.lower()}",
+            f"write the results to FILE as {kind}, over what is there (default: to no file)",
+            type=Path,
+            metavar="FILE",
+        )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer shapes and threads, and less time for each"
     )
-    add(
-        "--html",
-        type=Path,
-        metavar="FILE",
-        help="write the report to FILE as a page (replaces FILE)",
-    )
-    add("--quick", action="store_true", help="fewer shapes and threads, and less time for each")
 
 
 def bench_lines(given: argparse.Namespace) -> Iterator[str]:
@@ -97,12 +100,15 @@ def bench_lines(given: argparse.Namespace) -> Iterator[str]:
     check_places(given.json, given.html)
     with ExitStack() as stack:
         report = bench(given.bundle, options, track=lambda jobs: _shown(jobs, stack))
-    _write(report, given.json, given.html)
-    yield from report_lines(report)
+    _write(report, given)
+    yield from report_lines(report, output_width())
     if given.store and report.tuned is not None:
         kept = store(given.bundle, report.tuned)
-        named = "" if report.tuned.variant == report.default else f", {report.tuned.variant!r}"
-        yield f"\nsaved in {kept.folder}; load({given.bundle!r}{named}) uses these settings"
+        named = (
+            "" if report.tuned.variant == report.default else f" --variant {report.tuned.variant}"
+        )
+        command = f"{given.program} run {quote(given.bundle)}{named}"
+        yield f"\nsaved in {kept.folder}; `{command}` uses these settings"
     if given.budget_ms is not None:
         require_within(report.within, given.budget_ms)
 
@@ -157,23 +163,20 @@ def compare_lines(before: "Times", after: "Times", at_most: float = AT_MOST) -> 
     if not at_most >= 1:
         raise ConfigError(f"at-most must be at least 1, got {at_most:g}; 1.1 allows 10 % more")
     changes = compare(before, after)
-    yield from change_lines(changes, at_most)
+    yield from change_lines(changes, at_most, output_width())
     require_no_slower(changes, at_most)
 
 
-def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None) -> None:
-    if json_file is not None:
+def _write(report: "BenchReport", given: argparse.Namespace) -> None:
+    if given.json is not None:
         from edgebert_runtime.storage.atomic_write import write_whole
 
-        write_whole(json_file, report.to_json())
-    if html_file is not None:
-        from shlex import join
-
+        write_whole(given.json, report.to_json())
+    if given.html is not None:
         from edgebert_runtime.benchmarking.report import page
         from edgebert_runtime.reporting.html import write_html
 
-        command = join(["edgebert-run", *sys.argv[1:]])
-        write_html(page(report, command), html_file)
+        write_html(page(report, join([given.program, *given.arguments])), given.html)
 
 
 def _shown(jobs: "Sequence[Job]", stack: ExitStack) -> "Iterable[Job]":

@@ -1,38 +1,53 @@
-"""The commands that are not a task's: info, warm, check and compare."""
+"""The commands that are not a task's."""
 
 import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
 from edgebert_runtime.cli import bench
 from edgebert_runtime.cli.options import (
     ALL,
-    WARM_HELP,
+    CHECKED_HELP,
+    VARIANT_HELP,
+    Commands,
     add_command,
+    add_json,
     add_loading,
+    add_option,
     add_provider,
     add_threads,
     load_model,
 )
+from edgebert_runtime.cli.output import is_for_people, output_width
+from edgebert_runtime.cli.run import RUN, add_run
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 
 
-def add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
-    command = add_command(commands, "info", "print what load would open here, as JSON")
+    command = add_command(commands, "info", "Say which variant runs here, where and how")
     add_loading(command)
     add_threads(command)
+    add_json(command)
     command.set_defaults(run=_info)
 
 
-def add_warm(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_warm(commands: Commands) -> None:
     """`warm`, which caches a graph."""
-    command = add_command(commands, "warm", WARM_HELP)
-    command.add_argument("--variant", default="auto", help="a variant or a precision")
-    command.add_argument(
-        "--cache-dir", help="folder of the cache (default: EDGEBERT_CACHE, else the user's cache)"
+    command = add_command(
+        commands,
+        "warm",
+        "Cache the graph as this machine runs it, for a faster start; prints where, as JSON",
+    )
+    add_option(command, "--variant", VARIANT_HELP, "auto", metavar="NAME")
+    add_option(
+        command,
+        "--cache-dir",
+        "folder of the cache (default: EDGEBERT_CACHE, else the user's cache)",
+        metavar="FOLDER",
     )
     command.add_argument(
         "--no-tune", action="store_true", help="do not measure the best micro-batch size"
@@ -40,41 +55,49 @@ def add_warm(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command.set_defaults(run=_warm)
 
 
-def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_check(commands: Commands) -> None:
     """`check`, the self-test."""
     command = add_command(
-        commands, "check", "are the files intact and the answers the same as on the build machine?"
+        commands,
+        "check",
+        "Test that the files are intact and the answers are those of the build machine",
     )
-    add_loading(command, default=ALL, standing_for="every variant that runs here")
-    command.add_argument("--hashes-only", action="store_true", help="run no samples")
+    add_loading(command, ALL, CHECKED_HELP)
+    command.add_argument(
+        "--hashes-only", action="store_true", help="check the files, and compare no answers"
+    )
+    add_json(command)
     command.set_defaults(run=_check)
 
 
-def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_bench(commands: Commands) -> None:
     """`bench`, which measures this device."""
-    command = add_command(commands, "bench", bench.SUMMARY)
+    command = add_command(commands, "bench", bench.SUMMARY, example="my-model --budget-ms 20")
     bench.add_arguments(command)
     add_provider(command)
     command.set_defaults(run=bench.bench_lines)
 
 
-def add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_compare(commands: Commands) -> None:
     """`compare`, of two records of `bench`."""
-    summary = "compare two results of bench --json; exit code 1 if something became slower"
+    summary = "Compare two results of bench --json; exit code 1 if something became slower"
     command = commands.add_parser("compare", help=summary, description=summary)
+    command.epilog = f"example: {command.prog} before.json after.json"
     for name in ("before", "after"):
         command.add_argument(name, type=Path, metavar=name.upper(), help="result of bench --json")
-    command.add_argument(
+    add_option(
+        command,
         "--at-most",
+        "largest allowed ratio of the times",
+        bench.AT_MOST,
         type=float,
-        default=bench.AT_MOST,
         metavar="RATIO",
-        help=f"largest allowed ratio of the times (default: {bench.AT_MOST})",
     )
     command.set_defaults(run=_compare)
 
 
-COMMANDS = {
+COMMANDS: Final = {
+    RUN: add_run,
     "check": add_check,
     "info": add_info,
     "warm": add_warm,
@@ -85,8 +108,14 @@ COMMANDS = {
 
 
 def _info(options: argparse.Namespace) -> Iterator[str]:
+    from edgebert_runtime.cli.readable import info_lines
+
     with load_model(options) as model:
-        yield json.dumps(model.info().to_dict(), indent=2)
+        info = model.info().to_dict()
+    if is_for_people(as_json=options.json):
+        yield from info_lines(info, options.program, output_width())
+    else:
+        yield json.dumps(info, indent=2)
 
 
 def _warm(options: argparse.Namespace) -> Iterator[str]:
@@ -101,28 +130,38 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
 
 def _check(options: argparse.Namespace) -> Iterator[str]:
     """A line for each variant, then what failed."""
-    from edgebert_runtime.verification.self_test import check, check_all, check_files
+    from edgebert_runtime.cli.readable import check_lines, hashed_line
+    from edgebert_runtime.verification.self_test import check_files
 
-    given = parse_options(options.provider_option)
+    for_people = is_for_people(as_json=options.json)
     try:
         if options.hashes_only:
-            yield _json(files=check_files(options.bundle))
+            files = check_files(options.bundle)
+            yield hashed_line(options.bundle, files) if for_people else _json(files=files)
             return
-        reports = (
-            list(check_all(options.bundle, options.provider, provider_options=given))
-            if options.variant == ALL
-            else [check(options.bundle, options.variant, options.provider, provider_options=given)]
-        )
+        reports = _checked(options)
     except BundleIntegrityError as error:
         raise CheckFailedError(str(error)) from error  # `check` looks for just this
-    for report in reports:
-        yield _json(**report.to_dict(), passed=report.passed)
+    records = [{**report.to_dict(), "passed": report.passed} for report in reports]
+    if for_people:
+        yield from check_lines(options.bundle, records, output_width())
+    else:
+        yield from (_json(**record) for record in records)
     for report in reports:
         report.require()
     if not any(report.passed for report in reports):
         raise CheckFailedError(
             "no variant runs here, so nothing was compared; left_out has the reasons"
         )
+
+
+def _checked(options: argparse.Namespace) -> list[Any]:
+    from edgebert_runtime.verification.self_test import check, check_all
+
+    given = parse_options(options.provider_option)
+    if options.variant == ALL:
+        return list(check_all(options.bundle, options.provider, provider_options=given))
+    return [check(options.bundle, options.variant, options.provider, provider_options=given)]
 
 
 def _compare(options: argparse.Namespace) -> Iterator[str]:

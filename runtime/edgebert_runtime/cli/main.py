@@ -1,137 +1,119 @@
-"""`edgebert-run`: a bundle from a shell, on a device without torch."""
+"""`edgebert-run`: a bundle from a shell, on a device without torch.
+
+`edgebert` has the same commands: it hands their arguments over to `main`.
+"""
 
 import argparse
-import io
-import os
 import sys
-import warnings
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Final
 
 from edgebert_runtime._version import __version__
 from edgebert_runtime.cli.commands import COMMANDS
-from edgebert_runtime.cli.progress import say
+from edgebert_runtime.cli.ending import run_to_end
+from edgebert_runtime.cli.options import Commands, Parser
+from edgebert_runtime.cli.output import print_lines
+from edgebert_runtime.cli.run import RUN, task_of_first_bundle
 from edgebert_runtime.cli.tasks import add_task
-from edgebert_runtime.errors import CheckFailedError, EdgebertError, OutputError
-from edgebert_runtime.tasks.registry import find_task, task_specs
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.registry import COMMAND_NAMES, find_task, task_specs
+from edgebert_runtime.tasks.spec import TaskSpec
 
 PROGRAM: Final = "edgebert-run"
-
-CHECK_FAILED: Final = 1
-CALLERS_MISTAKE: Final = 2
-INTERRUPTED: Final = 130
-READER_GONE: Final = 141
-"""128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13."""
+ABOUT: Final = "Run the bundle of a text encoder on this machine, without torch."
+HELP: Final = ("-h", "--help")
 
 
-def exit_code(error: EdgebertError) -> int:
-    """1 where a check failed, 2 where the caller can put it right."""
-    return CHECK_FAILED if isinstance(error, CheckFailedError) else CALLERS_MISTAKE
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    options = _parse(arguments)
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        try:
-            with closing(_lines(options)) as lines:
-                _print(lines)
-        except EdgebertError as error:
-            say(f"edgebert-run: {error}")
-            return exit_code(error)
-        except KeyboardInterrupt:
-            say("edgebert-run: interrupted")
-            return INTERRUPTED
-        except BrokenPipeError:
-            return READER_GONE
-    return 0
-
-
-def command_lines(arguments: Sequence[str], program: str) -> Generator[str, None, None]:
-    """What a command prints, for another program that has it too.
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run the command; returns its exit code.
 
     Args:
-        arguments: the command and its options.
-        program: what usage calls the program.
-
-    Raises:
-        EdgebertError: as the command.
-        SystemExit: the arguments make no sense; usage is on standard error.
+        arguments: the command and its arguments; None is what the process was started with.
+        program: what usage and messages call the program.
     """
-    return _lines(_parse(arguments, program))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return run_to_end(program, lambda: _run(given, program))
 
 
-def _parse(arguments: Sequence[str] | None, program: str = PROGRAM) -> argparse.Namespace:
-    """The options; texts may stand behind them, too, which Python 3.11's argparse refuses."""
-    given = sys.argv[1:] if arguments is None else arguments
-    parser = _parser(program, given[0] if given else None)  # one command starts sooner than all
-    options, more = parser.parse_known_args(arguments)
-    unknown = [word for word in more if word.startswith("-") and word != "-" and " " not in word]
-    if unknown or (more and "texts" not in options):
-        parser.error(f"unrecognized arguments: {' '.join(more)}")
-    if more:
-        options.texts = [*options.texts, *more]
-    return options
+def is_command(name: str) -> bool:
+    """Whether `main` has a command of this name."""
+    return name in COMMANDS or _find_task(name) is not None
+
+
+def command_summaries() -> dict[str, str]:
+    """Every command, and what it does."""
+    commands = _subcommands(_root(PROGRAM))
+    _add_all(commands)
+    return {
+        name: str(command.description).partition("\n")[0]
+        for name, command in commands.choices.items()
+    }
+
+
+def _run(given: Sequence[str], program: str) -> None:
+    options = _parse(given, program)
+    with closing(_lines(options)) as lines:
+        print_lines(lines)
 
 
 def _lines(options: argparse.Namespace) -> Generator[str, None, None]:
     yield from options.run(options)
 
 
-def _print(lines: Iterable[str]) -> None:
-    """Write lines to standard output, each at once.
-
-    Raises:
-        BrokenPipeError: nobody reads on.
-        OutputError: they cannot be written.
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")
-    for line in lines:
-        try:
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _let_go_of_output()
-            raise
-        except OSError as error:
-            _let_go_of_output()
-            raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+def _parse(given: Sequence[str], program: str) -> argparse.Namespace:
+    """The options; texts may stand behind them, too, which Python 3.11's argparse refuses."""
+    parser = _root(program)
+    parser.set_defaults(program=program, arguments=given)
+    _add_wanted(_subcommands(parser), given)
+    options, more = parser.parse_known_args(given)
+    unknown = [word for word in more if word.startswith("-") and word != "-" and " " not in word]
+    if unknown or (more and "texts" not in options):
+        raise ConfigError(
+            f"unrecognized arguments: {' '.join(more)}; see `{program} {given[0]} --help`"
+        )
+    if more:
+        options.texts = [*options.texts, *more]
+    return options
 
 
-def _let_go_of_output() -> None:
-    """What is still to be flushed goes nowhere; Python would complain of it when it ends.
-
-    https://docs.python.org/3/library/signal.html#note-on-sigpipe
-    """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    say(f"edgebert-run: warning: {message}")
-
-
-def _parser(program: str, wanted: str | None) -> argparse.ArgumentParser:
-    """The parser of one command, or of all where `wanted` is none of them."""
-    parser = argparse.ArgumentParser(prog=program, description=__doc__)
+def _root(program: str) -> argparse.ArgumentParser:
+    parser = Parser(prog=program, description=ABOUT)
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    if wanted in COMMANDS:
-        COMMANDS[wanted](commands)
-        return parser
-    spec = find_task(wanted.replace("-", "_")) if wanted else None
-    if spec is not None:
-        add_task(commands, spec)
-        return parser
-    for each in task_specs():
-        add_task(commands, each)
+    parser.epilog = f'example: {program} run my-model "a text"'
+    return parser
+
+
+def _subcommands(parser: argparse.ArgumentParser) -> Commands:
+    return parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+
+def _add_wanted(commands: Commands, given: Sequence[str]) -> None:
+    """The command that is wanted, which starts sooner than all; all where it is none of them."""
+    name, *arguments = given or [""]
+    task = _find_task(name)
+    if task is not None:
+        add_task(commands, task, task.command_name)
+    elif name == RUN and arguments and arguments[0] not in HELP:
+        add_task(commands, task_of_first_bundle(arguments), RUN)
+    elif name in COMMANDS:
+        COMMANDS[name](commands)
+    else:
+        _add_all(commands)
+
+
+def _add_all(commands: Commands) -> None:
+    for task in task_specs():
+        add_task(commands, task, task.command_name)
     for add in COMMANDS.values():
         add(commands)
-    return parser
+
+
+def _find_task(name: str) -> TaskSpec | None:
+    """The task whose command has this name."""
+    if name in COMMAND_NAMES or name.startswith("-"):
+        return None
+    return find_task(name.replace("-", "_"))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from edgebert_runtime.cli.options import (
+    Commands,
     add_command,
     add_files,
     add_loading,
+    add_option,
     add_threads,
     load_model,
 )
@@ -22,68 +24,42 @@ from edgebert_runtime.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from edgebert_runtime.io.readers import Source
-    from edgebert_runtime.loading.options import LoadOptions
     from edgebert_runtime.tasks.base import TaskModel
 
 
-def add_task(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", spec: TaskSpec
-) -> None:
-    """The command of a task, with the options that its spec names."""
-    command = add_command(commands, spec.command_name, spec.command.summary)
+def add_task(commands: Commands, spec: TaskSpec, name: str) -> None:
+    """The command of a task, with the options that its spec names.
+
+    Args:
+        commands: what it is added to.
+        spec: of the task.
+        name: of the command.
+    """
+    example = f"my-model {spec.command_example}"
+    command = add_command(commands, name, spec.command.summary, example=example)
     add_loading(command)
     for field in fields(spec.options):
         if field.metadata["help"] is not None:
-            command.add_argument(
+            add_option(
+                command,
                 _flag(field.name),
-                default=field.default,
-                help=field.metadata["help"],
+                field.metadata["help"],
+                field.default,
                 **_argparse(field.metadata["argparse"]),
             )
     for former in spec.command.renamed:
         command.add_argument(_flag(former), help=argparse.SUPPRESS)
     add_threads(command)
-    add_files(command, pairs=spec.command.pairs != "never")
-    if spec.command.question:
-        command.add_argument("question", metavar=spec.command.question.upper())
-    command.add_argument(
-        "texts",
-        nargs="*",
-        metavar=spec.command.text,
-        help="- or none: read standard input, one text a line",
-    )
+    add_files(command, pairs=spec.command.pairs != "never", vectors=not spec.has_head)
+    question = spec.command.question
+    if question:
+        help_text = f"the {question} that comes before every text"
+        command.add_argument("question", metavar=question.upper(), help=help_text)
+    help_text = "texts; with none, or -, each line of standard input is one"
+    if spec.command.pairs == "always":
+        help_text = "two texts; with --input none"
+    command.add_argument("texts", nargs="*", metavar=spec.command.text, help=help_text)
     command.set_defaults(run=_answers, task=spec.name, column_pair=None)
-
-
-def answer_lines(
-    bundle: str, texts: Sequence[str], variant: str, options: "LoadOptions"
-) -> Iterator[str]:
-    """What the command of the bundle's own task prints for these texts, line by line.
-
-    Args:
-        bundle: the folder.
-        texts: as that command takes them: for `answer` and `rank` the question or query first;
-            none, or `-`: lines of standard input.
-        variant: as `load` takes it.
-        options: likewise.
-
-    Raises:
-        EdgebertError: as `load` and the task's method.
-    """
-    from edgebert_runtime.io import answer_rows, writers
-    from edgebert_runtime.loading.model_opener import load_model as load
-
-    with load(bundle, variant, options) as model:
-        spec = require_task(model.info().task)
-        asked = spec.command.question
-        if asked and not texts:
-            raise ConfigError(f"{bundle} has task {spec.name!r}: give a {asked} before the texts")
-        question, others = (texts[0], texts[1:]) if asked else (None, texts)
-        source = _given(spec, others)
-        _, records = answer_rows.answer_rows(spec, model, source, spec.options(), question)
-        with closing(records):
-            yield from map(writers.json_line, records)
-        say(which_answered(model))
 
 
 def _flag(name: str) -> str:
@@ -115,13 +91,12 @@ def _answers(options: argparse.Namespace) -> Iterator[str]:
             else:
                 writers.write_records(options.output, columns, records)
         if not options.quiet:
-            say(which_answered(model))
+            say(f"{options.program}: {_which_answered(model)}")
 
 
-def which_answered(model: "TaskModel[Any]") -> str:
-    """The variant that answered, for standard error."""
+def _which_answered(model: "TaskModel[Any]") -> str:
     info = model.info()
-    return f"edgebert-run: variant {info.variant!r} ({info.precision}) answered on {info.provider}"
+    return f"variant {info.variant!r} ({info.precision}) answered on {info.provider}"
 
 
 def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
@@ -129,7 +104,7 @@ def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
     for former, name in spec.command.renamed.items():
         value = getattr(options, former)
         if value is not None:
-            say(f"edgebert-run: warning: {_flag(former)} is called {_flag(name)} now")
+            say(f"{options.program}: warning: {_flag(former)} is called {_flag(name)} now")
             setattr(options, name, value)
     names = [field.name for field in fields(spec.options) if hasattr(options, field.name)]
     return spec.options(**{name: getattr(options, name) for name in names})

@@ -109,10 +109,12 @@ def require_running(name: str, options: Mapping[str, str], session: Any, said: s
         return
     parts = session.get_provider_graph_assignment_info()
     if wanted.engine_name not in {part.ep_name for part in parts}:
-        raise ProviderUnavailableError(
+        found = (
             f"provider {name!r} takes none of the graph's operators with {_given(options)}: all "
-            f"would run on the CPU; {_quoted(said)}correct the options ({wanted.page}), or load "
-            "with provider='cpu'"
+            f"would run on the CPU; {_quoted(said)}correct the options ({wanted.page}), or"
+        )
+        raise ProviderUnavailableError(
+            f"{found} load with provider='cpu'", shell=f"{found} use --provider cpu"
         )
 
 

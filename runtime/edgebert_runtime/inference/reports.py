@@ -1,8 +1,7 @@
 """What a model says about itself and about its last call."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import chain
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -31,7 +30,16 @@ class Report(AsDict):
         return f"{type(self).__name__}({cut})"
 
     def __str__(self) -> str:
-        return "\n".join(field_lines(self.to_dict()))
+        return "\n".join(self.lines())
+
+    def lines(self, width: int | None = None) -> Iterator[str]:
+        """The lines of `str`.
+
+        Args:
+            width: characters that the lines of a table are folded to; None is any number.
+        """
+        del width  # a line for each field needs no folding
+        return field_lines(self.to_dict())
 
 
 def field_lines(values: Mapping[str, Any]) -> Iterator[str]:
@@ -39,19 +47,6 @@ def field_lines(values: Mapping[str, Any]) -> Iterator[str]:
     rows = [row for name, value in values.items() for row in _rows(name, value)]
     width = max((len(name) for name, _ in rows), default=0)
     return (f"{name:<{width}}  {value}".rstrip() for name, value in rows)
-
-
-def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A head and rows, the first column to the left and the others to the right.
-
-    Args:
-        columns: what stands above them.
-        rows: as many cells each as there are columns.
-    """
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for first, *others in (columns, *rows):
-        padded = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        yield "  ".join(chain([first.ljust(widths[0])], padded)).rstrip()
 
 
 def _fields(value: Any) -> dict[str, Any]:

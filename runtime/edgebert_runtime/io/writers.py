@@ -4,12 +4,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.storage.atomic_write import draft
 from edgebert_runtime.tasks.spec import Columns, Record, VectorType
 
@@ -130,7 +130,8 @@ def _write_parquet(path: Path, columns: Columns, records: Iterable[Record]) -> N
         ) from error
     schema = pyarrow.schema([(name, _arrow_type(type_)) for name, type_ in columns.items()])
     with path.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
-        for batch in chunks(records, BATCH_ROWS):
+        rows = iter(records)
+        while batch := list(islice(rows, BATCH_ROWS)):
             writer.write_batch(pyarrow.RecordBatch.from_pylist(batch, schema=schema))
 
 

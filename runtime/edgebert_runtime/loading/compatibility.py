@@ -21,12 +21,14 @@ class Obstacle(NamedTuple):
 
     Attributes:
         reason: said of the variant: it "needs provider 'cuda', not 'cpu'".
-        remedy: what to do.
+        remedy: what to do in Python.
+        shell_remedy: what to do at a shell.
         error: what `load` raises.
     """
 
     reason: str
     remedy: str
+    shell_remedy: str
     error: type[EdgebertError]
 
 
@@ -44,25 +46,29 @@ def find_obstacle(bundle: Bundle, name: str, provider: str, engine: str) -> Obst
         return Obstacle(
             f"needs provider {variant.needs!r}, not {provider!r}",
             f"load it with provider={variant.needs!r}, or variant='fp32'",
+            f"use --provider {variant.needs}, or --variant fp32",
             ProviderUnavailableError,
         )
     if not has_operators(PROVIDERS[provider], variant):
         return Obstacle(
             f"has operators that provider {provider!r} lacks",
             "load variant='portable'",
+            "use --variant portable",
             ProviderUnavailableError,
         )
     if not variant.runs_on(engine):
         return Obstacle(
             f"needs ONNX Runtime {variant.min_onnxruntime}, this is {engine}",
             "upgrade it, or load variant='portable'",
+            "upgrade it, or use --variant portable",
             BundleError,
         )
     if provider == "cpu" and variant.needs_wide_sums and _sums_saturate():
         return Obstacle(
             "has 8-bit weights, and this CPU has no VNNI: it adds products of integers in 16 bits, "
             "which overflow, so answers would be wrong",
-            f"load variant='fp32', or export again and quantize with --cpu {NARROW}",
+            f"load variant='fp32', or export again and quantize with cpu={NARROW!r}",
+            f"use --variant fp32, or export again and quantize with --cpu {NARROW}",
             BundleError,
         )
     return None
@@ -104,9 +110,8 @@ def choose_variant(bundle: Bundle, asked: str, options: LoadOptions, engine: str
             return name
     obstacle = find_obstacle(bundle, first, provider, engine)
     assert obstacle is not None  # the loop ended without `first`
-    raise obstacle.error(
-        f"variant {first!r} of {bundle.folder} {obstacle.reason}; {obstacle.remedy}"
-    )
+    why = f"variant {first!r} of {bundle.folder} {obstacle.reason}"
+    raise obstacle.error(f"{why}; {obstacle.remedy}", shell=f"{why}; {obstacle.shell_remedy}")
 
 
 def _warn_of_another(bundle: Bundle, name: str, provider: str, engine: str) -> None:

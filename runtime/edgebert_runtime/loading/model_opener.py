@@ -90,9 +90,20 @@ def _task_of(bundle: Bundle, asked: str | None) -> TaskSpec:
     if asked not in (None, found):
         raise ConfigError(
             f"{bundle.folder} has task {found!r}, not {asked!r}; load it with task={found!r}, or "
-            "export the model for the task you want"
+            "export the model for the task you want",
+            shell=f"{bundle.folder} has task {found!r}, not {asked!r}; use "
+            f"`{{program}} {spec.command_name}`, or export the model for the task you want",
         )
     return spec
+
+
+def task_of(bundle: Source) -> TaskSpec:
+    """The task that a bundle is for.
+
+    Raises:
+        BundleError: it cannot be read, or its task is not known here.
+    """
+    return _task_of(Bundle.open(bundle), None)
 
 
 def open_model(

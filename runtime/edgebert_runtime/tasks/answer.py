@@ -70,10 +70,10 @@ class TokenSpan:
 class AnswerOptions(TaskOptions):
     """Arguments of `Answerer.answer`, which explains them; a long context runs in windows."""
 
-    top_k: int = option(1, "return at most K answers (default: 1)", type=int)
+    top_k: int = option(1, "give at most K answers for a context", type=int, metavar="K")
     max_answer_length: int = option(15)
     allow_no_answer: bool = option(
-        False, 'include "no answer" (an empty answer) in the ranking', action="store_true"
+        False, "let an empty answer say that the context has none", action="store_true"
     )
     window: int | None = option(None)
     long: Literal["window"] = option("window")
@@ -303,9 +303,10 @@ SPEC: Final = TaskSpec(
     columns=constant_columns({"answers": list[Answer]}),
     record=lambda answers: {"answers": [answer.to_dict() for answer in answers]},
     command=CommandSpec(
-        summary="a question to spans, one JSON line a context",
+        summary="Find the answer to a question in contexts; prints a JSON line for each context",
         text="CONTEXT",
         question="question",
+        example='"Who wrote it?" "Ada Lovelace wrote it in 1843."',
     ),
     probe=TaskProbe(
         options=AnswerOptions(top_k=20),  # scores depend on it, so it is always the same

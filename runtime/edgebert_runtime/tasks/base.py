@@ -188,10 +188,8 @@ class TaskModel(OpenBundle, Generic[Options]):
         if tokens <= limit:
             return None
         if options.long == "error":
-            raise InputError(
-                f"item {index} has {tokens} tokens, the limit is {limit}; shorten it, or "
-                "pass long='truncate'"
-            )
+            found = f"item {index} has {tokens} tokens, the limit is {limit}; shorten it, or"
+            raise InputError(f"{found} pass long='truncate'", shell=f"{found} use --long truncate")
         return tokens
 
     def _run_rows(
@@ -281,11 +279,12 @@ class TaskModel(OpenBundle, Generic[Options]):
         cut = report.truncated if report else ()
         if report and cut:
             longest = max(cut, key=lambda text: text.tokens)
-            warnings.warn(
+            found = (
                 f"{len(cut)} of {report.texts} texts were cut to {longest.limit} tokens (the "
-                f"longest, number {longest.index}, has "
-                f"{longest.tokens}); see last_report.truncated",
-                TruncationWarning,
-                stacklevel=stacklevel,
+                f"longest, number {longest.index}, has {longest.tokens})"
             )
+            warning = TruncationWarning(
+                f"{found}; see last_report.truncated", shell=f"{found}; --long error refuses them"
+            )
+            warnings.warn(warning, stacklevel=stacklevel)
         return bool(cut)

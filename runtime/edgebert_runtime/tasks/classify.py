@@ -64,8 +64,12 @@ class Classification(AsDict):
 class ClassifyOptions(TaskOptions):
     """Arguments of `Classifier.classify`, which explains them."""
 
-    top_k: int | None = option(None, "return at most K labels (default: all)", type=int)
-    threshold: float | None = option(None, "lowest score to return (default: any)", type=float)
+    top_k: int | None = option(
+        None, "give at most K labels for a text (default: all)", type=int, metavar="K"
+    )
+    threshold: float | None = option(
+        None, "give labels with at least this score (default: all)", type=float, metavar="SCORE"
+    )
 
 
 class Classifier(TaskModel[ClassifyOptions]):
@@ -197,6 +201,8 @@ SPEC: Final = TaskSpec(
     example='labels = model.classify(["a text", "another"])',
     columns=constant_columns(columns_of(Classification)),
     record=Classification.to_dict,
-    command=CommandSpec(summary="texts to labels, one JSON line each", pairs="optional"),
+    command=CommandSpec(
+        summary="Give each text its labels; prints a JSON line for each text", pairs="optional"
+    ),
     probe=TaskProbe(options=ClassifyOptions(), comparable=_scores_of, measure="scores"),
 )

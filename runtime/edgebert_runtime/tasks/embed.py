@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,19 @@ class EmbedOptions(TaskOptions):
     """Arguments of `Embedder.embed`, which explains them."""
 
     normalize: bool | None = option(
-        None, "vectors of length 1 (default: as the bundle says)", action="boolean"
+        None, "scale vectors to length 1 (default: as the bundle says)", action="boolean"
     )
-    dimensions: int | None = option(None, "keep the first N dimensions (default: all)", type=int)
-    prompt: str | None = option(None, "name of the bundle's prompt to put before each text")
-    output_dtype: OutputDtype = option("float32", "number format: float32, int8 or binary")
+    dimensions: int | None = option(
+        None, "keep the first N numbers of a vector (default: all)", type=int, metavar="N"
+    )
+    prompt: str | None = option(
+        None,
+        "name of the bundle's prompt that is put before each text (default: the bundle's default)",
+        metavar="NAME",
+    )
+    output_dtype: OutputDtype = option(
+        "float32", "number format of the vectors", choices=get_args(OutputDtype)
+    )
 
 
 class Embedder(TaskModel[EmbedOptions]):
@@ -304,7 +312,8 @@ SPEC: Final = TaskSpec(
     columns=_columns,
     record=lambda vector: {"embedding": vector},
     command=CommandSpec(
-        summary="texts to vectors, one JSON line each", renamed={"precision": "output_dtype"}
+        summary="Turn texts into vectors; prints a JSON line for each text",
+        renamed={"precision": "output_dtype"},
     ),
     probe=TaskProbe(
         options=EmbedOptions(), comparable=lambda vector: vector.tolist(), measure="distance"

@@ -51,7 +51,7 @@ class Filling(AsDict):
 class FillOptions(ShortTextOptions):
     """Arguments of `MaskFiller.fill`, which explains them."""
 
-    top_k: int = option(5, "return at most K tokens for each mask (default: 5)", type=int)
+    top_k: int = option(5, "give at most K tokens for each mask", type=int, metavar="K")
     targets: Sequence[str] | None = option(None)
 
 
@@ -229,7 +229,10 @@ SPEC: Final = TaskSpec(
     example='tokens = model.fill("a text with a {mask} in it")',
     columns=constant_columns({"masks": list[list[Filling]]}),
     record=lambda masks: {"masks": [[each.to_dict() for each in mask] for mask in masks]},
-    command=CommandSpec(summary="masks to tokens, one JSON line a text"),
+    command=CommandSpec(
+        summary="Find tokens for the masks in texts; prints a JSON line for each text",
+        example='"Paris is the [MASK] of France."',
+    ),
     probe=TaskProbe(
         options=FillOptions(top_k=CANDIDATES),
         comparable=_scores_of,

@@ -68,7 +68,9 @@ SPEC: Final = TaskSpec(
     columns=constant_columns({"probability": float}),
     record=lambda probability: {"probability": probability},
     command=CommandSpec(
-        summary="the probability that the second of two texts follows the first", pairs="always"
+        summary="Give the probability that the second of two texts follows the first",
+        pairs="always",
+        example='"A sentence." "Perhaps the next one."',
     ),
     probe=TaskProbe(
         options=ShortTextOptions(),

@@ -1,7 +1,7 @@
 """Arguments of a task's method, which are options of its command, too."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
 
@@ -32,8 +32,16 @@ class TaskOptions:
 
     WINDOWS: ClassVar[bool] = True
 
-    long: Long = option("truncate", "texts beyond the limit: truncate, error or window")
-    stride: int | None = option(None, "tokens that neighbouring windows share", type=int)
+    long: Long = option(
+        "truncate", "what becomes of texts beyond the model's limit", choices=get_args(Long)
+    )
+    stride: int | None = option(
+        None,
+        "tokens that neighbouring windows of a long text share "
+        "(default: half a window, at most 128)",
+        type=int,
+        metavar="N",
+    )
 
     def __post_init__(self) -> None:
         check_long(self.long, windows=self.WINDOWS)
@@ -45,5 +53,7 @@ class ShortTextOptions(TaskOptions):
 
     WINDOWS: ClassVar[bool] = False
 
-    long: Long = option("truncate", "texts beyond the limit: truncate or error")
+    long: Long = option(
+        "truncate", "what becomes of texts beyond the model's limit", choices=("truncate", "error")
+    )
     stride: None = option(None)

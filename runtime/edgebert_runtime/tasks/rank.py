@@ -41,7 +41,9 @@ class RankedDocument(AsDict):
 class RankOptions(TaskOptions):
     """Arguments of `Ranker.rank`, which explains them."""
 
-    top_k: int | None = option(None, "return at most K documents (default: all)", type=int)
+    top_k: int | None = option(
+        None, "give the best K documents (default: all)", type=int, metavar="K"
+    )
 
 
 class Ranker(TaskModel[RankOptions]):
@@ -59,7 +61,9 @@ class Ranker(TaskModel[RankOptions]):
         if len(self._head.labels) != 1:
             raise BundleError(
                 f"{self._bundle.folder} has task 'rank' and {len(self._head.labels)} labels, "
-                "expected 1; load the model for 'classify'"
+                "expected 1; export the checkpoint again with task='classify'",
+                shell=f"{self._bundle.folder} has task 'rank' and {len(self._head.labels)} labels, "
+                "expected 1; export the checkpoint again with --task classify",
             )
 
     def check_options(self, options: RankOptions) -> None:
@@ -146,7 +150,10 @@ SPEC: Final = TaskSpec(
     columns=constant_columns(columns_of(RankedDocument)),
     record=RankedDocument.to_dict,
     command=CommandSpec(
-        summary="documents by score, one JSON line each", text="DOCUMENT", question="query"
+        summary="Sort documents by relevance to a query; prints a JSON line for each document",
+        text="DOCUMENT",
+        question="query",
+        example='"a query" "a document" "another document"',
     ),
     probe=TaskProbe(
         options=RankOptions(),

@@ -24,6 +24,15 @@ BUILT_IN: Final[tuple[TaskName, ...]] = get_args(TaskName)
 
 ENTRY_POINTS: Final = "edgebert_runtime.tasks"
 
+COMMAND_NAMES: Final = frozenset(
+    (
+        *("bench", "check", "compare", "diff", "info", "pull", "run", "warm"),
+        *("default", "export", "inspect", "profile", "push", "quantize", "remove", "train"),
+        "verify",
+    )
+)
+"""Commands of `edgebert` and `edgebert-run` that are no task's; a task has another name."""
+
 _registered: dict[str, TaskSpec] = {}
 _discovered: list[str] = []
 
@@ -32,8 +41,13 @@ def register_task(spec: TaskSpec) -> TaskSpec:
     """Add a task; every command and function knows it from then on.
 
     Raises:
-        ConfigError: there is another task of its name.
+        ConfigError: there is another task of its name, or a command that is no task's.
     """
+    if spec.command_name in COMMAND_NAMES:
+        raise ConfigError(
+            f"task {spec.name!r} of {spec.model.__module__} has the name of the command "
+            f"{spec.command_name!r} of edgebert and edgebert-run; give it another name"
+        )
     known = _known(spec.name)
     if known is not None and known is not spec:
         raise ConfigError(

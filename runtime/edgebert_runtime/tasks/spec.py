@@ -44,13 +44,15 @@ def constant_columns(columns: Columns) -> Callable[[TaskModel[Any], Any], Column
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSpec:
-    """The command of a task in `edgebert-run`.
+    """The command of a task in `edgebert` and `edgebert-run`.
 
     Attributes:
         summary: what it does, in one line.
         text: what usage calls a text.
         question: an argument of its own that comes first, and is the first text of every item.
         pairs: whether an item has two texts of its own.
+        example: arguments behind the bundle, in the example of the help; None is a text, and a
+            question before it where there is one.
         renamed: former names of options → the names of today; accepted for one release.
     """
 
@@ -58,6 +60,7 @@ class CommandSpec:
     text: str = "TEXT"
     question: str | None = None
     pairs: Literal["never", "optional", "always"] = "never"
+    example: str | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -137,6 +140,12 @@ class TaskSpec:
     def command_name(self) -> str:
         """Its name on the command line, with hyphens."""
         return self.name.replace("_", "-")
+
+    @property
+    def command_example(self) -> str:
+        """Arguments behind the bundle, in the example of the help."""
+        question = f'"a {self.command.question}" ' if self.command.question else ""
+        return self.command.example or f'{question}"a text"'
 
     @property
     def graph(self) -> tuple[GraphOutput, ...]:

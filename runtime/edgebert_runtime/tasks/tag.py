@@ -7,7 +7,7 @@ caller's string.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, overload
+from typing import Any, ClassVar, Final, get_args, overload
 
 from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
@@ -55,7 +55,9 @@ class Entity(AsDict):
 class TagOptions(TaskOptions):
     """Arguments of `Tagger.tag`, which explains them."""
 
-    aggregation: Aggregation = option("simple", "none, simple, first, average or max")
+    aggregation: Aggregation = option(
+        "simple", "how tokens become entities", choices=get_args(Aggregation)
+    )
     ignore: Sequence[str] = option(("O",))
 
 
@@ -228,7 +230,10 @@ SPEC: Final = TaskSpec(
     example='entities = model.tag(["a text", "another"])',
     columns=constant_columns({"entities": list[Entity]}),
     record=lambda entities: {"entities": [entity.to_dict() for entity in entities]},
-    command=CommandSpec(summary="texts to entities, one JSON line a text"),
+    command=CommandSpec(
+        summary="Find entities in texts; prints a JSON line for each text",
+        example='"Ada Lovelace lived in London."',
+    ),
     probe=TaskProbe(
         options=TagOptions(aggregation="none", ignore=()),
         comparable=_scores_of,

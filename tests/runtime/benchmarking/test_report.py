@@ -11,10 +11,10 @@ from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.benchmarking.report import page
 from edgebert_runtime.benchmarking.results import Round, Setting, Start, Timing
 from edgebert_runtime.benchmarking.table import report_lines
-from edgebert_runtime.inference.reports import aligned
 from edgebert_runtime.measurement.timing import percentile, time_runs
 from edgebert_runtime.reporting.document import Bars, Plot, Table
 from edgebert_runtime.reporting.html import html
+from edgebert_runtime.reporting.text_table import table_lines
 from tests.support.bench_reports import FEW_ROUNDS, REPORT, setting, timing
 
 
@@ -137,12 +137,12 @@ def test_other_work_on_the_machine_is_said(load: float | None, busy: bool) -> No
 
 
 def test_columns_stand_under_their_heads() -> None:
-    assert list(aligned(("a", "bb"), [("long", "1"), ("x", "22222")])) == [
+    assert list(table_lines(("a", "bb"), [("long", "1"), ("x", "22222")])) == [
         "a        bb",
         "long      1",
         "x     22222",
     ]
-    assert list(aligned(("a", "bb"), [])) == ["a  bb"]
+    assert list(table_lines(("a", "bb"), [])) == ["a  bb"]
 
 
 def test_the_page_says_what_the_lines_say() -> None:

@@ -1,4 +1,4 @@
-"""Commands that run a bundle on this machine, none of which loads torch."""
+"""The command `profile`, which loads no torch."""
 
 import json
 from pathlib import Path
@@ -6,38 +6,8 @@ from typing import Annotated
 
 import typer
 
-from edgebert.cli.options import BundleFolder, Provider, ProviderOptions, Variant
+from edgebert.cli.options import BundleFolder, Variant
 from edgebert.cli.terminal import print_page, say
-from edgebert_runtime.cli.main import command_lines
-from edgebert_runtime.cli.tasks import answer_lines
-from edgebert_runtime.engine.providers import parse_options
-
-
-def run(
-    bundle: BundleFolder,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TEXT…|-]",
-            help="texts, the question or query first; - or none reads standard input",
-        ),
-    ] = None,
-    variant: Variant = "auto",
-    provider: Provider = "auto",
-    provider_option: ProviderOptions = None,
-) -> None:
-    """Run the bundle's task on texts; prints a JSON line for each result."""
-    from edgebert_runtime.loading.options import LoadOptions
-
-    options = LoadOptions.of(provider, parse_options(provider_option or ()))
-    for line in answer_lines(str(bundle), texts or [], variant, options):
-        typer.echo(line)
-
-
-def bench(context: typer.Context) -> None:
-    """Measure variants, batch sizes, lengths and threads on this machine, and rank them."""
-    for line in command_lines(["bench", *context.args], program="edgebert"):
-        typer.echo(line)
 
 
 def profile(
@@ -53,10 +23,16 @@ def profile(
     ] = None,
     runs: Annotated[int, typer.Option(help="number of runs; medians are reported")] = 50,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="also write the profile as JSON")
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="also write the profile as JSON (default: to no file)"
+        ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="also write an HTML page with charts")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="also write an HTML page with charts (default: to no file)"
+        ),
     ] = None,
 ) -> None:
     """Measure the time of each operator and layer, and of the matrix products alone."""

@@ -1,0 +1,6 @@
+"""`python -m edgebert` is `edgebert`."""
+
+from edgebert.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""What `inspect`, `export` and `quantize` say of a bundle: a line for each value."""
+
+from collections.abc import Iterator, Mapping
+from math import floor, log10
+from shlex import quote
+from typing import Any, Final
+
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Manifest, Variant
+from edgebert_runtime.measurement.units import MEBIBYTE
+from edgebert_runtime.reporting.text_table import value_lines
+from edgebert_runtime.tasks.registry import require_task
+
+INDENT: Final = "  "
+NOT_MEASURED: Final = "not measured"
+DECIMALS: Final = (4, 12)
+"""Fewest and most decimals of a similarity."""
+
+
+def summary_lines(bundle: Bundle, width: int | None) -> Iterator[str]:
+    """The bundle, then each variant.
+
+    Args:
+        bundle: that is described.
+        width: characters in a line; None is any number.
+    """
+    manifest = bundle.manifest
+    yield f"{bundle.folder}: {manifest.task}, from {_source(manifest)}"
+    yield from value_lines(
+        [
+            ("default", manifest.default_variant),
+            ("task", manifest.task),
+            ("labels", _labels(manifest)),
+            ("longest text", f"{manifest.tokenizer.max_length} tokens"),
+        ],
+        width,
+        INDENT,
+    )
+    for name, variant in manifest.variants.items():
+        yield ""
+        yield name
+        yield from value_lines(_values(bundle, variant), width, INDENT)
+
+
+def next_command(bundle: Bundle, *, quantized: bool) -> str:
+    """The line that says how to go on.
+
+    Args:
+        bundle: as it is now.
+        quantized: whether a variant was added just now.
+    """
+    folder, source = quote(str(bundle.folder)), bundle.manifest.source
+    if not quantized:
+        example = require_task(bundle.manifest.task).command_example
+        return f"next: edgebert run {folder} {example}"
+    if source["kind"] == "hub":
+        return f"next: edgebert verify {folder} --against {source['name']}"
+    return f"next: edgebert check {folder}"
+
+
+def quality_text(quality: Mapping[str, Any]) -> str:
+    """Mean and worst similarity of a variant to fp32, and how many texts it was measured on."""
+    kind = quality["metric"].partition(" of ")[0]
+    return (
+        f"{kind} {similarity(quality['mean'])} mean, {similarity(quality['worst'])} worst "
+        f"({quality['samples']} texts)"
+    )
+
+
+def similarity(value: float) -> str:
+    """A similarity with two digits of what it lacks to 1; at least four decimals."""
+    lost = abs(1 - value)
+    fewest, most = DECIMALS
+    decimals = min(most, max(fewest, 1 - floor(log10(lost)))) if lost else fewest
+    return f"{value:.{decimals}f}"
+
+
+def _values(bundle: Bundle, variant: Variant) -> list[tuple[str, str]]:
+    fused = ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
+    return [
+        ("precision", variant.precision),
+        ("CPU class", variant.cpu or "any"),
+        ("least ONNX Runtime", variant.min_onnxruntime),
+        ("size", f"{bundle.size_bytes(variant) / MEBIBYTE:.1f} MiB"),
+        ("quality", _quality(variant)),
+        ("time over fp32", _speed(variant)),
+        ("file", variant.file),
+        ("fused", fused or "nothing"),
+    ]
+
+
+def _quality(variant: Variant) -> str:
+    if variant.quality is not None:
+        return quality_text(variant.quality)
+    if variant.parity is not None:
+        parity = variant.parity
+        return f"largest difference to torch {parity['worst']:.1e} ({parity['cases']} cases)"
+    return NOT_MEASURED
+
+
+def _speed(variant: Variant) -> str:
+    if variant.speed is None:
+        return NOT_MEASURED
+    speed = variant.speed
+    return f"{speed['over_fp32']:.2f}× ({speed['rounds']} rounds on {speed['cpu']})"
+
+
+def _labels(manifest: Manifest) -> str:
+    labels = manifest.head.labels if manifest.head else ()
+    return ", ".join(labels) or "none"
+
+
+def _source(manifest: Manifest) -> str:
+    return f"{manifest.source['kind']} {manifest.source['name']}"

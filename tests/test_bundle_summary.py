@@ -1,0 +1,130 @@
+"""What `inspect`, `export` and `quantize` show of a bundle."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from edgebert.cli.bundle_summary import next_command, quality_text, similarity, summary_lines
+from edgebert_runtime import Bundle
+from edgebert_runtime.bundle.manifest import FileInfo, HeadInfo, Manifest, read_manifest
+from tests.support.tiny_manifest import tiny_manifest
+
+QUALITY: Final = {
+    "metric": "cosine of sentence_embedding to fp32, each text alone",
+    "data": "texts",
+    "samples": 256,
+    "mean": 0.9993,
+    "worst": 0.9961,
+    "floor": {"mean": 0.99, "worst": 0.98},
+}
+SPEED: Final = {"over_fp32": 0.3141, "rounds": 5, "cpu": "avx512_vnni"}
+
+EXPECTED: Final = """\
+my model: classify, from module nothing
+  default       fp32
+  task          classify
+  labels        bad, good
+  longest text  8 tokens
+
+portable
+  precision           fp32
+  CPU class           any
+  least ONNX Runtime  1.20.0
+  size                3.0 MiB
+  quality             largest difference to torch 6.1e-06 (14 cases)
+  time over fp32      not measured
+  file                onnx/model.onnx
+  fused               nothing
+
+int8
+  precision           int8
+  CPU class           avx512_vnni
+  least ONNX Runtime  1.23.0
+  size                3.0 MiB
+  quality             cosine 0.99930 mean, 0.9961 worst (256 texts)
+  time over fp32      0.31× (5 rounds on avx512_vnni)
+  file                onnx/model.onnx
+  fused               6 attention, 2 gelu"""
+
+
+def manifest(**changes: Any) -> Manifest:
+    made = tiny_manifest({"onnx/model.onnx": FileInfo(size_bytes=3 * 2**20, sha256="ab" * 32)})
+    portable = replace(made.variants["portable"], parity={"worst": 6.1e-6, "cases": 14})
+    int8 = replace(
+        portable,
+        precision="int8",
+        min_onnxruntime="1.23.0",
+        fusions={"attention": 6, "gelu": 2},
+        parity=None,
+        quality=QUALITY,
+        cpu="avx512_vnni",
+        speed=SPEED,
+    )
+    head = HeadInfo(labels=("bad", "good"), activation="softmax")
+    variants = {"portable": portable, "int8": int8}
+    return replace(made, **{"task": "classify", "head": head, "variants": variants, **changes})
+
+
+def test_every_value_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "edgebert.json").write_text(manifest().to_json(), encoding="utf-8")
+    bundle = Bundle(folder=Path("my model"), manifest=read_manifest(tmp_path))
+    assert "\n".join(summary_lines(bundle, None)) == EXPECTED
+    assert bundle.manifest.variants["int8"].speed == SPEED
+
+
+def test_a_manifest_without_speeds_is_read(bundle: Bundle) -> None:
+    path = bundle.folder / "edgebert.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"speed"', '"other"'))
+    assert {each.speed for each in read_manifest(bundle.folder).variants.values()} == {None}
+
+
+def test_long_lists_of_labels_are_folded() -> None:
+    labels = tuple(f"label-{number}" for number in range(150))
+    made = manifest(head=HeadInfo(labels=labels, activation="softmax"))
+    lines = list(summary_lines(Bundle(folder=Path("m"), manifest=made), 60))
+    assert max(map(len, lines)) <= 60
+    assert set(" ".join(lines).replace(",", " ").split()) >= set(labels)
+
+
+def test_not_measured_is_said() -> None:
+    made = manifest()
+    bare = replace(made.variants["portable"], parity=None)
+    bundle = Bundle(folder=Path("m"), manifest=replace(made, variants={"portable": bare}))
+    assert "  quality             not measured" in list(summary_lines(bundle, None))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.0000"),
+        (0.98, "0.9800"),
+        (0.9961, "0.9961"),
+        (0.99996, "0.999960"),
+        (1 - 2e-9, "0.9999999980"),
+        (1 + 2e-7, "1.00000020"),
+    ],
+)
+def test_a_similarity_keeps_the_digits_that_decide(value: float, text: str) -> None:
+    assert similarity(value) == text
+
+
+def test_quality_has_its_unit() -> None:
+    scores = {**QUALITY, "metric": "1 - total variation distance of the scores to fp32"}
+    assert quality_text(scores).startswith("1 - total variation distance 0.99930 mean, 0.9961 ")
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "quantized", "command"),
+    [
+        ("classify", "folder", False, """edgebert run 'my model' "a text\""""),
+        ("rank", "folder", False, 'edgebert run \'my model\' "a query" "a document"'),
+        ("classify", "folder", True, "edgebert check 'my model' --variant all"),
+        ("classify", "hub", True, "edgebert verify 'my model' --against some/model"),
+    ],
+)
+def test_the_next_command(task: str, kind: str, quantized: bool, command: str) -> None:
+    source = {"kind": kind, "name": "some/model", "model_type": "bert"}
+    bundle = Bundle(folder=Path("my model"), manifest=manifest(task=task, source=source))
+    assert next_command(bundle, quantized=quantized).startswith(f"next: {command}")

@@ -1,0 +1,72 @@
+"""How commands of both programs end: interrupted, or when nobody reads what they print."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from edgebert_runtime import Bundle
+
+PATIENCE: Final = 120
+MODULES: Final = {"edgebert": "edgebert", "edgebert-run": "edgebert_runtime"}
+
+each_command = pytest.mark.parametrize(
+    ("program", "command"),
+    [("edgebert", "inspect"), ("edgebert", "info"), ("edgebert-run", "info")],
+    ids=str,
+)
+
+
+def start(program: str, *arguments: object, stdout: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", MODULES[program], *map(str, arguments)]
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Where the tests themselves run in the background, interrupts are ignored by all children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+@each_command
+def test_ctrl_c_is_one_line(program: str, command: str, tmp_path: Path) -> None:
+    manifest = tmp_path / "edgebert.json"
+    os.mkfifo(manifest)  # whoever reads it waits
+    with start(program, command, tmp_path, stdout=subprocess.DEVNULL) as process:
+        writer = opened(lambda: os.open(manifest, os.O_WRONLY | os.O_NONBLOCK))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
+        os.close(writer)
+    assert (process.returncode, errors) == (130, f"{program}: interrupted\n")
+
+
+def opened(attempt: Callable[[], int]) -> int:
+    """The file's descriptor, once somebody reads from its other end."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            return attempt()
+        except OSError:
+            time.sleep(0.01)
+    raise TimeoutError
+
+
+@each_command
+def test_a_reader_that_has_gone_is_no_traceback(
+    program: str, command: str, tiny_bundle: Bundle
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with start(program, command, tiny_bundle.folder, "--json", stdout=writer) as process:
+        os.close(writer)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (141, "")
