@@ -42,12 +42,7 @@ def field_lines(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A head and rows, the first column to the left and the others to the right.
-
-    Args:
-        columns: what stands above them.
-        rows: as many cells each as there are columns.
-    """
+    """A head and rows, the first column to the left and the others to the right."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     for first, *others in (columns, *rows):
         padded = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
@@ -96,7 +91,7 @@ class ModelInfo(Report):
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads of a call on few texts.
-        warm: whether a graph runs that `warm` kept.
+        warm: whether the warm graph runs.
         micro_batch_tokens: padded tokens that run at once at most.
         workers: how many micro-batches of many run side by side.
         worker_threads: intra-operator threads of each of them.
