@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Final
+    from typing import Any, Final, Literal
 
     import numpy as np
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def _edgebert(variant: str, *, warm: bool = False) -> Engine:
         from edgebert_runtime import load
 
         yield None
-        cache = f"{model}-{GRAPH_CACHE}" if warm else False
+        cache: str | Literal[False] = f"{model}-{GRAPH_CACHE}" if warm else False
         yield load(model, variant, task="embed", cache_dir=cache).embed
 
     return engine
