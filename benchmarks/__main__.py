@@ -247,15 +247,12 @@ def _measure(step: Step, out: Path | None) -> None:
 
 
 def _measured(step: Step, out: Path | None, run: str | None = None) -> bool:
-    """Measure a case, write its record and the report, and say the tables.
+    """Measure a case, write its record and the report, and print the tables.
 
-    Args:
-        step: the case.
-        out: where to; None is a folder of the run's name.
-        run: the name of the whole run; None is that of the case.
+    Without `out` they go to a folder of the run's name, or else of the case's.
 
     Returns:
-        False if there is nothing to compare with; why is said.
+        False if there is nothing to compare with; the reason is printed.
     """
     try:
         record = step()

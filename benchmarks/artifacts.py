@@ -30,13 +30,9 @@ def made(name: str, write: Callable[[Path], None]) -> Path:
 
 
 def made_by_peer(name: str, environment: str, script: str, *arguments: Path) -> Path:
-    """What a peer's script writes, made anew for another environment or another script.
+    """What a script of `peers/` writes, made anew for another environment or another script.
 
-    Args:
-        name: of what it is made of.
-        environment: where the script runs.
-        script: a file of `peers/`; it gets the arguments and a folder to fill.
-        arguments: before the folder.
+    The script gets the arguments and the folder to fill.
 
     Raises:
         PeerError: the environment cannot be made, or the script failed.

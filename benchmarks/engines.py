@@ -13,7 +13,7 @@ from typing import Any, Final
 from benchmarks.artifacts import PEERS, made
 from benchmarks.environments import interpreter
 from benchmarks.models import MODELS, Model, our_bundle
-from benchmarks.peers.engines import KEPT
+from benchmarks.peers.engines import GRAPH_CACHE
 from benchmarks.prefork import LIMIT_S, prefork
 from benchmarks.systems import ctranslate2_folder, nncf_graph, optimum_folder
 from edgebert_runtime.warmup.warm import warm
@@ -75,15 +75,13 @@ def our_folder() -> Path:
 
 @cache
 def warm_folder(model: Model, variant: str, *, tune: bool = True) -> Path:
-    """The folder of our bundle, once a variant's graph is kept and tuned for this machine.
+    """The folder of our bundle, with a warm graph of a variant beside it.
 
-    Args:
-        model: of which.
-        variant: which.
-        tune: whether to measure how many texts are run fastest; starting does not depend on it.
+    It is tuned for this machine if `tune` is true; starting does not depend on that.
     """
     folder = our_bundle(model, *(["int8"] if variant == "int8" else [])).folder
-    warm(folder, variant, cache_dir=folder.with_name(f"{folder.name}-{KEPT}"), tune=tune)
+    cache = folder.with_name(f"{folder.name}-{GRAPH_CACHE}")
+    warm(folder, variant, cache_dir=cache, tune=tune)
     return folder
 
 

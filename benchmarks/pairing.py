@@ -76,12 +76,7 @@ def ratio(times: Sequence[float], others: Sequence[float]) -> Ratio:
 def output_of(
     command: Sequence[str], *, cores: int | None = None, limit_s: float | None = None
 ) -> str:
-    """Standard output of a command.
-
-    Args:
-        command: the program and its arguments.
-        cores: how many it may use, the first ones; None is all.
-        limit_s: seconds after which it is ended; None waits for ever.
+    """Standard output of a command on the first `cores` cores, ended after `limit_s` seconds.
 
     Raises:
         PeerError: it failed, and its last words are in the text; or it did not end in time.

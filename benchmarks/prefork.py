@@ -21,11 +21,7 @@ class Prefork:
     """A script of `peers/` that answers jobs, `peers.forking.serve`.
 
     It is started by the first job. While it waits it takes no time of a core: it is blocked on its
-    input.
-
-    Args:
-        command: the interpreter, the script and its arguments.
-        cores: how many it may use, the first ones.
+    input. It may use the first `cores` cores.
     """
 
     def __init__(self, command: tuple[str, ...], cores: int) -> None:
@@ -33,11 +29,7 @@ class Prefork:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, job: dict[str, Any], limit_s: float = LIMIT_S) -> dict[str, Any]:
-        """What it answers.
-
-        Args:
-            job: JSON.
-            limit_s: seconds after which it is ended; the next job starts it anew.
+        """The answer to a job. After `limit_s` seconds the script is ended; the next job starts it.
 
         Raises:
             PeerError: it cannot be imported, the job failed, and its last words are in the text;

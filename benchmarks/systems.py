@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.artifacts import PEERS, made_by_peer
+from benchmarks.encoder_jobs import write_feeds
 from benchmarks.environments import interpreter
 from benchmarks.models import Model, VariantName, our_bundle, our_graph
 from benchmarks.prefork import prefork
-from benchmarks.worker import write_feeds
 from edgebert_quantize import default_texts
 from edgebert_quantize.calibration.text_split import Feeder
 from edgebert_runtime.bundle.external_data import external_locations
@@ -67,7 +67,7 @@ class Encoder:
         return sum(file.stat().st_size for file in _files(self.opens(model)))
 
     def do(self, model: Model, threads: int, action: str, **job: Any) -> dict[str, Any]:
-        """Have a fresh process do a job of `benchmarks.worker`, on so many cores.
+        """Have a fresh process do a job of `benchmarks.encoder_jobs`, on so many cores.
 
         Raises:
             PeerError: it cannot be installed, failed, or answered wrongly.

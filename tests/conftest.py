@@ -1,17 +1,39 @@
-"""What many tests share: a tiny encoder, its folder, its bundle, and real weights where present."""
+"""What many tests share: a tiny encoder, its folder, its bundle, and real weights where present.
 
-import fcntl
+Torch has one thread, in processes that tests start, too: workers of pytest have a core each, and
+the threads of all of them would wait for one another.
+"""
+
+import gc
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 import edgebert
 from edgebert.model.encoder import Encoder
 from edgebert_runtime import Bundle
 from examples.minilm import CACHE, LOCATION_VARIABLE
+from tests.support.made_once import MadeOnce, maker
 from tests.support.tiny_encoder import build_tiny, save_tiny
+
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the imported modules out of each search for garbage: they live to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Makes a folder the first time that a worker asks for its name; never write into it."""
+    return maker(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +48,38 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Encoder)
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
+def tiny_exported(made_once: MadeOnce, tiny_folder: Path) -> Bundle:
+    """The tiny encoder exported; shared, so never write into it."""
+    return Bundle.open(made_once("tiny-exported", partial(edgebert.export, tiny_folder)))
+
+
+@pytest.fixture(scope="session")
+def tiny_cuda(made_once: MadeOnce, tiny_folder: Path) -> Bundle:
+    """The tiny encoder exported for CUDA in float32; shared, so never write into it."""
+    make = partial(edgebert.export, tiny_folder, target="cuda", precision="fp32")
+    return Bundle.open(made_once("tiny-cuda", make))
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(made_once: MadeOnce, tiny_exported: Bundle) -> Bundle:
     """The tiny encoder exported and quantized; shared, so never write into it."""
-    out = tmp_path_factory.mktemp("bundle") / "tiny"
-    return edgebert.quantize(edgebert.export(tiny_folder, out), force=True, keep_default=True)
+
+    def make(out: Path) -> None:
+        edgebert.quantize(shutil.copytree(tiny_exported.folder, out), force=True, keep_default=True)
+
+    return Bundle.open(made_once("tiny", make))
 
 
 @pytest.fixture
 def bundle(tmp_path: Path, tiny_bundle: Bundle) -> Bundle:
     """A copy of the tiny bundle that a test may damage."""
     return Bundle.open(shutil.copytree(tiny_bundle.folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def fp32_bundle(tmp_path: Path, tiny_exported: Bundle) -> Bundle:
+    """A copy of the tiny bundle before it was quantized, for a test to write into."""
+    return Bundle.open(shutil.copytree(tiny_exported.folder, tmp_path / "fp32"))
 
 
 @pytest.fixture(scope="session")
@@ -51,14 +95,10 @@ def minilm() -> Path:
 
 
 @pytest.fixture(scope="session")
-def minilm_bundle(tmp_path_factory: pytest.TempPathFactory, minilm: Path) -> Bundle:
-    """MiniLM exported and quantized, once for all processes of a run: it takes a minute."""
-    root = tmp_path_factory.getbasetemp()
-    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    folder, made = shared / "minilm", shared / "minilm.made"
-    with (shared / "minilm.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            edgebert.quantize(edgebert.export(minilm, folder), force=True, keep_default=True)
-            made.touch()
-    return Bundle.open(folder)
+def minilm_bundle(made_once: MadeOnce, minilm: Path) -> Bundle:
+    """MiniLM exported and quantized, which takes a minute; shared, so never write into it."""
+
+    def make(out: Path) -> None:
+        edgebert.quantize(edgebert.export(minilm, out), force=True, keep_default=True)
+
+    return Bundle.open(made_once("minilm", make))

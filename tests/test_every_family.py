@@ -1,5 +1,6 @@
 """Every family from the folder transformers saves to the answers of the torch-free runtime."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 import edgebert
-from edgebert_runtime import load
+from edgebert_runtime import Bundle, load
 from tests.support.families import NAMES, SAMPLES, build
 from tests.support.tokenizers import TEXTS, save_tokenizer
 
@@ -26,6 +27,11 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return path
 
 
+@pytest.fixture(scope="module")
+def exported(folder: Path) -> Bundle:
+    return edgebert.export(folder, folder.with_name("bundle"))
+
+
 def their_vectors(folder: Path, texts: list[str]) -> np.ndarray:
     """Mean over the tokens of each text alone, by transformers."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -38,18 +44,18 @@ def their_vectors(folder: Path, texts: list[str]) -> np.ndarray:
     return np.concatenate(vectors)
 
 
-def test_the_runtime_gives_the_vectors_of_transformers(folder: Path, tmp_path: Path) -> None:
-    bundle = edgebert.export(folder, tmp_path / "bundle")
-    assert bundle.manifest.variants["cpu"].fusions["attention"] == 3
-    model = load(bundle)
+def test_the_runtime_gives_the_vectors_of_transformers(folder: Path, exported: Bundle) -> None:
+    assert exported.manifest.variants["cpu"].fusions["attention"] == 3
+    model = load(exported)
     expected = their_vectors(folder, TEXTS)
     np.testing.assert_allclose(model.embed(TEXTS), expected, atol=2e-5, rtol=0)
-    assert edgebert.verify(bundle, against=folder).passed
+    assert edgebert.verify(exported, against=folder).passed
 
 
 @pytest.mark.parametrize("folder", UNLIKE_BERT, indirect=True)
-def test_int8_stays_near_and_small(folder: Path, tmp_path: Path) -> None:
-    bundle = edgebert.quantize(edgebert.export(folder, tmp_path / "bundle"), force=True)
+def test_int8_stays_near_and_small(exported: Bundle, tmp_path: Path) -> None:
+    copy = shutil.copytree(exported.folder, tmp_path / "bundle")
+    bundle = edgebert.quantize(copy, force=True)
     variants = bundle.manifest.variants
     quality = variants["int8"].quality
     assert quality is not None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.artifacts import made
 from benchmarks.cases.encoding import described, joined, time_job
+from benchmarks.encoder_jobs import Feeds, write_feeds
 from benchmarks.models import MODELS, Model, our_bundle
 from benchmarks.pairing import in_turn
 from benchmarks.records import Record, new_record
@@ -32,7 +33,6 @@ from benchmarks.systems import (
     our_graph_of,
 )
 from benchmarks.texts import package_descriptions, package_pairs, rated_sentences
-from benchmarks.worker import Feeds, write_feeds
 from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
 from edgebert_quantize.recipes import LinearRecipe, RecipeName
@@ -79,10 +79,8 @@ def measure(
     """Quality of each system, then their speed in turn.
 
     Args:
-        rounds: how often each has its turn.
         texts: whose vectors are compared, half of them short.
         pairs: whose retrieval is measured.
-        only: names of systems; none is all.
     """
     record = new_record(CASE, "", COMMAND, rounds) | {"texts": texts, "pairs": pairs}
     chosen = {each.name: each for each in systems() if not only or each.name in only}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from benchmarks.artifacts import FOLDER
@@ -21,21 +22,22 @@ def time_encoders(
     rounds: int,
     seconds: float,
     reference: Encoder = REFERENCE,
+    folder: Path = FOLDER,
 ) -> list[dict[str, Any]]:
     """A row for each encoder and number of threads.
 
     Args:
-        model: what they run.
         encoders: in the order of the rows.
         shapes: so many cores and threads at a time → batch x sequence each, in tokens.
-        rounds: how often each has its turn.
         seconds: for a shape in a round.
         reference: whose answers all are compared with.
+        folder: where these are written.
 
     Raises:
         PeerError: the reference has no answers.
     """
-    job = time_job(model, list(dict.fromkeys(chain(*shapes.values()))), seconds, reference)
+    every = list(dict.fromkeys(chain(*shapes.values())))
+    job = time_job(model, every, seconds, reference, folder)
     named = {each.name: each for each in encoders}
 
     def timed(name: str, count: int) -> dict[str, Any]:
@@ -50,15 +52,19 @@ def time_encoders(
 
 
 def time_job(
-    model: Model, shapes: Sequence[str], seconds: float, reference: Encoder = REFERENCE
+    model: Model,
+    shapes: Sequence[str],
+    seconds: float,
+    reference: Encoder = REFERENCE,
+    folder: Path = FOLDER,
 ) -> dict[str, Any]:
     """What every encoder is asked, once the reference has answered.
 
     Raises:
         PeerError: it cannot.
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    answers = {"shapes": list(shapes), "reference": str(FOLDER / f"{model.name}-reference")}
+    folder.mkdir(parents=True, exist_ok=True)
+    answers = {"shapes": list(shapes), "reference": str(folder / f"{model.name}-reference")}
     reference.do(model, usable_cores(), "reference", **answers)
     return answers | {"seconds": seconds}
 

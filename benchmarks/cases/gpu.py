@@ -1,14 +1,14 @@
 """Encoders on a GPU in turn, and their own matrix products alone; tokens in, vectors out."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.artifacts import PEERS
+from benchmarks.artifacts import FOLDER, PEERS
 from benchmarks.cases.encoding import described, joined, time_job
 from benchmarks.cases.limits import products_of
 from benchmarks.environments import interpreter
@@ -18,6 +18,7 @@ from benchmarks.prefork import prefork
 from benchmarks.records import Record, new_record, rows_of
 from benchmarks.systems import FLOORS, OURS, Encoder
 from edgebert.profiling.products import Product
+from edgebert_runtime import Bundle
 from edgebert_runtime.engine.threads import usable_cores
 
 CASE: Final = "gpu"
@@ -30,23 +31,30 @@ SHAPES: Final = (
 )
 """Batch x sequence, in tokens; behind a ~, texts of all lengths up to that in one batch."""
 
+BundleOf = Callable[[Model], Bundle]
+
 SECONDS: Final = 0.5
 RUNS: Final = 20
 BARE: Final = "products alone"
 
 
-def systems(device: str) -> Sequence[Encoder]:
+def systems(device: str, bundle_of: BundleOf = our_cuda_bundle) -> Sequence[Encoder]:
     """Ours first; the reference is torch in float32.
 
     Args:
         device: cuda; cpu to try the scripts out, with what of ours a CPU runs.
+        bundle_of: from a model to our bundle of it.
     """
-    ours = [
-        _ours("edgebert fp16", "fp16", device, setting="a captured run", capture="1"),
-        _ours("edgebert fp16 packed", "fp16-packed", device, setting="without padding"),
-    ]
+    ours = partial(_ours, bundle_of, device)
     return [
-        *(ours if device == "cuda" else [_ours("edgebert fp32", "cuda", device, capture="1")]),
+        *(
+            [
+                ours("edgebert fp16", "fp16", setting="a captured run", capture="1"),
+                ours("edgebert fp16 packed", "fp16-packed", setting="without padding"),
+            ]
+            if device == "cuda"
+            else [ours("edgebert fp32", "cuda", capture="1")]
+        ),
         _torch("torch fp32", "fp32", "fp32", device),
         _torch("torch fp16", "fp16", "fp16", device, "SDPA"),
         _torch("torch compile", "compile", "fp16", device, "CUDA graphs"),
@@ -55,8 +63,18 @@ def systems(device: str) -> Sequence[Encoder]:
 
 
 def _ours(
-    name: str, variant: str, provider: str, *, setting: str = "", capture: str = "0"
+    bundle_of: BundleOf,
+    provider: str,
+    name: str,
+    variant: str,
+    *,
+    setting: str = "",
+    capture: str = "0",
 ) -> Encoder:
+    def graph_of(model: Model) -> Path:
+        bundle = bundle_of(model)
+        return bundle.path_of(bundle.manifest.variants[variant].file)
+
     return Encoder(
         name=name,
         maker=OURS,
@@ -65,14 +83,9 @@ def _ours(
         script="cuda_onnxruntime_encoder.py",
         environment=ENVIRONMENT,
         options={"provider": provider, "capture": capture},
-        opens=partial(_graph, variant=variant),
+        opens=graph_of,
         floor=FLOORS["fp16"],
     )
-
-
-def _graph(model: Model, variant: str) -> Path:
-    bundle = our_cuda_bundle(model)
-    return bundle.path_of(bundle.manifest.variants[variant].file)
 
 
 def _torch(name: str, mode: str, precision: str, device: str, setting: str = "") -> Encoder:
@@ -97,26 +110,29 @@ def measure(
     only: Sequence[str] = (),
     here: bool = False,
     device: str = "cuda",
+    seconds: float = SECONDS,
+    folder: Path = FOLDER,
+    bundle_of: BundleOf = our_cuda_bundle,
 ) -> Record:
     """Time encoders and bare products in turn.
 
     Args:
-        model: what they run.
-        rounds: how often each has its turn.
-        shapes: none is `SHAPES`.
-        only: names of systems, ours besides; none is all.
         here: whether they run in this very environment, not in one made for them.
         device: cuda, or cpu to try the scripts out.
+        seconds: for a shape in a round.
+        folder: for the reference's answers.
+        bundle_of: from a model to our bundle of it.
 
     Raises:
         PeerError: the reference, torch in float32, has no answers.
     """
     every = shapes or SHAPES
     record = new_record(CASE, model.name, f"python -m benchmarks gpu --model {model.name}", rounds)
-    known = [replace(each, environment=None) if here else each for each in systems(device)]
+    every_system = systems(device, bundle_of)
+    known = [replace(each, environment=None) if here else each for each in every_system]
     reference = next(each for each in known if each.name == "torch fp32")
     chosen = [each for each in known if not only or each.name in only or each.maker == OURS]
-    job = time_job(model, every, SECONDS, reference)
+    job = time_job(model, every, seconds, reference, folder)
     threads = usable_cores()
     runs: dict[str, Any] = {
         each.name: partial(each.do, model, threads, "time", **job) for each in chosen

@@ -28,15 +28,7 @@ def measure(
     threads: Sequence[int] = (),
     only: Sequence[str] = (),
 ) -> Record:
-    """Time encoders in turn.
-
-    Args:
-        model: what they run.
-        rounds: how often each has its turn.
-        shapes: batch x sequence each; none is `SHAPES`, and `FEW_SHAPES` with fewer cores.
-        threads: so many cores and threads at a time; none is one and all.
-        only: names of systems, ours besides; none is all.
-    """
+    """Time encoders in turn; the shapes are `SHAPES`, and `FEW_SHAPES` with fewer cores."""
     command = f"python -m benchmarks latency --model {model.name}"
     record = new_record(CASE, model.name, command, rounds)
     every = usable_cores()

@@ -100,12 +100,9 @@ NAMES: Final = (*(engine.format(variant) for variant in FILES for engine in OURS
 
 
 def measure(model: Model, *, rounds: int, only: Sequence[str] = ()) -> Record:
-    """Start processes in turn.
+    """Start processes in turn, after a round that fills the system's cache of files.
 
-    Args:
-        model: MiniLM beside everybody else; any other beside the bare libraries.
-        rounds: how often each has its turn; one more only fills the system's cache of files.
-        only: names of engines; none is all.
+    MiniLM starts beside everybody else, another model beside the bare libraries.
 
     Raises:
         PeerError: ours does not start, and there is nothing to compare with.

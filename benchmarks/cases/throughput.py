@@ -55,12 +55,6 @@ def measure(
 ) -> Record:
     """Time engines in turn; with less than all cores on the mixed stream only.
 
-    Args:
-        rounds: how often each has its turn.
-        only: names of engines; none is all.
-        streams: names of streams.
-        cores: so many at a time; none is one and all.
-
     Raises:
         PeerError: the reference has no answers.
     """

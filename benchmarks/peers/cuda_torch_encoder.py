@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks.worker import Feeds, Run, serve
+from benchmarks.encoder_jobs import Feeds, Run, serve
 
 
 def pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

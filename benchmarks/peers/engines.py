@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Final
+    from typing import Any, Final, Literal
 
     import numpy as np
     from numpy.typing import NDArray
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Encode = Callable[[list[str]], Vectors]
     Engine = Callable[[str], Iterator[Encode | None]]
 
-KEPT: Final = "kept"
-"""Behind the name of our bundle: where its graphs are kept."""
+GRAPH_CACHE: Final = "graph-cache"
+"""Behind the name of our bundle: the folder with its warm graphs."""
 
 BATCH: Final = 32
 """What people write who batch by hand; also the default of sentence-transformers."""
@@ -30,45 +30,25 @@ LIMIT: Final = 256
 """Tokens at which sentence-transformers cuts for this model, and so does our bundle."""
 
 
-def edgebert_int8(model: str) -> Iterator[Encode | None]:
-    from edgebert_runtime import load
+def _edgebert(variant: str, *, warm: bool = False) -> Engine:
+    """Ours, perhaps from the graph that `edgebert-run warm` stored, with its tuning."""
 
-    yield None
-    yield load(model, "int8", task="embed", cache_dir=False).embed
+    def engine(model: str) -> Iterator[Encode | None]:
+        from edgebert_runtime import load
 
+        yield None
+        cache: str | Literal[False] = f"{model}-{GRAPH_CACHE}" if warm else False
+        yield load(model, variant, task="embed", cache_dir=cache).embed
 
-def edgebert_int8_kept(model: str) -> Iterator[Encode | None]:
-    """From the graph that `warm` keeps, as it measured to be fastest."""
-    from edgebert_runtime import load
-
-    yield None
-    yield load(model, "int8", task="embed", cache_dir=f"{model}-{KEPT}").embed
+    return engine
 
 
-def edgebert_fp32(model: str) -> Iterator[Encode | None]:
-    from edgebert_runtime import load
-
-    yield None
-    yield load(model, "fp32", task="embed", cache_dir=False).embed
+def _bare(file: str) -> Engine:
+    """The least that can answer: three libraries on our file, text by text."""
+    return lambda model: _three_libraries(f"{model}/onnx/{file}", model)
 
 
-def edgebert_fp32_kept(model: str) -> Iterator[Encode | None]:
-    from edgebert_runtime import load
-
-    yield None
-    yield load(model, "fp32", task="embed", cache_dir=f"{model}-{KEPT}").embed
-
-
-def bare_int8(model: str) -> Iterator[Encode | None]:
-    """The least that can answer: three libraries on our int8 file, text by text."""
-    yield from _bare(f"{model}/onnx/model_quantized.onnx", model)
-
-
-def bare_fp32(model: str) -> Iterator[Encode | None]:
-    yield from _bare(f"{model}/onnx/model_cpu.onnx", model)
-
-
-def _bare(graph: str, model: str) -> Iterator[Encode | None]:
+def _three_libraries(graph: str, model: str) -> Iterator[Encode | None]:
     import numpy as np
     import onnxruntime
     from tokenizers import Tokenizer
@@ -91,39 +71,23 @@ def _bare(graph: str, model: str) -> Iterator[Encode | None]:
     yield lambda texts: np.concatenate([one(text) for text in texts])
 
 
-def sentence_transformers(model: str) -> Iterator[Encode | None]:
-    from sentence_transformers import SentenceTransformer
+def _sentence_transformers(**settings: Any) -> Engine:
+    def engine(model: str) -> Iterator[Encode | None]:
+        from sentence_transformers import SentenceTransformer
 
-    yield None
-    yield SentenceTransformer(model, device="cpu").encode
+        yield None
+        encode = SentenceTransformer(model, device="cpu", **settings).encode
+        yield lambda texts: encode(texts).astype("float32", copy=False)
 
-
-def sentence_transformers_bf16(model: str) -> Iterator[Encode | None]:
-    from sentence_transformers import SentenceTransformer
-
-    yield None
-    opened = SentenceTransformer(model, device="cpu", model_kwargs={"torch_dtype": "bfloat16"})
-    yield lambda texts: opened.encode(texts).astype("float32")
+    return engine
 
 
-def sentence_transformers_onnx(model: str) -> Iterator[Encode | None]:
-    from sentence_transformers import SentenceTransformer
-
-    yield None
-    file = {"file_name": "onnx/model_quantized.onnx", "provider": "CPUExecutionProvider"}
-    yield SentenceTransformer(model, device="cpu", backend="onnx", model_kwargs=file).encode
+def _fastembed(**settings: int) -> Engine:
+    """In the order of arrival; its default are batches of 256."""
+    return lambda model: _opened_by_fastembed(model, settings)
 
 
-def fastembed(model: str) -> Iterator[Encode | None]:
-    """Its default, batches of 256 in the order of arrival."""
-    yield from _fastembed(model)
-
-
-def fastembed_32(model: str) -> Iterator[Encode | None]:
-    yield from _fastembed(model, batch_size=BATCH)
-
-
-def _fastembed(model: str, **settings: int) -> Iterator[Encode | None]:
+def _opened_by_fastembed(model: str, settings: dict[str, int]) -> Iterator[Encode | None]:
     import numpy as np
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
@@ -276,22 +240,26 @@ def micro_batches(lengths: list[int]) -> list[list[int]]:
     return batches
 
 
+OPTIMUMS_FILE: Final = {
+    "file_name": "onnx/model_quantized.onnx",
+    "provider": "CPUExecutionProvider",
+}
+
 ENGINES: Final[dict[str, Engine]] = {
-    engine.__name__: engine
-    for engine in (
-        edgebert_int8,
-        edgebert_int8_kept,
-        edgebert_fp32,
-        edgebert_fp32_kept,
-        bare_int8,
-        bare_fp32,
-        sentence_transformers,
-        sentence_transformers_bf16,
-        sentence_transformers_onnx,
-        fastembed,
-        fastembed_32,
-        optimum,
-        openvino,
-        ctranslate2,
-    )
+    "edgebert_int8": _edgebert("int8"),
+    "edgebert_int8_kept": _edgebert("int8", warm=True),
+    "edgebert_fp32": _edgebert("fp32"),
+    "edgebert_fp32_kept": _edgebert("fp32", warm=True),
+    "bare_int8": _bare("model_quantized.onnx"),
+    "bare_fp32": _bare("model_cpu.onnx"),
+    "sentence_transformers": _sentence_transformers(),
+    "sentence_transformers_bf16": _sentence_transformers(model_kwargs={"torch_dtype": "bfloat16"}),
+    "sentence_transformers_onnx": _sentence_transformers(
+        backend="onnx", model_kwargs=OPTIMUMS_FILE
+    ),
+    "fastembed": _fastembed(),
+    "fastembed_32": _fastembed(batch_size=BATCH),
+    "optimum": optimum,
+    "openvino": openvino,
+    "ctranslate2": ctranslate2,
 }

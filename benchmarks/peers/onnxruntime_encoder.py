@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks.worker import Feeds, Run, serve
+from benchmarks.encoder_jobs import Feeds, Run, serve
 
 ERRORS_ONLY = 3
 

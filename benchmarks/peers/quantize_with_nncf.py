@@ -10,7 +10,7 @@ import nncf
 import openvino
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks.worker import read_feeds
+from benchmarks.encoder_jobs import read_feeds
 
 source, feeds, out = sys.argv[1:]
 # NNCF's documented way for transformers, every other setting its default.

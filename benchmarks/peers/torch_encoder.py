@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks.worker import Feeds, Run, serve
+from benchmarks.encoder_jobs import Feeds, Run, serve
 
 
 def int8(model: Any) -> Any:

@@ -9,12 +9,11 @@ from benchmarks.report.numbers import (
     NONE,
     Row,
     again,
-    failures,
     measured,
     over,
     row_of,
+    section,
     shape_title,
-    taken_on,
 )
 from benchmarks.systems import OURS
 from edgebert_runtime.measurement.units import MEBIBYTE
@@ -34,23 +33,16 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
     rows = record["rows"]
     exact = row_of(rows, system=EXACT)
     blocks: list[Block] = [] if exact is None else [*_plots(rows, exact), _table(rows, exact)]
-    return [
-        Section(
-            title="Accuracy beside speed and size, MiniLM",
-            text=(
-                f"{record['texts']} texts that nobody was calibrated on: rated sentences and "
-                "package descriptions, as many of each. Cosine to torch's vectors, each text "
-                "alone; the largest change of a pairwise similarity; the largest change of an "
-                "element when texts run in batches of 64, and when one in four is padded to 256 "
-                f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest "
-                f"long one is their own; torch {100 * record['reference_recall']:.2f}. Time: over "
-                f"our fp32's, median of {record['rounds']} rounds. "
-                f"{taken_on(record)} {failures(rows)}"
-            ).strip(),
-            command=record["command"],
-            blocks=blocks,
-        )
-    ]
+    text = (
+        f"{record['texts']} texts that nobody was calibrated on: rated sentences and "
+        "package descriptions, as many of each. Cosine to torch's vectors, each text "
+        "alone; the largest change of a pairwise similarity; the largest change of an "
+        "element when texts run in batches of 64, and when one in four is padded to 256 "
+        f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest "
+        f"long one is their own; torch {100 * record['reference_recall']:.2f}. Time: over "
+        f"our fp32's, median of {record['rounds']} rounds."
+    )
+    return [section(record, "Accuracy beside speed and size, MiniLM", text, blocks)]
 
 
 def _plots(rows: Sequence[Row], exact: Row) -> list[Plot]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.models import MODELS
+from benchmarks.models import Model
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
     MILLI,
@@ -11,13 +11,13 @@ from benchmarks.report.numbers import (
     Row,
     again,
     brief,
-    failures,
+    for_each_model,
     measured,
     over,
     round_medians_ms,
     row_of,
+    section,
     shape_title,
-    taken_on,
 )
 from benchmarks.systems import OURS, baseline_of
 from edgebert_runtime.benchmarking.results import Quartiles
@@ -40,26 +40,20 @@ CHARTED: Final = "1x128"
 
 def latency_sections(records: Sequence[Record]) -> list[Section]:
     """One for each model."""
-    found = ((model, find(records, "latency", name)) for name, model in MODELS.items())
-    return [_latency(model.title, model.weights, record) for model, record in found if record]
+    return for_each_model(records, "latency", _latency)
 
 
-def _latency(title: str, weights: str, record: Record) -> Section:
+def _latency(model: Model, record: Record) -> Section:
     counts = sorted({row["threads"] for row in record["rows"]}, reverse=True)
     blocks: list[Block] = [_bars(record["rows"], counts[0])]
     blocks += [_latency_table(record["rows"], count) for count in counts]
-    return Section(
-        title=f"Encoder latency, {title}",
-        text=(
-            f"Tokens in, token vectors out; {weights}. Milliseconds, and the time over ours, "
-            f"medians of {record['rounds']} rounds: above 1 we are faster. fp32 is set beside our "
-            "fp32; bf16 and int8 beside our int8. Cosine: of all token vectors to torch's on "
-            f"random tokens, at 1×128. {taken_on(record)} "
-            f"{failures(record['rows'])}"
-        ).strip(),
-        command=record["command"],
-        blocks=blocks,
+    text = (
+        f"Tokens in, token vectors out; {model.weights}. Milliseconds, and the time over ours, "
+        f"medians of {record['rounds']} rounds: above 1 we are faster. fp32 is set beside our "
+        "fp32; bf16 and int8 beside our int8. Cosine: of all token vectors to torch's on "
+        "random tokens, at 1×128."
     )
+    return section(record, f"Encoder latency, {model.title}", text, blocks)
 
 
 def _bars(rows: Sequence[Row], threads: int) -> Bars:
@@ -149,13 +143,8 @@ def _growth(about: str, record: Record) -> Section:
         log_x=True,
         log_y=True,
     )
-    return Section(
-        title=title,
-        text=f"{stays} Median and quartiles of {record['rounds']} rounds. "
-        f"{taken_on(record)} {failures(record['rows'])}".strip(),
-        command=record["command"],
-        blocks=[plot, _growth_table(grows, series)],
-    )
+    text = f"{stays} Median and quartiles of {record['rounds']} rounds."
+    return section(record, title, text, [plot, _growth_table(grows, series)])
 
 
 def _points(about: str, row: Row) -> list[Point]:
@@ -183,23 +172,18 @@ def _growth_table(grows: str, series: Mapping[str, Sequence[Point]]) -> Table:
 
 def limits_sections(records: Sequence[Record]) -> list[Section]:
     """One for each model."""
-    found = ((model.title, find(records, "limits", name)) for name, model in MODELS.items())
-    return [_limits(title, record) for title, record in found if record]
+    return for_each_model(records, "limits", _limits)
 
 
-def _limits(title: str, record: Record) -> Section:
-    return Section(
-        title=f"How near to the machine's limit, {title}",
-        text=(
-            "The floor is what the model's matrix products take alone: linear layers and "
-            "attention's two, each as a graph of one operator in ONNX Runtime, in the same turns. "
-            "A fraction is the floor over a system's time: what is missing to 1 is everything "
-            "that is no product, and products that run slower inside the graph. "
-            f"{taken_on(record)} {failures(record['rows'])}"
-        ).strip(),
-        command=record["command"],
-        blocks=[_roofline(record), _limits_table(record)],
+def _limits(model: Model, record: Record) -> Section:
+    text = (
+        "The floor is what the model's matrix products take alone: linear layers and "
+        "attention's two, each as a graph of one operator in ONNX Runtime, in the same turns. "
+        "A fraction is the floor over a system's time: what is missing to 1 is everything "
+        "that is no product, and products that run slower inside the graph."
     )
+    title = f"How near to the machine's limit, {model.title}"
+    return section(record, title, text, [_roofline(record), _limits_table(record)])
 
 
 def _kind(precision: str) -> str:

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.models import MODELS
-from benchmarks.records import Record, find
+from benchmarks.models import Model
+from benchmarks.records import Record
 from benchmarks.report.numbers import (
     NONE,
     Row,
     brief,
-    failures,
+    for_each_model,
     measured,
     over,
     round_medians_ms,
+    section,
     shape_title,
-    taken_on,
 )
 from benchmarks.systems import OURS
 from edgebert_runtime.benchmarking.results import Quartiles
@@ -29,8 +29,7 @@ MISSING: Final = (
 
 def gpu_sections(records: Sequence[Record]) -> list[Section]:
     """One for each model."""
-    found = ((model.title, find(records, "gpu", name)) for name, model in MODELS.items())
-    return [_gpu(title, record) for title, record in found if record]
+    return for_each_model(records, "gpu", _gpu)
 
 
 def not_measured() -> Section:
@@ -38,19 +37,14 @@ def not_measured() -> Section:
     return Section(title="On a GPU", text=MISSING, command="python -m benchmarks gpu", blocks=[])
 
 
-def _gpu(title: str, record: Record) -> Section:
-    return Section(
-        title=f"On a GPU, {title}",
-        text=(
-            "Tokens in, one vector a text out. Milliseconds, and the time over the faster of ours; "
-            "above 1 we are faster. A ~ stands before a batch of all lengths up to that. "
-            "10¹² operations a second are those of the model's matrix products, the fraction is "
-            f"of the rate of those products alone. {record['card'] or 'No GPU'}; "
-            f"{taken_on(record)} {failures(record['rows'])}"
-        ).strip(),
-        command=record["command"],
-        blocks=[_times(record), _rates(record)],
+def _gpu(model: Model, record: Record) -> Section:
+    text = (
+        "Tokens in, one vector a text out. Milliseconds, and the time over the faster of ours; "
+        "above 1 we are faster. A ~ stands before a batch of all lengths up to that. "
+        "10¹² operations a second are those of the model's matrix products, the fraction is "
+        f"of the rate of those products alone. {record['card'] or 'No GPU'};"
     )
+    return section(record, f"On a GPU, {model.title}", text, [_times(record), _rates(record)])
 
 
 def _times(record: Record) -> Table:

@@ -1,11 +1,14 @@
 """From raw samples to what a table says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, Final
 
+from benchmarks.models import MODELS, Model
 from benchmarks.pairing import Ratio, ratio
+from benchmarks.records import Record, find
 from edgebert_runtime.measurement.units import MEBIBYTE
+from edgebert_runtime.reporting.document import Block, Section
 
 NONE: Final = "–"
 """In place of a number that there is none of."""
@@ -90,6 +93,26 @@ def shape_title(shape: str) -> str:
 def again(name: str) -> str:
     """What measures one row again, behind the section's command."""
     return f"`--only {name!r}`" if " " in name else f"`--only {name}`"
+
+
+def for_each_model(
+    records: Sequence[Record], case: str, section_of: Callable[[Model, Record], Section]
+) -> list[Section]:
+    """The sections of a case that was measured of several models."""
+    found = ((model, find(records, case, name)) for name, model in MODELS.items())
+    return [section_of(model, record) for model, record in found if record]
+
+
+def section(
+    record: Record, title: str, text: str, blocks: list[Block], rows: Sequence[Row] = ()
+) -> Section:
+    """A section whose text ends with the machine and with what has no numbers."""
+    return Section(
+        title=title,
+        text=f"{text} {taken_on(record)} {failures(rows or record['rows'])}".strip(),
+        command=record["command"],
+        blocks=blocks,
+    )
 
 
 def taken_on(record: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from statistics import median, quantiles
 from benchmarks.cases.load import FEWEST_FOR_P99
 from benchmarks.cases.start import STRETCHES
 from benchmarks.engines import OUR_FP32, OURS
-from benchmarks.models import MODELS
+from benchmarks.models import Model
 from benchmarks.pairing import ratio
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
@@ -16,14 +16,14 @@ from benchmarks.report.numbers import (
     Row,
     again,
     brief,
-    failures,
     first_passes,
+    for_each_model,
     later_passes,
     measured,
     mebibytes,
     plain,
     row_of,
-    taken_on,
+    section,
     totals_ms,
 )
 from edgebert_runtime.benchmarking.results import Quartiles
@@ -53,21 +53,14 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
         _throughput_table(rows, stream, count, counts[stream])
         for stream, count in dict.fromkeys((row["stream"], row["cores"]) for row in rows)
     ]
-    return [
-        Section(
-            title="Texts in, vectors out, MiniLM",
-            text=(
-                f"Real texts ({streams}; mixed: three short ones for every two long ones, as they "
-                "come), vectors checked against torch's; in one process, mixed texts first. Texts "
-                "a second the first time an engine sees the texts, and once it has seen them: "
-                "some engines prepare themselves for every length they meet. How many times as "
-                f"fast ours is, of the first pass, median of {record['rounds']} rounds (quartiles)"
-                f". {taken_on(record)} {failures(rows)}"
-            ).strip(),
-            command=record["command"],
-            blocks=blocks,
-        )
-    ]
+    text = (
+        f"Real texts ({streams}; mixed: three short ones for every two long ones, as they "
+        "come), vectors checked against torch's; in one process, mixed texts first. Texts "
+        "a second the first time an engine sees the texts, and once it has seen them: "
+        "some engines prepare themselves for every length they meet. How many times as "
+        f"fast ours is, of the first pass, median of {record['rounds']} rounds (quartiles)."
+    )
+    return [section(record, "Texts in, vectors out, MiniLM", text, blocks)]
 
 
 def _throughput_bars(rows: Sequence[Row], cores: int, count: int) -> Bars:
@@ -114,24 +107,16 @@ def load_sections(records: Sequence[Record]) -> list[Section]:
     record = find(records, "load")
     if record is None:
         return []
-    return [
-        Section(
-            title="Answers while several ask, MiniLM",
-            text=(
-                f"{record['clients']} threads of one process ask one query at a time, each again "
-                "as soon as it has its answer. Milliseconds until the answer; no 99th percentile "
-                f"from fewer than {FEWEST_FOR_P99} answers. {taken_on(record)} "
-                f"{failures(record['rows'])}"
-            ).strip(),
-            command=record["command"],
-            blocks=[
-                Table(
-                    columns=["", "answers", "p50", "p90", "p99", "answers/s", "again"],
-                    rows=[_load_row(row) for row in record["rows"]],
-                )
-            ],
-        )
-    ]
+    text = (
+        f"{record['clients']} threads of one process ask one query at a time, each again "
+        "as soon as it has its answer. Milliseconds until the answer; no 99th percentile "
+        f"from fewer than {FEWEST_FOR_P99} answers."
+    )
+    table = Table(
+        columns=["", "answers", "p50", "p90", "p99", "answers/s", "again"],
+        rows=[_load_row(row) for row in record["rows"]],
+    )
+    return [section(record, "Answers while several ask, MiniLM", text, [table])]
 
 
 def _load_row(row: Row) -> list[str]:
@@ -152,39 +137,26 @@ def _load_row(row: Row) -> list[str]:
 
 def start_sections(records: Sequence[Record]) -> list[Section]:
     """Process start to first vector, one section a model."""
-    found = ((model.title, find(records, "start", name)) for name, model in MODELS.items())
-    return [_start(title, record) for title, record in found if record]
+    return for_each_model(records, "start", _start)
 
 
-def _start(title: str, record: Record) -> Section:
+def _start(model: Model, record: Record) -> Section:
     rows = record["rows"]
     bare = row_of(rows, engine=f"bare_{record['variant']}")
-    return Section(
-        title=f"Process start to first vector, {title}",
-        text=(
-            "Ours hashes files and checks every path; the bare libraries, which are also ours "
-            "without anything of ours, check nothing. Growth is peak memory over what the imports "
-            f"take; our file with its weights has {mebibytes(record['file_bytes'])} MiB. "
-            "Installed: the distributions and all they need, before their bytecode. Files were in "
-            f"the system's cache. {taken_on(record)} {failures(rows)}"
-        ).strip(),
-        command=record["command"],
-        blocks=[
-            Bars(unit="ms", bars=[_start_bar(row) for row in measured(rows)]),
-            Table(
-                columns=[
-                    "",
-                    "ms",
-                    "over bare",
-                    "peak, MiB",
-                    "growth, MiB",
-                    "installed, MiB",
-                    "again",
-                ],
-                rows=[_start_row(row, bare) for row in rows],
-            ),
-        ],
+    text = (
+        "Ours hashes files and checks every path; the bare libraries, which are also ours "
+        "without anything of ours, check nothing. Growth is peak memory over what the imports "
+        f"take; our file with its weights has {mebibytes(record['file_bytes'])} MiB. "
+        "Installed: the distributions and all they need, before their bytecode. Files were in "
+        "the system's cache."
     )
+    sizes = [f"{kind}, MiB" for kind in ("peak", "growth", "installed")]
+    table = Table(
+        columns=["", "ms", "over bare", *sizes, "again"],
+        rows=[_start_row(row, bare) for row in rows],
+    )
+    bars = Bars(unit="ms", bars=[_start_bar(row) for row in measured(rows)])
+    return section(record, f"Process start to first vector, {model.title}", text, [bars, table])
 
 
 def _start_bar(row: Row) -> Bar:
@@ -218,19 +190,13 @@ def many_sections(records: Sequence[Record]) -> list[Section]:
     if not present:
         return []
     rows = [row for record in present for row in record["rows"]]
-    return [
-        Section(
-            title="Very many texts, MiniLM int8",
-            text=(
-                "Short texts that come one by one; ours takes an iterator and gives one, others "
-                "take a list, and are left out where they would take minutes. Growth: peak memory "
-                "over what the open and warm model takes. "
-                f"{taken_on(present[0])} {failures(rows)}"
-            ).strip(),
-            command=present[0]["command"],
-            blocks=[_many_plot(rows), _many_table(rows)],
-        )
-    ]
+    text = (
+        "Short texts that come one by one; ours takes an iterator and gives one, others "
+        "take a list, and are left out where they would take minutes. Growth: peak memory "
+        "over what the open and warm model takes."
+    )
+    blocks: list[Block] = [_many_plot(rows), _many_table(rows)]
+    return [section(present[0], "Very many texts, MiniLM int8", text, blocks, rows)]
 
 
 def _growth_mebibytes(row: Row) -> float:
@@ -257,15 +223,12 @@ def _many_plot(rows: Sequence[Row]) -> Plot:
 def _many_table(rows: Sequence[Row]) -> Table:
     return Table(
         columns=["", "texts", "texts/s", "growth, MiB"],
-        rows=[
-            [row["system"], f"{row['texts']:,}", *([NONE] * 2)]
-            if "failure" in row
-            else [
-                row["system"],
-                f"{row['texts']:,}",
-                f"{row['texts'] / median(row['seconds']):.0f}",
-                f"{_growth_mebibytes(row):.0f}",
-            ]
-            for row in rows
-        ],
+        rows=[[row["system"], f"{row['texts']:,}", *_many_numbers(row)] for row in rows],
     )
+
+
+def _many_numbers(row: Row) -> list[str]:
+    if "failure" in row:
+        return [NONE] * 2
+    rate = row["texts"] / median(row["seconds"])
+    return [f"{rate:.0f}", f"{_growth_mebibytes(row):.0f}"]

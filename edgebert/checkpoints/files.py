@@ -1,4 +1,4 @@
-"""Small JSON files and the paths they name; whatever is read is checked."""
+"""Reading of small JSON files and of the paths in them, with checks."""
 
 import json
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ def head_config(
 def read_head(
     table: HeadTable, tensors: Mapping[str, Tensor], encoder: EncoderConfig, config: HeadConfig
 ) -> Head:
-    """Build a head with a checkpoint's values; a tied weight is left to the model.
+    """Build a head with a checkpoint's values; a tied weight is set by the model.
 
     Raises:
         CheckpointError: tensors are missing or of another shape; each of them is named.

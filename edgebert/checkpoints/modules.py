@@ -62,7 +62,7 @@ TYPE_PREFIX: Final = "sentence_transformers.models."
 
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
-    """One module read: its step, how many numbers leave it, and its weights if it has any."""
+    """A module that was read: its step, the width of its output, and its weights if it has any."""
 
     step: Step
     width: int

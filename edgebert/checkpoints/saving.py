@@ -85,7 +85,7 @@ class CheckpointParts:
 def save_checkpoint(
     folder: str | os.PathLike[str], parts: CheckpointParts, *, overwrite: bool = False
 ) -> None:
-    """Write a checkpoint folder; it appears whole or not at all.
+    """Write a checkpoint folder; it is complete or absent.
 
     Where the system cannot exchange two folders in one step, a process that dies between two
     renames leaves the old checkpoint beside `folder`; the next call puts it back.
@@ -139,12 +139,7 @@ def _is_checkpoint(folder: Path) -> bool:
 
 
 def label_settings(labels: tuple[str, ...], problem_type: str | None = None) -> dict[str, Any]:
-    """The keys of `config.json` that name a head's outputs.
-
-    Args:
-        labels: in the order of the outputs.
-        problem_type: transformers' word for how a classifier's outputs are read, or None.
-    """
+    """The keys of `config.json` that name a head's outputs."""
     settings: dict[str, Any] = {
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},

@@ -21,7 +21,7 @@ SETTINGS: Final = tuple(
     f"sentence_{family}_config.json"
     for family in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
-"""Names versions have given the Transformer module's settings; the first one found counts."""
+"""File names of the Transformer module's settings in all versions; the first one found is read."""
 
 EMBEDDER: Final = "SentenceTransformer"
 CROSS_ENCODER: Final = "CrossEncoder"
@@ -41,7 +41,7 @@ PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
         (CROSS_ENCODER, "sequence-classification", "scores"),
     )
 }
-"""Settings that change the answers, with the one value that leaves them alone."""
+"""Settings that change the vectors, with the one value that does not."""
 
 TEXT_MODALITY: Final = {
     EMBEDDER: {"method": "forward", "method_output_name": "last_hidden_state"},
@@ -66,7 +66,7 @@ HARMLESS_LOADING: Final = frozenset(
         "use_safetensors",
     }
 )
-"""Arguments of loading that fp32 vectors do not depend on."""
+"""Arguments of loading that do not change fp32 vectors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ def module_paths(folder: Path) -> tuple[str, ...]:
 
 
 def _modules(folder: Path, kind: str) -> tuple[Module, ...]:
-    """All modules, the Transformer first; any other beginning is refused."""
+    """All modules; the first must be the Transformer."""
     path = folder / MODULES
     modules = tuple(_module(folder, entry) for entry in read_json(path, list))
     kinds = [module.kind for module in modules]

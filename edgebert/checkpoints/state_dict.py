@@ -119,7 +119,7 @@ def encoder_names(family: Family, config: EncoderConfig) -> list[KeyMapping]:
 
 
 def bare_name(family: Family, name: str) -> str:
-    """A tensor's name as the family's bare encoder of today spells it."""
+    """A tensor's name in the current spelling of the family's bare encoder."""
     bare = name.removeprefix(family.prefix)
     for pattern, replacement in family.renamed:
         bare = re.sub(pattern, replacement, bare)
@@ -133,7 +133,7 @@ def has_pooler(family: Family, names: Iterable[str]) -> bool:
 
 
 def other_tensors(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that are no part of the encoder, by the names of the family's classes."""
+    """The tensors that do not belong to the encoder, by the names of the family's classes."""
     return {
         bare_name(family, name): tensor
         for name, tensor in tensors.items()
@@ -161,7 +161,7 @@ def _shapes(config: EncoderConfig) -> dict[str, tuple[int, ...]]:
 def _stored(
     pair: KeyMapping, expected: Mapping[str, tuple[int, ...]]
 ) -> list[tuple[str, tuple[int, ...]]]:
-    """Their tensors with the shapes they must have: the rows of ours in equal parts."""
+    """The checkpoint's tensors with the expected shapes: our rows, divided equally among them."""
     first = expected[pair.ours[0]]
     rows = sum(expected[name][0] for name in pair.ours) // len(pair.theirs)
     return [(name, (rows, *first[1:])) for name in pair.theirs]
@@ -210,7 +210,7 @@ def _misfits(
 
 
 def _refused(family: Family, hf_config: Mapping[str, Any]) -> list[str]:
-    """Each key that asks for other mathematics than ours, with its value and the reason."""
+    """Each key that asks for something edgebert does not compute, with its value and the reason."""
     refused = [
         f"{key}={hf_config[key]!r}, expected {plain!r}: {reason}"
         for key, (plain, reason) in {**PLAIN, **family.plain}.items()

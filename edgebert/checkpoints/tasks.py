@@ -1,4 +1,4 @@
-"""What a checkpoint is for: asked for, or inferred from what is in its folder."""
+"""The task of a checkpoint: as asked for, or inferred from its folder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,18 +34,18 @@ class HeadSource:
 
 
 def softmax_head(source: HeadSource) -> HeadInfo:
-    """Of heads whose scores are a softmax, whatever the checkpoint says."""
+    """Head info of tasks whose scores are always a softmax."""
     return HeadInfo(labels=source.labels, activation="softmax")
 
 
 def never(hf_config: Mapping[str, Any], outputs: int) -> bool:
-    """For tasks that share no head with another."""
+    """For tasks whose head no other task has."""
     del hf_config, outputs
     return False
 
 
 def no_keys(head: HeadInfo) -> dict[str, Any]:
-    """For tasks of which no other tool needs to know more."""
+    """For tasks without further keys in `config.json`."""
     del head
     return {}
 
@@ -78,7 +78,7 @@ CheckpointTasks = Mapping[str, CheckpointTask]
 """Name of a task → how checkpoints show that they are for it."""
 
 EMBEDDINGS_ONLY: Final = CheckpointTask(name=EMBED, head=None)
-"""A model without a head, or of which only the vectors are wanted."""
+"""A model without a head, or one that is exported for its vectors."""
 
 
 def choose_task(
@@ -134,7 +134,7 @@ def _inferred(
     *,
     source: str,
 ) -> tuple[str, str]:
-    """The task, and what says so."""
+    """The task, and why it was inferred."""
     if pipeline.cross_encoder:
         return "classify", f"is a {CROSS_ENCODER}"
     if pipeline.modules is not None:

@@ -17,7 +17,7 @@ LOWEST: Final = torch.finfo(torch.float32).min
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionContext:
-    """What the layers of one kind look at, the same for each of them.
+    """Masks and positions for attention, the same for all layers of one kind.
 
     Attributes:
         keep: (batch, 1, sequence, sequence), bool, true where a query may see a key.

@@ -21,7 +21,7 @@ class Activation(StrEnum):
 
 
 class Positions(StrEnum):
-    """What is added to a token's vector to say where it stands."""
+    """The kind of position vector that is added to a token's vector."""
 
     LEARNED = "learned"
     """A learned row for each of 0…sequence−1 (Devlin et al. 2019, figure 2)."""
@@ -128,7 +128,7 @@ SIZES: Final = ("vocabulary", "hidden", "layers", "heads", "intermediate", "posi
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Everything that fixes the mathematics of an encoder.
+    """All settings that decide what an encoder computes.
 
     What has a default is as in BERT (Devlin et al. 2019, section 3); other families say where
     they differ. What has none differs from checkpoint to checkpoint.

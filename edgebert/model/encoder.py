@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         return self.layers[number * len(self.layers) // self.config.layers]
 
     def _context(self, attention_mask: Tensor) -> AttentionContext:
-        """What a layer sees that sees everything that is kept."""
+        """The context of a layer in which each token attends to all kept tokens."""
         batch, sequence = attention_mask.shape
         keep = attention_mask.bool()[:, None, None, :].expand(batch, 1, sequence, sequence)
         if isinstance(self.relative, BiasTable):
@@ -78,7 +78,7 @@ class Encoder(nn.Module):
         return AttentionContext(keep=keep)
 
     def _local_context(self, everywhere: AttentionContext) -> AttentionContext:
-        """What a layer sees that sees neighbours only."""
+        """The context of a layer in which each token attends to its neighbours."""
         if self.config.local is None or self.local_rotary is None:
             return everywhere
         sequence = everywhere.keep.shape[-1]
@@ -89,7 +89,7 @@ class Encoder(nn.Module):
 
 
 def _relative(config: EncoderConfig) -> BiasTable | DistanceVectors | RotaryPositions | None:
-    """What attention looks positions up in."""
+    """The module of relative positions, where the config has one."""
     match config.relative:
         case RelativeBias():
             return BiasTable(config, config.relative)

@@ -1,4 +1,4 @@
-"""What stands on an encoder for a task: a small map from token vectors to logits."""
+"""Task heads: from token vectors to logits."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ from edgebert_runtime.errors import ConfigError
 
 
 class Pooled(StrEnum):
-    """What of the token vectors a head reads."""
+    """The token vectors that a head reads."""
 
     TOKENS = "tokens"
     """Every one of them."""
@@ -28,7 +28,7 @@ class Pooled(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
-    """Everything that fixes the mathematics of a head.
+    """All settings that decide what a head computes.
 
     Attributes:
         kind: `classify`, `tag`, `answer`, `fill` or `next_sentence`.
@@ -68,7 +68,7 @@ class HeadConfig:
 
 
 class Head(nn.Module):
-    """Perhaps a hidden map with activation and LayerNorm, then a linear map to logits."""
+    """A linear map to logits; before it an optional hidden map with activation and LayerNorm."""
 
     def __init__(self, encoder: EncoderConfig, config: HeadConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where a token stands: what is added to its vector, and what attention makes of distances.
+"""Positions: vectors that are added to token vectors, and relative positions in attention.
 
 Tables are made once for every position and sliced to the sequence: ONNX Runtime 1.31.1 mis-folds
 a Gather over a Range.

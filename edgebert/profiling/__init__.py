@@ -1,4 +1,4 @@
-"""Where a variant's time goes: per operator and per layer, against its matrix products alone."""
+"""Profiles of a variant: time by operator, by layer, and of the matrix products alone."""
 
 from edgebert.profiling.measuring import profile
 from edgebert.profiling.products import Product

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's profiler wrote, as times of operators.
+"""Times of operators, read from the file of ONNX Runtime's profiler.
 
 https://onnxruntime.ai/docs/performance/tune-performance/profiling-tools.html
 """
@@ -18,7 +18,7 @@ KERNEL: Final = "_kernel_time"
 RUN: Final = "model_run"
 
 CONTROL_FLOW: Final = frozenset({"If", "Loop", "Scan"})
-"""Operators whose time has that of others in it."""
+"""Operators whose time includes the time of other operators."""
 
 
 class Tensor(NamedTuple):
@@ -68,7 +68,7 @@ class Recording:
 
 
 class _Event(NamedTuple):
-    """Something that was timed, in µs."""
+    """One event of the profile, in µs."""
 
     name: str
     start: int
@@ -155,7 +155,7 @@ def _events(raw: Iterable[Mapping[str, Any]]) -> list[_Event]:
 
 
 def _outermost(events: Sequence[_Event]) -> list[_Event]:
-    """Those in no body of another, whose event comes after those of its body."""
+    """Events that are not in the body of another; such an event comes after those of its body."""
     found: list[_Event] = []
     for event in events:
         if event.details["op_name"] in CONTROL_FLOW:
@@ -165,7 +165,7 @@ def _outermost(events: Sequence[_Event]) -> list[_Event]:
 
 
 def _node(same: Sequence[_Event]) -> NodeTime:
-    """One operator of what it took in each run."""
+    """One operator, with its time in each run."""
     details = same[0].details
     return NodeTime(
         name=same[0].name.removesuffix(KERNEL),

@@ -213,7 +213,7 @@ def _kinds(flow: Flow, places: Sequence[int]) -> list[str]:
 
 
 def _stations(flow: Flow, layer: _Layer) -> Iterator[int]:
-    """Post-dominators from a layer's first sum on, without Casts."""
+    """Post-dominators of a layer's first sum, without Casts."""
     for place in flow.meetings(layer.attention):
         if place >= layer.sum and flow.nodes[place].op_type != "Cast":
             yield place

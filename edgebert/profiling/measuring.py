@@ -26,7 +26,7 @@ from edgebert.profiling.roofline import (
     require_positive,
     squares,
 )
-from edgebert.profiling.tracing import GraphRun, record, time_plain
+from edgebert.profiling.tracing import GraphRun, profile_graphs, time_plain
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
@@ -141,11 +141,6 @@ def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: i
 class _Measurements:
     """A graph with the profiler, without it, and its products alone, measured round by round.
 
-    Args:
-        task: the graph; files are written to the folder of its inputs.
-        threads: intra-operator threads.
-        runs: of each per round.
-
     Attributes:
         plain_us: of each run without the profiler.
     """
@@ -158,7 +153,7 @@ class _Measurements:
     @property
     def steps(self) -> Sequence[Callable[[], None]]:
         """The steps of a round; the first recording finds the products for the last step."""
-        return self._record, self._time, self._time_products
+        return self._profile_graph, self._time, self._time_products
 
     @property
     def recording(self) -> Recording:
@@ -192,9 +187,9 @@ class _Measurements:
             for node in self.recording.nodes
         )
 
-    def _record(self) -> None:
+    def _profile_graph(self) -> None:
         task = replace(self._task, optimized=None) if self._recordings else self._task
-        self._recordings += record([task], self._threads, self._runs)
+        self._recordings += profile_graphs([task], self._threads, self._runs)
 
     def _time(self) -> None:
         self.plain_us += time_plain(self._task, self._threads, self._runs)

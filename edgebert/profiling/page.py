@@ -31,7 +31,7 @@ UNSTEADY: Final = (
 
 
 def page_of(report: ProfileReport) -> Page:
-    """What a profile found, from the whole to single products."""
+    """The page of a profile: the whole, then operators, layers and products."""
     sections = [_whole(report), _by_region(report), _by_kind(report)]
     if report.uses:
         sections.append(_products(report))

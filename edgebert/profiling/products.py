@@ -17,7 +17,7 @@ RECIPES_BLOCKS: Final = (4, 32)
 """Bits of a weight, and inputs that share a scale, in recipe int4."""
 
 MATRIX: Final = 2
-"""Axes of one."""
+"""Axes of a single matrix."""
 
 JOINED: Final = 3
 """Queries, keys and values; also the axes of one of them, its heads together."""
@@ -131,7 +131,7 @@ def _attention(node: NodeTime, found: "ir.Node") -> tuple[Product, ...]:
 
 
 def _whole_attention(node: NodeTime, found: "ir.Node") -> tuple[Product, ...]:
-    """The same, and before it that of what it reads and the weights of all three."""
+    """As `_attention`, with the products that compute queries, keys and values."""
     states, out = node.inputs[0], node.outputs[0].shape
     batch, length, hidden = states.shape
     kind = KINDS.get(states.dtype, states.dtype)

@@ -40,13 +40,13 @@ class Operator:
 
     @property
     def operations(self) -> int:
-        """Of its products."""
+        """Operations of its products."""
         return sum(product.operations for product in self.products)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Operators together.
+    """A group of operators.
 
     Attributes:
         name: what they have in common.
@@ -112,7 +112,7 @@ class Use:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ProfileReport(Report):
-    """Where a variant's time goes.
+    """The times of a variant's operators and matrix products.
 
     Times of operators are those under the profiler; `plain` is what a run takes without it.
 

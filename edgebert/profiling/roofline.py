@@ -12,7 +12,7 @@ import numpy as np
 from edgebert.profiling.events import Recording
 from edgebert.profiling.isolated_matmul import OUTPUT, can_isolate, isolated_matmul
 from edgebert.profiling.products import Product
-from edgebert.profiling.tracing import GraphRun, record
+from edgebert.profiling.tracing import GraphRun, profile_graphs
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 
@@ -107,10 +107,6 @@ def fastest(rates: Iterable[MatmulRate]) -> dict[str, MatmulRate]:
 class IsolatedMatmuls:
     """Graphs of one product each in a folder, timed round by round.
 
-    Args:
-        folder: to write them to.
-        products: to measure; duplicates are measured once.
-
     Raises:
         ConfigError: a product that `can_isolate` refuses.
     """
@@ -135,7 +131,7 @@ class IsolatedMatmuls:
             EdgebertError: it failed; its last line is in the text.
         """
         if self._tasks:
-            recordings = record(self._tasks, threads, runs)
+            recordings = profile_graphs(self._tasks, threads, runs)
             for times, recording in zip(self._times.values(), recordings, strict=True):
                 times += _times(recording)
 

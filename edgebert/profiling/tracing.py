@@ -32,7 +32,7 @@ class GraphRun:
     optimized: Path | None = None
 
 
-def record(tasks: Sequence[GraphRun], threads: int, runs: int) -> list[Recording]:
+def profile_graphs(tasks: Sequence[GraphRun], threads: int, runs: int) -> list[Recording]:
     """Run each graph under the profiler, one after the other in one process.
 
     Args:
@@ -72,11 +72,13 @@ def _ordered(tasks: Sequence[GraphRun], threads: int, runs: int, *, profiled: bo
     order = tasks[0].feeds.with_suffix(".json")
     written = {"profiled": profiled, "threads": threads, "runs": runs, "tasks": fields}
     order.write_text(json.dumps(written), encoding="utf-8")
-    return json.loads(output_of([sys.executable, "-m", "edgebert.profiling.worker", str(order)]))
+    return json.loads(
+        output_of([sys.executable, "-m", "edgebert.profiling.graph_runs", str(order)])
+    )
 
 
 def _read(path: Path, wall_us: Sequence[float]) -> Recording:
-    """Read a profile and remove it: of many runs it is large."""
+    """Read a profile and remove its file, which is large for many runs."""
     recording = read_profile(path, wall_us)
     path.unlink()
     return recording

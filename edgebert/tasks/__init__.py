@@ -1,1 +1,1 @@
-"""What a task is where models are built: one `BuildSpec` each, and the registry of them."""
+"""`BuildSpec`: what the build side needs of a task, and the registry of these."""

@@ -27,7 +27,7 @@ ACTIVATIONS: Final = {
 """`problem_type` → what makes scores of logits."""
 
 SCORE: Final = ("score",)
-"""What a regression's one output is called."""
+"""Label of the one output of a regression."""
 
 
 def head_info(source: HeadSource) -> HeadInfo:
@@ -50,14 +50,14 @@ def head_info(source: HeadSource) -> HeadInfo:
     return HeadInfo(labels=source.labels, activation=ACTIVATIONS[problem])
 
 
-def _labels(found: list[records.Labelled], path: Path, problem: Problem) -> tuple[str, ...]:
+def _labels(found: list[records.LabelledText], path: Path, problem: Problem) -> tuple[str, ...]:
     if problem is Problem.REGRESSION:
         records.require_varied(found, path)
         return SCORE
     return records.labels_in((record.labels for record in found), path)
 
 
-def _objective(found: list[records.Labelled], config: ObjectiveConfig) -> Objective:
+def _objective(found: list[records.LabelledText], config: ObjectiveConfig) -> Objective:
     if config.problem is Problem.REGRESSION:
         return Regression(found, config.encoder)
     kind = MultiLabel if config.problem is Problem.MULTI_LABEL else SingleLabel

@@ -19,7 +19,7 @@ ACTIVATIONS: Final = {
     "sigmoid": "torch.nn.modules.activation.Sigmoid",
     "none": "torch.nn.modules.linear.Identity",
 }
-"""What becomes of a score, as sentence-transformers names torch's classes."""
+"""sentence-transformers' name of an activation → ours."""
 
 
 def head_info(source: HeadSource) -> HeadInfo:
@@ -62,7 +62,7 @@ def _class(name: object) -> str:
     return str(name).rpartition(".")[2]
 
 
-def _labels(found: list[records.Labelled], path: Path, problem: Problem) -> tuple[str, ...]:
+def _labels(found: list[records.LabelledText], path: Path, problem: Problem) -> tuple[str, ...]:
     del problem
     records.require_varied(found, path)
     return ()

@@ -1,4 +1,4 @@
-"""The tasks that models are built for, by name.
+"""The registry of build specs, by name.
 
 Other packages register theirs with `register_build`, or name the module that does so as an entry
 point of the group `edgebert.tasks`.

@@ -1,4 +1,4 @@
-"""A task where models are built: how a checkpoint shows it, and how it is trained.
+"""What the build side needs of a task: detection in a checkpoint, head and training.
 
 The `TaskSpec` of the same name in `edgebert_runtime` has the rest: the graph's outputs, the model
 that answers, its command, its self-test, and the example of its model card.

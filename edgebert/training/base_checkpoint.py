@@ -1,4 +1,4 @@
-"""The model a training begins with: a checkpoint's encoder, and a head of its own or a new one."""
+"""The base model of a training: a checkpoint's encoder with its own head or a new one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from edgebert_runtime.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class HeadRequest:
-    """What is asked of the base model.
+    """The head that a training needs.
 
     Attributes:
         heads: those to train, as the families' tables name them.
@@ -91,7 +91,7 @@ class PretrainingModel(nn.Module):
         self.follows = follows
 
     def forward(self, inputs: Inputs, masked: Tensor) -> tuple[Tensor, ...]:
-        """Logits of the masked tokens only: those of all tokens would be most of the work.
+        """Logits of the masked tokens only; those of all tokens would cost most of the time.
 
         Shapes:
             inputs: (batch, sequence)
@@ -189,7 +189,7 @@ def _stored(source: str | PathLike[str], wanted: HeadRequest) -> _Source:
 
 
 def _described(folder: Path, wanted: HeadRequest) -> _Source:
-    """A folder's shape and tokenizer, with weights drawn."""
+    """A folder's config and tokenizer, with new weights."""
     described = describe(folder)
     config = described.config(pooler=bool(described.family.pooler))
     tokenizer, notes = described.tokenizer(config, wanted.max_length)
@@ -219,7 +219,7 @@ def _table(read: _Source, task: str, *, new: bool) -> tuple[HeadTable, bool]:
 
 
 def _has(read: _Source, table: HeadTable) -> bool:
-    """By the architecture too: heads of several tasks go by one name."""
+    """Also by the architecture, because heads of several tasks have the same names."""
     named = read.hf_config.get("architectures") or [table.architecture]
     pretrained = table.architecture.partition("For")[0] + PRETRAINING
     both = table.architecture.endswith((MASKED_LM, "ForNextSentencePrediction"))
@@ -228,7 +228,7 @@ def _has(read: _Source, table: HeadTable) -> bool:
 
 
 def _agreed(read: _Source, table: HeadTable, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """The stored head's labels, if the data's are among them."""
+    """The labels of the stored head, if they include those of the data."""
     outputs = read.tensors[f"{table.out}.weight"].shape[0]
     stored = labels_of(read.hf_config, outputs, source="config.json of the base model")
     strange = [label for label in labels if label not in stored]

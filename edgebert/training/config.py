@@ -1,4 +1,4 @@
-"""What can be trained, and the numbers of a training."""
+"""The tasks of training, and its configuration."""
 
 import warnings
 from dataclasses import InitVar, dataclass
@@ -43,7 +43,7 @@ class Autocast(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """The numbers of a training.
+    """The configuration of a training.
 
     What has to do with optimization defaults to the fine-tuning of Devlin et al. 2019, appendix
     A.3.

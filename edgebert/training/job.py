@@ -1,4 +1,4 @@
-"""What a caller asked for, and everything that is read and built before the first step."""
+"""The arguments of a training, and what is read and built before its first step."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ CHANGEABLE: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The arguments of `train`, in order to be passed on together.
+    """The arguments of `train`, as one value.
 
     Raises:
         ConfigError: the problem is not known, or does not go with the task.
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A training that may begin.
+    """A training that is ready to start.
 
     Attributes:
         request: what was asked for.
@@ -73,7 +73,7 @@ class Job:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a training to be the same; plain values."""
+        """What must not change when a training is resumed; plain values."""
         request = self.request
         numbers = {
             key: value for key, value in asdict(request.config).items() if key not in CHANGEABLE

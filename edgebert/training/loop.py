@@ -22,7 +22,7 @@ from edgebert_runtime.errors import CheckFailedError
 from edgebert_runtime.progress import ProgressCallback
 
 VALIDATION = 1
-"""Beside the seed, for what a validation draws: the same each time."""
+"""Second seed of what a validation draws, so that it is the same each time."""
 
 StepCallback = Callable[[int, int, float, float], None]
 """Called with the step, the number of steps, the loss and the learning rate."""
@@ -72,7 +72,7 @@ class Loop:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether patience has run out."""
+        """Whether the validations without improvement have reached `patience`."""
         patience = self.config.patience
         return patience is not None and self.progress.waited >= patience
 

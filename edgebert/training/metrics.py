@@ -1,4 +1,4 @@
-"""How good predictions are; what scikit-learn has is taken from there."""
+"""Metrics, from scikit-learn where it has them."""
 
 import importlib.util
 import re
@@ -35,7 +35,7 @@ class Scores:
 
 
 def require_scikit_learn() -> None:
-    """Find out before hours of training that nothing could be measured.
+    """Check before the training that metrics can be computed.
 
     Raises:
         ConfigError: scikit-learn is not installed.
@@ -175,7 +175,7 @@ def spearman(first: Numbers, second: Numbers) -> float:
 
 
 def _averaged(targets: Any, found: Any, **options: Any) -> dict[str, float]:
-    """Where nothing is found or nothing is there, a ratio is 0."""
+    """Macro average; a ratio with a denominator of 0 is 0."""
     from sklearn import metrics
 
     values = metrics.precision_recall_fscore_support(targets, found, zero_division=0.0, **options)

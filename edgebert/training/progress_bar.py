@@ -1,4 +1,4 @@
-"""A progress bar with loss and learning rate, where somebody is looking."""
+"""A progress bar with loss and learning rate, on a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from edgebert.training.loop import StepCallback
 
 @contextmanager
 def progress_bar() -> Iterator[StepCallback]:
-    """Yield what is to be told of each step; nothing shows unless standard error is a terminal."""
+    """Yield the callback for each step; nothing is shown unless standard error is a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("step"),

@@ -1,4 +1,4 @@
-"""What a training tells when it is done."""
+"""The report of a training."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from edgebert.training.metrics import Scores
 from edgebert_runtime.inference.reports import Report, field_lines
 
 NOT_SHOWN: Final = ("metrics", "confusion", "labels")
-"""What of a summary has no row of its own in the table."""
+"""Entries of a summary without a row of their own in the table."""
 
 
 @dataclass(frozen=True, kw_only=True)

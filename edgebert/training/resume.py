@@ -1,4 +1,4 @@
-"""The state of a training on disk, so that it goes on as if nothing had happened."""
+"""The state of a training on disk; a resumed training gives the same weights."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ SUFFIX = ".state.pt"
 
 @dataclass(kw_only=True)
 class Progress:
-    """How far a training has come.
+    """The progress of a training.
 
     Attributes:
         step: steps made.
@@ -41,18 +41,18 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class StateFile:
-    """Where the state is kept, and of which training.
+    """The file of a training's state.
 
     Attributes:
         path: beside the folder that is trained.
-        identity: what must be the same for the training to be the same.
+        identity: what must not change when the training is resumed.
     """
 
     path: Path
     identity: Mapping[str, Any]
 
     def save(self, progress: Progress, parts: Mapping[str, Any]) -> None:
-        """Write the state; the file is the old one or the new one, never half of either.
+        """Write the state atomically: a crash leaves the old file or the new one.
 
         Args:
             progress: how far the training is.
@@ -69,7 +69,7 @@ class StateFile:
             torch.save(stored, hidden)
 
     def restore(self, parts: Mapping[str, Any]) -> Progress:
-        """Put the state back where it was; the random numbers too.
+        """Load the state, with the states of the random generators.
 
         Raises:
             CheckpointError: the file is damaged, or holds a model of another shape.
@@ -85,7 +85,7 @@ class StateFile:
         return _progress(stored["progress"])
 
     def remove(self) -> None:
-        """Forget the state, and what a writer that died left of one."""
+        """Delete the state, and temporary files of a writer that crashed."""
         remove_partials(self.path)
         self.path.unlink(missing_ok=True)
 
@@ -135,7 +135,7 @@ def set_random_state(state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators, and leave them to the caller as they were."""
+    """Seed the global generators, and restore their states at the end."""
     before = random_state()
     random.seed(seed)
     np.random.seed(seed)
@@ -165,7 +165,7 @@ def _evaluation(fields: Mapping[str, Any]) -> Evaluation:
 
 
 def _check_shapes(path: Path, model: nn.Module, stored: Mapping[str, Tensor]) -> None:
-    """Each tensor once, though a tied one has two names."""
+    """Check each tensor once; a tied one has two names."""
     wanted = {
         **{name: tuple(tensor.shape) for name, tensor in model.named_parameters()},
         **{name: tuple(tensor.shape) for name, tensor in model.named_buffers()},

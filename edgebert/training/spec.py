@@ -1,4 +1,4 @@
-"""What a task is trained with: the reader of its files, its objective and its labels."""
+"""`TrainingSpec`: the reader of a task's files, its objective and its labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from edgebert.training.objectives.base import Objective
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig:
-    """What an objective is built with, beside its records.
+    """Arguments of an objective, beside its records.
 
     Attributes:
         encoder: texts to tokens.
@@ -36,7 +36,7 @@ def no_labels(found: list[Any], path: Path, problem: Problem) -> tuple[str, ...]
 
 
 def no_settings(labels: tuple[str, ...], problem: Problem) -> dict[str, Any]:
-    """For tasks that leave no words in `config.json`."""
+    """For tasks without further keys in `config.json`."""
     del labels, problem
     return {}
 

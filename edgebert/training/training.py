@@ -1,4 +1,4 @@
-"""From what a caller asked for to a trained checkpoint."""
+"""The whole training: from its arguments to a trained checkpoint."""
 
 from pathlib import Path
 
@@ -22,13 +22,6 @@ def run_training(
     progress: ProgressCallback = LOGGER.info,
 ) -> TrainingReport:
     """Train a model and write it; `edgebert.train` explains the arguments.
-
-    Args:
-        request: what to train, and on what.
-        out: the folder to write.
-        resume: go on from the state beside `out`, if there is one.
-        overwrite: replace a checkpoint at `out`, once the new one is complete.
-        progress: called at each stage.
 
     Raises:
         EdgebertError: as `edgebert.train`.

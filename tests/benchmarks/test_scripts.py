@@ -11,19 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import edgebert
 from benchmarks import artifacts
 from benchmarks.artifacts import PEERS
 from benchmarks.cases import gpu
 from benchmarks.cases.accuracy import encoded
 from benchmarks.cases.encoding import time_encoders
+from benchmarks.encoder_jobs import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
 from benchmarks.models import Model
 from benchmarks.pairing import PeerError, output_of
 from benchmarks.peers.engines import MICRO_BATCH_TOKENS, micro_batches
 from benchmarks.prefork import prefork
 from benchmarks.report.gpu import gpu_sections
 from benchmarks.systems import ENCODERS, OURS, REFERENCE, Encoder, encoder, onnx_encoder
-from benchmarks.worker import cosine_of, mean_pooled, random_feeds, read_feeds, write_feeds
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.inference import batching
 from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS as OUR_MICRO_BATCH_TOKENS
@@ -48,13 +47,9 @@ def ours(tiny_bundle: Bundle) -> Callable[[str], Encoder]:
 
 
 def test_encoders_are_checked_and_timed_in_turn(
-    tiny_model: Model,
-    ours: Callable[[str], Encoder],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    tiny_model: Model, ours: Callable[[str], Encoder], tmp_path: Path
 ) -> None:
     """fp32 and its portable twin answer; a graph that is not there says so and stops nobody."""
-    monkeypatch.setattr("benchmarks.cases.encoding.FOLDER", tmp_path / "cache")
     fp32, absent = ours("cpu"), onnx_encoder("absent", "x", "fp32", lambda _: tmp_path / "no.onnx")
     shapes = ("1x4", "2x8")
     rows = time_encoders(
@@ -64,6 +59,7 @@ def test_encoders_are_checked_and_timed_in_turn(
         rounds=2,
         seconds=0.01,
         reference=ours("portable"),
+        folder=tmp_path / "cache",
     )
     assert [(row["system"], row["threads"]) for row in rows] == [
         ("edgebert fp32", 1),
@@ -102,16 +98,20 @@ def test_vectors_of_a_script_are_those_of_the_runtime(
 
 
 def test_scripts_for_a_gpu_answer_alike_on_a_cpu(
-    tiny_folder: Path, tmp_path: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+    tiny_cuda: Bundle, tmp_path: Path, tiny_model: Model
 ) -> None:
     """The whole case, torch beside our graph for CUDA, on a device that is always there."""
-    bundle = edgebert.export(tiny_folder, tmp_path / "bundle", target="cuda", precision="fp32")
-    monkeypatch.setattr("benchmarks.cases.gpu.our_cuda_bundle", lambda _: bundle)
-    monkeypatch.setattr("benchmarks.cases.encoding.FOLDER", tmp_path / "cache")
-    monkeypatch.setattr("benchmarks.cases.gpu.SECONDS", 0.01)
     shapes = ("1x8", "4x~16")
     record = gpu.measure(
-        tiny_model, rounds=2, shapes=shapes, only=["torch fp32"], here=True, device="cpu"
+        tiny_model,
+        rounds=2,
+        shapes=shapes,
+        only=["torch fp32"],
+        here=True,
+        device="cpu",
+        seconds=0.01,
+        folder=tmp_path / "cache",
+        bundle_of=lambda _: tiny_cuda,
     )
     rows = {row["system"]: row for row in record["rows"]}
     assert list(rows) == ["edgebert fp32", "torch fp32"]

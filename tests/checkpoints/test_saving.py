@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -201,18 +203,32 @@ def test_nothing_is_replaced_unasked_and_nothing_but_a_checkpoint_ever(tmp_path:
         save_checkpoint(tmp_path / "mine/letter.txt", parts, overwrite=True)
 
 
-def test_a_failure_halfway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Interrupting(TokenizerFiles):
+    """Does something else when it is asked for its files, which is after the weights."""
+
+    instead: Callable[[], object]
+
+    def contents(self) -> dict[str, bytes]:
+        self.instead()
+        return {}
+
+
+def interrupted(parts: CheckpointParts, instead: Callable[[], object]) -> CheckpointParts:
+    return replace(parts, tokenizer=Interrupting(**vars(parts.tokenizer), instead=instead))
+
+
+def test_a_failure_halfway_leaves_nothing(tmp_path: Path) -> None:
     parts, _ = drawn("bert", 0, tmp_path / "tokenizer")
     out = tmp_path / "place/out"
     save_checkpoint(out, parts)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
-    def fail(_: object) -> dict[str, bytes]:
+    def fail() -> None:
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr("edgebert.checkpoints.saving._files", fail)
     with pytest.raises(RuntimeError, match="power cut"):
-        save_checkpoint(out, parts, overwrite=True)
+        save_checkpoint(out, interrupted(parts, fail), overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
@@ -249,20 +265,16 @@ def test_killed_at_any_step_the_old_or_the_new_checkpoint_is_whole(
     assert bool(absent) == (exchange == "no")
 
 
-def test_what_appears_meanwhile_is_untouched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_appears_meanwhile_is_untouched(tmp_path: Path) -> None:
     parts, _ = drawn("bert", 0, tmp_path / "tokenizer")
     out = tmp_path / "place/out"
 
-    def appear(_: object) -> dict[str, bytes]:
+    def appear() -> None:
         out.mkdir()
         (out / "letter.txt").touch()
-        return {}
 
-    monkeypatch.setattr("edgebert.checkpoints.saving._files", appear)
     with pytest.raises(
         ConfigError, match="was created by another program meanwhile; it is untouched"
     ):
-        save_checkpoint(out, parts, overwrite=True)
+        save_checkpoint(out, interrupted(parts, appear), overwrite=True)
     assert [path.name for path in out.parent.rglob("*")] == ["out", "letter.txt"]

@@ -9,7 +9,6 @@ import onnx.parser
 import onnx_ir as ir
 import pytest
 
-from edgebert.model.sentence import SentenceEmbedder
 from edgebert.workflow.sources import open_source
 from edgebert_export.fusions import (
     AdditiveMask,
@@ -25,7 +24,6 @@ from edgebert_export.fusions import (
 )
 from edgebert_export.graph.build import BuiltGraph, build, write_graphs
 from edgebert_export.graph.trace import trace
-from edgebert_export.spec import ExportSpec
 from edgebert_export.targets import TARGETS
 from edgebert_export.unpadding.key_masks import StillPaddedError
 from edgebert_export.unpadding.unpadding import remove_padding
@@ -33,9 +31,9 @@ from edgebert_export.verification.parity import check_parity
 from edgebert_export.verification.run_model import run_model
 from edgebert_export.verification.runnable_equivalents import runnable
 from tests.support.cuda_kernels import cuda_kernels, without_kernel
-from tests.support.export_specs import spec_of
-from tests.support.families import SAMPLES, build_with_head, ours, save
-from tests.support.families import build as build_theirs
+from tests.support.families import SAMPLES, build_with_head, save
+from tests.support.made_once import MadeOnce
+from tests.support.traced_families import Traced, traced_family
 
 WITH_OWN_MASKS = {"mpnet", "deberta-v2", "deberta-v3", "modernbert", "modernbert-biased"}
 """Families with relative positions, or layers that look only so far."""
@@ -448,31 +446,32 @@ def test_a_layer_that_looks_only_so_far_is_seen_on_a_long_text_only() -> None:
         remove_padding(local(), (5, 17))
 
 
-Traced = tuple[SentenceEmbedder, ExportSpec, ir.Model]
-
-
 @pytest.fixture(scope="module", params=SAMPLES)
-def traced(request: pytest.FixtureRequest) -> tuple[str, Traced]:
-    encoder = ours(build_theirs(SAMPLES[request.param]))
-    spec = spec_of(encoder)
-    module = SentenceEmbedder(encoder, spec.steps, {}).eval()
-    return request.param, (module, spec, trace(module, spec))
+def traced(request: pytest.FixtureRequest, made_once: MadeOnce) -> Traced:
+    return traced_family(request.param, made_once)
 
 
-def built_for(target: str, traced: Traced) -> BuiltGraph:
-    _, spec, canonical = traced
-    chosen = TARGETS[target]
-    return build(canonical, chosen, spec, chosen.min_onnxruntime)
+@pytest.fixture(scope="module")
+def for_cuda(traced: Traced) -> BuiltGraph:
+    return traced.built("cuda")
 
 
-def test_each_family_is_fused_for_cuda(traced: tuple[str, Traced]) -> None:
+@pytest.fixture(scope="module")
+def without_padding(traced: Traced) -> BuiltGraph | None:
+    """None where a family's masks allow no such graph."""
+    if traced.family in WITH_OWN_MASKS:
+        with pytest.raises(StillPaddedError, match="depends on more than which tokens are kept"):
+            traced.built("cuda-packed")
+        return None
+    return traced.built("cuda-packed")
+
+
+def test_each_family_is_fused_for_cuda(traced: Traced, for_cuda: BuiltGraph) -> None:
     """Two norms a layer after an addition, and one activation, where the family has such."""
-    family, model = traced
-    counts = built_for("cuda", model).fusions
+    family, layers, counts = traced.family, traced.spec.layers, for_cuda.fusions
     before_layers = family.startswith("modernbert")
     embeddings = family in ("roberta", "roberta-types", "xlm-roberta", "camembert", "mpnet")
     gated = family.startswith(("modernbert", "nomic", "bert-relu"))
-    layers = model[1].layers
     assert counts["attention"] == layers
     assert counts.get("bias_gelu", 0) == (0 if gated else layers)
     residual = 0 if before_layers else 2 * layers + (embeddings or family.startswith("nomic"))
@@ -480,22 +479,18 @@ def test_each_family_is_fused_for_cuda(traced: tuple[str, Traced]) -> None:
 
 
 def test_each_family_without_padding_is_equal_to_torch(
-    traced: tuple[str, Traced], tmp_path: Path
+    traced: Traced, without_padding: BuiltGraph | None, tmp_path: Path
 ) -> None:
-    family, model = traced
-    module, spec, _ = model
-    if family in WITH_OWN_MASKS:
-        with pytest.raises(StillPaddedError, match="depends on more than which tokens are kept"):
-            built_for("cuda-packed", model)
+    assert (without_padding is None) == (traced.family in WITH_OWN_MASKS)
+    if without_padding is None:
         return
-    built = built_for("cuda-packed", model)
-    write_graphs([built], tmp_path)
-    path = tmp_path / built.target.file
-    with runnable(built.target, path) as twin:
+    write_graphs([without_padding], tmp_path)
+    path = tmp_path / without_padding.target.file
+    with runnable(without_padding.target, path) as twin:
         assert twin != path
-        check_parity(twin, module, spec, unpadded=True).require()
+        check_parity(twin, traced.module, traced.spec, unpadded=True).require()
     assert not twin.exists()
-    assert built.fusions["attention"] == spec.layers
+    assert without_padding.fusions["attention"] == traced.spec.layers
 
 
 def test_what_is_read_from_a_first_token_is_compared_where_that_is_kept(tmp_path: Path) -> None:
@@ -512,25 +507,15 @@ def test_what_is_read_from_a_first_token_is_compared_where_that_is_kept(tmp_path
     assert all("left" in case or "holes" in case for case in failed)
 
 
-@pytest.mark.parametrize(
-    ("target", "precision"),
-    [
-        ("cuda", "float32"),
-        ("cuda", "float16"),
-        ("cuda", "bfloat16"),
-        ("cuda-packed", "float32"),
-        ("cuda-packed", "float16"),
-    ],
-)
 def test_cuda_has_a_kernel_for_every_operator(
-    traced: tuple[str, Traced], target: str, precision: str
+    for_cuda: BuiltGraph, without_padding: BuiltGraph | None
 ) -> None:
     """By the kernels that ONNX Runtime's library for CUDA says it has."""
-    family, model = traced
-    if target == "cuda-packed" and family in WITH_OWN_MASKS:
-        pytest.skip("no such graph is made")
-    graph = built_for(target, model).model
-    assert without_kernel(graph, precision) == set()
+    for precision in ("float32", "float16", "bfloat16"):
+        assert without_kernel(for_cuda.model, precision) == set(), precision
+    if without_padding is not None:
+        for precision in ("float32", "float16"):
+            assert without_kernel(without_padding.model, precision) == set(), precision
 
 
 def test_the_list_of_kernels_is_no_carte_blanche() -> None:

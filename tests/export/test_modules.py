@@ -62,7 +62,7 @@ def test_its_labels_are_answered(tmp_path: Path) -> None:
     spec = spec_for("classify", max_length=20)
     bundle = edgebert.export(Logits(model), tmp_path / "bundle", spec=spec, tokenizer=source)
     (found,) = load(bundle, task="classify").classify(["the small cat"])
-    ids = load(bundle, task="classify")._tokenizer.encode(["the small cat"])[0].input_ids
+    ids = load(bundle, task="classify").encode(["the small cat"])[0].rows[0].input_ids
     with torch.no_grad():
         given = torch.tensor([list(ids)])
         expected = torch.softmax(model(input_ids=given).logits[0], dim=-1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgebert.profiling import Product, ProfileReport, profile
-from edgebert.profiling.tracing import GraphRun, record
+from edgebert.profiling.tracing import GraphRun, profile_graphs
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import ConfigError, EdgebertError
 from tests.support.commands import edgebert
@@ -133,7 +133,7 @@ def test_an_operator_that_does_not_run_here_is_named(bundle: Bundle, tmp_path: P
     np.savez(tmp_path / "feeds.npz", input_ids=np.zeros((1, 2), np.int64))
     task = GraphRun(graph=tmp_path / "changed.onnx", feeds=tmp_path / "feeds.npz", outputs=["x"])
     with pytest.raises(EdgebertError, match=r"measuring failed .*NoSuchOperator"):
-        record([task], threads=1, runs=1)
+        profile_graphs([task], threads=1, runs=1)
 
 
 @pytest.fixture(scope="module")

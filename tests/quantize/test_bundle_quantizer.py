@@ -29,11 +29,6 @@ from tests.support.bundle_files import files_of
 from tests.support.tiny_encoder import TEXTS
 
 
-@pytest.fixture
-def fp32_bundle(tiny_folder: Path, tmp_path: Path) -> Bundle:
-    return edgebert.export(tiny_folder, tmp_path / "fp32")
-
-
 def test_the_variant_is_measured_and_recorded(tiny_bundle: Bundle) -> None:
     variant = tiny_bundle.manifest.variants["int8"]
     assert variant.quality is not None

@@ -126,15 +126,9 @@ def test_operators_that_would_be_converted_are_named() -> None:
     assert half_operators(KEPT) == {"MatMul", "Add"}
 
 
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
-    folder = tmp_path_factory.mktemp("half") / "cuda"
-    return edgebert.export(tiny_folder, folder, target="cuda", precision="fp32")
-
-
 @pytest.fixture
-def fp32(exported: Bundle, tmp_path: Path) -> Bundle:
-    return Bundle.open(shutil.copytree(exported.folder, tmp_path / "copy"))
+def fp32(tiny_cuda: Bundle, tmp_path: Path) -> Bundle:
+    return Bundle.open(shutil.copytree(tiny_cuda.folder, tmp_path / "copy"))
 
 
 def test_fp16_of_a_portable_graph_runs_here(bundle: Bundle, tiny_folder: Path) -> None:
@@ -208,9 +202,9 @@ def test_a_bundle_that_lacks_the_graph_says_how_to_get_it(bundle: Bundle) -> Non
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda-packed"])
-def test_half_precision_stands_between_few_casts(exported: Bundle, name: str) -> None:
+def test_half_precision_stands_between_few_casts(tiny_cuda: Bundle, name: str) -> None:
     """Those of masks and positions, and at the border of pooling; none within a layer."""
-    made = ir.load(exported.path_of(exported.manifest.variants[name].file))
+    made = ir.load(tiny_cuda.path_of(tiny_cuda.manifest.variants[name].file))
     recipe = RECIPES["fp16"].half
     assert recipe is not None
     before = operators(made).count("Cast")

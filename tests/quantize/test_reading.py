@@ -101,12 +101,13 @@ def test_texts_are_divided(count: int, tmp_path: Path) -> None:
     assert samples.source == "texts of many.txt"
 
 
-def test_a_bundle_calibrated_on_ones_own_texts(tiny_folder: Path, tmp_path: Path) -> None:
+def test_a_bundle_calibrated_on_ones_own_texts(
+    fp32_bundle: Bundle, tiny_folder: Path, tmp_path: Path
+) -> None:
     words = WORDS.split()
     texts = [f"{one} {two}" for one in words[:8] for two in words[8:16]]
     path = write(tmp_path / "own.csv", texts)
-    bundle = edgebert.export(tiny_folder, tmp_path / "bundle", target="cpu")
-    bundle = edgebert.quantize(bundle, texts=path, column="text", force=True)
+    bundle = edgebert.quantize(fp32_bundle, texts=path, column="text", force=True)
     quality = bundle.manifest.variants["int8"].quality
     assert quality is not None
     assert (quality["data"], quality["samples"]) == ("texts of own.csv", 13)

@@ -27,14 +27,9 @@ UNTIMED = "avx2"
 """A class of CPU for which nothing is timed where the tests run."""
 
 
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Bundle:
-    return edgebert.export(tiny_folder, tmp_path_factory.mktemp("within") / "fp32")
-
-
 @pytest.fixture
-def fp32(exported: Bundle, tmp_path: Path) -> Bundle:
-    return Bundle.open(shutil.copytree(exported.folder, tmp_path / "copy"))
+def fp32(tiny_exported: Bundle, tmp_path: Path) -> Bundle:
+    return Bundle.open(shutil.copytree(tiny_exported.folder, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="session")

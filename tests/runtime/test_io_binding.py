@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
     TruncationWarning,
 )
+from edgebert_runtime.inference.feeds import make_feeds
 from tests.support.imports import existing, imported
 from tests.support.tiny_encoder import TEXTS
 
@@ -67,9 +69,9 @@ def test_captured_runs_answer_as_others(
     for texts in [*batches(), *batches()]:
         found = capturing.embed(texts, normalize=normalize)
         np.testing.assert_allclose(found, plain.embed(texts, normalize=normalize), atol=1e-5)
-    replays = capturing.session._replays
+    replays = capturing.session.cuda_graphs
     assert replays is not None
-    shapes = {shape for shape, _ in replays._captured}
+    shapes = {shape for shape, _ in replays.captured}
     assert 1 < len(shapes) < 10
     assert all(batch.bit_count() == 1 for batch, _ in shapes)
 
@@ -82,26 +84,28 @@ def test_an_answer_is_not_overwritten_by_the_next(capturing: Embedder) -> None:
 
 
 def test_large_batches_and_a_thousandth_shape_are_not_captured(
-    capturing: Embedder, monkeypatch: pytest.MonkeyPatch, tiny_bundle: Bundle
+    capturing: Embedder, tiny_bundle: Bundle
 ) -> None:
-    replays = capturing.session._replays
+    replays = capturing.session.cuda_graphs
     assert replays is not None
     many = ["a cat looks at the dog"] * (CAPTURED_TOKENS // 4)
     expected = load(tiny_bundle, "portable").embed(many[:1])
     np.testing.assert_allclose(capturing.embed(many)[-1:], expected, atol=1e-5)
-    assert not replays._captured
-    monkeypatch.setattr("edgebert_runtime.engine.io_binding.CAPTURED_SHAPES", 2)
-    for texts in (1, 2, 4, 8):
-        capturing.embed(["a cat"] * texts)
-    assert len(replays._captured) == 2 < CAPTURED_SHAPES
+    assert not replays.captured
+    session, outputs = capturing.session, ("last_hidden_state", "sentence_embedding")
+    for shape in product((1, 2, 4, 8, 16, 32), (16, 32, 40)):  # 36 captures, if all were
+        feeds = make_feeds(np.full(shape, 5))
+        for output in outputs:
+            session.run([output], {name: feeds[name] for name in session.inputs})
+    assert len(replays.captured) == CAPTURED_SHAPES == 32
 
 
 def test_a_forked_child_captures_anew(capturing: Embedder) -> None:
     expected = capturing.embed(TEXTS)
-    before = capturing.session._replays
+    before = capturing.session.cuda_graphs
     capturing.session.reset_after_fork()
     np.testing.assert_array_equal(capturing.embed(TEXTS), expected)
-    assert capturing.session._replays is not before
+    assert capturing.session.cuda_graphs is not before
 
 
 @given(batch=st.integers(1, 300), sequence=st.integers(1, 512), room=st.integers(0, 40))
@@ -119,12 +123,12 @@ def test_a_bucket_holds_its_batch_and_no_text_is_too_long(
 
 def test_warming_up_captures_what_calls_then_replay(capturing: Embedder) -> None:
     capturing.warm_up([(1, 16), (4, 20)])
-    replays = capturing.session._replays
+    replays = capturing.session.cuda_graphs
     assert replays is not None
-    before = list(replays._captured)
+    before = list(replays.captured)
     assert [shape for shape, _ in before] == [(1, 16), (4, 32)]
     capturing.embed(["a cat on the mat"])
-    assert list(replays._captured) == before
+    assert list(replays.captured) == before
 
 
 @pytest.mark.parametrize("shape", [(0, 8), (1, 0), (1, 41)])
@@ -142,7 +146,7 @@ def test_runs_are_captured_only_if_asked_for(stand_in: None, tiny_bundle: Bundle
     del stand_in
     for value in (0, "0", False):
         model = load(tiny_bundle, provider="cuda", provider_options={"enable_cuda_graph": value})
-        assert model.session._replays is None
+        assert model.session.cuda_graphs is None
 
 
 def test_a_graph_without_padding_cannot_be_captured(tiny_bundle: Bundle) -> None:

@@ -5,7 +5,6 @@ Usage: python -m tests.support.models_page
 
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +30,8 @@ TASKS: Final = ("embed", *ENDINGS)
 
 BEGIN: Final = "<!-- measured: python -m tests.support.models_page -->\n"
 END: Final = "<!-- end -->\n"
-COLUMNS: Final = ("family", "task", "transformers", *TARGETS)
+FUSIONS: Final = tuple(sorted(PROMISES))
+COLUMNS: Final = ("family", "task", *FUSIONS, "transformers", *TARGETS)
 HEADER: Final = f"| {' | '.join(COLUMNS)} |"
 PADDED: Final = "padded"
 """The cell of a graph that cannot do without padding."""
@@ -42,16 +42,25 @@ thread orders in its own way."""
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One family and task: difference from transformers, and a cell for each target."""
+    """One family and task.
+
+    Attributes:
+        fusions: fused nodes of a graph with fused attention, in the order of `FUSIONS`.
+        transformers: difference from transformers.
+        differences: of each target's graph from torch; None where there is no such graph.
+    """
 
     family: str
     task: str
+    fusions: tuple[int, ...]
     transformers: float
-    cells: tuple[str, ...]
+    differences: tuple[float | None, ...]
 
     def __str__(self) -> str:
-        cells = " | ".join(self.cells)
-        return f"| {self.family} | `{self.task}` | {self.transformers:.1e} | {cells} |"
+        cells = [PADDED if each is None else f"{each:.1e}" for each in self.differences]
+        counts = map(str, self.fusions)
+        start = f"| {self.family} | `{self.task}` |"
+        return f"{start} {' | '.join([*counts, f'{self.transformers:.1e}', *cells])} |"
 
     @classmethod
     def parse(cls, line: str) -> "Row":
@@ -60,45 +69,37 @@ class Row:
         Raises:
             ValueError: it has other columns, or a difference that is no number.
         """
-        family, task, transformers, *cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
-        if len(cells) != len(TARGETS):
-            raise ValueError(f"{line} has {len(cells)} targets, expected {len(TARGETS)}")
+        family, task, *cells = line.removeprefix("| ").removesuffix(" |").split(" | ")
+        if len(cells) != len(COLUMNS) - 2:
+            raise ValueError(f"{line} has {len(cells) + 2} columns, expected {len(COLUMNS)}")
+        counts, numbers = cells[: len(FUSIONS)], cells[len(FUSIONS) :]
         return cls(
             family=family,
             task=task.strip("`"),
-            transformers=float(transformers),
-            cells=tuple(cells),
+            fusions=tuple(map(int, counts)),
+            transformers=float(numbers[0]),
+            differences=tuple(None if cell == PADDED else float(cell) for cell in numbers[1:]),
         )
-
-    @property
-    def differences(self) -> list[float]:
-        """From transformers, then of each graph from torch; of none that cannot be, infinity."""
-        graphs = [float("inf") if cell == PADDED else difference(cell) for cell in self.cells]
-        return [self.transformers, *graphs]
-
-    @property
-    def counts(self) -> list[str]:
-        """Fused nodes of each graph."""
-        return [cell.partition(", ")[2] for cell in self.cells]
 
     def agrees(self, measured: "Row") -> bool:
         """Whether another measurement is of the same graphs, and differs in rounding at most."""
-        pairs = zip(self.differences, measured.differences, strict=True)
-        return (self.family, self.task, self.counts) == (
+        pairs = zip(
+            (self.transformers, *self.differences),
+            (measured.transformers, *measured.differences),
+            strict=True,
+        )
+        return (self.family, self.task, self.fusions) == (
             measured.family,
             measured.task,
-            measured.counts,
-        ) and all(one <= NOISE * other and other <= NOISE * one for one, other in pairs)
+            measured.fusions,
+        ) and all(alike(one, other) for one, other in pairs)
 
 
-def difference(cell: str) -> float:
-    """The number in a cell of a target."""
-    return float(cell.partition(",")[0])
-
-
-def counted(fusions: Mapping[str, int]) -> str:
-    """How many of each fusion a graph has, as a cell says it."""
-    return " + ".join(str(fusions[name]) for name in sorted(PROMISES))
+def alike(one: float | None, other: float | None) -> bool:
+    """Whether two differences are of the same rounding."""
+    if one is None or other is None:
+        return one is other
+    return one <= NOISE * other and other <= NOISE * one
 
 
 def committed_rows() -> list[Row]:
@@ -139,24 +140,27 @@ def measure(name: str, task: str) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         source = open_source(save(model, Path(folder) / "source"))
         canonical = trace(source.module, source.spec)
-        cells = []
+        differences: list[float | None] = []
         for target in TARGETS.values():
             try:
                 built = build(canonical, target, source.spec, target.min_onnxruntime)
             except StillPaddedError:
-                cells.append(PADDED)
+                differences.append(None)
                 continue
+            if target.fused_attention:
+                fusions = built.fusions
             write_graphs([built], Path(folder))
             with runnable(target, Path(folder) / target.file) as graph:
                 spec, unpadded = source.spec, target.unpadded
                 report = check_parity(graph, source.module, spec, unpadded=unpadded)
             report.require()
-            cells.append(f"{report.worst.worst:.1e}, {counted(built.fusions)}")
+            differences.append(report.worst.worst)
         return Row(
             family=name,
             task=task,
+            fusions=tuple(fusions[name] for name in FUSIONS),
             transformers=_difference(model, source.module, task),
-            cells=tuple(cells),
+            differences=tuple(differences),
         )
 
 

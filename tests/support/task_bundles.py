@@ -1,9 +1,11 @@
 """Tiny random models of transformers in hand-made bundles: no exporter of ours takes part."""
 
+import hashlib
 import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from edgebert_runtime.bundle.manifest import (
     read_manifest,
 )
 from edgebert_runtime.bundle.staging import hash_folder
+from tests.support.made_once import MadeOnce
 
 WORDS: Final = (
     "the a an of to is in it small cat dog sat on mat and ran far over red blue un . , ! ? ' - "
@@ -185,23 +188,28 @@ class Outputs(nn.Module):
         return tuple(found[name] for name in self.outputs)
 
 
-def build(recipe: Recipe, folder: Path) -> Sample:
+def build(recipe: Recipe, made_once: MadeOnce) -> Sample:
     """Build, export and describe one model; the same for the same recipe."""
     tokenizer = byte_level() if recipe.byte_level else wordpiece()
-    inputs = input_names(recipe)
     model = random_model(recipe, tokenizer)
-    (folder / "onnx").mkdir(parents=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    export(model, folder / "onnx" / "model.onnx", inputs, [each.name for each in recipe.outputs])
-    manifest = describe(recipe, folder, tokenizer)
-    (folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
+    name = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+    folder = made_once(f"task-{name}", partial(write, recipe, tokenizer, model))
     wrapped = transformers.PreTrainedTokenizerFast(
         tokenizer_file=str(folder / "tokenizer.json"),
         model_max_length=MAX_LENGTH,
-        model_input_names=inputs,
+        model_input_names=input_names(recipe),
         **roles_of(recipe),
     )
     return Sample(model=model, tokenizer=wrapped, folder=folder)
+
+
+def write(recipe: Recipe, tokenizer: Tokenizer, model: Any, folder: Path) -> None:
+    (folder / "onnx").mkdir(parents=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    outputs = [each.name for each in recipe.outputs]
+    export(model, folder / "onnx" / "model.onnx", input_names(recipe), outputs)
+    manifest = describe(recipe, folder, tokenizer)
+    (folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
 
 
 def roles_of(recipe: Recipe) -> dict[str, str]:

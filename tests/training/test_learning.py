@@ -20,6 +20,9 @@ from edgebert_runtime.errors import ConfigError, InputError
 from tests.support import training_data
 from tests.support.checkpoints import read_checkpoint
 
+AT_THE_END = replace(training_data.QUICK, validate_every=40)
+"""Validated after 40 steps and at the end, and not after each of 40 epochs."""
+
 LEARNT = {
     "classify": ("accuracy", 1.0),
     "rank": ("roc_auc", 1.0),
@@ -29,11 +32,6 @@ LEARNT = {
     "fill": ("masked_accuracy", 0.5),
     "pretrain": ("next_sentence_accuracy", 1.0),
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +48,7 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, T
 def learnt(base: Path, task: str, folder: Path) -> TrainingReport:
     data = training_data.FILES[task](folder)
     validation = training_data.scored_file(folder) if task == "embed" else data
-    return train(
-        base, data, folder / task, task=task, validation=validation, config=training_data.QUICK
-    )
+    return train(base, data, folder / task, task=task, validation=validation, config=AT_THE_END)
 
 
 @pytest.mark.parametrize("task", LEARNT)

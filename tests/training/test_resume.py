@@ -23,12 +23,9 @@ from tests.support.training_data import DROPPING, train_dropping
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-import torch
-from tests.support import training_data
-from tests.support.training_data import DROPPING, train_dropping
+from tests.support.training_data import train_dropping
 from edgebert.training import loop
 
-torch.set_num_threads(1)
 base, data, out, task, last = sys.argv[1:]
 
 def stop(step, *_):
@@ -42,11 +39,6 @@ def watched(self):
 loop.Loop.__post_init__ = watched
 train_dropping(Path(base), Path(data), Path(out), task)
 """
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

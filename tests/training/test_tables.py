@@ -7,7 +7,7 @@ import pytest
 
 from edgebert.training.config import Problem
 from edgebert.training.data.records import (
-    Labelled,
+    LabelledText,
     labels_in,
     read_labelled,
     read_pairs_to_rank,
@@ -31,8 +31,8 @@ def written(folder: Path, text: str) -> Path:
 def test_a_csv_may_quote_commas_quotes_and_line_ends(tmp_path: Path) -> None:
     path = written(tmp_path, '\ufefftext,label\r\n"a, ""b""\nc",yes\r\nd,no\r\n')
     assert read_labelled(path, SINGLE) == [
-        Labelled(text='a, "b"\nc', pair=None, labels=("yes",)),
-        Labelled(text="d", pair=None, labels=("no",)),
+        LabelledText(text='a, "b"\nc', pair=None, labels=("yes",)),
+        LabelledText(text="d", pair=None, labels=("no",)),
     ]
 
 

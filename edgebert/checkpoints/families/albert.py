@@ -1,4 +1,4 @@
-"""ALBERT: one layer used again and again, over narrow embeddings.
+"""ALBERT: all layers of a group share their weights; embeddings are narrower than the layers.
 
 Source: transformers v5.23.0, src/transformers/models/albert/configuration_albert.py and
 modeling_albert.py.
@@ -73,16 +73,11 @@ ALBERT: Final = Family(
         **SIMPLE_HEADS,
     },
     tasks=(
-        HeadTable(
-            task="classify",
-            architecture="AlbertForSequenceClassification",
-            out="classifier",
-            pooled=Pooled.POOLER,
-        ),
+        HeadTable(task="classify", model="Albert", out="classifier", pooled=Pooled.POOLER),
         *simple_tasks("Albert"),
         HeadTable(
             task="fill",
-            architecture="AlbertForMaskedLM",
+            model="Albert",
             dense="predictions.dense",
             norm="predictions.LayerNorm",
             out="predictions.decoder",

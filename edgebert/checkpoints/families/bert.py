@@ -35,6 +35,11 @@ LAYER: Final = {
     "output.LayerNorm": "feed_forward_norm",
 }
 
+SIZES_OF_ONE_SEGMENT: Final = {
+    theirs: ours for theirs, ours in SIZES.items() if ours != "token_types"
+}
+"""For families whose config counts no token types."""
+
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
     "position_embedding_type": ("absolute", "positions here are absolute"),
 }
@@ -68,36 +73,31 @@ def other_width(hf_config: Mapping[str, Any]) -> list[str]:
     return [f"embedding_size={found!r}, expected hidden_size: embeddings here are not projected"]
 
 
+def fill_table(name: str, norm: str = "LayerNorm") -> HeadTable:
+    """The head of masked language models as BERT and some of its descendants store it."""
+    return HeadTable(
+        task="fill",
+        model=name,
+        dense="cls.predictions.transform.dense",
+        norm=f"cls.predictions.transform.{norm}",
+        out="cls.predictions.decoder",
+        bias="cls.predictions.bias",
+    )
+
+
 def simple_tasks(name: str) -> tuple[HeadTable, ...]:
     """The heads that nearly all families have alike: one map over every token."""
     return (
-        HeadTable(task="tag", architecture=f"{name}ForTokenClassification", out="classifier"),
-        HeadTable(task="answer", architecture=f"{name}ForQuestionAnswering", out="qa_outputs"),
+        HeadTable(task="tag", model=name, out="classifier"),
+        HeadTable(task="answer", model=name, out="qa_outputs"),
     )
 
 
 TASKS: Final = (
-    HeadTable(
-        task="classify",
-        architecture="BertForSequenceClassification",
-        out="classifier",
-        pooled=Pooled.POOLER,
-    ),
+    HeadTable(task="classify", model="Bert", out="classifier", pooled=Pooled.POOLER),
     *simple_tasks("Bert"),
-    HeadTable(
-        task="fill",
-        architecture="BertForMaskedLM",
-        dense="cls.predictions.transform.dense",
-        norm="cls.predictions.transform.LayerNorm",
-        out="cls.predictions.decoder",
-        bias="cls.predictions.bias",
-    ),
-    HeadTable(
-        task="next_sentence",
-        architecture="BertForNextSentencePrediction",
-        out="cls.seq_relationship",
-        pooled=Pooled.POOLER,
-    ),
+    fill_table("Bert"),
+    HeadTable(task="next_sentence", model="Bert", out="cls.seq_relationship", pooled=Pooled.POOLER),
 )
 
 BERT: Final = Family(

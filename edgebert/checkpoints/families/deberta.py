@@ -1,4 +1,4 @@
-"""DeBERTa-v2 and -v3: content and distance compared apart from each other.
+"""DeBERTa-v2 and -v3: attention with separate scores for content and for distance.
 
 Source: transformers v5.23.0, src/transformers/models/deberta_v2/configuration_deberta_v2.py and
 modeling_deberta_v2.py.
@@ -12,6 +12,7 @@ from edgebert.checkpoints.families.bert import (
     RENAMED,
     SIMPLE_HEADS,
     SIZES,
+    fill_table,
     other_width,
     simple_tasks,
 )
@@ -149,24 +150,17 @@ DEBERTA_V2: Final = Family(
     tasks=(
         HeadTable(
             task="classify",
-            architecture="DebertaV2ForSequenceClassification",
+            model="DebertaV2",
             dense="pooler.dense",
             out="classifier",
             pooled=Pooled.CLS,
             fields=_pooler_fields,
         ),
         *simple_tasks("DebertaV2"),
+        fill_table("DebertaV2"),
         HeadTable(
             task="fill",
-            architecture="DebertaV2ForMaskedLM",
-            dense="cls.predictions.transform.dense",
-            norm="cls.predictions.transform.LayerNorm",
-            out="cls.predictions.decoder",
-            bias="cls.predictions.bias",
-        ),
-        HeadTable(
-            task="fill",
-            architecture="DebertaV2ForMaskedLM",
+            model="DebertaV2",
             dense="lm_predictions.lm_head.dense",
             norm="lm_predictions.lm_head.LayerNorm",
             out="lm_predictions.lm_head",

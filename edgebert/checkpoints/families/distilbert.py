@@ -63,7 +63,7 @@ DISTILBERT: Final = Family(
     tasks=(
         HeadTable(
             task="classify",
-            architecture="DistilBertForSequenceClassification",
+            model="DistilBert",
             dense="pre_classifier",
             activation=Activation.RELU,
             out="classifier",
@@ -72,7 +72,7 @@ DISTILBERT: Final = Family(
         *simple_tasks("DistilBert"),
         HeadTable(
             task="fill",
-            architecture="DistilBertForMaskedLM",
+            model="DistilBert",
             dense="vocab_transform",
             norm="vocab_layer_norm",
             out="vocab_projector",

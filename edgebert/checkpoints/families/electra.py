@@ -63,7 +63,7 @@ ELECTRA: Final = Family(
     tasks=(
         HeadTable(
             task="classify",
-            architecture="ElectraForSequenceClassification",
+            model="Electra",
             dense="classifier.dense",
             activation=Activation.GELU,
             out="classifier.out_proj",
@@ -72,7 +72,7 @@ ELECTRA: Final = Family(
         *simple_tasks("Electra"),
         HeadTable(
             task="fill",
-            architecture="ElectraForMaskedLM",
+            model="Electra",
             dense="generator_predictions.dense",
             activation=Activation.GELU,
             norm="generator_predictions.LayerNorm",

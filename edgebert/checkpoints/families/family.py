@@ -1,6 +1,6 @@
-"""What a family of encoders is: its config keys and tensor names, and ours, as tables.
+"""A family of encoders: tables from its config keys and tensor names to ours.
 
-`state_dict` reads and writes checkpoints by them; nothing else spells a foreign name.
+`state_dict` reads and writes checkpoints with them; no other module has names of transformers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ from edgebert.model.config import EncoderConfig, Rotary
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One family, as tables from its words to ours.
+    """One family, as tables from its names to ours.
 
     Attributes:
         model_type: as `config.json` calls it.
@@ -71,14 +71,14 @@ class Family:
 
 
 def same(theirs: str, ours: str, kinds: tuple[str, ...] = BOTH) -> list[KeyMapping]:
-    """One block under two names, with a `.weight` and perhaps a `.bias`."""
+    """One block with its name in a checkpoint and ours: a `.weight` and perhaps a `.bias`."""
     return [KeyMapping(theirs=(f"{theirs}.{kind}",), ours=(f"{ours}.{kind}",)) for kind in kinds]
 
 
 def stacked(
     theirs: tuple[str, ...], ours: tuple[str, ...], kinds: tuple[str, ...] = BOTH
 ) -> list[KeyMapping]:
-    """Blocks whose rows lie together on one side."""
+    """Blocks that are stored as one tensor on one side and as several on the other."""
     return [
         KeyMapping(
             theirs=tuple(f"{name}.{kind}" for name in theirs),

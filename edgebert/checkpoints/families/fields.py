@@ -1,4 +1,4 @@
-"""Words that the tables of several families share.
+"""Constants that the tables of several families share.
 
 Keys and tensor names are transformers'.
 """
@@ -49,17 +49,17 @@ class KeyMapping:
 
 
 def no_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
-    """For families whose tables say everything."""
+    """For families without computed fields."""
     del hf_config
     return {}
 
 
 def no_refusals(hf_config: Mapping[str, Any]) -> list[str]:
-    """For families whose tables refuse everything there is to refuse."""
+    """For families without further checks."""
     del hf_config
     return []
 
 
 def same_config(hf_config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """For families whose config has one spelling."""
+    """For families whose config has only one spelling."""
     return hf_config

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
@@ -11,6 +11,15 @@ from edgebert.model.config import Activation
 from edgebert.model.heads import HeadConfig, Pooled
 from edgebert_runtime.errors import ConfigError
 
+ENDINGS: Final = {
+    "classify": "ForSequenceClassification",
+    "tag": "ForTokenClassification",
+    "answer": "ForQuestionAnswering",
+    "fill": "ForMaskedLM",
+    "next_sentence": "ForNextSentencePrediction",
+}
+"""Task to the end of the name of transformers' class."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeadTable:
@@ -18,7 +27,7 @@ class HeadTable:
 
     Attributes:
         task: what it is for; `classify` stands for `rank` too.
-        architecture: transformers' class of encoder and head.
+        model: how transformers' classes of the family begin.
         out: the last map.
         pooled: what the head reads.
         dense: the hidden map, where there is one.
@@ -30,7 +39,7 @@ class HeadTable:
     """
 
     task: str
-    architecture: str
+    model: str
     out: str
     pooled: Pooled = Pooled.TOKENS
     dense: str | None = None
@@ -39,6 +48,11 @@ class HeadTable:
     to_embedding_width: bool = False
     bias: str | None = None
     fields: Callable[[Mapping[str, Any]], dict[str, Any]] = no_fields
+
+    @property
+    def architecture(self) -> str:
+        """Transformers' class of encoder and head."""
+        return self.model + ENDINGS[self.task]
 
     def names(self, config: HeadConfig) -> dict[str, tuple[str, ...]]:
         """Our tensor to the names it may be stored under, the usual one first."""

@@ -7,6 +7,7 @@ modeling_modernbert.py; `global_attn_every_n_layers` and the two theta keys from
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from edgebert.checkpoints.families.bert import SIZES_OF_ONE_SEGMENT
 from edgebert.checkpoints.families.family import Family, kinds, rotary_theta, same, stacked
 from edgebert.checkpoints.families.fields import WEIGHT, KeyMapping
 from edgebert.checkpoints.families.head_table import HeadTable, activation_of
@@ -137,13 +138,11 @@ def _decoder_fields(hf_config: Mapping[str, Any]) -> dict[str, Any]:
     return {"out_bias": bool(hf_config.get("decoder_bias", True)), **_head_fields(hf_config)}
 
 
-def _task(
-    task: str, suffix: str, out: str, fields: Callable[[Mapping[str, Any]], dict[str, Any]]
-) -> HeadTable:
+def _task(task: str, out: str, fields: Callable[[Mapping[str, Any]], dict[str, Any]]) -> HeadTable:
     """Every head of this family has the same hidden map before its last."""
     return HeadTable(
         task=task,
-        architecture=f"ModernBertFor{suffix}",
+        model="ModernBert",
         dense="head.dense",
         norm="head.norm",
         out=out,
@@ -155,14 +154,7 @@ MODERNBERT: Final = Family(
     model_type="modernbert",
     architecture="ModernBertModel",
     tokenizer_class="PreTrainedTokenizerFast",
-    sizes={
-        "vocab_size": "vocabulary",
-        "hidden_size": "hidden",
-        "num_hidden_layers": "layers",
-        "num_attention_heads": "heads",
-        "intermediate_size": "intermediate",
-        "max_position_embeddings": "positions",
-    },
+    sizes=SIZES_OF_ONE_SEGMENT,
     numbers={
         "norm_eps": ("layer_norm_epsilon", 1e-5),
         "mlp_dropout": ("hidden_dropout", 0.0),
@@ -183,9 +175,9 @@ MODERNBERT: Final = Family(
         "classifier.": "classification",
     },
     tasks=(
-        _task("classify", "SequenceClassification", "classifier", _classifier_fields),
-        _task("tag", "TokenClassification", "classifier", _head_fields),
-        _task("answer", "QuestionAnswering", "classifier", _head_fields),
-        _task("fill", "MaskedLM", "decoder", _decoder_fields),
+        _task("classify", "classifier", _classifier_fields),
+        _task("tag", "classifier", _head_fields),
+        _task("answer", "classifier", _head_fields),
+        _task("fill", "decoder", _decoder_fields),
     ),
 )

@@ -7,7 +7,12 @@ modeling_mpnet.py, which counts positions from padding id 1 whatever the config 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.families.bert import CONSTANTS, RENAMED, SIMPLE_HEADS, SIZES
+from edgebert.checkpoints.families.bert import (
+    CONSTANTS,
+    RENAMED,
+    SIMPLE_HEADS,
+    SIZES_OF_ONE_SEGMENT,
+)
 from edgebert.checkpoints.families.family import Family, bert_embeddings, layered, same
 from edgebert.checkpoints.families.fields import BERT_NUMBERS, WEIGHT, KeyMapping
 from edgebert.checkpoints.families.roberta import roberta_tasks
@@ -60,7 +65,7 @@ MPNET: Final = Family(
     model_type="mpnet",
     architecture="MPNetModel",
     tokenizer_class="MPNetTokenizer",
-    sizes={theirs: ours for theirs, ours in SIZES.items() if ours != "token_types"},
+    sizes=SIZES_OF_ONE_SEGMENT,
     numbers=BERT_NUMBERS,
     names=_names,
     padding_id=PADDING_ID,

@@ -9,7 +9,7 @@ nomic-ai/nomic-embed-text-v1.5 and the code released with it (configuration_hf_n
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edgebert.checkpoints.families.bert import CONSTANTS
+from edgebert.checkpoints.families.bert import CONSTANTS, SIZES, fill_table
 from edgebert.checkpoints.families.family import Family, layered, rotary_theta, same, stacked
 from edgebert.checkpoints.families.fields import BERT_NUMBERS, WEIGHT, KeyMapping
 from edgebert.checkpoints.families.head_table import HeadTable
@@ -119,15 +119,7 @@ NOMIC_BERT: Final = Family(
     model_type="nomic_bert",
     architecture="NomicBertModel",
     tokenizer_class="BertTokenizer",
-    sizes={
-        "vocab_size": "vocabulary",
-        "hidden_size": "hidden",
-        "num_hidden_layers": "layers",
-        "num_attention_heads": "heads",
-        "intermediate_size": "intermediate",
-        "max_position_embeddings": "positions",
-        "type_vocab_size": "token_types",
-    },
+    sizes=SIZES,
     numbers={
         **BERT_NUMBERS,
         "hidden_dropout_prob": ("hidden_dropout", 0.0),
@@ -145,21 +137,9 @@ NOMIC_BERT: Final = Family(
     constants=CONSTANTS,
     heads={"cls.": "masked language model", "classifier.": "classification"},
     tasks=(
-        HeadTable(
-            task="classify",
-            architecture="NomicBertForSequenceClassification",
-            out="classifier",
-            pooled=Pooled.POOLER,
-        ),
-        HeadTable(task="tag", architecture="NomicBertForTokenClassification", out="classifier"),
-        HeadTable(
-            task="fill",
-            architecture="NomicBertForMaskedLM",
-            dense="cls.predictions.transform.dense",
-            norm="cls.predictions.transform.layer_norm",
-            out="cls.predictions.decoder",
-            bias="cls.predictions.bias",
-        ),
+        HeadTable(task="classify", model="NomicBert", out="classifier", pooled=Pooled.POOLER),
+        HeadTable(task="tag", model="NomicBert", out="classifier"),
+        fill_table("NomicBert", norm="layer_norm"),
     ),
     remote_code=True,
 )

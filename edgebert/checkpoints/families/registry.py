@@ -1,4 +1,4 @@
-"""Which `model_type` is read by which family."""
+"""`model_type` → family."""
 
 from collections.abc import Mapping
 from pathlib import Path

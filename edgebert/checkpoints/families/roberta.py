@@ -45,7 +45,7 @@ def roberta_tasks(name: str) -> tuple[HeadTable, ...]:
     return (
         HeadTable(
             task="classify",
-            architecture=f"{name}ForSequenceClassification",
+            model=name,
             dense="classifier.dense",
             activation=Activation.TANH,
             out="classifier.out_proj",
@@ -54,7 +54,7 @@ def roberta_tasks(name: str) -> tuple[HeadTable, ...]:
         *simple_tasks(name),
         HeadTable(
             task="fill",
-            architecture=f"{name}ForMaskedLM",
+            model=name,
             dense="lm_head.dense",
             activation=Activation.GELU,
             norm="lm_head.layer_norm",

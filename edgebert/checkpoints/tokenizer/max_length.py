@@ -5,10 +5,10 @@ from typing import Final
 from edgebert_runtime.errors import CheckpointError, ConfigError
 
 SHORTEST: Final = 3
-"""A first token, one of the text, and a last."""
+"""Start token, one token of text, end token."""
 
 NO_LIMIT: Final = 10**9
-"""Beyond this a tokenizer's limit means none; transformers writes 1e30."""
+"""A larger limit of a tokenizer means no limit; transformers writes 1e30."""
 
 
 def choose_limit(

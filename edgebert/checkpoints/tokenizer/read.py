@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer, cleared of what earlier users of it left behind.
+"""A checkpoint's tokenizer, without the truncation and padding that were saved with it.
 
 Source: transformers v5.23.0, src/transformers/tokenization_utils_base.py and
 models/bert/tokenization_bert.py.
@@ -68,7 +68,7 @@ LEFT_OUT: Final = frozenset(
         "vocab_file",
     }
 )
-"""Keys of `tokenizer_config.json` that name somebody's machine, or pad and cut every text."""
+"""Keys of `tokenizer_config.json` that are not stored: paths of a machine, padding, truncation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,12 +43,7 @@ CONVERT: Final = (
 def build_wordpiece(
     folder: Path, settings: Mapping[str, Any], special_tokens: Mapping[str, str]
 ) -> Tokenizer:
-    """Build BERT's tokenizer from `vocab.txt`.
-
-    Args:
-        folder: where `vocab.txt` is.
-        settings: the contents of `tokenizer_config.json`.
-        special_tokens: role to token; roles it lacks take BERT's.
+    """Build BERT's tokenizer from `vocab.txt`; roles that `special_tokens` lacks take BERT's.
 
     Raises:
         TokenizerError: the vocabulary is unreadable or lacks a special token, or the settings ask

@@ -1,4 +1,4 @@
-"""In which order rows are seen: at random, but rows of like length together, to pad less."""
+"""The order of rows: random, with rows of similar length in one batch, to pad less."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,13 +13,7 @@ POOL: Final = 50
 def make_batches(
     lengths: Sequence[int], width: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """The rows of each step of one epoch; each row once, the short step last.
-
-    Args:
-        lengths: of each row, in tokens.
-        width: rows of a step.
-        rng: what is drawn from.
-    """
+    """The rows of each step of one epoch, `width` a step; each row once, the short step last."""
     shuffled = rng.permutation(len(lengths))
     sizes = np.asarray(lengths)
     pools = [

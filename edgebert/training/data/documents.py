@@ -13,7 +13,7 @@ Document = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """Sentences in a row, and for pairs what may follow them.
+    """Consecutive sentences, and for pairs a second text that may follow them.
 
     Attributes:
         text: the sentences, joined by spaces.
@@ -39,7 +39,7 @@ def passages(documents: Sequence[Document], encoder: TextEncoder) -> list[Passag
 def paired_passages(
     documents: Sequence[Document], encoder: TextEncoder, seed: int
 ) -> list[Passage]:
-    """Runs of sentences cut in two; half of the second parts are swapped for another document's.
+    """Runs of sentences cut in two; half of the second parts come from another document.
 
     Raises:
         InputError: fewer than two documents, or none with two sentences that fit together.
@@ -66,7 +66,7 @@ def paired_passages(
 
 
 def _runs(document: Document, lengths: Sequence[int], room: int) -> Iterator[Document]:
-    """Sentences in a row, as many as there is room for; one too long stands alone, to be cut."""
+    """Runs of consecutive sentences that fit together; a longer sentence is a run alone."""
     start, used = 0, 0
     for number, length in enumerate(lengths):
         if number > start and used + length > room:
@@ -88,7 +88,7 @@ def _pair(
 def _elsewhere(
     count: int, number: int, documents: Sequence[Document], rng: np.random.Generator
 ) -> Document:
-    """Up to `count` sentences in a row of any document but that one."""
+    """Up to `count` consecutive sentences of any other document."""
     other = int(rng.integers(len(documents) - 1))
     document = documents[other + (other >= number)]
     start = int(rng.integers(len(document)))

@@ -62,7 +62,7 @@ class TextEncoder:
         return self._tokenizer.encode(items)
 
     def align(self, items: Sequence[Item]) -> list[AlignedText]:
-        """The same, with the place of each token in its text."""
+        """As `encode`, with the offsets of each token."""
         return [self._cut(aligned) for aligned in self._tokenizer.align(items)]
 
     def align_first_windows(self, pairs: Sequence[tuple[str, str]]) -> list[AlignedText]:
@@ -78,7 +78,7 @@ class TextEncoder:
         return [count - self.added(pair=False) for count in self._tokenizer.count(texts)]
 
     def added(self, *, pair: bool) -> int:
-        """How many special tokens a text or a pair gets."""
+        """The number of special tokens of a text or a pair."""
         (probe,) = self._tokenizer.align([(PROBE, PROBE) if pair else PROBE])
         return probe.sources.count(None)
 

@@ -1,4 +1,4 @@
-"""What a row of each task's file says, as typed values."""
+"""The rows of each task's file, as typed values."""
 
 import math
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ JSON_LINES: Final = ".jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class LabelledText:
     """A text, perhaps with a second one, and its labels; `number` is a regression's."""
 
     text: str
@@ -63,7 +63,7 @@ class Scored:
     score: float
 
 
-def read_labelled(path: Path, problem: Problem) -> list[Labelled]:
+def read_labelled(path: Path, problem: Problem) -> list[LabelledText]:
     """Read `text,label` or `text,text_pair,label`.
 
     Raises:
@@ -78,7 +78,7 @@ def read_labelled(path: Path, problem: Problem) -> list[Labelled]:
     return [_labelled(row, problem) for row in rows]
 
 
-def read_pairs_to_rank(path: Path) -> list[Labelled]:
+def read_pairs_to_rank(path: Path) -> list[LabelledText]:
     """Read `text,text_pair,label` with labels 0 and 1.
 
     Raises:
@@ -86,7 +86,7 @@ def read_pairs_to_rank(path: Path) -> list[Labelled]:
     """
     columns = {"text": CellType.TEXT, "text_pair": CellType.TEXT, "label": CellType.LABEL}
     return [
-        Labelled(text=row.values["text"], pair=row.values["text_pair"], number=_relevance(row))
+        LabelledText(text=row.values["text"], pair=row.values["text_pair"], number=_relevance(row))
         for row in read_records(path, columns)
     ]
 
@@ -156,11 +156,11 @@ def _order(label: str) -> tuple[int, str]:
     return (int(label), "") if label.isascii() and label.isdigit() else (-1, label)
 
 
-def _labelled(row: Record, problem: Problem) -> Labelled:
+def _labelled(row: Record, problem: Problem) -> LabelledText:
     label = row.values["label"]
     number = _number(row, "label") if problem is Problem.REGRESSION else 0.0
     labels = _several(label) if problem is Problem.MULTI_LABEL else (label,)
-    return Labelled(
+    return LabelledText(
         text=row.values["text"], pair=row.values.get("text_pair"), labels=labels, number=number
     )
 
@@ -210,8 +210,8 @@ def _question(row: Record) -> Question:
     return record
 
 
-def require_varied(found: list[Labelled], path: Path) -> None:
-    """Refuse numbers to learn that are all the same.
+def require_varied(found: list[LabelledText], path: Path) -> None:
+    """Refuse regression labels that are all the same.
 
     Raises:
         InputError: they are.

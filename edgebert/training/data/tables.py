@@ -1,12 +1,13 @@
-"""Training files: every column is named, and whatever is wrong is named with its line.
+"""Reading of training files; every error names its line.
 
 `docs/training.md` specifies the formats.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from edgebert_runtime.errors import InputError
 from edgebert_runtime.io.tables import MISSING, Columns, read_table, wrong_kind
 
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-"""What JSON can escape and no text can hold."""
+"""Surrogates, which JSON can escape and UTF-8 cannot encode."""
 
 ENDINGS: Final = (".csv", ".jsonl", ".parquet")
 
@@ -80,7 +81,8 @@ def read_documents(path: Path) -> list[tuple[str, ...]]:
     Raises:
         InputError: the file cannot be read or is blank.
     """
-    documents = list(_blocks(row.values[0].strip() for row in read_table(path, Columns(), ".txt")))
+    lines = (row.values[0].strip() for row in read_table(path, Columns(), ".txt"))
+    documents = [tuple(block) for filled, block in groupby(lines, bool) if filled]
     if not documents:
         raise InputError(f"{path} has no text, expected one sentence a line")
     return documents
@@ -120,16 +122,3 @@ def _value(place: str, name: str, value: Any, kind: CellType) -> Any:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and not LONE_SURROGATE.search(value)
-
-
-def _blocks(lines: Iterator[str]) -> Iterator[tuple[str, ...]]:
-    """Runs of lines that are not blank."""
-    block: list[str] = []
-    for line in lines:
-        if line:
-            block.append(line)
-        elif block:
-            yield tuple(block)
-            block = []
-    if block:
-        yield tuple(block)

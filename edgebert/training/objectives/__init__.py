@@ -1,1 +1,1 @@
-"""What each task trains: batches, losses, predictions and how these are judged."""
+"""Objectives: batches, losses, predictions and metrics of each task."""

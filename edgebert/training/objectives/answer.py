@@ -1,4 +1,4 @@
-"""Where in a context a question is answered (Devlin et al. 2019, sections 4.2 and 4.3)."""
+"""Extractive question answering (Devlin et al. 2019, sections 4.2 and 4.3)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
@@ -12,14 +12,7 @@ from edgebert.training import losses
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.records import Question
 from edgebert.training.metrics import Scores, answer_scores
-from edgebert.training.objectives.base import (
-    Batch,
-    Objective,
-    batch_inputs,
-    count_truncated,
-    lengths_of,
-    to_arrays,
-)
+from edgebert.training.objectives.base import Batch, EncodedRows, count_truncated, to_arrays
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.tasks.answer import (
     CONTEXT,
@@ -35,7 +28,7 @@ LONGEST_ANSWER: Final = 30
 """In tokens; what Devlin et al.'s released code allows."""
 
 
-class Answering(Objective):
+class Answering(EncodedRows[AlignedText]):
     """Cross-entropy of the first and of the last token of the answer, averaged.
 
     A question without an answer points at the first token. A context is seen up to the limit;
@@ -54,16 +47,13 @@ class Answering(Objective):
         encoded = encoder.align_first_windows(
             [(record.question, record.context) for record in records]
         )
-        self.truncated = count_truncated(encoded)
         spans = [span_of(record, row) for record, row in zip(records, encoded, strict=True)]
         kept = [number for number, span in enumerate(spans) if span is not None or not training]
-        self.examples = len(kept)
+        super().__init__([encoded[number] for number in kept], encoder)
+        self.truncated = count_truncated(encoded)
         self.left_out = len(records) - len(kept)
         self._records = [records[number] for number in kept]
-        self._encoded = [encoded[number] for number in kept]
-        self.lengths = lengths_of(self._encoded)
         self._targets = torch.tensor([spans[number] or (0, 0) for number in kept])
-        self._encoder = encoder
         self._may_be_none = not all(record.answer for record in records)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
@@ -71,7 +61,7 @@ class Answering(Objective):
         starts, ends = self._targets[list(rows)].unbind(dim=1)
         return Batch(
             rows=tuple(rows),
-            inputs=(batch_inputs(rows, self._encoded, self._encoder),),
+            inputs=(self.inputs(rows),),
             targets=(starts, ends),
             counts=(len(rows),),
         )

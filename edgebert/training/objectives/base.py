@@ -1,9 +1,9 @@
-"""What all objectives have in common."""
+"""Base classes of all objectives."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +13,12 @@ from edgebert.training.data.encoding import Inputs, TextEncoder
 from edgebert.training.metrics import Scores
 from edgebert_runtime.tokenization.encoding import EncodedText
 
+Row = TypeVar("Row", bound=EncodedText)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Some rows of the data.
+    """A batch of the data.
 
     Attributes:
         rows: their numbers.
@@ -59,24 +61,38 @@ class Objective(ABC):
 
     @abstractmethod
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
-        """Lay rows out for the model; what is drawn is drawn from `rng`."""
+        """The rows of these numbers as one batch; `rng` gives all random numbers."""
 
     def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
-        """What the model says of a batch."""
+        """The model's outputs for a batch."""
         found: tuple[Tensor, ...] = model(*batch.inputs[0].arguments)
         return found
 
     @abstractmethod
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
-        """Each loss summed over what its count counts; () each."""
+        """Each loss, summed over what `Batch.counts` counts; shape () each."""
 
     @abstractmethod
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
-        """What the metrics need to know of a batch; they get those of all rows, in order."""
+        """The predictions for a batch; `metrics` gets those of all rows, in order."""
 
     @abstractmethod
     def metrics(self, predictions: Sequence[Any]) -> Scores:
-        """Judge all predictions."""
+        """Metrics over all predictions."""
+
+
+class EncodedRows(Objective, Generic[Row]):
+    """Data of which each row is one input of the model."""
+
+    def __init__(self, encoded: Sequence[Row], encoder: TextEncoder) -> None:
+        self.examples = len(encoded)
+        self.truncated = count_truncated(encoded)
+        self.lengths = lengths_of(encoded)
+        self._encoded, self._encoder = encoded, encoder
+
+    def inputs(self, rows: Sequence[int]) -> Inputs:
+        """The rows of these numbers as one batch."""
+        return batch_inputs(rows, self._encoded, self._encoder)
 
 
 def count_truncated(rows: Sequence[EncodedText]) -> int:

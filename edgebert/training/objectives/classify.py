@@ -10,7 +10,7 @@ from torch import Tensor
 from edgebert.training import losses
 from edgebert.training.config import Problem
 from edgebert.training.data.encoding import TextEncoder
-from edgebert.training.data.records import Labelled
+from edgebert.training.data.records import LabelledText
 from edgebert.training.metrics import (
     Scores,
     multi_label_scores,
@@ -18,38 +18,30 @@ from edgebert.training.metrics import (
     regression_scores,
     single_label_scores,
 )
-from edgebert.training.objectives.base import (
-    Batch,
-    Objective,
-    batch_inputs,
-    count_truncated,
-    lengths_of,
-    to_arrays,
-)
+from edgebert.training.objectives.base import Batch, EncodedRows, to_arrays
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.tokenization.encoding import EncodedText
 from edgebert_runtime.tokenization.items import Item
 
 
-class _Texts(Objective):
+class _Texts(EncodedRows[EncodedText]):
     """Texts or pairs with one row of targets each."""
 
-    def __init__(self, records: Sequence[Labelled], encoder: TextEncoder, targets: Tensor) -> None:
+    def __init__(
+        self, records: Sequence[LabelledText], encoder: TextEncoder, targets: Tensor
+    ) -> None:
         texts: list[Item] = [
             record.text if record.pair is None else (record.text, record.pair) for record in records
         ]
-        self.examples = len(records)
+        super().__init__(encoder.encode(texts), encoder)
         self.targets = targets
-        self._encoder = encoder
-        self._encoded = encoder.encode(texts)
-        self.truncated = count_truncated(self._encoded)
-        self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng
         targets = self.targets[list(rows)]
         return Batch(
             rows=tuple(rows),
-            inputs=(batch_inputs(rows, self._encoded, self._encoder),),
+            inputs=(self.inputs(rows),),
             targets=(targets,),
             counts=(targets.numel(),),
         )
@@ -66,7 +58,7 @@ class SingleLabel(_Texts):
     monitor: ClassVar[str] = "accuracy"
 
     def __init__(
-        self, records: Sequence[Labelled], encoder: TextEncoder, labels: tuple[str, ...]
+        self, records: Sequence[LabelledText], encoder: TextEncoder, labels: tuple[str, ...]
     ) -> None:
         index = numbered(labels, {label for record in records for label in record.labels})
         super().__init__(
@@ -87,7 +79,7 @@ class MultiLabel(_Texts):
     monitor: ClassVar[str] = "f1"
 
     def __init__(
-        self, records: Sequence[Labelled], encoder: TextEncoder, labels: tuple[str, ...]
+        self, records: Sequence[LabelledText], encoder: TextEncoder, labels: tuple[str, ...]
     ) -> None:
         index = numbered(labels, {label for record in records for label in record.labels})
         targets = torch.zeros(len(records), len(labels))
@@ -107,7 +99,7 @@ class Regression(_Texts):
 
     monitor: ClassVar[str] = "spearman"
 
-    def __init__(self, records: Sequence[Labelled], encoder: TextEncoder) -> None:
+    def __init__(self, records: Sequence[LabelledText], encoder: TextEncoder) -> None:
         super().__init__(records, encoder, numbers(records))
 
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
@@ -122,7 +114,7 @@ class Ranking(_Texts):
 
     monitor: ClassVar[str] = "roc_auc"
 
-    def __init__(self, records: Sequence[Labelled], encoder: TextEncoder) -> None:
+    def __init__(self, records: Sequence[LabelledText], encoder: TextEncoder) -> None:
         super().__init__(records, encoder, numbers(records))
 
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
@@ -140,7 +132,7 @@ PROBLEM_TYPES: Final = {
 """transformers' words."""
 
 
-def numbers(records: Sequence[Labelled]) -> Tensor:
+def numbers(records: Sequence[LabelledText]) -> Tensor:
     """Each record's number, (records, 1), float."""
     return torch.tensor([[record.number] for record in records])
 

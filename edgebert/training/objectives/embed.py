@@ -1,4 +1,4 @@
-"""Vectors that lie close where texts mean the same."""
+"""Training of embeddings: texts of the same meaning get similar vectors."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -56,7 +56,7 @@ class _Pairs(Objective):
 
 
 class Contrast(_Pairs):
-    """In-batch contrast: the other texts of a batch are what a text is not like."""
+    """Contrastive loss with in-batch negatives: the other texts of a batch."""
 
     monitor: ClassVar[str] = "loss"
 
@@ -72,7 +72,7 @@ class Contrast(_Pairs):
 
 
 class Similarity(_Pairs):
-    """Validation: do cosines order pairs as people's scores do? There is nothing to train on."""
+    """For validation only: Spearman correlation of cosines and human scores."""
 
     monitor: ClassVar[str] = "spearman"
 

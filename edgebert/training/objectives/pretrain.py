@@ -15,17 +15,12 @@ from edgebert.training.data.documents import Passage
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.masking import masker_of
 from edgebert.training.metrics import Scores
-from edgebert.training.objectives.base import (
-    Batch,
-    Objective,
-    batch_inputs,
-    count_truncated,
-    lengths_of,
-)
+from edgebert.training.objectives.base import Batch, EncodedRows
+from edgebert_runtime.tokenization.encoding import EncodedText
 from edgebert_runtime.tokenization.items import Item
 
 
-class Pretraining(Objective):
+class Pretraining(EncodedRows[EncodedText]):
     """Cross-entropy of the masked tokens; and, of pairs, of whether the second follows.
 
     The masked tokens are drawn anew each time a row is seen (Liu et al. 2019, section 4.1).
@@ -38,17 +33,13 @@ class Pretraining(Objective):
             passage.text if passage.pair is None else (passage.text, passage.pair)
             for passage in passages
         ]
-        self.examples = len(passages)
-        self._encoder = encoder
-        self._encoded = encoder.encode(texts)
+        super().__init__(encoder.encode(texts), encoder)
         self._pairs = passages[0].pair is not None
         self._follows = torch.tensor([int(not passage.follows) for passage in passages])
         self._mask = masker_of(encoder)
-        self.truncated = count_truncated(self._encoded)
-        self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
-        plain = batch_inputs(rows, self._encoded, self._encoder)
+        plain = self.inputs(rows)
         seen, expected = self._mask(plain.input_ids, rng)
         masked = int((expected != losses.IGNORED).sum())
         follows = (self._follows[list(rows)],) if self._pairs else ()

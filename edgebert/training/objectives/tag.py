@@ -1,4 +1,4 @@
-"""A label for each word (Devlin et al. 2019, section 5.3)."""
+"""Token classification: a label for each word (Devlin et al. 2019, section 5.3)."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -10,20 +10,14 @@ from edgebert.training import losses
 from edgebert.training.data.encoding import TextEncoder, padded
 from edgebert.training.data.records import Tagged
 from edgebert.training.metrics import Scores, tagging_scores
-from edgebert.training.objectives.base import (
-    Batch,
-    Objective,
-    batch_inputs,
-    count_truncated,
-    lengths_of,
-)
+from edgebert.training.objectives.base import Batch, EncodedRows
 from edgebert.training.objectives.classify import numbered
 from edgebert_runtime.tokenization.offsets import AlignedText
 
 OUTSIDE = "O"
 
 
-class Tagging(Objective):
+class Tagging(EncodedRows[AlignedText]):
     """Cross-entropy on the first token of each word; the rest of a word is not counted.
 
     Words are joined by spaces, which is how the runtime will meet them.
@@ -36,11 +30,9 @@ class Tagging(Objective):
     ) -> None:
         index = numbered(labels, {label for record in records for label in record.labels})
         texts = [" ".join(record.tokens) for record in records]
-        self.examples = len(records)
+        super().__init__(encoder.align(texts), encoder)
         self._records = records
         self._labels = labels
-        self._encoder = encoder
-        self._encoded = encoder.align(texts)
         self._firsts = [
             first_tokens(record.tokens, text, encoded)
             for record, text, encoded in zip(records, texts, self._encoded, strict=True)
@@ -49,12 +41,10 @@ class Tagging(Objective):
             _targets(record, encoded, firsts, index)
             for record, encoded, firsts in zip(records, self._encoded, self._firsts, strict=True)
         ]
-        self.truncated = count_truncated(self._encoded)
-        self.lengths = lengths_of(self._encoded)
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         del rng
-        inputs = batch_inputs(rows, self._encoded, self._encoder)
+        inputs = self.inputs(rows)
         length = inputs.input_ids.shape[1]
         targets = padded([self._targets[row] for row in rows], length, losses.IGNORED)
         return Batch(

@@ -6,11 +6,10 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import attributes
-from edgebert_export.fusions.traced_attention import LOWEST, AttentionRule
+from edgebert_export.fusions.traced_attention import LOWEST, MaskRule
 
 
-class AdditiveMask(AttentionRule):
+class AdditiveMask(MaskRule):
     """Attention(q, k, v, keep)  becomes  Attention(q, k, v, Where(keep, 0, lowest)).
 
     ONNX Runtime's CUDA kernels add a mask to the scores and turn a bool one into such numbers in
@@ -25,17 +24,9 @@ class AdditiveMask(AttentionRule):
             return MatchResult().fail("the mask is additive already")
         return MatchResult()
 
-    def rewrite(
-        self,
-        op: Any,
-        query: ir.Value,
-        key: ir.Value,
-        value: ir.Value,
-        mask: ir.Value,
-        mixed: ir.Value,
-    ) -> ir.Value:
+    def new_mask(self, op: Any, query: ir.Value, mask: ir.Value) -> ir.Value:
+        del query
         zero = op.Constant(value=ir.tensor(np.float32(0)))
         lowest = op.Constant(value=ir.tensor(np.float32(LOWEST)))
-        added = op.Where(mask, zero, lowest)
-        masked: ir.Value = op.Attention(query, key, value, added, **attributes(mixed))
-        return masked
+        added: ir.Value = op.Where(mask, zero, lowest)
+        return added

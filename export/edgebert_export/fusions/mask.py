@@ -6,11 +6,10 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import attributes
-from edgebert_export.fusions.traced_attention import LOWEST, AttentionRule
+from edgebert_export.fusions.traced_attention import LOWEST, MaskRule
 
 
-class BroadcastMask(AttentionRule):
+class BroadcastMask(MaskRule):
     """Attention(q, k, v, mask of one row)  becomes  Attention(q, k, v, Expand(mask)).
 
     The operator's specification lets a (batch, 1, 1, sequence) mask broadcast over queries
@@ -30,20 +29,11 @@ class BroadcastMask(AttentionRule):
             return MatchResult().fail("queries are not split into heads")
         return MatchResult()
 
-    def rewrite(
-        self,
-        op: Any,
-        query: ir.Value,
-        key: ir.Value,
-        value: ir.Value,
-        mask: ir.Value,
-        mixed: ir.Value,
-    ) -> ir.Value:
+    def new_mask(self, op: Any, query: ir.Value, mask: ir.Value) -> ir.Value:
         one = op.Constant(value=ir.tensor(np.array([1], dtype=np.int64)))
         shape = op.Concat(one, one, op.Shape(query, start=2, end=3), one, axis=0)
         finite = mask
         if mask.dtype == ir.DataType.FLOAT:
             finite = op.Max(mask, op.Constant(value=ir.tensor(np.float32(LOWEST))))
-        expanded = op.Expand(finite, shape)
-        broadcast: ir.Value = op.Attention(query, key, value, expanded, **attributes(mixed))
-        return broadcast
+        expanded: ir.Value = op.Expand(finite, shape)
+        return expanded

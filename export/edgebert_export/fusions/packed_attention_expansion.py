@@ -3,10 +3,8 @@
 from typing import Any, ClassVar
 
 import onnx_ir as ir
-from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import Fusion, attributes
-from edgebert_runtime.engine.onnxruntime import CONTRIB
+from edgebert_export.fusions.rule import Fusion, attributes, match_packed_attention
 
 
 class ExpandPackedAttention(Fusion):
@@ -28,22 +26,7 @@ class ExpandPackedAttention(Fusion):
         offsets: ir.Value,
         cumulative: ir.Value,
     ) -> ir.Value:
-        packed: ir.Value = op.PackedMultiHeadAttention(
-            query,
-            key,
-            value,
-            None,
-            offsets,
-            cumulative,
-            _domain=CONTRIB,
-            _allow_other_attributes=True,
-            _outputs=["packed"],
-        )
-        return packed
-
-    def check(self, context: Any, **_: Any) -> MatchResult:
-        del context
-        return MatchResult()
+        return match_packed_attention(op, query, key, value, None, offsets, cumulative)
 
     def rewrite(
         self,

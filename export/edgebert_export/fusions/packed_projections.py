@@ -6,8 +6,13 @@ import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import Fusion, attributes, constant
-from edgebert_runtime.engine.onnxruntime import CONTRIB
+from edgebert_export.fusions.rule import (
+    Fusion,
+    attributes,
+    constant,
+    match_packed_attention,
+    packed_attention,
+)
 
 
 class PackProjections(Fusion):
@@ -34,16 +39,8 @@ class PackProjections(Fusion):
     ) -> ir.Value:
         joined = op.Reshape(op.Add(op.MatMul(x, weight), bias), shape)
         parts = op.Split(joined, axis=3, num_outputs=3, _outputs=3)
-        packed: ir.Value = op.PackedMultiHeadAttention(
-            *(op.Squeeze(op.Reshape(part, whole), first) for part in parts),
-            None,
-            offsets,
-            cumulative,
-            _domain=CONTRIB,
-            _allow_other_attributes=True,
-            _outputs=["packed"],
-        )
-        return packed
+        three = (op.Squeeze(op.Reshape(part, whole), first) for part in parts)
+        return match_packed_attention(op, *three, None, offsets, cumulative)
 
     def check(
         self, context: Any, bias: ir.Value, shape: ir.Value, packed: ir.Value, **_: Any
@@ -68,21 +65,10 @@ class PackProjections(Fusion):
         packed: ir.Value,
         **_: Any,
     ) -> ir.Value:
-        given = attributes(packed)
-        heads = given["num_heads"].as_int()
+        heads = attributes(packed)["num_heads"].as_int()
         added = constant(bias)
         width = added.size // (3 * heads)
         in_turn = np.ascontiguousarray(added.reshape(heads, 3, width).swapaxes(0, 1)).reshape(-1)
         rows = op.Reshape(op.MatMul(x, weight), op.Constant(value_ints=[-1, heads, 3, width]))
-        attended: ir.Value = op.PackedMultiHeadAttention(
-            rows,
-            None,
-            None,
-            op.initializer(ir.tensor(in_turn), name=f"{packed.name}_bias"),
-            offsets,
-            cumulative,
-            _domain=CONTRIB,
-            _version=1,
-            **given,
-        )
-        return attended
+        own = op.initializer(ir.tensor(in_turn), name=f"{packed.name}_bias")
+        return packed_attention(op, rows, None, None, own, offsets, cumulative, like=packed)

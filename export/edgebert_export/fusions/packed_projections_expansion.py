@@ -3,10 +3,8 @@
 from typing import Any, ClassVar
 
 import onnx_ir as ir
-from onnxscript.rewriter import MatchResult
 
-from edgebert_export.fusions.rule import Fusion, attributes
-from edgebert_runtime.engine.onnxruntime import CONTRIB
+from edgebert_export.fusions.rule import Fusion, match_packed_attention, packed_attention
 
 
 class ExpandPackedProjections(Fusion):
@@ -21,22 +19,7 @@ class ExpandPackedProjections(Fusion):
     def pattern(
         self, op: Any, rows: ir.Value, bias: ir.Value, offsets: ir.Value, cumulative: ir.Value
     ) -> ir.Value:
-        packed: ir.Value = op.PackedMultiHeadAttention(
-            rows,
-            None,
-            None,
-            bias,
-            offsets,
-            cumulative,
-            _domain=CONTRIB,
-            _allow_other_attributes=True,
-            _outputs=["packed"],
-        )
-        return packed
-
-    def check(self, context: Any, **_: Any) -> MatchResult:
-        del context
-        return MatchResult()
+        return match_packed_attention(op, rows, None, None, bias, offsets, cumulative)
 
     def rewrite(
         self,
@@ -53,13 +36,4 @@ class ExpandPackedProjections(Fusion):
         added = [
             op.Add(op.Reshape(part, flat), own) for part, own in zip(parts, biases, strict=True)
         ]
-        attended: ir.Value = op.PackedMultiHeadAttention(
-            *added,
-            None,
-            offsets,
-            cumulative,
-            _domain=CONTRIB,
-            _version=1,
-            **attributes(packed),
-        )
-        return attended
+        return packed_attention(op, *added, None, offsets, cumulative, like=packed)

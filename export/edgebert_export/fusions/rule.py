@@ -8,6 +8,8 @@ import onnx_ir as ir
 from onnxscript.rewriter import MatchResult
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 
+from edgebert_runtime.engine.onnxruntime import CONTRIB
+
 
 class Fusion(ABC):
     """A rule for onnxscript's rewriter (https://microsoft.github.io/onnxscript/tutorial/rewriter/).
@@ -26,9 +28,10 @@ class Fusion(ABC):
     def pattern(self, *args: Any, **kwargs: Any) -> ir.Value:
         """Draw the subgraph; the parameters' names are those of its inputs."""
 
-    @abstractmethod
     def check(self, *args: Any, **kwargs: Any) -> MatchResult:
-        """Accept a match, or refuse it with a reason."""
+        """Accept a match, or refuse it with a reason; every match, if a rule says nothing."""
+        del args, kwargs
+        return MatchResult()
 
     @abstractmethod
     def rewrite(self, *args: Any, **kwargs: Any) -> ir.Value:
@@ -48,6 +51,22 @@ def apply(model: ir.Model, rules: Sequence[Fusion]) -> dict[str, int]:
         ).apply_to_model(model)
         for rule in rules
     }
+
+
+def match_packed_attention(op: Any, *inputs: ir.Value | None) -> ir.Value:
+    """The part of a pattern that is ONNX Runtime's attention without padding, named `packed`."""
+    packed: ir.Value = op.PackedMultiHeadAttention(
+        *inputs, _domain=CONTRIB, _allow_other_attributes=True, _outputs=["packed"]
+    )
+    return packed
+
+
+def packed_attention(op: Any, *inputs: ir.Value | None, like: ir.Value) -> ir.Value:
+    """Such a node with the attributes of another."""
+    attended: ir.Value = op.PackedMultiHeadAttention(
+        *inputs, _domain=CONTRIB, _version=1, **attributes(like)
+    )
+    return attended
 
 
 def attributes(value: ir.Value) -> Mapping[str, ir.Attr]:

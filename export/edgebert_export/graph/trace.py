@@ -25,10 +25,6 @@ EXAMPLE_SEQUENCE: Final = 7
 def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
     """Trace `module` with a dynamic batch and a dynamic sequence from 1 to `max_positions`.
 
-    Args:
-        module: takes the spec's inputs in order and returns its outputs.
-        spec: what the module is.
-
     Raises:
         ExportError: torch cannot trace the module, or it returns something else.
     """

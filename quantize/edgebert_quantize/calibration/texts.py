@@ -21,10 +21,8 @@ RANDOM_LENGTHS: Final = (4, 8, 16, 32, 64, 128)
 def default_texts(count: int) -> list[str]:
     """English sentences of at most `LONGEST_WORDS` words from the topics of CPython's `help()`.
 
-    They ship with every CPython, so no download is needed. Deterministic.
-
-    Args:
-        count: how many; all, if there are fewer.
+    They ship with every CPython, so no download is needed. Deterministic; all of them, if there are
+    fewer than `count`.
     """
     sentences = [sentence for topic in sorted(topics) for sentence in _sentences(topics[topic])]
     unique = list(dict.fromkeys(sentences))

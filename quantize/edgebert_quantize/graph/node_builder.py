@@ -9,13 +9,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 class NodeBuilder:
-    """Inserts nodes before a node; names of outputs and constants have a common prefix.
-
-    Args:
-        graph: to insert into.
-        before: the node that follows the new ones.
-        name: prefix of names.
-    """
+    """Inserts nodes before a node; names of outputs and constants have a common prefix."""
 
     def __init__(self, graph: ir.Graph, before: ir.Node, name: str) -> None:
         self._graph = graph

@@ -69,12 +69,15 @@ class CudaGraphCache:
         session: the engine's, opened with `enable_cuda_graph`.
         device: where buffers lie.
         longest: tokens of the longest text the graph takes.
+
+    Attributes:
+        captured: shape of a bucket and names of outputs → the captured run.
     """
 
     def __init__(self, engine: Any, session: Any, device: Device, longest: int) -> None:
         self._engine, self._session = engine, session
         self._device, self._longest = device, longest
-        self._captured: dict[tuple[Any, ...], _Captured] = {}
+        self.captured: dict[tuple[Any, ...], _Captured] = {}
         self._plain = run_options(engine)
         self._running = allocate_lock()
 
@@ -93,14 +96,14 @@ class CudaGraphCache:
 
     def _capture(self, shape: tuple[int, int], outputs: tuple[str, ...]) -> "_Captured | None":
         key = (shape, outputs)
-        if key not in self._captured:
-            if shape[0] * shape[1] > CAPTURED_TOKENS or len(self._captured) >= CAPTURED_SHAPES:
+        if key not in self.captured:
+            if shape[0] * shape[1] > CAPTURED_TOKENS or len(self.captured) >= CAPTURED_SHAPES:
                 return None
-            options = run_options(self._engine, len(self._captured) + 1)
-            self._captured[key] = _Captured(
+            options = run_options(self._engine, len(self.captured) + 1)
+            self.captured[key] = _Captured(
                 self._engine, self._session, self._device, shape, outputs, options
             )
-        return self._captured[key]
+        return self.captured[key]
 
 
 class _Captured:

@@ -10,9 +10,6 @@ from edgebert_runtime.engine.onnxruntime import import_engine
 def machine_info(provider: str) -> dict[str, str]:
     """Distribution → version, `provider` and `cpu`.
 
-    Args:
-        provider: what runs the graph.
-
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
     """

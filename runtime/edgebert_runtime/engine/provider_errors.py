@@ -119,13 +119,7 @@ def require_running(name: str, options: Mapping[str, str], session: Any, said: s
 
 
 def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
-    """What to raise where a provider did not start.
-
-    Args:
-        name: the provider.
-        options: its options.
-        said: the engine's own words, from its exception and its log.
-    """
+    """The error of a provider that did not start, with the words of its exception and its log."""
     wanted = PROVIDERS[name]
     option = re.search(UNKNOWN_OPTION, said)
     if option is not None:

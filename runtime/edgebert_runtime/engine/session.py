@@ -77,6 +77,7 @@ class Session:
         optimized: whether ONNX Runtime had optimised the graph before.
         shared: whether it takes turns with all sessions that share.
         concurrency: who is served by it, and by sessions made of it by `with_threads`.
+        cuda_graphs: its captured runs; None where runs are not captured.
         inputs, outputs: names, in the graph's order.
     """
 
@@ -122,7 +123,7 @@ class Session:
         self.optimized = optimized
         self._longest = longest
         self._closed = False
-        self._replays: CudaGraphCache | None = None
+        self.cuda_graphs: CudaGraphCache | None = None
         self.concurrency: ConcurrencyTracker = (
             opened.concurrency if opened else ConcurrencyTracker()
         )
@@ -142,7 +143,7 @@ class Session:
             ModelClosedError: it was closed.
         """
         session = self._live()
-        replays = self._replays
+        replays = self.cuda_graphs
         with self._translated(feeds), _turns if self.shared else nullcontext():
             if replays is not None:
                 return replays.run(list(outputs), feeds)
@@ -210,7 +211,7 @@ class Session:
 
     def close(self) -> None:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
-        self._closed, self._session, self._replays = True, None, None
+        self._closed, self._session, self.cuda_graphs = True, None, None
 
     def reset_after_fork(self) -> None:
         """Forget the engine's session, which belongs to the process this one was forked from."""
@@ -218,9 +219,9 @@ class Session:
         if self._session is not None:
             from ctypes import py_object, pythonapi
 
-            for left in (self._session, self._replays):
+            for left in (self._session, self.cuda_graphs):
                 pythonapi.Py_IncRef(py_object(left))
-            self._session = self._replays = None
+            self._session = self.cuda_graphs = None
 
     def _live(self) -> Any:
         """The engine's session, of this very process."""
@@ -254,7 +255,7 @@ class Session:
             require_running(self.provider, self.provider_options, session, "".join(heard))
         reemit(heard)
         self._quiet = run_options(engine)
-        self._replays = self._capturing(engine, session)
+        self.cuda_graphs = self._capturing(engine, session)
         return session
 
     def _capturing(self, engine: Any, session: Any) -> "CudaGraphCache | None":

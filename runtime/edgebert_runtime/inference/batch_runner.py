@@ -39,10 +39,6 @@ class RunSize(NamedTuple):
 class BatchRunner:
     """Runs rows in micro-batches of a size that memory allows.
 
-    Args:
-        session: runs few rows.
-        plan: how many rows are run.
-
     Attributes:
         session, plan: as given.
     """

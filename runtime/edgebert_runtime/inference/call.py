@@ -17,9 +17,6 @@ LISTS: Final = ("to_pylist", "tolist", "to_list")
 class Call:
     """What one call has done so far.
 
-    Args:
-        limit: the longest row in tokens.
-
     Attributes:
         texts: items that are done.
     """

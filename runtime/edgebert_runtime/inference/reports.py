@@ -91,7 +91,7 @@ class ModelInfo(Report):
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads of a call on few texts.
-        warm: whether a graph runs that `warm` kept.
+        warm: whether the warm graph runs.
         micro_batch_tokens: padded tokens that run at once at most.
         workers: how many micro-batches of many run side by side.
         worker_threads: intra-operator threads of each of them.

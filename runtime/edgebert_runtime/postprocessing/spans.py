@@ -85,13 +85,7 @@ def continues_word(
 
 
 def find_spans(tags: TokenTags, labels: Sequence[str], aggregation: Aggregation) -> list[Span]:
-    """Label tokens or words, then join neighbours.
-
-    Args:
-        tags: the tokens of one text.
-        labels: names in the order of the scores.
-        aggregation: see `Tagger.tag`.
-    """
+    """Label tokens or words, then join neighbours."""
     by_token = aggregation in ("none", "simple")
     groups = [[index] for index in range(len(tags.offsets))] if by_token else _words(tags)
     spans = [_labelled(tags, group, labels, aggregation) for group in groups]

@@ -46,10 +46,6 @@ class TemplatePiece(NamedTuple):
 class TextTokenizer:
     """A bundle's tokenizer with the bundle's limit.
 
-    Args:
-        path: `tokenizer.json`.
-        info: the manifest's settings.
-
     Attributes:
         limit: the longest text in tokens, special tokens included.
         SLICE_CHARACTERS: the longest text in characters that is tokenized at once.

@@ -1,4 +1,4 @@
-"""Fixtures for the tasks: each tiny model is exported once a session, when first asked for."""
+"""Fixtures for the tasks: each tiny model is exported once in a run, when first asked for."""
 
 import warnings
 from collections.abc import Iterator
@@ -6,17 +6,17 @@ from functools import cache
 
 import pytest
 
+from tests.support.made_once import MadeOnce
 from tests.support.task_bundles import GetSample, Recipe, Sample, build
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> GetSample:
+def sample(made_once: MadeOnce) -> GetSample:
     """From a recipe to its model in torch, its tokenizer and its bundle; never write into it."""
-    folder = tmp_path_factory.mktemp("samples")
 
     @cache
     def get(recipe: Recipe) -> Sample:
-        return build(recipe, folder / recipe.model / recipe.task)
+        return build(recipe, made_once)
 
     return get
 

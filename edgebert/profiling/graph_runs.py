@@ -1,7 +1,7 @@
 """Run graphs in this process, one open at a time, with ONNX Runtime's profiler or without.
 
-Usage: python -m edgebert.profiling.worker ORDER, the path of a JSON file by `tracing`. Prints JSON:
-for each graph the path of its profile, empty without one, and the µs of each run.
+Usage: python -m edgebert.profiling.graph_runs ORDER, the path of a JSON file by `tracing`. Prints
+JSON: for each graph the path of its profile, empty without one, and the µs of each run.
 """
 
 import json
