@@ -90,5 +90,7 @@ def _measured(variant: Variant) -> str:
         return f"worst difference {variant.parity['worst']:.1e}"
     if variant.quality is not None:
         kind = variant.quality["metric"].partition(" of ")[0]
-        return f"{kind} {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}"
+        agreement = variant.quality.get("agreement")
+        agree = f", {agreement['metric']} {agreement['value']:.4f}" if agreement else ""
+        return f"{kind} {variant.quality['mean']:.4f}, worst {variant.quality['worst']:.4f}{agree}"
     return "not measured"

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
-from edgebert_quantize.evaluation.speed import require_speedup
+from edgebert_quantize.evaluation.speed import Speed, require_speedup
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu
 from edgebert_quantize.model_card import updated_card
 from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName, find_recipe
@@ -84,11 +85,13 @@ def quantize_bundle(
         progress("measuring its quality against fp32")
         quality = _measure(opened, exact, runnable, chosen, split)
         quality.require()
+        speed = None
         if not force:
             feeds = Feeder.of(opened).long(split.quality)
-            require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
+            exact = opened.path_of(source.file)
+            speed = require_speedup(graph, exact, chosen, cpu, feeds, progress)
         progress("adding the variant to the bundle")
-        manifest = extended(opened.manifest, chosen, source, graph, quality, split, cpu)
+        manifest = extended(opened.manifest, chosen, source, graph, quality, split, cpu, speed)
         if runnable != graph:
             manifest = _unverified(manifest, chosen.name)
         commit(Bundle(folder=opened.folder, manifest=manifest), chosen, graph)
@@ -138,14 +141,16 @@ def _unverified(manifest: Manifest, name: str) -> Manifest:
 
 def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: TextSplit) -> Quality:
     comparison = comparison_of(bundle.manifest)
+    agreements = AgreementEvaluator(bundle, exact, split.quality)
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs),
         graph_runner(exact, comparison.outputs),
         Feeder.of(bundle),
         split.quality,
-        threshold=recipe.thresholds[comparison.metric],
+        threshold=recipe.threshold(comparison.metric, agreements.metric),
         data=split.source,
+        agreement=agreements.measure(graph),
     )
 
 
@@ -175,8 +180,9 @@ def extended(
     quality: Quality,
     split: TextSplit,
     cpu: str,
+    speed: Speed | None,
 ) -> Manifest:
-    """A bundle's manifest with a recipe's variant."""
+    """A bundle's manifest with a recipe's variant, and how fast that is on this machine."""
     calibrated = recipe.linears is not None and recipe.linears.needs_statistics
     calibration = {"calibration": split.calibration_source} if calibrated else {}
     variant = replace(
@@ -190,6 +196,7 @@ def extended(
         quality={**quality.to_manifest(), **calibration},
         batch_invariant=recipe.batch_invariant,
         cpu=None if recipe.linears is None else cpu,
+        speed=None if speed is None else speed.to_manifest(cpu),
     )
     return replace(
         manifest,

@@ -107,6 +107,7 @@ class Variant:
     needs: str | None = None
     verified: bool = True
     capturable: bool = True
+    speed: Mapping[str, Any] | None = None
 
     @property
     def needs_wide_sums(self) -> bool:
@@ -283,6 +284,7 @@ class _Reader:
             needs=self._get({"needs": None, **fields}, "needs", (str, type(None))),
             verified=self._get({"verified": True, **fields}, "verified", bool),
             capturable=self._get({"capturable": True, **fields}, "capturable", bool),
+            speed=self._get({"speed": None, **fields}, "speed", (dict, type(None))),
         )
 
     def _file(self, fields: Mapping[str, Any]) -> FileInfo:
