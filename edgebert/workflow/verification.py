@@ -63,7 +63,10 @@ class VerifyReport(Report):
     def _variant(self, name: str) -> dict[str, Any]:
         result, accuracy = self.variants[name], self.accuracy.get(name)
         found = {"passed": result.passed, **result.to_manifest()}
-        return found if accuracy is None else {**found, "accuracy": accuracy.to_dict()}
+        if accuracy is None:
+            return found
+        passed = result.passed and accuracy.passed
+        return {**found, "passed": passed, "accuracy": accuracy.to_dict()}
 
     def __str__(self) -> str:
         compared = any("agreement" in found for found in self.to_dict()["variants"].values())
@@ -77,8 +80,7 @@ class VerifyReport(Report):
 
     def _row(self, name: str, *, compared: bool) -> list[str]:
         found, check = self._variant(name), self.accuracy.get(name)
-        passed = found["passed"] and (check is None or check.passed)
-        cells = [name, str(passed), f"{found['worst']:.3g}", _where(found)]
+        cells = [name, str(found["passed"]), f"{found['worst']:.3g}", _where(found)]
         if compared:
             cells.append(_agreement(found))
         if check is not None:

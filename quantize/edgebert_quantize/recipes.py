@@ -224,7 +224,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             tables=True,
             must_be_faster=True,
             thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90)),
-            agreement=_agreement(answers=0.97, order=0.90),
+            agreement=_agreement(answers=0.98, order=0.95),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -235,7 +235,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             linears=LinearRecipe(schemes=("per_tensor_dynamic",)),
             must_be_faster=True,
             thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.85)),
-            agreement=_agreement(answers=0.94, order=0.85),
+            agreement=_agreement(answers=0.95, order=0.92),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -248,7 +248,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.90)),
-            agreement=_agreement(answers=0.97, order=0.90),
+            agreement=_agreement(answers=0.97, order=0.95),
         ),
         Recipe(
             name="int4",
@@ -260,7 +260,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.80)),
-            agreement=_agreement(answers=0.90, order=0.80),
+            agreement=_agreement(answers=0.90, order=0.85),
             min_onnxruntime="1.23.0",
         ),
         Recipe(

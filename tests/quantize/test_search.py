@@ -1,11 +1,13 @@
 """Searches for the cheapest quantization that keeps a budget, on a tiny model."""
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -194,6 +196,8 @@ def test_answers_are_measured_and_kept(searched: edgebert_quantize.Search) -> No
     assert (agreement.metric, agreement.counted) == ("labels", 256)
     assert quality["floor"]["agreement"] == RECIPES["int8"].agreement["answers"]
     assert searched.exact.agreement == replace(agreement, value=1.0, flipped=0)
+    schema = json.loads(Path("docs/bundle.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(searched.bundle.manifest.to_json()), schema)
 
 
 def test_a_budget_that_the_rows_cannot_resolve_changes_nothing(

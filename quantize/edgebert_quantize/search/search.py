@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edgebert_quantize._version import __version__
 from edgebert_quantize.bundle_quantizer import commit, extended, new_recipe, source_of
@@ -47,6 +47,9 @@ from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 from edgebert_runtime.tasks.registry import require_task
+
+POINT_FORMAT: Final = 2
+"""Rises when a cached point gets other fields."""
 
 
 def quantize_within(
@@ -232,6 +235,7 @@ def _about(task: _Task) -> dict[str, Any]:
         "recipe": repr(task.recipe),
         "cpu": [task.cpu, usable_cores()],
         "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
+        "point": POINT_FORMAT,
         "versions": [__version__, str(import_engine().__version__)],
     }
 
