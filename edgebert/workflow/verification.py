@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgebert_quantize import Quality
     from edgebert_quantize.calibration.text_split import TextSplit
     from edgebert_quantize.similarity import QualityThreshold
+    from edgebert_runtime.bundle.integrity import IntegrityCheck
     from edgebert_runtime.tasks.agreement import Agreement
 
 COLUMNS: Final = ("variant", "passed", "worst", "where")
@@ -141,14 +142,11 @@ def verify(
 
     Raises:
         InputError: a file cannot be used.
-        ConfigError: no accuracy can be measured, or the file has fewer rows than an accuracy
-            budget needs.
-        BundleError, CheckpointError, ConfigError: something cannot be read.
+        BundleError, CheckpointError, ConfigError: something cannot be read; or `evaluation` is for
+            a bundle without accuracy, or has fewer rows than a budget needs.
     """
     from edgebert.workflow.sources import open_source
     from edgebert_quantize.calibration.text_split import read_text_split
-    from edgebert_runtime.bundle.external_data import check_external_data
-    from edgebert_runtime.bundle.integrity import IntegrityCheck
     from edgebert_runtime.bundle.staging import mark_verified
     from edgebert_runtime.engine.onnxruntime import import_engine
     from edgebert_runtime.engine.providers import has_provider
@@ -157,10 +155,7 @@ def verify(
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     labelled = _accuracy_checks(opened, evaluation)
-    check = IntegrityCheck(opened.folder, manifest.files, mode="always")
-    check.start()
-    for variant in manifest.variants.values():
-        check_external_data(opened.folder, variant.files, variant.file)
+    check = _started_check(opened)
     source = open_source(
         against,
         spec=spec,
@@ -185,6 +180,18 @@ def verify(
         if results[name].passed and not variant.verified:
             mark_verified(opened, name)
     return VerifyReport(variants=results, left_out=left_out, accuracy=accuracy)
+
+
+def _started_check(bundle: Bundle) -> "IntegrityCheck":
+    """A check of all files that has begun."""
+    from edgebert_runtime.bundle.external_data import check_external_data
+    from edgebert_runtime.bundle.integrity import IntegrityCheck
+
+    check = IntegrityCheck(bundle.folder, bundle.manifest.files, mode="always")
+    check.start()
+    for variant in bundle.manifest.variants.values():
+        check_external_data(bundle.folder, variant.files, variant.file)
+    return check
 
 
 def _accuracy_checks(
