@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from edgebert.training.report import Evaluation, TrainingReport
 from edgebert.workflow.verification import VerifyReport
 from edgebert_export import CaseResult, ParityReport
 from edgebert_quantize import Quality, Search
+from edgebert_quantize.evaluation.accuracy import Accuracy
 from edgebert_quantize.evaluation.speed import Speed
 from edgebert_quantize.search.budget import Budget, Measured
 from edgebert_quantize.search.trials import Assignment, Point
@@ -53,9 +55,11 @@ def case(name: str, worst: float) -> CaseResult:
 
 PARITY: Final = ParityReport(cases=(case("1x1 full", 1e-6), case("3x40 holes", inf)))
 
+KEPT: Final = Accuracy(rows=100, fp32_right=91, lost=0, gained=0, flipped=0)
+
 POINT: Final = Point(
     assignment=Assignment(schemes=("per_tensor_static", "float"), tables=True),
-    measured=Measured(mean=0.999, worst=0.99, accuracy=0.9),
+    measured=Measured(mean=0.999, worst=0.99, accuracy=replace(KEPT, lost=1, flipped=1)),
     size_bytes=3 * 2**20,
     speed=Speed(candidate_ms=(1.0, 2.0), source_ms=(2.0, 4.0)),
 )
@@ -65,7 +69,8 @@ SEARCH: Final = Search(
     budget=Budget(text="accuracy_drop<=2%", accuracy_drop=0.02),
     frontier=(POINT, Point(**{**vars(POINT), "size_bytes": 2**22, "speed": None})),
     chosen=POINT,
-    exact=Measured(mean=1.0, worst=1.0, accuracy=0.91),
+    exact=Measured(mean=1.0, worst=1.0, accuracy=KEPT),
+    source_bytes=2**23,
 )
 
 BEST: Final = Evaluation(step=9, scores=Scores(values={"f1": 0.75}, confusion=((3, 1), (0, 4))))
@@ -130,9 +135,9 @@ LINES: Final = {
     "CheckReport": 9,
     "ParityReport": 1 + 2,
     "ProfileReport": 1 + 6 + 7 + 1,
-    "Quality": 8,
+    "Quality": 10,
     "RunReport": 8,
-    "Search": 1 + 2,
+    "Search": 1 + 2 + 1,
     "TrainingReport": 11,
     "VerifyReport": 1 + 2 + 1,
 }
@@ -177,6 +182,8 @@ def test_the_tables_say_what_was_measured() -> None:
     assert verified[3].split() == ["fp16", "left", "out", "needs", "cuda"]
     searched = str(SEARCH).splitlines()
     assert searched[1].split()[:5] == ["→", "1", "static,", "1", "float"]
-    assert searched[1].endswith("0.50     0.99900  0.99000         1.00 %               yes")
+    assert searched[1].split()[6:11] == ["3.0", "1.50", "0.50", "0.99900", "0.99000"]
+    assert " ".join(searched[1].split()[11:]) == "1.00 ± 1.38 points, 1 of 100 rows 1 yes"
+    assert searched[3].split()[:5] == ["fp32", "float", "8.0", "3.00", "1.00"]
     assert str(PARITY).splitlines()[2].split()[2:4] == ["inf", "2e-05"]
     assert "f1             0.75" in str(REPORTS[8]).splitlines()

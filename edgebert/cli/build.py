@@ -159,15 +159,16 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="for a bundle: limits such as 'cosine>=0.999' or 'accuracy_drop<=1%' "
-            "(default: none)"
+            help="for a bundle: limits such as 'cosine>=0.999', 'agreement>=0.99' or "
+            "'accuracy_drop<=0.5%', where % means points (default: none)"
         ),
     ] = None,
     evaluation: Annotated[
         Path | None,
         typer.Option(
             "--eval",
-            help="for accuracy_drop: labelled texts, in the columns text and label (default: none)",
+            help="for accuracy_drop: labelled texts, in the columns text and label; 0.5% needs "
+            "200 rows (default: none)",
         ),
     ] = None,
     plot: Annotated[
@@ -248,10 +249,15 @@ def verify(
     against: Annotated[str, typer.Option(help="checkpoint folder or Hub id it was exported from")],
     texts: TextsFile = None,
     column: TextsColumn = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option("--eval", help="labelled texts (columns text and label): check accuracy, too"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare every variant of a bundle with torch; exit code 1 if one fails."""
-    report = edgebert.verify(bundle, against, texts=texts, column=column, progress=say)
+    files: Choices = {"texts": texts, "column": column, "evaluation": evaluation}
+    report = edgebert.verify(bundle, against, progress=say, **files)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -60,9 +60,10 @@ def next_command(bundle: Bundle, *, quantized: bool) -> str:
 
 def quality_text(quality: Mapping[str, Any]) -> str:
     """Mean and worst similarity of a variant to fp32, and how many texts it was measured on."""
-    kind = quality["metric"].partition(" of ")[0]
+    kind, agreement = quality["metric"].partition(" of ")[0], quality.get("agreement")
+    agree = f", {agreement['metric']} {agreement['value']:.4f}" if agreement else ""
     return (
-        f"{kind} {similarity(quality['mean'])} mean, {similarity(quality['worst'])} worst "
+        f"{kind} {similarity(quality['mean'])} mean, {similarity(quality['worst'])} worst{agree} "
         f"({quality['samples']} texts)"
     )
 

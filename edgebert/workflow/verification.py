@@ -15,12 +15,18 @@ from edgebert_runtime.reporting.text_table import table_lines
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgebert.workflow.accuracy import AccuracyCheck, AccuracyChecks
     from edgebert.workflow.sources import Source
     from edgebert_export import ExportSpec, ParityReport
     from edgebert_quantize import Quality
     from edgebert_quantize.calibration.text_split import TextSplit
+    from edgebert_quantize.similarity import QualityThreshold
+    from edgebert_runtime.bundle.integrity import IntegrityCheck
+    from edgebert_runtime.tasks.agreement import Agreement
 
 COLUMNS: Final = ("variant", "passed", "worst", "where")
+COMPARED: Final = ("agreement",)
+LABELLED: Final = ("accuracy", "accuracy lost", "answers flipped")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -30,15 +36,18 @@ class VerifyReport(Report):
     Attributes:
         variants: variant → parity (fp32) or quality (quantized), case by case.
         left_out: variant that cannot run here → what it needs.
+        accuracy: variant → its accuracy beside torch's on labelled rows; empty without them.
     """
 
     variants: "Mapping[str, ParityReport | Quality]"
     left_out: Mapping[str, str] = field(default_factory=dict)
+    accuracy: "Mapping[str, AccuracyCheck]" = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Whether every variant is within its tolerance or reaches its threshold."""
-        return all(result.passed for result in self.variants.values())
+        """Whether every variant is within its tolerance or threshold, and its accuracy budget."""
+        results = (*self.variants.values(), *self.accuracy.values())
+        return all(result.passed for result in results)
 
     @property
     def worst(self) -> dict[str, float]:
@@ -50,20 +59,37 @@ class VerifyReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Whether it passed, what the manifest would say of each variant, and what was left out."""
-        variants = {
-            name: {"passed": result.passed, **result.to_manifest()}
-            for name, result in self.variants.items()
-        }
+        variants = {name: self._variant(name) for name in self.variants}
         return {"passed": self.passed, "variants": variants, "left_out": dict(self.left_out)}
+
+    def _variant(self, name: str) -> dict[str, Any]:
+        result, accuracy = self.variants[name], self.accuracy.get(name)
+        found = {"passed": result.passed, **result.to_manifest()}
+        if accuracy is None:
+            return found
+        passed = result.passed and accuracy.passed
+        return {**found, "passed": passed, "accuracy": accuracy.to_dict()}
 
     def lines(self, width: int | None = None) -> Iterator[str]:
         """A row for each variant."""
-        rows = [
-            (name, str(found["passed"]), f"{found['worst']:.3g}", _where(found))
-            for name, found in self.to_dict()["variants"].items()
+        compared = any("agreement" in found for found in self.to_dict()["variants"].values())
+        columns = [*COLUMNS, *(COMPARED if compared else ()), *(LABELLED if self.accuracy else ())]
+        rows = [self._row(name, compared=compared) for name in self.variants]
+        blank = [""] * (len(columns) - len(COLUMNS))
+        left_out = [
+            [name, "left out", "", f"needs {what}", *blank] for name, what in self.left_out.items()
         ]
-        left_out = [(name, "left out", "", f"needs {what}") for name, what in self.left_out.items()]
-        return table_lines(COLUMNS, [*rows, *left_out], width)
+        return table_lines(columns, [*rows, *left_out], width)
+
+    def _row(self, name: str, *, compared: bool) -> list[str]:
+        found, check = self._variant(name), self.accuracy.get(name)
+        cells = [name, str(found["passed"]), f"{found['worst']:.3g}", _where(found)]
+        if compared:
+            cells.append(_agreement(found))
+        if check is not None:
+            accuracy = check.accuracy
+            cells += [f"{accuracy.quantized:.4f}", str(accuracy), str(accuracy.flipped)]
+        return cells
 
     def require(self) -> None:
         """Raise unless passed.
@@ -71,7 +97,7 @@ class VerifyReport(Report):
         Raises:
             CheckFailedError: the first variant that fails, with its worst case.
         """
-        for name, result in self.variants.items():
+        for name, result in (*self.variants.items(), *self.accuracy.items()):
             try:
                 result.require()
             except CheckFailedError as error:
@@ -82,6 +108,11 @@ def _where(found: Mapping[str, Any]) -> str:
     return str(found.get("worst_case", f"{found.get('samples')} texts"))
 
 
+def _agreement(found: Mapping[str, Any]) -> str:
+    agreement = found.get("agreement")
+    return "" if agreement is None else f"{agreement['value']:.4f}"
+
+
 def verify(
     bundle: Bundle | str | PathLike[str],
     against: "str | PathLike[str] | nn.Module",
@@ -89,14 +120,17 @@ def verify(
     spec: "ExportSpec | None" = None,
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
+    evaluation: str | PathLike[str] | None = None,
     progress: ProgressCallback = LOGGER.info,
 ) -> VerifyReport:
     """Compare every variant of a bundle with its torch source.
 
     fp32 variants are held to parity on every mask and length, quantized ones to the threshold
-    recorded with them, both against torch. A variant that needs a provider which is not here is
-    left out; one that was never run on its own and passes is marked as verified in the manifest,
-    which is all that is ever written.
+    recorded with them, both against torch. Answers of quantized variants are compared with those
+    of the bundle's own fp32 graph. With labelled rows, the accuracy of every variant is measured
+    beside torch's, and held to the accuracy budget that the variant was made within. A variant
+    that needs a provider which is not here is left out; one that was never run on its own and
+    passes is marked as verified in the manifest, which is all that is ever written.
 
     Args:
         bundle: the bundle or its folder.
@@ -104,16 +138,17 @@ def verify(
         spec: what `against` is, for an `nn.Module`.
         texts: the file that quantized variants are measured on; None takes the default texts.
         column: where in the file the texts are.
+        evaluation: a file with columns `text`, `label` and, for pairs, `text_pair`, to measure
+            accuracy on; only for classifiers of one label a text.
         progress: told each step.
 
     Raises:
-        InputError: the file of texts cannot be used.
-        BundleError, CheckpointError, ConfigError: something cannot be read.
+        InputError: a file cannot be used.
+        BundleError, CheckpointError, ConfigError: something cannot be read; or `evaluation` is for
+            a bundle without accuracy, or has fewer rows than a budget needs.
     """
     from edgebert.workflow.sources import open_source
     from edgebert_quantize.calibration.text_split import read_text_split
-    from edgebert_runtime.bundle.external_data import check_external_data
-    from edgebert_runtime.bundle.integrity import IntegrityCheck
     from edgebert_runtime.bundle.staging import mark_verified
     from edgebert_runtime.engine.onnxruntime import import_engine
     from edgebert_runtime.engine.providers import has_provider
@@ -121,10 +156,8 @@ def verify(
     split = read_text_split(texts, column)
     opened = Bundle.open(bundle)
     manifest = opened.manifest
-    check = IntegrityCheck(opened.folder, manifest.files, mode="always")
-    check.start()
-    for variant in manifest.variants.values():
-        check_external_data(opened.folder, variant.files, variant.file)
+    labelled = _accuracy_checks(opened, evaluation)
+    check = _started_check(opened)
     source = open_source(
         against,
         spec=spec,
@@ -133,7 +166,10 @@ def verify(
         max_length=manifest.tokenizer.max_length,
     )
     check.wait()
+    if labelled is not None:
+        labelled.run_reference(source.module)
     results: dict[str, Any] = {}
+    accuracy: dict[str, AccuracyCheck] = {}
     left_out: dict[str, str] = {}
     for name, variant in manifest.variants.items():
         if variant.needs is not None and not has_provider(variant.needs, import_engine()):
@@ -141,9 +177,33 @@ def verify(
             continue
         progress(f"verifying {name} against torch")
         results[name] = _verify_variant(opened, variant, source, split)
+        if labelled is not None:
+            accuracy[name] = labelled.check(variant)
         if results[name].passed and not variant.verified:
             mark_verified(opened, name)
-    return VerifyReport(variants=results, left_out=left_out)
+    return VerifyReport(variants=results, left_out=left_out, accuracy=accuracy)
+
+
+def _started_check(bundle: Bundle) -> "IntegrityCheck":
+    """A check of all files that has begun."""
+    from edgebert_runtime.bundle.external_data import check_external_data
+    from edgebert_runtime.bundle.integrity import IntegrityCheck
+
+    check = IntegrityCheck(bundle.folder, bundle.manifest.files, mode="always")
+    check.start()
+    for variant in bundle.manifest.variants.values():
+        check_external_data(bundle.folder, variant.files, variant.file)
+    return check
+
+
+def _accuracy_checks(
+    bundle: Bundle, evaluation: str | PathLike[str] | None
+) -> "AccuracyChecks | None":
+    if evaluation is None:
+        return None
+    from edgebert.workflow.accuracy import AccuracyChecks
+
+    return AccuracyChecks(bundle, evaluation)
 
 
 def _verify_variant(
@@ -168,12 +228,33 @@ def _verify_variant(
     from edgebert_quantize.similarity import QualityThreshold, comparison_of
 
     comparison = comparison_of(bundle.manifest)
+    threshold = QualityThreshold(**variant.quality["floor"])
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs, variant.needs or "cpu"),
         torch_runner(bundle, source.module),
         Feeder.of(bundle),
         split.quality,
-        threshold=QualityThreshold(**variant.quality["floor"]),
+        threshold=threshold,
         data=split.source,
+        agreement=_agreement_of(bundle, variant, split, threshold),
     )
+
+
+def _agreement_of(
+    bundle: Bundle, variant: Variant, split: "TextSplit", threshold: "QualityThreshold"
+) -> "Agreement | None":
+    """How far answers agree with those of fp32, if the variant's floor says so."""
+    if threshold.agreement is None:
+        return None
+    from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+
+    exact = bundle.path_of(_exact(bundle).file)
+    agreements = AgreementEvaluator(bundle, exact, split.quality)
+    return agreements.measure(bundle.path_of(variant.file), variant.needs or "cpu")
+
+
+def _exact(bundle: Bundle) -> Variant:
+    """A graph in fp32 that runs on every machine; parity holds it to torch."""
+    variants = bundle.manifest.variants.values()
+    return next(each for each in variants if each.precision == "fp32" and each.needs is None)

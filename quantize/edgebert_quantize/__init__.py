@@ -6,7 +6,8 @@ from edgebert_quantize.calibration.texts import default_texts
 from edgebert_quantize.evaluation.quality import Quality
 from edgebert_quantize.file_quantizer import quantize_file
 from edgebert_quantize.recipes import RECIPES, Recipe
-from edgebert_quantize.search.search import Search, quantize_within
+from edgebert_quantize.search.result import Search
+from edgebert_quantize.search.search import quantize_within
 
 __all__ = [
     "RECIPES",

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
-from edgebert_quantize.evaluation.speed import require_speedup
+from edgebert_quantize.evaluation.speed import Speed, require_speedup
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu
 from edgebert_quantize.model_card import updated_card
 from edgebert_quantize.new_variant import NewVariant, new_variant
@@ -99,11 +100,13 @@ def quantize_bundle(
         progress("measuring its quality against fp32")
         quality = _measure(opened, exact, runnable, chosen, split)
         quality.require()
+        speed = None
         if not force:
             feeds = Feeder.of(opened).long(split.quality)
-            require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
+            exact = opened.path_of(source.file)
+            speed = require_speedup(graph, exact, chosen, cpu, feeds, progress)
         progress("adding the variant to the bundle")
-        variant = variant_of(new, source, quality, split, cpu)
+        variant = variant_of(new, source, quality, split, cpu, speed)
         if runnable != graph:
             variant = replace(variant, needs="cuda", verified=False)
         commit(opened, new, variant, graph)
@@ -139,14 +142,16 @@ def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:
 
 def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: TextSplit) -> Quality:
     comparison = comparison_of(bundle.manifest)
+    agreements = AgreementEvaluator(bundle, exact, split.quality)
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs),
         graph_runner(exact, comparison.outputs),
         Feeder.of(bundle),
         split.quality,
-        threshold=recipe.thresholds[comparison.metric],
+        threshold=recipe.threshold(comparison.metric, agreements.metric),
         data=split.source,
+        agreement=agreements.measure(graph),
     )
 
 
@@ -173,7 +178,12 @@ def commit(bundle: Bundle, new: NewVariant, variant: Variant, graph: Path) -> No
 
 
 def variant_of(
-    new: NewVariant, source: Variant, quality: Quality, split: TextSplit, cpu: str
+    new: NewVariant,
+    source: Variant,
+    quality: Quality,
+    split: TextSplit,
+    cpu: str,
+    speed: Speed | None,
 ) -> Variant:
     """What the manifest says of a quantized variant.
 
@@ -183,6 +193,7 @@ def variant_of(
         quality: as measured.
         split: the texts of calibration and measurement.
         cpu: the class of CPU that it is for.
+        speed: as measured beside fp32; None if it was not.
     """
     recipe = new.recipe
     calibrated = recipe.linears is not None and recipe.linears.needs_statistics
@@ -198,4 +209,5 @@ def variant_of(
         quality={**quality.to_manifest(), **calibration},
         batch_invariant=recipe.batch_invariant,
         cpu=None if recipe.linears is None else cpu,
+        speed=None if speed is None else speed.to_manifest(cpu),
     )

@@ -96,7 +96,7 @@ def quantize_file(
             graph_runner(plain, comparison.outputs),
             feeder,
             split.quality,
-            threshold=chosen.thresholds[comparison.metric],
+            threshold=chosen.threshold(comparison.metric, None),
             data=split.source,
         )
         quality.require()

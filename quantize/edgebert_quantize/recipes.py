@@ -1,7 +1,7 @@
 """Quantization recipes, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from edgebert_quantize.calibration.ranges import RangeMethod
@@ -125,6 +125,8 @@ class Recipe:
         tables: whether embedding tables are int8.
         must_be_faster: whether the result is refused if it is slower than fp32.
         thresholds: least similarity to fp32, for each `SimilarityMetric`.
+        agreement: least agreement of the answers with those of fp32: by the metric's name, and
+            under `ANSWERS` for every other metric.
         min_onnxruntime: the oldest version that runs the result; None, that of its source.
     """
 
@@ -137,12 +139,23 @@ class Recipe:
     tables: bool = False
     must_be_faster: bool = False
     thresholds: Mapping[SimilarityMetric, QualityThreshold]
+    agreement: Mapping[str, float]
     min_onnxruntime: str | None = None
 
     @property
     def batch_invariant(self) -> bool:
         """Whether a text's result does not depend on the other texts of its batch."""
         return self.linears is None or "per_tensor_dynamic" not in self.linears.schemes
+
+    def threshold(self, metric: SimilarityMetric, answers: str | None) -> QualityThreshold:
+        """What a variant must reach.
+
+        Args:
+            metric: of similarity.
+            answers: metric of the answers' agreement; None where they are not compared.
+        """
+        least = None if answers is None else self.agreement.get(answers, self.agreement[ANSWERS])
+        return replace(self.thresholds[metric], agreement=least)
 
 
 FLOAT_OPERATORS: Final = frozenset(
@@ -156,6 +169,9 @@ CPU_EQUIVALENTS: Final[Mapping[str, str]] = {"cuda-packed": "cuda"}
 """Target whose graphs run on a GPU only → target whose graph computes the same on a CPU."""
 
 
+ANSWERS: Final = "answers"
+"""Any metric of agreement that has no floor of its own."""
+
 Pair = tuple[float, float]
 """Least mean similarity, and least similarity of a single text."""
 
@@ -165,10 +181,15 @@ def _thresholds(*, cosine: Pair, scores: Pair) -> dict[SimilarityMetric, Quality
     return {key: QualityThreshold(mean=mean, worst=worst) for key, (mean, worst) in pairs.items()}
 
 
+def _agreement(answers: float, order: float) -> dict[str, float]:
+    return {ANSWERS: answers, "order": order}
+
+
 def _half(
     precision: Precision,
     cosine: Pair,
     scores: Pair,
+    agreement: Pair,
     suffix: str = "",
     sources: tuple[str, ...] = ("cuda", "portable"),
 ) -> Recipe:
@@ -179,6 +200,7 @@ def _half(
         source_targets=sources,
         half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
         thresholds=_thresholds(cosine=cosine, scores=scores),
+        agreement=_agreement(*agreement),
     )
 
 
@@ -201,7 +223,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             must_be_faster=True,
-            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.80)),
+            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90)),
+            agreement=_agreement(answers=0.98, order=0.95),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -211,7 +234,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             linears=LinearRecipe(schemes=("per_tensor_dynamic",)),
             must_be_faster=True,
-            thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.70)),
+            thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.85)),
+            agreement=_agreement(answers=0.95, order=0.92),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -223,7 +247,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("qdq",), strengths=STRENGTHS, gptq=True, correct_bias=True
             ),
             tables=True,
-            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.75)),
+            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.90)),
+            agreement=_agreement(answers=0.97, order=0.95),
         ),
         Recipe(
             name="int4",
@@ -234,7 +259,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("blockwise",), gptq=True, correct_bias=True, bits=4, block=32
             ),
             tables=True,
-            thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.65)),
+            thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.80)),
+            agreement=_agreement(answers=0.90, order=0.85),
             min_onnxruntime="1.23.0",
         ),
         Recipe(
@@ -244,11 +270,12 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             tables=True,
             thresholds=_thresholds(cosine=(0.9998, 0.999), scores=(0.998, 0.98)),
+            agreement=_agreement(answers=0.99, order=0.98),
             min_onnxruntime="1.23.0",
         ),
-        _half("fp16", (0.9999, 0.9999), (0.999, 0.99)),
-        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), "-packed", ("cuda-packed",)),
-        _half("bf16", (0.999, 0.995), (0.99, 0.9)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.99, 0.99)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.99, 0.99), "-packed", ("cuda-packed",)),
+        _half("bf16", (0.999, 0.995), (0.99, 0.9), (0.98, 0.95)),
     )
 }
 """Name → recipe.

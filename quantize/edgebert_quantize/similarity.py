@@ -27,10 +27,17 @@ class SimilarityMetric(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class QualityThreshold:
-    """The least similarity that is accepted: mean over the texts, and of the worst text."""
+    """The least that is accepted.
+
+    Attributes:
+        mean: similarity over the texts.
+        worst: similarity of the worst text.
+        agreement: of the answers with those of fp32; None where none are compared.
+    """
 
     mean: float
     worst: float
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

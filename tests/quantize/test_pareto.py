@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebert_quantize.evaluation.accuracy import Accuracy
+from edgebert_quantize.evaluation.speed import Speed
 from edgebert_quantize.search.budget import Budget, Measured
 from edgebert_quantize.search.explore import explore, no_track
 from edgebert_quantize.search.pareto import SearchLayer, convex_frontier, first_that_passes
@@ -101,13 +103,45 @@ def test_accuracy_that_falls_and_rises_is_searched_in_the_frontier_too(
     ]
 
     def point(state: Assignment) -> Point:
-        measured = Measured(mean=1, worst=1, accuracy=right[len(state.schemes) - 1])
+        lost = round(10 * (1 - right[len(state.schemes) - 1]))
+        accuracy = Accuracy(rows=10, fp32_right=10, lost=lost, gained=0, flipped=lost)
+        measured = Measured(mean=1, worst=1, accuracy=accuracy)
         return Point(assignment=state, measured=measured, size_bytes=1, speed=None)
 
-    trials: Any = SimpleNamespace(point=point, exact=Measured(mean=1, worst=1, accuracy=1))
+    trials: Any = SimpleNamespace(point=point)
     budget = Budget(text="accuracy_drop<=0%", accuracy_drop=0)
     found, frontier = explore(states, trials, budget, lambda _: None, no_track)
     assert (found and found.assignment) == (None if chosen is None else states[chosen])
     assert [len(each.assignment.schemes) for each in frontier] == sorted(
         {len(each.assignment.schemes) for each in frontier}
     )
+
+
+@pytest.mark.parametrize(
+    ("ratios", "chosen"),
+    [
+        ([0.2, 0.3, 0.4, 0.5, 0.6], 1),  # the first that meets the budget is the fastest
+        ([0.2, 0.5, 0.4, 0.3, 0.6], 3),
+        ([0.2, 0.403, 0.9, 0.9, 0.401], 1),  # alike in the digits that are shown
+        ([None] * 5, 1),
+    ],
+)
+def test_the_choice_is_the_fastest_by_the_number_that_is_shown(
+    ratios: list[float | None], chosen: int
+) -> None:
+    states = [
+        Assignment(schemes=("per_tensor_static",) * (number + 1), tables=False)
+        for number in range(5)
+    ]
+
+    def point(state: Assignment) -> Point:
+        number = len(state.schemes) - 1
+        ratio = ratios[number]
+        speed = None if ratio is None else Speed(candidate_ms=(ratio,), source_ms=(1.0,))
+        measured = Measured(mean=0.9 + number / 100, worst=1)
+        return Point(assignment=state, measured=measured, size_bytes=1, speed=speed)
+
+    trials: Any = SimpleNamespace(point=point)
+    budget = Budget(text="cosine>=0.905", mean=0.905)
+    found, frontier = explore(states, trials, budget, lambda _: None, no_track)
+    assert found == frontier[chosen]

@@ -1,24 +1,35 @@
 """Searches for the cheapest quantization that keeps a budget, on a tiny model."""
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import edgebert
+import edgebert_quantize
+from edgebert import VerifyReport
 from edgebert.cli.app import app
+from edgebert.workflow.accuracy import AccuracyCheck
+from edgebert_export.verification.parity import parity_cases
+from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
-from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
+from edgebert_quantize.evaluation.accuracy import Accuracy
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+from edgebert_quantize.evaluation.labelled_data import Labelled, answers, read_labelled
+from edgebert_quantize.evaluation.target_cpu import this_cpu
+from edgebert_quantize.search.budget import parse_budget
 from edgebert_quantize.search.search import without
 from edgebert_quantize.search.trials import Evaluator
-from edgebert_quantize.similarity import comparison_of
+from edgebert_quantize.similarity import SimilarityMetric, comparison_of
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.errors import BudgetError, ConfigError, InputError
+from edgebert_runtime.errors import BudgetError, ConfigError, InputError, QualityError
 from tests.support.bundle_files import files_of
 from tests.support.families import SAMPLES, build_with_head, save
 from tests.support.tiny_encoder import WORDS
@@ -120,35 +131,126 @@ def test_points_are_timed_in_processes_of_their_own(
 ) -> None:
     """One round each is enough here; that rounds alternate is tested with the timing."""
     monkeypatch.setattr("edgebert_quantize.evaluation.speed.ROUNDS", 1)
+    monkeypatch.setattr("edgebert_quantize.evaluation.speed.SECONDS", 0.05)
     monkeypatch.setattr("edgebert_quantize.search.explore.SEGMENTS", 1)
     search = edgebert.quantize_within(fp32, "cosine>=0.5", cache_dir=tmp_path / "cache", force=True)
     assert search.chosen is not None
-    assert search.chosen.milliseconds is not None
-    assert search.chosen.milliseconds > 0
+    ratio, reference = search.chosen.over_fp32, search.reference_ms
+    assert ratio is not None
+    assert reference is not None
+    assert search.milliseconds(search.chosen) == ratio * reference > 0
+    assert search.row(search.chosen)[3:5] == [f"{ratio * reference:.2f}", f"{ratio:.2f}"]
+    assert search.bundle.manifest.variants["int8"].speed == {
+        "over_fp32": ratio, "rounds": 1, "cpu": this_cpu(),
+    }  # fmt: skip
 
 
-def test_accuracy_on_ones_own_labels(classifier: Bundle, tmp_path: Path, cache: Path) -> None:
-    bundle = Bundle.open(shutil.copytree(classifier.folder, tmp_path / "copy"))
-    file = labelled_file(bundle, tmp_path / "data.csv")
-    search = edgebert.quantize_within(
+@pytest.fixture(scope="session")
+def searched(
+    classifier: Bundle, tmp_path_factory: pytest.TempPathFactory, cache: Path
+) -> edgebert_quantize.Search:
+    """A classifier within a budget on accuracy; shared, so never write into its bundle."""
+    folder = tmp_path_factory.mktemp("searched")
+    bundle = Bundle.open(shutil.copytree(classifier.folder, folder / "copy"))
+    return edgebert.quantize_within(
         bundle,
-        "accuracy_drop<=0%, scores>=0.5",
-        evaluation=file,
+        "accuracy_drop<=1.7%, scores>=0.5",
+        evaluation=labelled_file(bundle, folder / "data.csv"),
         cpu=UNTIMED,
         cache_dir=cache,
     )
-    assert search.exact.accuracy == 1.0
-    assert search.chosen is not None
-    assert search.chosen.measured.accuracy == 1.0
-    quality = search.bundle.manifest.variants["int8"].quality
+
+
+def test_accuracy_on_ones_own_labels(searched: edgebert_quantize.Search) -> None:
+    assert searched.exact.accuracy == Accuracy(rows=60, fp32_right=60, lost=0, gained=0, flipped=0)
+    assert searched.chosen is not None
+    accuracy = searched.chosen.measured.accuracy
+    assert accuracy is not None
+    assert (accuracy.lost <= 1, accuracy.flipped) == (True, accuracy.lost)
+    assert str(accuracy) in str(searched)
+    quality = searched.bundle.manifest.variants["int8"].quality
     assert quality is not None
-    assert quality["accuracy"] == {"fp32": 1.0, "quantized": 1.0}
+    assert quality["accuracy"] == {
+        "fp32": 1.0,
+        "quantized": accuracy.quantized,
+        "rows": 60,
+        "drop": accuracy.drop,
+        "error": accuracy.error,
+        "flipped": accuracy.flipped,
+    }
+    assert f"{accuracy} |" in (searched.bundle.folder / "README.md").read_text(encoding="utf-8")
 
 
-def test_accuracy_counts_right_labels_by_hand() -> None:
+def test_answers_are_measured_and_kept(searched: edgebert_quantize.Search) -> None:
+    quality = searched.bundle.manifest.variants["int8"].quality
+    assert quality is not None
+    assert searched.chosen is not None
+    agreement = searched.chosen.measured.agreement
+    assert agreement is not None
+    assert quality["agreement"] == agreement.to_dict()
+    assert (agreement.metric, agreement.counted) == ("labels", 256)
+    assert quality["floor"]["agreement"] == RECIPES["int8"].agreement["answers"]
+    assert searched.exact.agreement == replace(agreement, value=1.0, flipped=0)
+    schema = json.loads(Path("docs/bundle.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(searched.bundle.manifest.to_json()), schema)
+
+
+def test_a_budget_that_the_rows_cannot_resolve_changes_nothing(
+    classifier: Bundle, tmp_path: Path
+) -> None:
+    file, before = labelled_file(classifier, tmp_path / "data.csv"), files_of(classifier)
+    with pytest.raises(ConfigError, match=r"needs at least 1000 labelled rows, data.csv has 60"):
+        edgebert.quantize_within(classifier, "accuracy_drop<=0.1%", evaluation=file)
+    assert files_of(classifier) == before
+
+
+def test_verify_measures_accuracy_again(
+    searched: edgebert_quantize.Search,
+    classifier: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One case of parity is enough here; the others are tested with the export."""
+    one = "edgebert_export.verification.parity.parity_cases"
+    monkeypatch.setattr(one, lambda spec: [next(parity_cases(spec))])
+    source, folder = classifier.folder.parent / "source", searched.bundle.folder
+    kept = folder.parent / "data.csv"
+    report = edgebert.verify(folder, source, evaluation=kept)
+    assert report.passed
+    found = report.to_dict()["variants"]["int8"]["accuracy"]
+    assert (found["rows"], found["budget"]) == (60, "accuracy_drop<=1.7%, scores>=0.5")
+    assert report.accuracy["cpu"].accuracy.flipped == 0
+    assert "of 60 rows" in str(report)
+    arguments = ["verify", str(folder), "--against", str(source), "--eval"]
+    few = labelled_file(classifier, tmp_path / "few.csv", count=58)
+    refused = CliRunner().invoke(app, [*arguments, str(few)])
+    assert "needs at least 59 labelled rows, few.csv has 58" in str(refused.exception)
+    assert isinstance(refused.exception, ConfigError)
+
+
+def test_an_accuracy_budget_that_does_not_hold_fails() -> None:
+    lost = Accuracy(rows=300, fp32_right=290, lost=7, gained=1, flipped=9)
+    budget = parse_budget("accuracy_drop<=2%", SimilarityMetric.SCORES)
+    assert AccuracyCheck(accuracy=lost, data="new.csv", budget=budget).passed
+    stricter = parse_budget("accuracy_drop<=1.9%", SimilarityMetric.SCORES)
+    failed = AccuracyCheck(accuracy=lost, data="new.csv", budget=stricter)
+    report = VerifyReport(variants={}, accuracy={"int8": failed})
+    assert not report.passed
+    with pytest.raises(
+        QualityError, match=r"'int8': accuracy on new.csv is 2.00 ± 0.99 points, 6 of 300 rows bel"
+    ):
+        report.require()
+    assert AccuracyCheck(accuracy=lost, data="new.csv", budget=None).passed
+
+
+def test_verify_without_accuracy_is_one_line(fp32: Bundle, tiny_folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"classifier of one label per text; .* is embed"):
+        edgebert.verify(fp32, tiny_folder, evaluation="none.csv")
+
+
+def test_the_best_answer_by_hand() -> None:
     logits = iter([[[1.0, 2.0]], [[3.0, 2.0]], [[0.0, 9.0]], [[5.0, 1.0]]])
-    labelled = Labelled(items=("a", "b", "c", "d"), labels=(1, 1, 1, 0), source="here")
-    assert labelled.accuracy(lambda _: [np.array(next(logits))], [{}] * 4) == 0.75
+    assert answers(lambda _: [np.array(next(logits))], [{}] * 4) == [1, 0, 1, 0]
 
 
 def test_pairs_are_read_where_the_file_has_them(classifier: Bundle, tmp_path: Path) -> None:
@@ -179,7 +281,6 @@ def test_labelled_texts_are_not_calibrated_on() -> None:
 
 def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> None:
     """A graph whose layers are all zero is far from fp32."""
-    from edgebert_quantize import RECIPES
     from edgebert_quantize.rewrite.rewrite import prepare_graph, write_graph
 
     path, feeder = fp32.path_of("onnx/model_cpu.onnx"), Feeder.of(fp32)
@@ -189,7 +290,8 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
         layer.columns[:] = 0
     broken = tmp_path / "broken.onnx"
     write_graph(prepared, broken, ["per_tensor_dynamic"] * len(prepared.layers), tables=False)
-    evaluator = Evaluator(path, comparison_of(fp32.manifest), feeder, samples, None)
+    agreements = AgreementEvaluator(fp32, path, samples.quality)
+    evaluator = Evaluator(path, comparison_of(fp32.manifest), feeder, samples, None, agreements)
     assert evaluator.measure(broken).mean < 0.9
     assert evaluator.loss(broken) > 0.1
     assert evaluator.measure(path).worst == pytest.approx(1, abs=1e-6)
@@ -201,7 +303,8 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
         ("cosine>=0.9", "int4", None, "recipe 'int4' has no schemes to search"),
         ("cosine>=0.9", "embeddings-int8", None, "has no schemes to search; use int8"),
         ("scores>=0.9", "int8", None, "'scores' does not apply to this bundle"),
-        ("accuracy_drop<=1%", "int8", None, r"\(--eval\) go together"),
+        ("agreement>=0.9", "int8", None, "'agreement' does not apply to this bundle"),
+        ("accuracy_drop<=1%", "int8", None, "classifier of one label per text; .* is embed"),
         ("cosine>=0.9", "int8", "x.csv", r"\(--eval\) go together"),
         ("accuracy_drop<=1%", "int8", "x.csv", "classifier of one label per text; .* is embed"),
     ],
@@ -251,6 +354,7 @@ def test_the_command_shows_the_frontier_and_draws_it(
     drawn = page.read_text(encoding="utf-8")
     assert "cosine&gt;=0.5" in drawn
     assert drawn.count("<svg") == 1  # nothing was timed
+    assert ">fp32</" in drawn
     assert "<td>yes</td>" in drawn
 
 

@@ -7,7 +7,15 @@ import onnx
 import onnx.parser
 import pytest
 
-from edgebert_quantize.evaluation.speed import ROUNDS, Speed, measure_speed, shortened
+from edgebert_quantize.evaluation.speed import (
+    ROUNDS,
+    Speed,
+    measure_speed,
+    require_speedup,
+    shortened,
+)
+from edgebert_quantize.evaluation.target_cpu import this_cpu
+from edgebert_quantize.recipes import RECIPES
 from edgebert_runtime.errors import EdgebertError, SpeedError
 
 GRAPH = """<ir_version: 10, opset_import: ["": 21]>
@@ -38,12 +46,27 @@ def test_a_graph_of_fifty_times_the_work_is_slower_in_every_round(tmp_path: Path
     with pytest.raises(SpeedError, match="int8 is slower than fp32 on this machine: "):
         speed.require("int8")
     Speed(candidate_ms=speed.source_ms, source_ms=speed.candidate_ms).require("int8")
+    assert 2 * 2**-ROUNDS <= 1 / 16  # how often the sign test calls equal graphs different
 
 
 def test_slower_in_some_rounds_is_noise() -> None:
     Speed(candidate_ms=(3.0, 3.0, 1.9), source_ms=(2.0, 2.0, 2.0)).require("int8")
     with pytest.raises(SpeedError, match=r"3, 3, 2.1 ms against 2, 2, 2 ms a text in 3 rounds"):
         Speed(candidate_ms=(3.0, 3.0, 2.1), source_ms=(2.0, 2.0, 2.0)).require("int8")
+
+
+def test_what_the_manifest_says_of_speed_by_hand() -> None:
+    speed = Speed(candidate_ms=(1.0, 9.0, 1.5), source_ms=(2.0, 3.0, 2.0))
+    assert speed.to_manifest("arm64") == {"over_fp32": 0.75, "rounds": 3, "cpu": "arm64"}
+
+
+@pytest.mark.parametrize(("recipe", "cpu"), [("int4", None), ("int8", "another")])
+def test_nothing_is_timed_that_need_not_be_faster_here(
+    tmp_path: Path, recipe: str, cpu: str | None
+) -> None:
+    gone = tmp_path / "gone.onnx"
+    asked = (RECIPES[recipe], cpu or this_cpu(), FEEDS, lambda _: None)
+    assert require_speedup(gone, gone, *asked) is None
 
 
 def test_a_process_that_fails_says_why(tmp_path: Path) -> None:

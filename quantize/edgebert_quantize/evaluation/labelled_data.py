@@ -1,6 +1,6 @@
 """Labelled texts, to measure accuracy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from edgebert_quantize.calibration.readers import has_column, read_column
 from edgebert_quantize.evaluation.quality import Runner
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.tokenization.items import Item
@@ -32,15 +33,30 @@ class Labelled:
     labels: tuple[int, ...]
     source: str
 
-    def accuracy(self, run: Runner, feeds: Sequence[Feeds]) -> float:
-        """Share of the items whose label has the highest score.
 
-        Args:
-            run: returns the logits of one item, (1, labels).
-            feeds: of each item, in order.
-        """
-        found = [int(np.argmax(run(each)[0])) for each in feeds]
-        return float(np.mean([one == other for one, other in zip(found, self.labels, strict=True)]))
+def answers(run: Runner, feeds: Iterable[Feeds]) -> list[int]:
+    """The label with the highest score, by its index.
+
+    Args:
+        run: returns the logits of one item, (1, labels).
+        feeds: of each item, in order.
+    """
+    return [int(np.argmax(run(each)[0])) for each in feeds]
+
+
+def require_classifier(bundle: Bundle) -> HeadInfo:
+    """The head of a classifier of one label per text, the only task that has an accuracy.
+
+    Raises:
+        ConfigError: the bundle has another task.
+    """
+    head = bundle.manifest.head
+    if bundle.manifest.task != "classify" or head is None or head.activation != "softmax":
+        raise ConfigError(
+            f"accuracy needs a classifier of one label per text; the task of {bundle.folder} is "
+            f"{bundle.manifest.task}: give a budget on its {'cosine' if head is None else 'scores'}"
+        )
+    return head
 
 
 def read_labelled(path: str | PathLike[str], bundle: Bundle) -> Labelled:
@@ -54,13 +70,7 @@ def read_labelled(path: str | PathLike[str], bundle: Bundle) -> Labelled:
         ConfigError: the bundle has another task.
         InputError: the file cannot be read, has no rows, or a label the bundle lacks.
     """
-    path = Path(path)
-    head = bundle.manifest.head
-    if bundle.manifest.task != "classify" or head is None or head.activation != "softmax":
-        raise ConfigError(
-            f"accuracy needs a classifier of one label per text; the task of {bundle.folder} is "
-            f"{bundle.manifest.task}: give a budget on its {'cosine' if head is None else 'scores'}"
-        )
+    path, head = Path(path), require_classifier(bundle)
     texts, labels = read_column(path, "text"), read_column(path, "label")
     if not texts:
         raise InputError(f"{path} has no rows to measure accuracy on")

@@ -13,6 +13,7 @@ from edgebert_quantize.similarity import Comparison, Outputs, QualityThreshold, 
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.inference.reports import Report
+from edgebert_runtime.tasks.agreement import Agreement
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
@@ -33,7 +34,8 @@ class Quality(Report):
         worst_text: the least similar text.
         text_count: how many texts.
         data: what the texts are.
-        threshold: the least `mean` and `worst` that are accepted.
+        threshold: the least `mean`, `worst` and `agreement` that are accepted.
+        agreement: of the answers; None where the task has none to compare.
     """
 
     metric: SimilarityMetric
@@ -43,11 +45,16 @@ class Quality(Report):
     text_count: int
     data: str
     threshold: QualityThreshold
+    agreement: Agreement | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether both thresholds are reached; NaN reaches none."""
-        return self.mean >= self.threshold.mean and self.worst >= self.threshold.worst
+        """Whether all thresholds are reached; NaN reaches none."""
+        return (
+            self.mean >= self.threshold.mean
+            and self.worst >= self.threshold.worst
+            and agrees(self.agreement, self.threshold.agreement)
+        )
 
     def require(self) -> None:
         """Raise unless passed.
@@ -55,6 +62,11 @@ class Quality(Report):
         Raises:
             QualityError: with the measured values, the required ones and the worst text.
         """
+        if not agrees(self.agreement, self.threshold.agreement):
+            raise QualityError(
+                f"agreement with the answers of fp32 is {self.agreement}; required is "
+                f"{self.threshold.agreement}"
+            )
         if not self.passed:
             raise QualityError(
                 f"similarity to fp32 ({self.metric}) is {self.mean:.4f} on average and "
@@ -64,14 +76,23 @@ class Quality(Report):
 
     def to_manifest(self) -> dict[str, Any]:
         """The `quality` object of a variant, as docs/bundle-format.md has it."""
-        return {
+        floor = {"mean": self.threshold.mean, "worst": self.threshold.worst}
+        fields = {
             "metric": METRICS[self.metric],
             "data": self.data,
             "samples": self.text_count,
             "mean": self.mean,
             "worst": self.worst,
-            "floor": {"mean": self.threshold.mean, "worst": self.threshold.worst},
         }
+        if self.agreement is None:
+            return {**fields, "floor": floor}
+        floor["agreement"] = self.threshold.agreement or 0.0
+        return {**fields, "agreement": self.agreement.to_dict(), "floor": floor}
+
+
+def agrees(agreement: Agreement | None, least: float | None) -> bool:
+    """Whether answers agree as far as is required, if they are compared."""
+    return agreement is None or least is None or agreement.value >= least
 
 
 def graph_runner(graph: Path, outputs: Sequence[str], provider: str = "cpu") -> Runner:
@@ -89,12 +110,15 @@ def compare(
     *,
     threshold: QualityThreshold,
     data: str,
+    agreement: Agreement | None = None,
 ) -> Quality:
     """Run both on each text alone and compare their outputs."""
     similarities = [
         comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)
     ]
-    return summarize_quality(similarities, comparison, texts, threshold=threshold, data=data)
+    return summarize_quality(
+        similarities, comparison, texts, threshold=threshold, data=data, agreement=agreement
+    )
 
 
 def summarize_quality(
@@ -104,6 +128,7 @@ def summarize_quality(
     *,
     threshold: QualityThreshold,
     data: str,
+    agreement: Agreement | None = None,
 ) -> Quality:
     """Quality from the similarity of each text."""
     worst = int(np.argmin(similarities))
@@ -115,4 +140,5 @@ def summarize_quality(
         text_count=len(texts),
         data=data,
         threshold=threshold,
+        agreement=agreement,
     )

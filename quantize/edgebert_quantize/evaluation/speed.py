@@ -16,17 +16,21 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_quantize.evaluation import timed_process
 from edgebert_quantize.evaluation.target_cpu import this_cpu
 from edgebert_quantize.recipes import Recipe
-from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import SpeedError
 from edgebert_runtime.measurement.rounds import measure_in_rounds
 from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
-from edgebert_runtime.measurement.timing import output_of, time_runs
+from edgebert_runtime.measurement.timing import output_of
 from edgebert_runtime.progress import ProgressCallback
 
-ROUNDS: Final = 3
-SECONDS: Final = 0.5
+ROUNDS: Final = 5
+"""As many as the sign test needs for a false-positive rate of 1/16."""
+
+SECONDS: Final = 0.3
+"""Of each graph in each round."""
+
 TOKENS: Final = 128
 """The most tokens of the text that is timed."""
 
@@ -44,6 +48,19 @@ class Speed:
         pairs = zip(self.candidate_ms, self.source_ms, strict=True)
         return [candidate / source for candidate, source in pairs]
 
+    @property
+    def over_fp32(self) -> float:
+        """Median of the ratios."""
+        return median(self.ratios)
+
+    def to_manifest(self, cpu: str) -> dict[str, Any]:
+        """The `speed` object of a variant, as docs/bundle-format.md has it.
+
+        Args:
+            cpu: the class of CPU that it was measured on.
+        """
+        return {"over_fp32": self.over_fp32, "rounds": len(self.ratios), "cpu": cpu}
+
     def require(self, what: str) -> None:
         """Raise if it was slower in every round.
 
@@ -57,7 +74,7 @@ class Speed:
             )
             raise SpeedError(
                 f"{what} is slower than fp32 on this machine: {candidate} ms against {source} ms a "
-                f"text in {ROUNDS} rounds; keep fp32, or force it (--force)"
+                f"text in {len(self.ratios)} rounds; keep fp32, or force it (--force)"
             )
 
 
@@ -68,17 +85,22 @@ def require_speedup(
     cpu: str,
     feeds: Mapping[str, NDArray[np.int64]],
     progress: ProgressCallback,
-) -> None:
+) -> Speed | None:
     """Refuse a graph that must be faster than its source and is not.
 
-    Nothing is timed for another class of CPU than this machine's.
+    Returns:
+        What was measured; None where it need not be faster, or is for another class of CPU than
+        this machine's.
 
     Raises:
         SpeedError: it was slower in every round.
     """
-    if recipe.must_be_faster and cpu == this_cpu():
-        progress("comparing its speed with fp32")
-        measure_speed(candidate, source, shortened(feeds)).require(recipe.name)
+    if not recipe.must_be_faster or cpu != this_cpu():
+        return None
+    progress("comparing its speed with fp32")
+    speed = measure_speed(candidate, source, shortened(feeds))
+    speed.require(recipe.name)
+    return speed
 
 
 def measure_speed(candidate: Path, source: Path, feeds: Mapping[str, NDArray[np.int64]]) -> Speed:
@@ -101,18 +123,5 @@ def shortened(feeds: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.in
 
 
 def _milliseconds(graph: Path, arrays: Path) -> float:
-    command = [sys.executable, "-m", "edgebert_quantize.evaluation.speed", str(graph), str(arrays)]
+    command = [sys.executable, "-P", timed_process.__file__, str(graph), str(arrays), str(SECONDS)]
     return float(output_of(command))
-
-
-def main(graph: str, arrays: str) -> None:
-    """Time a graph in this process; prints the median in ms."""
-    session = Session(Path(graph), provider="cpu")
-    with np.load(arrays) as loaded:
-        feeds = {name: loaded[name] for name in session.inputs}
-    times = time_runs(lambda: session.run(session.outputs, feeds), SECONDS)
-    sys.stdout.write(str(1000 * median(times)))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,16 +1,21 @@
 """Limits on quality that a search must meet, as a user writes them."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from edgebert_quantize.evaluation.accuracy import Accuracy
+from edgebert_quantize.evaluation.quality import agrees
 from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.tasks.agreement import Agreement
 
 ACCURACY_DROP: Final = "accuracy_drop"
 WORST: Final = "worst"
-FORMS: Final = "cosine>=0.999, scores>=0.99, worst>=0.99, accuracy_drop<=0.5%"
+AGREEMENT: Final = "agreement"
+FORMS: Final = "cosine>=0.999, scores>=0.99, worst>=0.99, agreement>=0.99, accuracy_drop<=0.5%"
 
 LIMIT: Final = re.compile(
     r"\s*([a-z_]+)\s*(>=|<=)\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e-?[0-9]+)?)\s*(%?)\s*"
@@ -23,12 +28,14 @@ class Measured:
 
     Attributes:
         mean, worst: similarity to fp32 over the held-out texts.
-        accuracy: share of labelled texts that are classified correctly; None without labels.
+        agreement: of the answers to these texts with those of fp32; None where none are compared.
+        accuracy: on labelled rows, beside that of fp32; None without labels.
     """
 
     mean: float
     worst: float
-    accuracy: float | None = None
+    agreement: Agreement | None = None
+    accuracy: Accuracy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +46,25 @@ class Budget:
         text: as the user wrote it.
         mean: least mean similarity to fp32.
         worst: least similarity of a single text.
+        agreement: least agreement of the answers with those of fp32.
         accuracy_drop: largest loss of accuracy against fp32; 0.01 is one percentage point.
     """
 
     text: str
     mean: float | None = None
     worst: float | None = None
+    agreement: float | None = None
     accuracy_drop: float | None = None
 
-    def is_met_by(self, measured: Measured, exact: Measured) -> bool:
-        """Whether a graph meets all limits; `exact` is fp32. NaN meets none."""
+    def is_met_by(self, measured: Measured) -> bool:
+        """Whether a graph meets all limits; NaN meets none."""
         met = [
             limit is None or found >= limit
             for limit, found in ((self.mean, measured.mean), (self.worst, measured.worst))
         ]
+        met.append(agrees(measured.agreement, self.agreement))
         if self.accuracy_drop is not None:
-            met.append(accuracy_drop(measured, exact) <= self.accuracy_drop + ROUNDING)
+            met.append(keeps(self.accuracy_drop, measured.accuracy))
         return all(met)
 
     def threshold(self, default: QualityThreshold) -> QualityThreshold:
@@ -62,26 +72,50 @@ class Budget:
         return QualityThreshold(
             mean=default.mean if self.mean is None else self.mean,
             worst=default.worst if self.worst is None else self.worst,
+            agreement=default.agreement if self.agreement is None else self.agreement,
+        )
+
+    def require_rows(self, rows: int, source: str) -> None:
+        """Refuse a limit on accuracy that is smaller than one labelled row.
+
+        Args:
+            rows: of the labelled file.
+            source: its name.
+
+        Raises:
+            ConfigError: the limit needs more rows; the text says how many.
+        """
+        limit = self.accuracy_drop
+        if limit is None or limit * rows >= 1 - ROUNDING:
+            return
+        needed = (
+            f"at least {math.ceil(1 / limit - ROUNDING)}" if limit else "more than any number of"
+        )
+        smallest = math.ceil(10_000 / rows - ROUNDING) / 100
+        raise ConfigError(
+            f"budget {self.text!r} needs {needed} labelled rows, {source} has {rows}, each of "
+            f"{100 / rows:.2f} points; give more rows, or allow {ACCURACY_DROP}<={smallest:g}%"
         )
 
 
-ROUNDING: Final = 1e-12
-"""Tolerance for the rounding error of a difference of two shares."""
+ROUNDING: Final = 1e-9
+"""Tolerance for the rounding error of shares and of their products with rows."""
 
 
-def accuracy_drop(measured: Measured, exact: Measured) -> float:
-    """How far a graph's accuracy is below fp32's; negative where it is above."""
-    if measured.accuracy is None or exact.accuracy is None:
+def keeps(limit: float, accuracy: Accuracy | None) -> bool:
+    """Whether accuracy drops by no more than the limit."""
+    if accuracy is None:
         raise ValueError("accuracy was not measured")
-    return exact.accuracy - measured.accuracy
+    return accuracy.drop <= limit + ROUNDING
 
 
-def parse_budget(text: str, metric: SimilarityMetric) -> Budget:
+def parse_budget(text: str, metric: SimilarityMetric, *, answers: bool = False) -> Budget:
     """Read limits separated by commas.
 
     Args:
         text: such as `cosine>=0.999` or `worst>=0.99, accuracy_drop<=0.5%`.
         metric: how the bundle's outputs are compared.
+        answers: whether the bundle's answers are compared.
 
     Raises:
         ConfigError: it is not a budget, or a limit does not apply to the bundle.
@@ -92,7 +126,7 @@ def parse_budget(text: str, metric: SimilarityMetric) -> Budget:
         if match is None:
             raise ConfigError(f"budget {part.strip()!r} is not a limit; write one of {FORMS}")
         name, sign, number, percent = match.groups()
-        _check(name, sign, metric)
+        _check(name, sign, metric, answers=answers)
         limits[name] = float(number) / (100 if percent else 1)
     beyond = [name for name, limit in limits.items() if not 0 <= limit <= 1]
     if beyond:
@@ -101,12 +135,19 @@ def parse_budget(text: str, metric: SimilarityMetric) -> Budget:
         text=text,
         mean=limits.get(metric.value),
         worst=limits.get(WORST),
+        agreement=limits.get(AGREEMENT),
         accuracy_drop=limits.get(ACCURACY_DROP),
     )
 
 
-def _check(name: str, sign: str, metric: SimilarityMetric) -> None:
-    signs: Mapping[str, str] = {metric.value: ">=", WORST: ">=", ACCURACY_DROP: "<="}
+def _check(name: str, sign: str, metric: SimilarityMetric, *, answers: bool) -> None:
+    compared = {AGREEMENT: ">="} if answers else {}
+    signs: Mapping[str, str] = {
+        metric.value: ">=",
+        WORST: ">=",
+        **compared,
+        ACCURACY_DROP: "<=",
+    }
     if name not in signs:
         raise ConfigError(
             f"budget {name!r} does not apply to this bundle; use {', '.join(signs)}, as in {FORMS}"

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -12,29 +11,32 @@ from typing import Any, Final, NamedTuple
 from edgebert_quantize._version import __version__
 from edgebert_quantize.bundle_quantizer import commit, source_of, variant_of
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
-from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+from edgebert_quantize.evaluation.labelled_data import (
+    Labelled,
+    read_labelled,
+    require_classifier,
+)
 from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.speed import shortened
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu, this_cpu
 from edgebert_quantize.new_variant import NewVariant, new_variant
-from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName, format_counts
+from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import prepare_graph
 from edgebert_quantize.search.budget import (
     ACCURACY_DROP,
     Budget,
-    Measured,
-    accuracy_drop,
     parse_budget,
 )
 from edgebert_quantize.search.explore import (
     COSTS,
     Track,
     assignments,
-    describe,
     explore,
     no_track,
 )
 from edgebert_quantize.search.measurement_cache import MeasurementCache
+from edgebert_quantize.search.result import Search
 from edgebert_quantize.search.trials import Evaluator, Point, Trials
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
@@ -42,75 +44,13 @@ from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
-from edgebert_runtime.errors import BudgetError, ConfigError
-from edgebert_runtime.inference.reports import Report, to_plain
-from edgebert_runtime.measurement.units import MEBIBYTE
+from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import LOGGER, ProgressCallback
-from edgebert_runtime.reporting.text_table import table_lines
 from edgebert_runtime.storage.cache_dir import default_cache_dir
+from edgebert_runtime.tasks.registry import require_task
 
-COLUMNS: Final = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Search(Report):
-    """Result of a search.
-
-    Attributes:
-        bundle: the bundle, with the chosen variant.
-        budget: the limits.
-        frontier: every measured graph, from the cheapest to the most exact.
-        chosen: the point that is the variant now; None if none meets the budget.
-        exact: quality of fp32.
-    """
-
-    bundle: Bundle
-    budget: Budget
-    frontier: Sequence[Point]
-    chosen: Point | None
-    exact: Measured
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name; the bundle is its folder."""
-        shown = ("budget", "frontier", "chosen", "exact")
-        return {"bundle": str(self.bundle.folder), **{n: to_plain(getattr(self, n)) for n in shown}}
-
-    def lines(self, width: int | None = None) -> Iterator[str]:
-        """A row for each point of the frontier."""
-        return table_lines(self.columns, [self.row(point) for point in self.frontier], width)
-
-    @property
-    def columns(self) -> Sequence[str]:
-        """What stands above the frontier's table."""
-        labelled = self.exact.accuracy is not None
-        return [*COLUMNS, *(["accuracy lost"] if labelled else []), "meets the budget"]
-
-    def row(self, point: Point) -> Sequence[str]:
-        """A point's cells below `columns`; an arrow marks the chosen one."""
-        layers = format_counts(point.assignment.counts)
-        ratio = None if point.speed is None else sorted(point.speed.ratios)
-        labelled = self.exact.accuracy is not None
-        return [
-            f"→ {layers}" if point == self.chosen else layers,
-            "int8" if point.assignment.tables else FLOAT,
-            f"{point.size_bytes / MEBIBYTE:.1f}",
-            "" if point.milliseconds is None else f"{point.milliseconds:.2f}",
-            "" if ratio is None else f"{ratio[len(ratio) // 2]:.2f}",
-            f"{point.measured.mean:.5f}",
-            f"{point.measured.worst:.5f}",
-            *([f"{100 * accuracy_drop(point.measured, self.exact):.2f} %"] if labelled else []),
-            "yes" if self.budget.is_met_by(point.measured, self.exact) else "no",
-        ]
-
-    def require(self) -> Point:
-        """The chosen point.
-
-        Raises:
-            BudgetError: none meets the budget; the text describes the best.
-        """
-        if self.chosen is None:
-            raise BudgetError(_describe_best(self), self)
-        return self.chosen
+POINT_FORMAT: Final = 2
+"""Rises when a cached point gets other fields."""
 
 
 def quantize_within(
@@ -139,7 +79,10 @@ def quantize_within(
     Args:
         bundle: the bundle or its folder.
         budget: limits separated by commas, of `cosine>=0.999` (or `scores>=`, for other tasks: mean
-            similarity to fp32), `worst>=0.99` (of a single text) and `accuracy_drop<=0.5%`.
+            similarity to fp32), `worst>=0.99` (of a single text), `agreement>=0.99` (of the answers
+            with those of fp32) and `accuracy_drop<=0.5%`.
+            A limit on accuracy needs as many labelled rows that one of them is no more than the
+            limit: 200 rows for 0.5%, where % means percentage points.
         recipe: its schemes, and float32, are what a layer can have.
         evaluation: for `accuracy_drop`, a file with columns `text`, `label` and, for pairs,
             `text_pair`; none of its texts is used for calibration.
@@ -156,7 +99,8 @@ def quantize_within(
 
     Raises:
         BudgetError: no assignment meets it; the text describes the best.
-        ConfigError: the budget is malformed, or does not apply to the bundle or the recipe.
+        ConfigError: the budget is malformed, does not apply to the bundle or the recipe, or needs
+            more labelled rows.
         InputError: a file cannot be used.
         BundleExistsError: the bundle has a variant of this name already.
         ExportError: the graph has nothing to quantize, or is quantized already.
@@ -169,7 +113,9 @@ def quantize_within(
         opened = Bundle.open(folder)
         new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
         chosen = _searchable(new.recipe)
-        limits = parse_budget(budget, comparison_of(opened.manifest).metric)
+        answers = require_task(opened.manifest.task).agreement
+        metric = comparison_of(opened.manifest).metric
+        limits = parse_budget(budget, metric, answers=answers is not None)
         labelled = _labelled(limits, evaluation, opened)
         task = _Task(opened, staging, new, cpu, without(split, labelled), labelled)
         progress(f"calibrating for {cpu} by recipe {chosen.name}")
@@ -177,7 +123,12 @@ def quantize_within(
         states = assignments(chosen, trials, track)
         best, frontier = explore(states, trials, limits, progress, track)
         search = Search(
-            bundle=opened, budget=limits, frontier=frontier, chosen=best, exact=trials.exact
+            bundle=opened,
+            budget=limits,
+            frontier=frontier,
+            chosen=best,
+            exact=trials.exact,
+            source_bytes=opened.size_bytes(task.source),
         )
         found = search.require()
         if found.speed is not None and chosen.must_be_faster and not force:
@@ -214,7 +165,9 @@ def _trials(task: _Task, cache_dir: Path | None) -> Trials:
     source, feeder = bundle.path_of(task.source.file), Feeder.of(bundle)
     largest, batches = LARGEST_WEIGHT[task.cpu], partial(feeder.calibration, split)
     prepared = prepare_graph(source, task.staging, task.recipe, batches, largest)
-    evaluator = Evaluator(source, comparison_of(bundle.manifest), feeder, split, task.labelled)
+    agreements = AgreementEvaluator(bundle, source, split.quality)
+    comparison = comparison_of(bundle.manifest)
+    evaluator = Evaluator(source, comparison, feeder, split, task.labelled, agreements)
     timed = shortened(feeder.long(split.quality)) if task.cpu == this_cpu() else None
     cache = MeasurementCache(cache_dir, _about(task))
     return Trials(prepared, source, task.staging, evaluator, cache, timed)
@@ -226,16 +179,19 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
     comparison = comparison_of(bundle.manifest)
     graph = task.staging / Path(task.new.file).name
     trials.write(found.assignment, graph)
+    agreement = found.measured.agreement
+    default = recipe.threshold(comparison.metric, None if agreement is None else agreement.metric)
     quality = summarize_quality(
         trials.similarities(graph),
         comparison,
         split.quality,
-        threshold=search.budget.threshold(recipe.thresholds[comparison.metric]),
+        threshold=search.budget.threshold(default),
         data=split.source,
+        agreement=agreement,
     )
     quality.require()
-    variant = variant_of(task.new, task.source, quality, split, task.cpu)
-    fields = {**(variant.quality or {}), **_search_fields(search.budget, found, search.exact)}
+    variant = variant_of(task.new, task.source, quality, split, task.cpu, found.speed)
+    fields = {**(variant.quality or {}), **_search_fields(search.budget, found)}
     commit(bundle, task.new, replace(variant, quality=fields), graph)
 
 
@@ -263,12 +219,18 @@ def _searchable(recipe: Recipe) -> Recipe:
 def _labelled(
     budget: Budget, evaluation: str | PathLike[str] | None, bundle: Bundle
 ) -> Labelled | None:
+    if budget.accuracy_drop is not None:
+        require_classifier(bundle)
     if (evaluation is None) != (budget.accuracy_drop is None):
         raise ConfigError(
             f"{ACCURACY_DROP} in the budget and labelled texts to measure it on (--eval) go "
             "together; one of them is missing"
         )
-    return None if evaluation is None else read_labelled(evaluation, bundle)
+    if evaluation is None:
+        return None
+    labelled = read_labelled(evaluation, bundle)
+    budget.require_rows(len(labelled.labels), labelled.source)
+    return labelled
 
 
 def _about(task: _Task) -> dict[str, Any]:
@@ -282,30 +244,17 @@ def _about(task: _Task) -> dict[str, Any]:
         "recipe": repr(task.recipe),
         "cpu": [task.cpu, usable_cores()],
         "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
+        "point": POINT_FORMAT,
         "versions": [__version__, str(import_engine().__version__)],
     }
 
 
-def _describe_best(search: Search) -> str:
-    points = search.frontier
-    best = max(points, key=lambda point: (point.measured.accuracy or 0, point.measured.mean))
-    dropped = ""
-    if best.measured.accuracy is not None:
-        dropped = f", accuracy {100 * accuracy_drop(best.measured, search.exact):.2f} points lower"
-    return (
-        f"no assignment meets {search.budget.text!r}; the best has {describe(best.assignment)}: "
-        f"similarity to fp32 {best.measured.mean:.5f} on average and {best.measured.worst:.5f} at "
-        f"worst{dropped}. Nothing was written"
-    )
-
-
-def _search_fields(budget: Budget, found: Point, exact: Measured) -> dict[str, Any]:
+def _search_fields(budget: Budget, found: Point) -> dict[str, Any]:
     """Fields that a search adds to the `quality` of a variant (docs/bundle-format.md)."""
-    fields: dict[str, Any] = {
+    accuracy = found.measured.accuracy
+    return {
         "budget": budget.text,
         "layers": dict(found.assignment.counts),
         "tables": "int8" if found.assignment.tables else FLOAT,
+        **({} if accuracy is None else {"accuracy": accuracy.to_manifest()}),
     }
-    if found.measured.accuracy is not None:
-        fields["accuracy"] = {"fp32": exact.accuracy, "quantized": found.measured.accuracy}
-    return fields

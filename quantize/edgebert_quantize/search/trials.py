@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +11,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit
-from edgebert_quantize.evaluation.labelled_data import Labelled
+from edgebert_quantize.evaluation.accuracy import Accuracy, paired
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+from edgebert_quantize.evaluation.labelled_data import Labelled, answers
 from edgebert_quantize.evaluation.quality import Runner, graph_runner
 from edgebert_quantize.evaluation.speed import Speed, measure_speed
 from edgebert_quantize.recipes import FLOAT, SCHEME_LABELS, Scheme
@@ -23,6 +24,8 @@ from edgebert_quantize.search.budget import Measured
 from edgebert_quantize.search.measurement_cache import MeasurementCache
 from edgebert_quantize.similarity import Comparison, Outputs
 from edgebert_runtime.inference.arrays import Feeds
+from edgebert_runtime.inference.reports import to_plain
+from edgebert_runtime.tasks.agreement import Agreement
 
 REFERENCE_CACHE_BYTES: Final = 2**28
 """Memory for cached outputs of fp32; those of masked language models are large."""
@@ -66,9 +69,9 @@ class Point:
     speed: Speed | None
 
     @property
-    def milliseconds(self) -> float | None:
-        """Time of one text, median over the rounds."""
-        return None if self.speed is None else median(self.speed.candidate_ms)
+    def over_fp32(self) -> float | None:
+        """Time over that of fp32, median over paired rounds; None if not measured."""
+        return None if self.speed is None else self.speed.over_fp32
 
 
 class Evaluator:
@@ -80,6 +83,7 @@ class Evaluator:
         feeder: makes inputs.
         texts: calibration texts, and held-out texts to measure on.
         labelled: labelled texts to measure accuracy on.
+        agreements: compares answers.
     """
 
     def __init__(
@@ -89,19 +93,23 @@ class Evaluator:
         feeder: Feeder,
         texts: TextSplit,
         labelled: Labelled | None,
+        agreements: AgreementEvaluator,
     ) -> None:
         self._comparison = comparison
         self._labelled = labelled
+        self._agreements = agreements
         every = max(1, len(texts.calibration) // SENSITIVITY_TEXTS)
         run = graph_runner(source, comparison.outputs)
         self._reference = _Reference(run)
         self._few = list(feeder.alone(texts.calibration[::every]))
         self._held_out = list(feeder.alone(texts.quality))
         self._items = list(feeder.alone(labelled.items)) if labelled else []
+        self._answers = answers(run, self._items)
         self.exact = Measured(
             mean=1.0,
             worst=1.0,
-            accuracy=labelled.accuracy(run, self._items) if labelled else None,
+            agreement=agreements.exact,
+            accuracy=self._accuracy(self._answers),
         )
 
     def loss(self, graph: Path) -> float:
@@ -115,13 +123,17 @@ class Evaluator:
     def measure(self, graph: Path) -> Measured:
         """Quality on the held-out texts, and accuracy on the labelled ones."""
         similarities = self.similarities(graph)
-        accuracy = None
-        if self._labelled is not None:
-            run = graph_runner(graph, self._comparison.outputs)
-            accuracy = self._labelled.accuracy(run, self._items)
+        run = graph_runner(graph, self._comparison.outputs)
         return Measured(
-            mean=float(np.mean(similarities)), worst=min(similarities), accuracy=accuracy
+            mean=float(np.mean(similarities)),
+            worst=min(similarities),
+            agreement=self._agreements.measure(graph),
+            accuracy=self._accuracy(answers(run, self._items)),
         )
+
+    def _accuracy(self, found: Sequence[int]) -> Accuracy | None:
+        labelled = self._labelled
+        return None if labelled is None else paired(found, self._answers, labelled.labels)
 
     def _similarities(self, graph: Path, texts: Sequence[Feeds]) -> list[float]:
         run = graph_runner(graph, self._comparison.outputs)
@@ -229,17 +241,23 @@ class Trials:
 def _to_json(point: Point) -> dict[str, Any]:
     speed = point.speed
     return {
-        "measured": vars(point.measured),
+        "measured": to_plain(point.measured),
         "size_bytes": point.size_bytes,
         "speed": None if speed is None else [speed.candidate_ms, speed.source_ms],
     }
 
 
 def _from_json(assignment: Assignment, known: Mapping[str, Any]) -> Point:
-    speed = known["speed"]
+    speed, measured = known["speed"], known["measured"]
+    agreement, accuracy = measured["agreement"], measured["accuracy"]
     return Point(
         assignment=assignment,
-        measured=Measured(**known["measured"]),
+        measured=Measured(
+            mean=measured["mean"],
+            worst=measured["worst"],
+            agreement=agreement and Agreement(**agreement),
+            accuracy=accuracy and Accuracy(**accuracy),
+        ),
         size_bytes=known["size_bytes"],
         speed=speed and Speed(candidate_ms=tuple(speed[0]), source_ms=tuple(speed[1])),
     )

@@ -17,6 +17,7 @@ from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.tasks.agreement import AgreementSpec, spans
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
@@ -315,4 +316,11 @@ SPEC: Final = TaskSpec(
         stored=5,
     ),
     item=pair_item,
+    agreement=AgreementSpec(
+        metric="spans",
+        unit="answers",
+        measure=spans,
+        chosen=False,
+        options=AnswerOptions(top_k=20),
+    ),
 )

@@ -12,6 +12,7 @@ from edgebert_runtime.inference.call import require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
+from edgebert_runtime.tasks.agreement import AgreementSpec, labels
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
@@ -205,4 +206,5 @@ SPEC: Final = TaskSpec(
         summary="Give each text its labels; prints a JSON line for each text", pairs="optional"
     ),
     probe=TaskProbe(options=ClassifyOptions(), comparable=_scores_of, measure="scores"),
+    agreement=AgreementSpec(metric="labels", unit="texts", measure=labels),
 )

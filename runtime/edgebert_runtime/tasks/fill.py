@@ -18,6 +18,7 @@ from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.tasks.agreement import AgreementSpec, each_alone, same_tokens
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import ShortTextOptions, option
 from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
@@ -240,4 +241,5 @@ SPEC: Final = TaskSpec(
         stored=5,
     ),
     item=_masked,
+    agreement=AgreementSpec(metric="tokens", unit="texts", measure=each_alone(same_tokens)),
 )

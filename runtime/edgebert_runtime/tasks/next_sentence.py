@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.tasks.agreement import AgreementSpec, each_alone, same_side
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import ShortTextOptions
 from edgebert_runtime.tasks.spec import (
@@ -78,4 +79,5 @@ SPEC: Final = TaskSpec(
         measure="scores",
     ),
     item=pair_item,
+    agreement=AgreementSpec(metric="sides", unit="pairs of texts", measure=each_alone(same_side)),
 )

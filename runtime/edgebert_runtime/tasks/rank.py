@@ -13,6 +13,7 @@ from edgebert_runtime.inference.call import listed, require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import max_pool
+from edgebert_runtime.tasks.agreement import AgreementSpec, order, queries
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
@@ -162,4 +163,7 @@ SPEC: Final = TaskSpec(
     ),
     item=pair_item,
     answer_all=_rank_pairs,
+    agreement=AgreementSpec(
+        metric="order", unit="pairs", measure=order, chosen=False, items=queries
+    ),
 )

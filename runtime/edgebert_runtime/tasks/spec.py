@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.inference.arrays import GraphOutput
+from edgebert_runtime.tasks.agreement import AgreementSpec
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.items import Item
@@ -117,6 +118,8 @@ class TaskSpec:
         item: an item to try the task with, made of a text.
         answer_all: answers to all items at once, where an answer depends on the other items; None
             where every item has an answer of its own.
+        agreement: how answers of a quantized graph are compared with those of fp32; None where
+            outputs alone are compared.
     """
 
     name: str
@@ -130,6 +133,7 @@ class TaskSpec:
     probe: TaskProbe
     item: Callable[[Manifest, str], Item] = text_item
     answer_all: Callable[[TaskModel[Any], Iterator[Any], Any], Iterable[Any]] | None = None
+    agreement: AgreementSpec | None = None
 
     @property
     def options(self) -> type[TaskOptions]:

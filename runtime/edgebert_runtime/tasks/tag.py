@@ -21,6 +21,7 @@ from edgebert_runtime.postprocessing.spans import (
     stream_spans,
 )
 from edgebert_runtime.postprocessing.window_aggregation import most_context
+from edgebert_runtime.tasks.agreement import AgreementSpec, entities
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
@@ -239,4 +240,5 @@ SPEC: Final = TaskSpec(
         comparable=_scores_of,
         measure="probabilities",
     ),
+    agreement=AgreementSpec(metric="entities", unit="entities", measure=entities),
 )

@@ -1,0 +1,111 @@
+"""Accuracy of a bundle's variants on labelled rows, beside torch, and the budgets they keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgebert_quantize.evaluation.accuracy import Accuracy, paired
+from edgebert_quantize.evaluation.labelled_data import answers, read_labelled
+from edgebert_quantize.evaluation.quality import graph_runner
+from edgebert_quantize.search.budget import Budget, keeps, parse_budget
+from edgebert_quantize.similarity import comparison_of
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.errors import QualityError
+from edgebert_runtime.inference.reports import AsDict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgebert_runtime.inference.arrays import Feeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyCheck(AsDict):
+    """Accuracy of a variant beside torch, and the budget it was made within.
+
+    Attributes:
+        accuracy: on the rows of `data`.
+        data: name of the labelled file.
+        budget: the limits of the search that made the variant; None if none is on accuracy.
+    """
+
+    accuracy: Accuracy
+    data: str
+    budget: Budget | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether accuracy drops by no more than the budget allows."""
+        limit = None if self.budget is None else self.budget.accuracy_drop
+        return limit is None or keeps(limit, self.accuracy)
+
+    def require(self) -> None:
+        """Raise unless passed.
+
+        Raises:
+            QualityError: with the drop, its rows and the budget.
+        """
+        if not self.passed and self.budget is not None:
+            raise QualityError(
+                f"accuracy on {self.data} is {self.accuracy} below fp32; the variant was made "
+                f"within {self.budget.text!r}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the manifest would say of it, and whether it passed."""
+        budget = None if self.budget is None else self.budget.text
+        return {"passed": self.passed, "budget": budget, **self.accuracy.to_manifest()}
+
+
+class AccuracyChecks:
+    """Measures variants of a classifier on labelled rows.
+
+    Args:
+        bundle: whose variants.
+        path: the labelled file.
+
+    Raises:
+        ConfigError: the bundle is no classifier of one label a text, or the file has fewer rows
+            than a variant's budget needs.
+        InputError: the file cannot be used.
+    """
+
+    def __init__(self, bundle: Bundle, path: str | PathLike[str]) -> None:
+        from edgebert_quantize.calibration.text_split import Feeder
+
+        self._bundle = bundle
+        self._labelled = read_labelled(path, bundle)
+        self._outputs = comparison_of(bundle.manifest).outputs
+        self._data = Path(path).name
+        self._reference: Sequence[int] = ()
+        for variant in bundle.manifest.variants.values():
+            budget = accuracy_budget(bundle, variant)
+            if budget is not None:
+                budget.require_rows(len(self._labelled.labels), self._data)
+        self._feeds: Sequence[Feeds] = list(Feeder.of(bundle).alone(self._labelled.items))
+
+    def run_reference(self, module: "nn.Module") -> None:
+        """Answer all rows by torch."""
+        from edgebert.workflow.torch_reference import torch_runner
+
+        self._reference = answers(torch_runner(self._bundle, module), self._feeds)
+
+    def check(self, variant: Variant) -> AccuracyCheck:
+        """Answer all rows by a variant."""
+        graph = self._bundle.path_of(variant.file)
+        run = graph_runner(graph, self._outputs, variant.needs or "cpu")
+        accuracy = paired(answers(run, self._feeds), self._reference, self._labelled.labels)
+        budget = accuracy_budget(self._bundle, variant)
+        return AccuracyCheck(accuracy=accuracy, data=self._data, budget=budget)
+
+
+def accuracy_budget(bundle: Bundle, variant: Variant) -> Budget | None:
+    """The budget that a variant was made within, if it limits the loss of accuracy."""
+    text = (variant.quality or {}).get("budget")
+    if text is None:
+        return None
+    budget = parse_budget(text, comparison_of(bundle.manifest).metric, answers=True)
+    return None if budget.accuracy_drop is None else budget
