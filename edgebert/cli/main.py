@@ -14,7 +14,6 @@ import typer
 from edgebert._version import __version__
 from edgebert.cli import build, device
 from edgebert.cli.terminal import errors
-from edgebert_runtime.cli.main import exit_code
 from edgebert_runtime.errors import EdgebertError
 
 app = typer.Typer(
@@ -69,4 +68,4 @@ def _translated() -> Iterator[None]:
         yield
     except EdgebertError as error:
         errors.print(f"edgebert: {error}", markup=False, soft_wrap=True)
-        sys.exit(exit_code(error))
+        sys.exit(error.exit_code)

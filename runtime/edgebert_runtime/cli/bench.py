@@ -12,12 +12,8 @@ from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.api import BenchReport
-    from edgebert_runtime.benchmarking.comparison import Times
     from edgebert_runtime.benchmarking.options import BenchOptions
     from edgebert_runtime.benchmarking.sweep import Job
-
-AT_MOST: Final = 1.1
-"""Largest ratio of two times that is not called slower, by default."""
 
 SUMMARY: Final = (
     "measure variants, batch sizes, lengths and threads on this machine, and find the best settings"
@@ -34,17 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="variants or precisions, separated by commas (default: all that run here)",
     )
-    add("--batches", metavar="N,N", help="batch sizes, separated by commas (default: 1,8,32)")
-    add(
-        "--sequences",
-        metavar="N,N",
-        help="tokens per text, separated by commas (default: 8,32,128 … and the limit)",
-    )
-    add(
-        "--threads",
-        metavar="N,N",
-        help="numbers of threads, separated by commas (default: 1,2,4 … and every core)",
-    )
+    add_measured(parser)
     add(
         "--rounds",
         type=int,
@@ -73,6 +59,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="write the report to FILE as a page (replaces FILE)",
+    )
+
+
+def add_measured(parser: argparse.ArgumentParser) -> None:
+    """What is measured: options of `bench`, and of `compare` on two bundles."""
+    add = parser.add_argument
+    add("--batches", metavar="N,N", help="batch sizes, separated by commas (default: 1,8,32)")
+    add(
+        "--sequences",
+        metavar="N,N",
+        help="tokens per text, separated by commas (default: 8,32,128 … and the limit)",
+    )
+    add(
+        "--threads",
+        metavar="N,N",
+        help="numbers of threads, separated by commas (default: 1,2,4 … and every core)",
     )
     add("--quick", action="store_true", help="fewer shapes and threads, and less time for each")
 
@@ -138,27 +140,6 @@ def numbers(what: str, text: str | None) -> list[int] | None:
         raise ConfigError(
             f"{what} must be whole numbers with commas between them, such as 1,8,32; got {text!r}"
         ) from error
-
-
-def compare_lines(before: "Times", after: "Times", at_most: float = AT_MOST) -> Iterator[str]:
-    """Compare everything that both have timed, line by line.
-
-    Args:
-        before: what was timed → its time in ms in each round.
-        after: likewise.
-        at_most: largest ratio of the times that is not called slower.
-
-    Raises:
-        CheckFailedError: something became slower; all lines were given before.
-        ConfigError: they have nothing in common, or `at_most` is below 1.
-    """
-    from edgebert_runtime.benchmarking.comparison import change_lines, compare, require_no_slower
-
-    if not at_most >= 1:
-        raise ConfigError(f"at-most must be at least 1, got {at_most:g}; 1.1 allows 10 % more")
-    changes = compare(before, after)
-    yield from change_lines(changes, at_most)
-    require_no_slower(changes, at_most)
 
 
 def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None) -> None:

@@ -1,11 +1,12 @@
-"""The commands that are not a task's: info, warm, check and compare."""
+"""The commands that are not a task's: info, warm, check and bench."""
 
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from edgebert_runtime.cli import bench
+from edgebert_runtime.cli.compare import add_compare
+from edgebert_runtime.cli.diff import add_diff
 from edgebert_runtime.cli.options import (
     WARM_HELP,
     add_command,
@@ -57,28 +58,13 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.set_defaults(run=bench.bench_lines)
 
 
-def add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`compare`, of two records of `bench`."""
-    summary = "compare two results of bench --json; exit code 1 if something became slower"
-    command = commands.add_parser("compare", help=summary, description=summary)
-    for name in ("before", "after"):
-        command.add_argument(name, type=Path, metavar=name.upper(), help="result of bench --json")
-    command.add_argument(
-        "--at-most",
-        type=float,
-        default=bench.AT_MOST,
-        metavar="RATIO",
-        help=f"largest allowed ratio of the times (default: {bench.AT_MOST})",
-    )
-    command.set_defaults(run=_compare)
-
-
 COMMANDS = {
     "check": add_check,
     "info": add_info,
     "warm": add_warm,
     "bench": add_bench,
     "compare": add_compare,
+    "diff": add_diff,
 }
 """Name → what adds the command."""
 
@@ -122,13 +108,6 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
         raise CheckFailedError(
             "no variant runs here, so nothing was compared; left_out has the reasons"
         )
-
-
-def _compare(options: argparse.Namespace) -> Iterator[str]:
-    from edgebert_runtime.benchmarking.comparison import read_times
-
-    before, after = read_times(options.before), read_times(options.after)
-    return bench.compare_lines(before, after, options.at_most)
 
 
 def _json(**fields: object) -> str:

@@ -13,21 +13,14 @@ from edgebert_runtime._version import __version__
 from edgebert_runtime.cli.commands import COMMANDS
 from edgebert_runtime.cli.progress import say
 from edgebert_runtime.cli.tasks import add_task
-from edgebert_runtime.errors import CheckFailedError, EdgebertError, OutputError
+from edgebert_runtime.errors import EdgebertError, OutputError
 from edgebert_runtime.tasks.registry import find_task, task_specs
 
 PROGRAM: Final = "edgebert-run"
 
-CHECK_FAILED: Final = 1
-CALLERS_MISTAKE: Final = 2
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 """128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13."""
-
-
-def exit_code(error: EdgebertError) -> int:
-    """1 where a check failed, 2 where the caller can put it right."""
-    return CHECK_FAILED if isinstance(error, CheckFailedError) else CALLERS_MISTAKE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _print(lines)
         except EdgebertError as error:
             say(f"edgebert-run: {error}")
-            return exit_code(error)
+            return error.exit_code
         except KeyboardInterrupt:
             say("edgebert-run: interrupted")
             return INTERRUPTED
