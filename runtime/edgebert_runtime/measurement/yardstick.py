@@ -21,7 +21,7 @@ SECONDS: Final = 0.025
 """About how long the product is repeated: several turns of a scheduler, which are 3 to 6 ms."""
 
 STEP_SECONDS: Final = 0.005
-MOST_STEPS: Final = 40
+MOST_SECONDS: Final = 0.2
 IDLE_STEPS: Final = 2
 BUSY: Final = 0.1
 """Share of a step that an idle process computes at most."""
@@ -69,10 +69,9 @@ def settle() -> None:
     The threads of an engine spin for some 25 ms after a run, in the hope of the next.
     """
     idle = 0
-    for _ in range(MOST_STEPS):
+    begun = time.perf_counter()
+    while idle < IDLE_STEPS and time.perf_counter() - begun < MOST_SECONDS:
         before = time.process_time()
         time.sleep(STEP_SECONDS)
         busy = time.process_time() - before > BUSY * STEP_SECONDS
         idle = 0 if busy else idle + 1
-        if idle == IDLE_STEPS:
-            return
