@@ -1,6 +1,6 @@
 """The `edgebert` command, a thin shell over the functions of `edgebert`.
 
-Exit codes: 0 done, 1 the check failed, 2 the caller's mistake. Results go to standard output,
+Exit codes are those of the errors (`EdgebertError.exit_code`). Results go to standard output,
 progress to standard error. No command but `export`, `train` and `verify` loads torch.
 """
 

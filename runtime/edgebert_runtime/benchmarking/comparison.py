@@ -28,7 +28,7 @@ DISTURBED: Final = 1.25
 """A round does not count if its yardstick took this many times as long as the fastest."""
 
 FEWEST_COUNTED: Final = 3
-"""Rounds that must count in each record; quartiles of fewer are no spread."""
+"""Rounds that must count in each record, or all of a record of two."""
 
 SAME_MACHINE: Final = 1.1
 """Largest ratio of two yardsticks, either way, of one machine that did not change."""
@@ -200,7 +200,10 @@ def _change(name: str, before: Measured, after: Measured, fastest: Mapping[int, 
         return Change(name=name, before=Quartiles.of(before.times), after=Quartiles.of(after.times))
     limit = DISTURBED * fastest[before.threads]
     kept = _undisturbed(before, limit), _undisturbed(after, limit)
-    enough = all(len(each.times) >= FEWEST_COUNTED for each in kept)
+    enough = all(
+        len(some.times) >= min(FEWEST_COUNTED, len(every.times))
+        for some, every in zip(kept, (before, after), strict=True)
+    )
     old, new = kept if enough else (before, after)
     return Change(
         name=name,

@@ -107,9 +107,9 @@ class DiffReport(Report):
     beyond: int
     mean: float | None
     worst: AnswerDifference
-    cosine_mean: float | None
-    cosine_worst: float | None
-    equal: float | None
+    cosine_mean: float | None = None
+    cosine_worst: float | None = None
+    equal: float | None = None
 
     @property
     def problem(self) -> str | None:

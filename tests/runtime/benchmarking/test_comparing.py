@@ -87,6 +87,12 @@ def test_disturbed_rounds_do_not_count() -> None:
     assert (found.after.median, found.counted, found.is_known) == (99.0, None, False)
 
 
+def test_of_two_rounds_both_must_count() -> None:
+    calm = Measured([10.0, 10.0], [1.0, 1.0])
+    assert change(calm, calm).is_known
+    assert not change(calm, Measured([10.0, 99.0], [1.0, 2.0])).is_known
+
+
 def test_the_fastest_yardstick_is_that_of_as_many_threads() -> None:
     """Another row shows that the machine was never quiet beside this one."""
     busy, calm = Measured([9.0] * 3, [2.0] * 3, 2), Measured([9.0] * 3, [1.0] * 3, 2)
