@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from edgebert_runtime import Bundle, DiffReport, diff
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.errors import ConfigError, DiffError, InputError
+from edgebert_runtime.inference.call import CHUNK_TEXTS
 from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.verification.bundle_diff import TOLERANCES
 from edgebert_runtime.verification.diff_tally import Beside, Choices, Cosines, Orders, Tally
@@ -170,14 +171,30 @@ def change_of(name: str, old: Any, new: Any) -> Any:
     return MetadataChange(name=name, old=old, new=new)
 
 
-def test_texts_are_read_as_they_are_run(tiny_bundle: Bundle) -> None:
-    """An iterator of texts beyond a chunk; the one that is no text has its number."""
+def test_what_is_no_text_has_its_number(tiny_bundle: Bundle) -> None:
     texts: list[Any] = ["a cat"] * 1100
     texts[1050] = 7
     with pytest.raises(InputError, match="item 1050 is int, expected str"):
         diff(tiny_bundle, tiny_bundle, iter(texts), variant="cpu")
-    del texts[1050]
-    assert diff(tiny_bundle, tiny_bundle, iter(texts), variant="cpu").texts == 1099
+
+
+def test_no_more_than_a_chunk_is_held(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, ahead, add = 0, 0, Tally.add_answer
+
+    def texts() -> Iterator[str]:
+        nonlocal read
+        for _ in range(1100):
+            read += 1
+            yield "a cat"
+
+    def counted(self: Tally, item: Item, old: Any, new: Any) -> None:
+        nonlocal ahead
+        ahead = max(ahead, read - self.texts)
+        add(self, item, old, new)
+
+    monkeypatch.setattr(Tally, "add_answer", counted)
+    assert diff(tiny_bundle, tiny_bundle, texts(), variant="cpu").texts == 1100
+    assert ahead == CHUNK_TEXTS
 
 
 def refused(bundle: Bundle, texts: Sequence[Item] = ("a",), **options: Any) -> str:
