@@ -53,7 +53,7 @@ def coming_and_going(seed: int) -> Iterator[None]:
 def _come_and_go(chance: random.Random, ended: Event) -> None:
     command = [sys.executable, "-c", "while True: pass"]
     while not ended.is_set():
-        busy = [subprocess.Popen(command, start_new_session=True) for _ in range(usable_cores())]
+        busy = [subprocess.Popen(command) for _ in range(usable_cores())]
         ended.wait(chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
         for process in busy:
             process.kill()

@@ -5,17 +5,23 @@ is `np.einsum`, which does not use BLAS: a call is one thread of this process, w
 numpy was built with, and needs no environment variable.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from threading import Barrier
 from typing import Final
 
 import numpy as np
 
 ROWS: Final = 8
 SIDE: Final = 1024
-"""Of the square factor, float32: 4 MiB, more than most cores have for themselves, as weights are"""
+"""Of the square factor, float32: 4 MiB, which most cores have no room for of their own."""
+
+WARM_UP_SECONDS: Final = 0.01
+"""Before it counts: a thread that wakes up beside a busy program waits for its turn first."""
 
 SECONDS: Final = 0.025
 """About how long the product is repeated: several turns of a scheduler, which are 3 to 6 ms."""
@@ -35,32 +41,59 @@ class Yardstick:
         self._pool, self._threads = pool, threads
         self._left = random.standard_normal((ROWS, SIDE), dtype=np.float32)
         self._right = random.standard_normal((SIDE, SIDE), dtype=np.float32)
-        self._product(0)
 
     def time_ms(self) -> float:
-        """The mean time of a product on each thread, in ms; begins when the process is idle.
+        """The mean time of a product, over all threads, in ms; begins when the process is idle.
 
-        The mean, not the median: a scheduler that gives half of a core to another program lets one
-        product run through and stops the next.
+        Each thread repeats the product without a pause, as a model computes. The mean, not the
+        median: a scheduler that gives half of a core to another program lets one product run
+        through and stops the next.
         """
         settle()
+        barrier = Barrier(self._threads)
+        times = list(self._pool.map(self._repeat, [barrier] * self._threads))
+        return 1000 * sum(times) / len(times)
+
+    def _repeat(self, together: Barrier) -> float:
+        """Seconds of a product on this thread, once all have begun."""
+        together.wait()
+        self._for_about(WARM_UP_SECONDS)
+        return self._for_about(SECONDS)
+
+    def _for_about(self, seconds: float) -> float:
+        """The mean time of a product, repeated for so long; at least once."""
         start = time.perf_counter()
         products, spent = 0, 0.0
-        while spent < SECONDS:
-            for _ in self._pool.map(self._product, range(self._threads)):
-                pass
+        while spent < seconds:
+            self._product()
             products, spent = products + 1, time.perf_counter() - start
-        return 1000 * spent / products
+        return spent / products
 
-    def _product(self, _: int) -> None:
+    def _product(self) -> None:
         np.einsum("ij,kj->ik", self._left, self._right, optimize=False)
 
 
 @contextmanager
 def yardstick(threads: int) -> Iterator[Yardstick]:
     """A yardstick of so many threads; they end with the block."""
-    with ThreadPoolExecutor(threads) as pool:
+    cores = _cores()
+    initializer = partial(_stay_on, cores) if len(cores) == threads > 1 else None
+    with ThreadPoolExecutor(threads, initializer=initializer) as pool:
         yield Yardstick(pool, threads)
+
+
+def _cores() -> list[int]:
+    """Those that this process may run on; none where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _stay_on(cores: list[int]) -> None:
+    """Keep this thread on a core that no other one has.
+
+    Two threads that wake up on one core may share it for longer than they compute. Those of an
+    engine do not: they spin, so each has long had a core of its own.
+    """
+    os.sched_setaffinity(0, [cores.pop()])
 
 
 def settle() -> None:
