@@ -27,8 +27,8 @@ COLUMNS: Final = ("", "before, ms", "after, ms", "ratio", "machine", "")
 DISTURBED: Final = 1.25
 """A round does not count if its yardstick took this many times as long as the fastest."""
 
-FEWEST_COUNTED: Final = 3
-"""Rounds that must count in each record, or all of a record of two."""
+SHARE_COUNTED: Final = 0.8
+"""Of the rounds of each record, at least so many must count: four of five."""
 
 SAME_MACHINE: Final = 1.1
 """Largest ratio of two yardsticks, either way, of one machine that did not change."""
@@ -201,7 +201,7 @@ def _change(name: str, before: Measured, after: Measured, fastest: Mapping[int, 
     limit = DISTURBED * fastest[before.threads]
     kept = _undisturbed(before, limit), _undisturbed(after, limit)
     enough = all(
-        len(some.times) >= min(FEWEST_COUNTED, len(every.times))
+        len(some.times) >= SHARE_COUNTED * len(every.times)
         for some, every in zip(kept, (before, after), strict=True)
     )
     old, new = kept if enough else (before, after)
