@@ -27,8 +27,8 @@ from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
 from benchmarks.systems import ENCODERS
-from edgebert_runtime.cli.bench import AT_MOST, compare_lines
-from edgebert_runtime.cli.ending import exit_code
+from edgebert_runtime.benchmarking.comparison import Measured
+from edgebert_runtime.cli.compare import AT_MOST, compare_lines
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.reporting.document import Table
@@ -183,12 +183,15 @@ def compare(
 ) -> None:
     """Set two runs side by side; exit with 1 if something of ours became slower."""
     try:
-        old, new = (times_of(read_records(folder / FILE)) for folder in (before, after))
+        old, new = (
+            {name: Measured(times) for name, times in times_of(read_records(folder / FILE)).items()}
+            for folder in (before, after)
+        )
         for line in compare_lines(old, new, at_most):
             print(line)
     except EdgebertError as error:
         print(error, file=sys.stderr)
-        raise typer.Exit(exit_code(error)) from error
+        raise typer.Exit(error.exit_code) from error
 
 
 @app.command()

@@ -32,7 +32,7 @@ mood_of = tests.support.mood.build
 EVERYTHING = """
 import json, sys
 import edgebert
-from edgebert_runtime import BenchOptions, bench, check_all, load
+from edgebert_runtime import BenchOptions, bench, check_all, diff, load
 
 source, out = sys.argv[1:]
 bundle = edgebert.export(source, out, task="mood_of")
@@ -40,6 +40,8 @@ bundle = edgebert.quantize(bundle, "int8-dynamic", force=True)
 for report in check_all(bundle):
     report.require()
 assert edgebert.verify(bundle, against=source).passed
+changed = diff(bundle, bundle, ["a red dog"], variant=("fp32", "int8-dynamic"), tolerance=1)
+assert (changed.texts, changed.task, changed.passed) == (1, "mood_of", True)
 model = load(bundle)
 steps = model.decode(encoded := model.encode(["a red dog ran far"]), model.run(encoded))
 assert steps == model.predict(["a red dog ran far"]) == model.moods(["a red dog ran far"])

@@ -19,11 +19,25 @@ from edgebert_quantize.evaluation.speed import Speed
 from edgebert_quantize.search.budget import Budget, Measured
 from edgebert_quantize.search.trials import Assignment, Point
 from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
-from edgebert_runtime import Bundle, CheckReport, ModelInfo, RunReport, TruncatedText, WarmGraph
+from edgebert_runtime import (
+    Bundle,
+    CheckReport,
+    DiffReport,
+    ModelInfo,
+    RunReport,
+    TruncatedText,
+    WarmGraph,
+)
 from edgebert_runtime.benchmarking.results import BenchResults
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.loading.graph_cache import Tuning
+from edgebert_runtime.verification.diff_report import (
+    AnswerDifference,
+    MetadataChange,
+    Side,
+    TokenDifference,
+)
 from tests.support.bench_reports import REPORT as BENCH
 from tests.support.profile_reports import REPORT as PROFILE
 from tests.support.tiny_manifest import tiny_manifest
@@ -75,6 +89,26 @@ SEARCH: Final = Search(
 
 BEST: Final = Evaluation(step=9, scores=Scores(values={"f1": 0.75}, confusion=((3, 1), (0, 4))))
 
+SIDE: Final = Side(bundle="my-model", variant="cpu", precision="fp32", quality=None)
+
+DIFF: Final = DiffReport(
+    task="answer",
+    old=SIDE,
+    new=SIDE,
+    metadata=(MetadataChange(name="max_length", old=256, new=128),),
+    texts=2,
+    tokens_differ=1,
+    token_examples=(TokenDifference(index=0, text=LONG, old=("a", "b"), new=("a", "c")),),
+    measure="a change",
+    tolerance=0.1,
+    beyond=1,
+    mean=None,
+    worst=AnswerDifference(
+        index=1, text=("where", "there"), amount=None, at="a score", old=1.0, new=None
+    ),
+    equal=0.5,
+)
+
 REPORTS: Final = (
     BENCH,
     CheckReport(variant="int8", machine={"onnxruntime": "1.26.0"}, files=7, problem=LONG),
@@ -123,6 +157,7 @@ REPORTS: Final = (
         stopped_early=False,
         seconds=12.5,
     ),
+    DIFF,
     VerifyReport(variants={"cpu": PARITY, "int8": QUALITY}, left_out={"fp16": "cuda"}),
     WarmGraph(
         folder=Path("/a/cache"),
@@ -133,6 +168,7 @@ REPORTS: Final = (
 
 LINES: Final = {
     "CheckReport": 9,
+    "DiffReport": 3 + 1 + (1 + 3) + 2 + 2 + 2,
     "ParityReport": 1 + 2,
     "ProfileReport": 1 + 6 + 7 + 1,
     "Quality": 10,

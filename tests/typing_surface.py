@@ -16,6 +16,7 @@ from edgebert_runtime import (
     CheckReport,
     Classification,
     DeviceVectors,
+    DiffReport,
     Embedder,
     Entity,
     Filling,
@@ -25,6 +26,7 @@ from edgebert_runtime import (
     WarmGraph,
     bench,
     check,
+    diff,
     load,
     warm,
 )
@@ -42,6 +44,12 @@ def prove(bundle: str) -> float | None:
     report: CheckReport = check(bundle, variant="int8", provider="cpu", threads=1)
     report.require()
     return report.worst
+
+
+def upgrade(old: str, new: Path, texts: list[str]) -> float | None:
+    report: DiffReport = diff(old, new, iter(texts), variant=("fp32", "int8"), tolerance=0.1)
+    report.require()
+    return report.worst.amount
 
 
 def measure(bundle: str) -> tuple[str, dict[str, Any]]:

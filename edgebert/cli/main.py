@@ -3,8 +3,8 @@
 The commands of `edgebert-run` get their arguments as they are, whoever defined them. The others
 are in `edgebert.cli.app`. No command but `export`, `train` and `verify` loads torch.
 
-Exit codes: 0 done, 1 the check failed, 2 the caller's mistake, 130 interrupted, 141 nobody reads
-the output. Results go to standard output, progress to standard error.
+Exit codes are those of the errors (`EdgebertError.exit_code`); 130 is interrupted, 141 nobody
+reads the output. Results go to standard output, progress to standard error.
 """
 
 import sys

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from edgebert_runtime.tasks.registry import register_task
     from edgebert_runtime.tasks.spec import TaskSpec
     from edgebert_runtime.tasks.tag import Entity, Tagger
+    from edgebert_runtime.verification.bundle_diff import diff
+    from edgebert_runtime.verification.diff_report import DiffReport
     from edgebert_runtime.verification.self_test import CheckReport, check, check_all
     from edgebert_runtime.warmup.warm import warm
 
@@ -48,6 +50,7 @@ __all__ = [
     "Classification",
     "Classifier",
     "DeviceVectors",
+    "DiffReport",
     "Embedder",
     "Entity",
     "Filling",
@@ -67,6 +70,7 @@ __all__ = [
     "bench",
     "check",
     "check_all",
+    "diff",
     "errors",
     "load",
     "register_task",
@@ -82,6 +86,7 @@ _HOMES: Final = {
     "Classification": "tasks.classify",
     "Classifier": "tasks.classify",
     "DeviceVectors": "postprocessing.device_vectors",
+    "DiffReport": "verification.diff_report",
     "Embedder": "tasks.embed",
     "Entity": "tasks.tag",
     "Filling": "tasks.fill",
@@ -100,6 +105,7 @@ _HOMES: Final = {
     "bench": "benchmarking.api",
     "check": "verification.self_test",
     "check_all": "verification.self_test",
+    "diff": "verification.bundle_diff",
     "register_task": "tasks.registry",
     "warm": "warmup.warm",
 }

@@ -17,28 +17,34 @@
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
     ├── ProviderUnavailableError the requested provider does not run here
+    ├── MachineChangedError      nothing can be said: the machine was slower for a part of the time
     └── CheckFailedError         the work was done and the result is not good enough
         ├── FusionError              the graph lacks fused nodes that its target requires
         ├── ParityError              the graph's outputs differ from torch's
         ├── QualityError             a quantized graph is below its quality threshold
         │   └── BudgetError              …or no assignment meets the budget
         ├── SampleError              the answers differ from those of the build machine
+        ├── DiffError                two bundles answer differently
         └── SpeedError               the quantized graph is slower than the one it was made from
 
-`CheckFailedError` ends the command line with 1, every other one with 2.
+`EdgebertError.exit_code` is what the command line ends with: 2, a mistake of the caller, unless a
+class says otherwise.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class EdgebertError(Exception):
     """Base of all errors edgebert raises on purpose.
 
     Attributes:
+        exit_code: what the command line ends with.
         shell: the message at a shell, which has commands and options where Python has functions
             and arguments; `{program}` in it stands for the name of the program. None where the
             message is the same.
     """
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str = "", *, shell: str | None = None) -> None:
         super().__init__(message)
@@ -109,8 +115,16 @@ class ProviderUnavailableError(EdgebertError):
     """The requested execution provider does not run on this machine."""
 
 
+class MachineChangedError(EdgebertError):
+    """Two measurements cannot be compared: the machine was slower during one of them."""
+
+    exit_code = 3
+
+
 class CheckFailedError(EdgebertError):
     """The work was done and its result is not good enough."""
+
+    exit_code = 1
 
 
 class FusionError(CheckFailedError):
@@ -139,6 +153,10 @@ class BudgetError(QualityError):
 
 class SampleError(CheckFailedError):
     """This machine's answers to the stored samples differ from those of the build machine."""
+
+
+class DiffError(CheckFailedError):
+    """Two bundles answer differently, by more than is tolerated."""
 
 
 class SpeedError(CheckFailedError):

@@ -22,7 +22,10 @@ SLOW: Final = 1.5
 def timing(
     variant: str, threads: int, batch: int, sequence: int, medians_ms: Sequence[float]
 ) -> Timing:
-    rounds = [Round(median_ms=each, p95_ms=SLOW * each, samples=10) for each in medians_ms]
+    rounds = [
+        Round(median_ms=each, p95_ms=SLOW * each, samples=10, yardstick_ms=1.0)
+        for each in medians_ms
+    ]
     return Timing(
         variant=variant,
         threads=threads,
@@ -30,6 +33,17 @@ def timing(
         sequence=sequence,
         rounds=tuple(rounds),
         peak_memory_bytes=100 * 2**20,
+    )
+
+
+def start(variant: str, size_bytes: int, *, warm: bool, ms: float) -> Start:
+    rounds_ms, yardsticks_ms = (ms,) * 5, (1.0,) * 5
+    return Start(
+        variant=variant,
+        size_bytes=size_bytes,
+        warm=warm,
+        rounds_ms=rounds_ms,
+        yardsticks_ms=yardsticks_ms,
     )
 
 
@@ -68,8 +82,8 @@ REPORT: Final = BenchReport(
         timing("cpu", 2, 8, 32, [2000.0] * 5),
     ),
     starts=(
-        Start(variant="int8", size_bytes=2**20, warm=True, rounds_ms=(300.0,) * 5),
-        Start(variant="cpu", size_bytes=2**22, warm=False, rounds_ms=(400.0,) * 5),
+        start("int8", 2**20, warm=True, ms=300.0),
+        start("cpu", 2**22, warm=False, ms=400.0),
     ),
     latency=Choice(batch=1, groups=((ONE, TWO), (OTHER,)), best=ONE, level_with=(TWO,)),
     throughput=Choice(

@@ -1,63 +1,111 @@
-"""Compare two results of `bench`: what became slower by more than the noise."""
+"""Compare two records of `bench`: what became slower, and where only the machine did.
+
+Each round of a measurement has a yardstick beside it: the time of a fixed product on as many
+threads. Only rounds count whose yardstick is near the fastest of both records. Where too few are
+left, or the yardsticks of those that are left differ, the machine was another one, and nothing is
+said of the bundle.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, Final, NamedTuple
 
 from edgebert_runtime.benchmarking.results import Quartiles
-from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
+from edgebert_runtime.errors import (
+    CheckFailedError,
+    ConfigError,
+    InputError,
+    MachineChangedError,
+)
 from edgebert_runtime.reporting.text_table import table_lines
 
-Times = Mapping[str, Sequence[float]]
-"""What was timed → its time in ms in each round; at least two rounds."""
+COLUMNS: Final = ("", "before, ms", "after, ms", "ratio", "machine", "")
 
-COLUMNS = ("", "before, ms", "after, ms", "ratio", "")
+DISTURBED: Final = 1.25
+"""A round does not count if its yardstick took this many times as long as the fastest."""
+
+SHARE_COUNTED: Final = 0.8
+"""Of the rounds of each record, at least so many must count: four of five."""
+
+SAME_MACHINE: Final = 1.1
+"""Largest ratio of two yardsticks, either way, of one machine that did not change."""
+
+
+class Measured(NamedTuple):
+    """One thing that was timed.
+
+    Attributes:
+        times: in ms, one a round.
+        yardsticks: likewise, of the same rounds; empty if there was none.
+        threads: of the yardstick.
+    """
+
+    times: Sequence[float]
+    yardsticks: Sequence[float] = ()
+    threads: int = 1
+
+
+Measurements = Mapping[str, Measured]
+"""What was timed → its rounds, at least two."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that both files timed.
+    """One thing that both records timed.
 
     Attributes:
         name: of it.
-        before, after: quartiles over the rounds, in ms.
+        before, after: quartiles over the rounds that count, in ms; over all where too few do.
+        machine: the yardstick's median over all rounds after, divided by that before; None without
+            yardsticks.
+        counted: ratio of the yardsticks of the rounds that count; None where too few do, and 1
+            without yardsticks.
     """
 
     name: str
     before: Quartiles
     after: Quartiles
+    machine: float | None = None
+    counted: float | None = 1.0
 
     @property
     def ratio(self) -> float:
         """The median after over the one before."""
         return self.after.median / self.before.median
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the machine was the same, so that the ratio is the bundle's."""
+        return self.counted is not None and 1 / SAME_MACHINE <= self.counted <= SAME_MACHINE
+
     def is_slower(self, at_most: float) -> bool:
         """Whether the ratio is above a limit, and the interquartile ranges do not overlap.
 
-        The rounds of two files are not paired, so the noise is estimated by each file's own spread.
+        What the machine itself was slower by is allowed on top of the limit. The rounds of two
+        records are not paired, so the noise is estimated by each record's own spread.
         """
-        return self.ratio > at_most and self.after.low > self.before.high
+        if self.counted is None or not self.is_known:
+            return False
+        allowed = at_most * max(1.0, self.counted)
+        return self.ratio > allowed and self.after.low > self.before.high
 
 
-def compare(before: Times, after: Times) -> list[Change]:
+def compare(before: Measurements, after: Measurements) -> list[Change]:
     """What both have, in the order of the first.
 
     Raises:
         ConfigError: they have nothing in common.
     """
-    found = [
-        Change(name=name, before=Quartiles.of(times), after=Quartiles.of(after[name]))
-        for name, times in before.items()
-        if name in after
-    ]
-    if not found:
+    names = [name for name in before if name in after]
+    if not names:
         raise ConfigError(
-            "the two files share no measurement; measure the same variants, shapes and threads"
+            "the two records share no measurement; measure the same variants, shapes and threads"
         )
-    return found
+    fastest = _fastest([*before.values(), *after.values()])
+    return [_change(name, before[name], after[name], fastest) for name in names]
 
 
 def change_lines(
@@ -67,10 +115,10 @@ def change_lines(
     rows = [
         [
             change.name,
-            f"{change.before.median:.2f} ({change.before.low:.2f}…{change.before.high:.2f})",
-            f"{change.after.median:.2f} ({change.after.low:.2f}…{change.after.high:.2f})",
+            *(_cell(quartiles) for quartiles in (change.before, change.after)),
             f"{change.ratio:.2f}",
-            "slower" if change.is_slower(at_most) else "",
+            "" if change.machine is None else f"{change.machine:.2f}",
+            ("slower" if change.is_slower(at_most) else "") if change.is_known else "unknown",
         ]
         for change in changes
     ]
@@ -78,10 +126,11 @@ def change_lines(
 
 
 def require_no_slower(changes: Sequence[Change], at_most: float) -> None:
-    """Refuse what became slower.
+    """Refuse what became slower, and then what nothing can be said of.
 
     Raises:
-        CheckFailedError: something did; all of it is named.
+        CheckFailedError: something became slower; all of it is named.
+        MachineChangedError: nothing is known to be slower, but the machine changed.
     """
     slower = [change.name for change in changes if change.is_slower(at_most)]
     if slower:
@@ -89,9 +138,21 @@ def require_no_slower(changes: Sequence[Change], at_most: float) -> None:
             f"{len(slower)} of {len(changes)} take more than {at_most:g} times as long as before: "
             f"{', '.join(slower)}"
         )
+    unknown = [change for change in changes if not change.is_known]
+    if unknown:
+        raise MachineChangedError(
+            f"{_what_the_machine_did(unknown)}: nothing can be said of the bundle in "
+            f"{len(unknown)} of {len(changes)} measurements; measure both together: edgebert-run "
+            "compare BUNDLE_A BUNDLE_B"
+        )
 
 
-def read_times(path: Path) -> dict[str, list[float]]:
+def without_yardstick(measurements: Measurements) -> bool:
+    """Whether a record is of a version that timed no yardstick."""
+    return not all(each.yardsticks for each in measurements.values())
+
+
+def read_record(path: Path) -> dict[str, Measured]:
     """What `bench --json` wrote, as times of every shape and start.
 
     Raises:
@@ -99,8 +160,8 @@ def read_times(path: Path) -> dict[str, list[float]]:
     """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        timed = {_timing_name(each): _medians(each) for each in record["timings"]}
-        started = {f"{each['variant']}, start": each["rounds_ms"] for each in record["starts"]}
+        timed = {_timing_name(each): _timing(each) for each in record["timings"]}
+        started = {f"{each['variant']}, start": _start(each) for each in record["starts"]}
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError) as error:
@@ -108,10 +169,69 @@ def read_times(path: Path) -> dict[str, list[float]]:
     return timed | started
 
 
+def shape_name(variant: str, batch: int, sequence: int, threads: int) -> str:
+    """What a timing is called."""
+    return f"{variant}, {batch}×{sequence}, {threads} thread{'' if threads == 1 else 's'}"
+
+
 def _timing_name(timing: Mapping[str, Any]) -> str:
-    threads = f"{timing['threads']} thread{'' if timing['threads'] == 1 else 's'}"
-    return f"{timing['variant']}, {timing['batch']}×{timing['sequence']}, {threads}"
+    return shape_name(*(timing[key] for key in ("variant", "batch", "sequence", "threads")))
 
 
-def _medians(timing: Mapping[str, Any]) -> list[float]:
-    return [each["median_ms"] for each in timing["rounds"]]
+def _timing(timing: Mapping[str, Any]) -> Measured:
+    rounds = timing["rounds"]
+    yardsticks = [each["yardstick_ms"] for each in rounds if "yardstick_ms" in each]
+    return Measured([each["median_ms"] for each in rounds], yardsticks, timing["threads"])
+
+
+def _start(start: Mapping[str, Any]) -> Measured:
+    return Measured(start["rounds_ms"], start.get("yardsticks_ms", ()))
+
+
+def _fastest(measured: Sequence[Measured]) -> dict[int, float]:
+    """Threads → the fastest yardstick of all rounds."""
+    found: dict[int, float] = {}
+    for each in measured:
+        for yardstick in each.yardsticks:
+            found[each.threads] = min(yardstick, found.get(each.threads, yardstick))
+    return found
+
+
+def _change(name: str, before: Measured, after: Measured, fastest: Mapping[int, float]) -> Change:
+    if not (before.yardsticks and after.yardsticks):
+        return Change(name=name, before=Quartiles.of(before.times), after=Quartiles.of(after.times))
+    limit = DISTURBED * fastest[before.threads]
+    kept = _undisturbed(before, limit), _undisturbed(after, limit)
+    enough = all(
+        len(some.times) >= SHARE_COUNTED * len(every.times)
+        for some, every in zip(kept, (before, after), strict=True)
+    )
+    old, new = kept if enough else (before, after)
+    return Change(
+        name=name,
+        before=Quartiles.of(old.times),
+        after=Quartiles.of(new.times),
+        machine=median(after.yardsticks) / median(before.yardsticks),
+        counted=median(new.yardsticks) / median(old.yardsticks) if enough else None,
+    )
+
+
+def _undisturbed(measured: Measured, limit: float) -> Measured:
+    """Only the rounds whose yardstick took at most so long."""
+    rounds = zip(measured.times, measured.yardsticks, strict=True)
+    kept = [(time, yardstick) for time, yardstick in rounds if yardstick <= limit]
+    times, yardsticks = zip(*kept, strict=True) if kept else ((), ())
+    return Measured(times, yardsticks, measured.threads)
+
+
+def _cell(quartiles: Quartiles) -> str:
+    return f"{quartiles.median:.2f} ({quartiles.low:.2f}…{quartiles.high:.2f})"
+
+
+def _what_the_machine_did(unknown: Sequence[Change]) -> str:
+    machine = median(each.machine for each in unknown if each.machine is not None)
+    if machine > SAME_MACHINE:
+        return f"the machine was {machine:.1f} times slower while AFTER was measured"
+    if machine < 1 / SAME_MACHINE:
+        return f"the machine was {1 / machine:.1f} times slower while BEFORE was measured"
+    return "another program slowed the machine for a part of both measurements"

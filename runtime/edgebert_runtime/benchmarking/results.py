@@ -47,11 +47,14 @@ class Round:
         median_ms: of its runs.
         p95_ms: 95th percentile of its runs; of fewer than twenty runs the longest.
         samples: how many runs.
+        yardstick_ms: mean of a fixed product's times just before these runs and just after them, on
+            as many threads; tells how fast the machine was.
     """
 
     median_ms: float
     p95_ms: float
     samples: int
+    yardstick_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +133,15 @@ class Start(AsDict):
         size_bytes: its graph with external data, on disk.
         warm: whether a cached graph ran, as `warm` writes it.
         rounds_ms: one process each, with the default number of threads.
+        yardsticks_ms: mean of a fixed product's times on one thread, just before each process and
+            just after it.
     """
 
     variant: str
     size_bytes: int
     warm: bool
     rounds_ms: Sequence[float]
+    yardsticks_ms: Sequence[float]
 
     @property
     def quartiles_ms(self) -> Quartiles:

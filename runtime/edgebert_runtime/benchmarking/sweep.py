@@ -1,8 +1,8 @@
 """Time every variant with every number of threads, and every start, each in its own process."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from edgebert_runtime.benchmarking.cold_start import cold_start_ms
@@ -11,6 +11,7 @@ from edgebert_runtime.benchmarking.results import Round, Setting, Start, Timing
 from edgebert_runtime.benchmarking.worker import time_in_a_process
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.measurement.rounds import alternating_rounds
+from edgebert_runtime.measurement.yardstick import yardstick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def sweep(plan: Plan, track: Track = iter) -> tuple[list[Timing], list[Start]]:
     """
     found: dict[Job, list[Any]] = defaultdict(list)
     for job in track(jobs(plan)):
-        found[job].append(_run(plan, job))
+        found[job].append(run_job(plan, job))
     warm = {job.variant: results[0]["warm"] for job, results in found.items() if job.threads}
     timings = [
         timing
@@ -63,16 +64,33 @@ def jobs(plan: Plan) -> list[Job]:
     return [job for order in alternating_rounds(once, plan.rounds) for job in order]
 
 
-def _run(plan: Plan, job: Job) -> Any:
+def run_job(plan: Plan, job: Job) -> Any:
+    """What one process measures.
+
+    Returns:
+        Of a setting what `time_in_a_process` gives; of a start its time and that of the yardstick
+        beside it, in ms.
+
+    Raises:
+        EdgebertError: the process failed; the text names the job and has its last line.
+    """
     how = plan.how(job.variant, job.threads)
     try:
         if job.threads is None:
-            return cold_start_ms(plan.folder, plan.bundle.manifest, how)
+            return _start_beside_yardstick(plan, how)
         return time_in_a_process(plan.folder, how, plan.shapes, plan.seconds)
     except EdgebertError as error:
         threads = f"{job.threads} thread{'' if job.threads == 1 else 's'}"
         doing = "its start" if job.threads is None else threads
         raise EdgebertError(f"variant {job.variant!r}, {doing}: {error}") from error
+
+
+def _start_beside_yardstick(plan: Plan, how: Mapping[str, Any]) -> tuple[float, float]:
+    """The time of a start, and that of a yardstick: one thread, as most of a start has."""
+    with yardstick(1) as beside:
+        before = beside.time_ms()
+        start_ms = cold_start_ms(plan.folder, plan.bundle.manifest, how)
+        return start_ms, (before + beside.time_ms()) / 2
 
 
 def _timings(plan: Plan, setting: Setting, results: Sequence[Any]) -> list[Timing]:
@@ -92,9 +110,17 @@ def _timings(plan: Plan, setting: Setting, results: Sequence[Any]) -> list[Timin
 
 
 def _round(found: dict[str, Any]) -> Round:
-    return Round(median_ms=found["median_ms"], p95_ms=found["p95_ms"], samples=found["samples"])
+    return Round(**{field.name: found[field.name] for field in fields(Round)})
 
 
-def _start(plan: Plan, variant: str, rounds_ms: Sequence[float], *, warm: bool) -> Start:
-    size_bytes = plan.bundle.size_bytes(plan.bundle.manifest.variants[variant])
-    return Start(variant=variant, size_bytes=size_bytes, warm=warm, rounds_ms=tuple(rounds_ms))
+def _start(
+    plan: Plan, variant: str, results: Sequence[tuple[float, float]], *, warm: bool
+) -> Start:
+    rounds_ms, yardsticks_ms = zip(*results, strict=True)
+    return Start(
+        variant=variant,
+        size_bytes=plan.bundle.size_bytes(plan.bundle.manifest.variants[variant]),
+        warm=warm,
+        rounds_ms=rounds_ms,
+        yardsticks_ms=yardsticks_ms,
+    )

@@ -18,6 +18,7 @@ from edgebert_runtime.benchmarking.cold_start import first_item
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.measurement.timing import output_of, peak_memory_bytes, percentile, time_runs
+from edgebert_runtime.measurement.yardstick import yardstick
 from edgebert_runtime.tasks.registry import require_task
 
 P95: Final = 0.95
@@ -35,8 +36,8 @@ def time_in_a_process(
         seconds: about how long a shape is run.
 
     Returns:
-        `warm`, whether a cached graph ran, and `shapes`: for each `median_ms`, `p95_ms`, `samples`
-        and `peak_memory_bytes`.
+        `warm`, whether a cached graph ran, and `shapes`: for each `median_ms`, `p95_ms`, `samples`,
+        `peak_memory_bytes` and `yardstick_ms`.
 
     Raises:
         EdgebertError: the process failed; its last line is in the text.
@@ -79,7 +80,18 @@ def main(job: Mapping[str, Any]) -> dict[str, Any]:
     vocabulary = manifest.architecture.get("vocabulary") or 1
     outputs = require_task(manifest.task).outputs
     timed = _timed(model.session, outputs, job["shapes"], vocabulary, job["seconds"])
-    return {"warm": model.info().warm, "shapes": list(timed)}
+    return {"warm": model.info().warm, "shapes": _beside_yardsticks(timed, job["how"]["threads"])}
+
+
+def _beside_yardsticks(timed: Iterator[dict[str, float]], threads: int) -> list[dict[str, float]]:
+    """Each shape with the mean of a yardstick before its runs and one after them."""
+    with yardstick(threads) as beside:
+        before, found = beside.time_ms(), []
+        for shape in timed:
+            after = beside.time_ms()
+            found.append({**shape, "yardstick_ms": (before + after) / 2})
+            before = after
+    return found
 
 
 def _timed(

@@ -15,12 +15,8 @@ from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.api import BenchReport
-    from edgebert_runtime.benchmarking.comparison import Times
     from edgebert_runtime.benchmarking.options import BenchOptions
     from edgebert_runtime.benchmarking.sweep import Job
-
-AT_MOST: Final = 1.1
-"""Largest ratio of two times that is not called slower, by default."""
 
 SUMMARY: Final = (
     "Measure variants, batch sizes, lengths and threads on this machine; find the best settings"
@@ -44,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME,NAME",
     )
-    for flag, help_text in LISTS.items():
-        add_option(parser, flag, help_text, metavar="N,N")
+    add_measured(parser)
     add_option(
         parser,
         "--rounds",
@@ -75,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             type=Path,
             metavar="FILE",
         )
+
+
+def add_measured(parser: argparse.ArgumentParser) -> None:
+    """What is measured: options of `bench`, and of `compare` on two bundles."""
+    for flag, help_text in LISTS.items():
+        add_option(parser, flag, help_text, metavar="N,N")
     parser.add_argument(
         "--quick", action="store_true", help="fewer shapes and threads, and less time for each"
     )
@@ -144,27 +145,6 @@ def numbers(what: str, text: str | None) -> list[int] | None:
         raise ConfigError(
             f"{what} must be whole numbers with commas between them, such as 1,8,32; got {text!r}"
         ) from error
-
-
-def compare_lines(before: "Times", after: "Times", at_most: float = AT_MOST) -> Iterator[str]:
-    """Compare everything that both have timed, line by line.
-
-    Args:
-        before: what was timed → its time in ms in each round.
-        after: likewise.
-        at_most: largest ratio of the times that is not called slower.
-
-    Raises:
-        CheckFailedError: something became slower; all lines were given before.
-        ConfigError: they have nothing in common, or `at_most` is below 1.
-    """
-    from edgebert_runtime.benchmarking.comparison import change_lines, compare, require_no_slower
-
-    if not at_most >= 1:
-        raise ConfigError(f"at-most must be at least 1, got {at_most:g}; 1.1 allows 10 % more")
-    changes = compare(before, after)
-    yield from change_lines(changes, at_most, output_width())
-    require_no_slower(changes, at_most)
 
 
 def _write(report: "BenchReport", given: argparse.Namespace) -> None:

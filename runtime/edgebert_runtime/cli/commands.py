@@ -3,10 +3,11 @@
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from edgebert_runtime.cli import bench
+from edgebert_runtime.cli.compare import add_compare
+from edgebert_runtime.cli.diff import add_diff
 from edgebert_runtime.cli.options import (
     ALL,
     CHECKED_HELP,
@@ -78,24 +79,6 @@ def add_bench(commands: Commands) -> None:
     command.set_defaults(run=bench.bench_lines)
 
 
-def add_compare(commands: Commands) -> None:
-    """`compare`, of two records of `bench`."""
-    summary = "Compare two results of bench --json; exit code 1 if something became slower"
-    command = commands.add_parser("compare", help=summary, description=summary)
-    command.epilog = f"example: {command.prog} before.json after.json"
-    for name in ("before", "after"):
-        command.add_argument(name, type=Path, metavar=name.upper(), help="result of bench --json")
-    add_option(
-        command,
-        "--at-most",
-        "largest allowed ratio of the times",
-        bench.AT_MOST,
-        type=float,
-        metavar="RATIO",
-    )
-    command.set_defaults(run=_compare)
-
-
 COMMANDS: Final = {
     RUN: add_run,
     "check": add_check,
@@ -103,6 +86,7 @@ COMMANDS: Final = {
     "warm": add_warm,
     "bench": add_bench,
     "compare": add_compare,
+    "diff": add_diff,
 }
 """Name → what adds the command."""
 
@@ -162,13 +146,6 @@ def _checked(options: argparse.Namespace) -> list[Any]:
     if options.variant == ALL:
         return list(check_all(options.bundle, options.provider, provider_options=given))
     return [check(options.bundle, options.variant, options.provider, provider_options=given)]
-
-
-def _compare(options: argparse.Namespace) -> Iterator[str]:
-    from edgebert_runtime.benchmarking.comparison import read_times
-
-    before, after = read_times(options.before), read_times(options.after)
-    return bench.compare_lines(before, after, options.at_most)
 
 
 def _json(**fields: object) -> str:

@@ -5,18 +5,11 @@ from collections.abc import Callable
 from typing import Final
 
 from edgebert_runtime.cli.progress import say
-from edgebert_runtime.errors import CheckFailedError, EdgebertError, TruncationWarning
+from edgebert_runtime.errors import EdgebertError, TruncationWarning
 
-CHECK_FAILED: Final = 1
-CALLERS_MISTAKE: Final = 2
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 """128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13."""
-
-
-def exit_code(error: EdgebertError) -> int:
-    """1 where a check failed, 2 where the caller can put it right."""
-    return CHECK_FAILED if isinstance(error, CheckFailedError) else CALLERS_MISTAKE
 
 
 def run_to_end(program: str, work: Callable[[], object]) -> int:
@@ -33,7 +26,7 @@ def run_to_end(program: str, work: Callable[[], object]) -> int:
             work()
     except EdgebertError as error:
         say(f"{program}: {shell_text(error, program)}")
-        return exit_code(error)
+        return error.exit_code
     except KeyboardInterrupt:
         say(f"{program}: interrupted")
         return INTERRUPTED

@@ -123,11 +123,7 @@ def add_files(command: argparse.ArgumentParser, *, pairs: bool, vectors: bool) -
         type=Path,
         metavar="FILE",
     )
-    column = "column of the input file that has the"
-    add_option(command, "--column", f"{column} texts (default: text)", metavar="NAME")
-    if pairs:
-        help_text = f"{column} second texts (default: none, an item is one text)"
-        add_option(command, "--column-pair", help_text, metavar="NAME")
+    add_columns(command, pairs=pairs)
     kinds = ".jsonl, .csv, .npy or .parquet" if vectors else ".jsonl, .csv or .parquet"
     add_option(
         command,
@@ -140,6 +136,15 @@ def add_files(command: argparse.ArgumentParser, *, pairs: bool, vectors: bool) -
     command.add_argument(
         "--quiet", action="store_true", help="show neither progress nor the variant"
     )
+
+
+def add_columns(command: argparse.ArgumentParser, *, pairs: bool) -> None:
+    """Where a file has its texts; `pairs`: whether its items may be pairs of texts."""
+    column = "column of the input file that has the"
+    add_option(command, "--column", f"{column} texts (default: text)", metavar="NAME")
+    if pairs:
+        help_text = f"{column} second texts (default: none, an item is one text)"
+        add_option(command, "--column-pair", help_text, metavar="NAME")
 
 
 def add_json(command: argparse.ArgumentParser) -> None:

@@ -215,7 +215,9 @@ def best_of(scores: Floats, allowed: Sequence[int] | None, top_k: int) -> list[t
 
 
 def _masked(manifest: Manifest, text: str) -> str:
-    return f"{manifest.tokenizer.special_tokens['mask_token']} {text}"
+    """The text, with a mask before it if it has none."""
+    mask = manifest.tokenizer.special_tokens["mask_token"]
+    return text if mask in text else f"{mask} {text}"
 
 
 def _scores_of(masks: list[list[Filling]]) -> list[dict[str, float]]:

@@ -1,7 +1,7 @@
 """Samples through each task's model, and how far apart two answers are."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,8 @@ from edgebert_runtime.errors import TruncationWarning
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.spec import Measure, TaskSpec
 from edgebert_runtime.tokenization.items import Item
+
+_END: Final = object()
 
 Vector = Sequence[float]
 Places = Sequence[Mapping[str, float]]
@@ -41,6 +43,22 @@ def probe(spec: TaskSpec, model: TaskModel[Any], items: Sequence[Item]) -> list[
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncationWarning)  # one sample is there to be cut
         return [spec.probe.comparable(each) for each in model.predict(items, spec.probe.options)]
+
+
+def stream(spec: TaskSpec, model: TaskModel[Any], items: Iterator[Item]) -> Iterator[Any]:
+    """As `probe`, of items that are read as their answers are taken.
+
+    Raises:
+        InputError: the task takes no such item; the text has its number.
+    """
+    answers = model.predict(items, spec.probe.options)
+    while True:
+        with warnings.catch_warnings():  # not around the loop: a generator would leave it open
+            warnings.simplefilter("ignore", TruncationWarning)
+            answer = next(answers, _END)
+        if answer is _END:
+            return
+        yield spec.probe.comparable(answer)
 
 
 def vector_deviation(expected: Vector, found: Vector) -> Deviation:

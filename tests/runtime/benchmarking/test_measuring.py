@@ -72,6 +72,7 @@ def test_a_sweep_in_real_processes(tiny_bundle: Bundle) -> None:
     for each in report.timings:
         assert len(each.rounds) == 2
         assert all(0 < round_.median_ms <= round_.p95_ms for round_ in each.rounds)
+        assert all(round_.yardstick_ms > 0 for round_ in each.rounds)
         assert each.samples >= 2
     memory = [each.peak_memory_bytes for each in report.timings]
     assert memory[0] <= memory[1]
@@ -79,6 +80,7 @@ def test_a_sweep_in_real_processes(tiny_bundle: Bundle) -> None:
         *(("cpu", 2, False), ("int8", 2, False))
     ]
     assert all(ms > 1 for start in report.starts for ms in start.rounds_ms)
+    assert [len(start.yardsticks_ms) for start in report.starts] == [2, 2]
     settings = tuple(Setting(variant=name, threads=1) for name in ("cpu", "int8"))
     assert report.latency.groups == (settings,)  # two rounds rank nothing
     assert (report.latency.best, report.tuned) == (None, None)
