@@ -30,7 +30,7 @@ def run(
     from edgebert_runtime.loading.options import LoadOptions
 
     options = LoadOptions.of(provider, parse_options(provider_option or ()))
-    for line in answer_lines(str(bundle), texts or [], variant, options):
+    for line in answer_lines(bundle, texts or [], variant, options):
         typer.echo(line)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from edgebert._version import __version__
 from edgebert.cli import build, device
+from edgebert.cli.push import push
 from edgebert.cli.terminal import errors
 from edgebert_runtime.cli.main import exit_code
 from edgebert_runtime.errors import EdgebertError
@@ -52,6 +53,7 @@ for command in (
     build.quantize,
     build.verify,
     build.inspect,
+    push,
     device.run,
     device.profile,
 ):

@@ -15,8 +15,8 @@ from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName, find_
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Manifest, Variant
-from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, staging_area
+from edgebert_runtime.bundle.manifest import Manifest, Variant, hash_file
+from edgebert_runtime.bundle.staging import add_to_bundle, staging_area
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 from edgebert_runtime.progress import LOGGER, ProgressCallback
 from edgebert_runtime.verification.sample_recorder import record

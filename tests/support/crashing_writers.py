@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.bundle.manifest import read_manifest
-from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, new_bundle, staging_area
+from edgebert_runtime.bundle.manifest import hash_file, read_manifest
+from edgebert_runtime.bundle.staging import add_to_bundle, new_bundle, staging_area
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.storage import new_folder
 from tests.support.tiny_manifest import write_bundle

@@ -1,4 +1,4 @@
-"""The commands that are not a task's: info, warm, check and compare."""
+"""The commands that are not a task's: info, warm, check, compare, and others' entries."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from edgebert_runtime.cli.options import (
     add_threads,
     load_model,
 )
+from edgebert_runtime.cli.pull import add_pull
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 
@@ -79,6 +80,7 @@ COMMANDS = {
     "warm": add_warm,
     "bench": add_bench,
     "compare": add_compare,
+    "pull": add_pull,
 }
 """Name → what adds the command."""
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgebert_runtime.loading.options import LoadOptions
     from edgebert_runtime.tasks.base import TaskModel
 
+BUNDLE_HELP: Final = "folder of the bundle, or its name on the Hub: org/name or org/name@revision"
 WARM_HELP: Final = "cache the graph as this machine runs it, so that load is faster; prints where"
 PROVIDER_HELP: Final = f"auto, {', '.join(PROVIDERS)}"
 PROVIDER_OPTION_HELP: Final = "an option of the provider, as NAME=VALUE; may be repeated"
@@ -21,7 +22,7 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """A command that takes a bundle."""
     command = commands.add_parser(name, help=summary, description=summary)
-    command.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
+    command.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     return command
 
 
