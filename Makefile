@@ -1,5 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. The rest is what CI runs, each runnable alone.
 PYTHON ?= python3
+# Has the CPU build of torch; empty takes PyPI's, which is for CUDA on Linux, and gigabytes larger.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -12,7 +14,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt runtime/pyproject.toml export/pyproject.toml quantize/pyproject.toml
 	@echo "installing into $(VENV) (about a minute)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torch $(addprefix --extra-index-url ,$(TORCH_INDEX))
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable './runtime[cpu]' --editable ./export --editable ./quantize --editable '.[dev]'
 	@touch $@
 

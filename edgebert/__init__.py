@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgebert._version import __version__
 from edgebert.workflow.api import export
+from edgebert.workflow.push import push
 from edgebert.workflow.verification import VerifyReport, verify
 from edgebert_runtime import Bundle, errors
 
@@ -32,6 +33,7 @@ __all__ = [
     "__version__",
     "errors",
     "export",
+    "push",
     "quantize",
     "quantize_file",
     "quantize_within",

@@ -62,7 +62,7 @@ def test_verify_against_another_model_fails_with_1(
         (["export", "{source}", "{out}", "--max-length", "5000"], "max_length must be"),
         (["quantize", "{nothing}"], "is .* an edgebert bundle"),
         (["verify", "{bundle}", "--against", "{nothing}"], "neither a folder here nor a Hub id"),
-        (["inspect", "{source}"], "edgebert.json not found"),
+        (["inspect", "{source}"], "is a checkpoint, not a bundle; run: edgebert export"),
         (["run", "{bundle}", "x", "--variant", "int1"], "has no variant 'int1'"),
         (["run", "{bundle}", "x", "--provider", "cuda"], "needs CUDAExecutionProvider"),
         (["run", "{bundle}", "x", "--provider-option", "CPU"], "takes NAME=VALUE"),

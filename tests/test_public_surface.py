@@ -25,6 +25,7 @@ PUBLIC: Final = {
         "__version__",
         "errors",
         "export",
+        "push",
         "quantize",
         "quantize_file",
         "quantize_within",
@@ -150,6 +151,7 @@ def test_a_name_that_is_not_there_is_refused() -> None:
     "function",
     [
         edgebert.export,
+        edgebert.push,
         edgebert.quantize,
         edgebert.quantize_file,
         edgebert.quantize_within,

@@ -13,7 +13,7 @@ from edgebert.checkpoints.describe import Description, describe
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.heads import head_config, labels_of, read_head
-from edgebert.checkpoints.hub import download, is_hub_id
+from edgebert.checkpoints.hub import download
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.sentence_transformers import Pipeline
 from edgebert.checkpoints.state_dict import (
@@ -35,6 +35,7 @@ from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head
 from edgebert.model.sentence import DenseWeights
+from edgebert_runtime.bundle.hub_name import hub_name
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, HeadInfo
 from edgebert_runtime.errors import CheckpointError
 from edgebert_runtime.tasks.registry import require_task
@@ -97,7 +98,8 @@ def read_checkpoint(
     """Read a model that transformers or sentence-transformers saved.
 
     Args:
-        source: a folder, or a Hub id such as `sentence-transformers/all-MiniLM-L6-v2`.
+        source: a folder, or a Hub id such as `sentence-transformers/all-MiniLM-L6-v2`, with or
+            without `@revision`.
         tasks: those there are.
         task: what it is for; `auto` goes by `modules.json`, `architectures` and the heads stored.
         max_length: where to cut texts, in tokens; None takes the checkpoint's own limit.
@@ -195,11 +197,12 @@ def _locate(source: str | PathLike[str]) -> tuple[Kind, str, Path]:
         return "folder", folder.resolve().name, folder
     if folder.exists():
         raise CheckpointError(f"{source} is a file, expected the folder of a checkpoint")
-    if isinstance(source, str) and is_hub_id(source):
-        return "hub", source, download(source)
+    name = hub_name(source)
+    if name is not None:
+        return "hub", str(name), download(name)
     raise CheckpointError(
-        f"{source} is neither a folder here nor a Hub id, which is written organisation/name, "
-        "for example sentence-transformers/all-MiniLM-L6-v2"
+        f"{source} is neither a folder here nor a Hub id, which is written organisation/name or "
+        "organisation/name@revision, for example sentence-transformers/all-MiniLM-L6-v2"
     )
 
 

@@ -269,7 +269,7 @@ def verify(
 
 def inspect(bundle: BundleFolder, as_json: AsJson = False) -> None:
     """Show the contents of a bundle."""
-    opened = Bundle.open(bundle)
+    opened = Bundle.open(bundle, complete=False)
     if as_json:
         print_json(json.loads(opened.manifest.to_json()))
     else:

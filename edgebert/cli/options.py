@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgebert_runtime.cli.options import VARIANT_HELP
+from edgebert_runtime.cli.options import BUNDLE_HELP, VARIANT_HELP
 
-BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="folder of the bundle")]
+BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help=BUNDLE_HELP)]
 TextsFile = Annotated[
     Path | None,
     typer.Option(

@@ -17,13 +17,8 @@ from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Variant
-from edgebert_runtime.bundle.staging import (
-    add_to_bundle,
-    hash_file,
-    replace_in_bundle,
-    staging_area,
-)
+from edgebert_runtime.bundle.manifest import Variant, hash_file
+from edgebert_runtime.bundle.staging import add_to_bundle, replace_in_bundle, staging_area
 from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import LOGGER, ProgressCallback

@@ -10,7 +10,8 @@
     ├── BundleError              a bundle cannot be read
     │   ├── BundleExistsError        …or written, because something is there already
     │   ├── BundleIntegrityError     …or trusted: its files are not what the manifest says
-    │   └── UnsafePathError          …or trusted: it points outside its own folder
+    │   ├── UnsafePathError          …or trusted: it points outside its own folder
+    │   └── HubError                 …or fetched from the Hub, or pushed to it
     ├── OutputError              answers or a page cannot be written where they should go
     ├── EngineError              ONNX Runtime failed while it ran a graph
     │   └── EngineMemoryError        …because memory was too small
@@ -89,6 +90,10 @@ class BundleIntegrityError(BundleError):
 
 class UnsafePathError(BundleError):
     """A bundle names a path outside its own folder."""
+
+
+class HubError(BundleError):
+    """A bundle cannot be fetched from the Hub or pushed to it."""
 
 
 class OutputError(EdgebertError):

@@ -23,7 +23,7 @@ from edgebert_quantize.similarity import (
     score_similarity,
 )
 from edgebert_runtime import Bundle, load
-from edgebert_runtime.bundle.staging import hash_file
+from edgebert_runtime.bundle.manifest import hash_file
 from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError, QualityError
 from tests.support.bundle_files import files_of
 from tests.support.tiny_encoder import TEXTS

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest, read_manifest
+from edgebert_runtime.bundle.manifest import FileInfo, Manifest, hash_file, read_manifest
 from edgebert_runtime.bundle.staging import (
     add_to_bundle,
-    hash_file,
     hash_folder,
     new_bundle,
     recover,

@@ -17,11 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.bundle.manifest import Manifest, read_manifest
+from edgebert_runtime.bundle.manifest import Manifest, hash_file, read_manifest
 from edgebert_runtime.bundle.staging import (
     add_to_bundle,
     change_manifest,
-    hash_file,
     new_bundle,
     replace_in_bundle,
     staging_area,

@@ -1,11 +1,13 @@
-"""The model card of a bundle."""
+"""The model card of a bundle: metadata for the Hub, and a text for people."""
 
+from typing import Final
+
+from edgebert_runtime.bundle.card_metadata import PLACE, card_metadata
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.tasks.registry import require_task
 
-CARD = """---
-library_name: edgebert
-pipeline_tag: {pipeline}
+CARD: Final = """---
+{metadata}
 ---
 
 # {name}
@@ -16,7 +18,7 @@ difference from torch; `edgebert inspect` prints that as a table, quantized vari
 ```python
 from edgebert_runtime import load
 
-model = load("path/to/this/folder")
+model = load("{place}")
 {call}
 ```
 
@@ -31,10 +33,11 @@ Texts are cut after {max_length} tokens. {meaning}
 def model_card(manifest: Manifest) -> str:
     """The text of a bundle's README.md, from its manifest as exported."""
     rows = [
-        f"| {name} | `{variant.file}` | {(variant.parity or {}).get('worst', float('nan')):.1e} | "
+        f"| {name} | `{variant.file}` | {variant.parity['worst']:.1e} | "
         + ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
         + " |"
         for name, variant in manifest.variants.items()
+        if variant.parity is not None
     ]
     spec = require_task(manifest.task)
     call = spec.example.format(
@@ -42,7 +45,8 @@ def model_card(manifest: Manifest) -> str:
         mask=manifest.tokenizer.special_tokens.get("mask_token", "[MASK]"),
     )
     return CARD.format(
-        pipeline=spec.pipeline_tag,
+        metadata=_yaml(card_metadata(manifest, spec.pipeline_tag)),
+        place=PLACE,
         name=manifest.source["name"],
         kind=manifest.source["kind"],
         model_type=manifest.source["model_type"] or "of no known family",
@@ -51,6 +55,17 @@ def model_card(manifest: Manifest) -> str:
         meaning=_meaning(manifest),
         rows="\n".join(rows),
     )
+
+
+def _yaml(metadata: dict[str, str | list[str]]) -> str:
+    """Plain words and lists of them, none of which needs quotes."""
+    lines: list[str] = []
+    for key, value in metadata.items():
+        if isinstance(value, str):
+            lines.append(f"{key}: {value}")
+        else:
+            lines += [f"{key}:", *(f"- {each}" for each in value)]
+    return "\n".join(lines)
 
 
 def _meaning(manifest: Manifest) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from edgebert_runtime.bundle.hub_name import cached_name
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
@@ -137,7 +138,7 @@ class IntegrityCheck:
         try:
             return resolve_inside(self._folder, relative).stat()
         except FileNotFoundError as error:
-            raise self._refusal(relative, "is missing") from error
+            raise self._absence(relative) from error
         except OSError as error:
             raise self._refusal(relative, f"cannot be read ({error.strerror})") from error
 
@@ -149,8 +150,18 @@ class IntegrityCheck:
         return None if real.is_relative_to(self._folder.resolve()) else folder
 
     def _refusal(self, relative: str, what: str) -> BundleIntegrityError:
+        name = cached_name(self._folder)
+        remedy = (
+            f"run: edgebert-run pull {name} --force" if name else "copy or export the bundle again"
+        )
+        return BundleIntegrityError(f"{self._folder / relative} {what}; {remedy}")
+
+    def _absence(self, relative: str) -> BundleIntegrityError:
+        name = cached_name(self._folder)
+        if name is None:
+            return self._refusal(relative, "is missing")
         return BundleIntegrityError(
-            f"{self._folder / relative} {what}; copy or export the bundle again"
+            f"{self._folder / relative} was not fetched; run: edgebert-run pull {name}"
         )
 
 

@@ -1,11 +1,13 @@
 """The manifest of a bundle, as typed values; `docs/bundle-format.md` is its specification."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
+from edgebert_runtime.bundle.found_instead import describe
 from edgebert_runtime.errors import BundleError
 
 MANIFEST_NAME: Final = "edgebert.json"
@@ -163,13 +165,14 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         BundleError: it is missing, is not JSON, has a schema version this build cannot read, or
-            lacks a key or has one of the wrong type; the text names the file and the key.
+            lacks a key or has one of the wrong type; the text names the file and the key, or says
+            what is there instead of a bundle.
     """
     path = folder / MANIFEST_NAME
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(f"{path} not found; is {folder} an edgebert bundle?") from error
+        raise BundleError(describe(folder, MANIFEST_NAME)) from error
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -183,6 +186,13 @@ def read_manifest(folder: Path) -> Manifest:
             "export the model again or install a matching edgebert-runtime"
         )
     return _Reader(path).manifest(fields)
+
+
+def hash_file(path: Path) -> FileInfo:
+    """Size and sha256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return FileInfo(size_bytes=file.tell(), sha256=digest.hexdigest())
 
 
 def _version(text: str) -> tuple[int, ...]:

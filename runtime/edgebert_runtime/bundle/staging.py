@@ -3,7 +3,6 @@
 Only `edgebert_export` and `edgebert_quantize` use this module.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.hub_name import cached_name
 from edgebert_runtime.bundle.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
     FileInfo,
     Manifest,
+    hash_file,
     read_manifest,
 )
 from edgebert_runtime.errors import BundleError, BundleExistsError, BundleIntegrityError
@@ -58,13 +59,6 @@ def recover(destination: Path) -> None:
     recover_folder(Path(os.path.realpath(destination)), is_whole=_is_bundle)
 
 
-def hash_file(path: Path) -> FileInfo:
-    """Size and sha256 of a file, read in blocks."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return FileInfo(size_bytes=file.tell(), sha256=digest.hexdigest())
-
-
 def hash_folder(folder: Path) -> dict[str, FileInfo]:
     """Bundle path → size and sha256 of every file but the manifest and the card, sorted."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
@@ -81,11 +75,17 @@ def staging_area(bundle: Path) -> Iterator[Path]:
     to be extended inside the block.
 
     Raises:
-        BundleError: there is no bundle.
+        BundleError: there is no bundle, or it is the cache's copy of one on the Hub.
         ExportError: nothing can be written there, or the disk is full; the bundle is untouched.
     """
     bundle = Path(os.path.realpath(bundle))
     recover(bundle)
+    name = cached_name(bundle)
+    if name is not None:
+        raise BundleError(
+            f"{bundle} is the cache's copy of {name} and stays as it was published; make a copy of "
+            f"your own: edgebert-run pull {name} --to FOLDER"
+        )
     read_manifest(bundle)
     with locked(bundle):
         remove_stale(bundle, bundle)
@@ -208,9 +208,13 @@ def change_manifest(
 def mark_verified(bundle: Bundle, name: str) -> None:
     """Record in the manifest that a variant was measured on the provider it needs.
 
+    The cache's copy of a bundle on the Hub stays as it was published.
+
     Raises:
         BundleError, ExportError: as `change_manifest`.
     """
+    if cached_name(bundle.folder) is not None:
+        return
 
     def marked(manifest: Manifest) -> Manifest:
         variant = replace(manifest.variants[name], verified=True)

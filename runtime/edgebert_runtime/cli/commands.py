@@ -22,6 +22,7 @@ from edgebert_runtime.cli.options import (
     load_model,
 )
 from edgebert_runtime.cli.output import is_for_people, output_width
+from edgebert_runtime.cli.pull import add_pull
 from edgebert_runtime.cli.run import RUN, add_run
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
@@ -87,6 +88,7 @@ COMMANDS: Final = {
     "bench": add_bench,
     "compare": add_compare,
     "diff": add_diff,
+    "pull": add_pull,
 }
 """Name → what adds the command."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from edgebert_runtime.loading.options import LoadOptions
     from edgebert_runtime.tasks.base import TaskModel
 
+BUNDLE_HELP: Final = "folder of the bundle, or its name on the Hub: org/name or org/name@revision"
 VARIANT_HELP: Final = "a variant or a precision (default: auto, which is the bundle's default)"
 CHECKED_HELP: Final = "a variant or a precision (default: all, which is every one that runs here)"
 
@@ -52,7 +53,7 @@ def add_command(
     """
     command = commands.add_parser(name, help=summary, description=summary)
     command.epilog = f"example: {command.prog} {example}"
-    command.add_argument("bundle", metavar="BUNDLE", help="folder of the bundle")
+    command.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
     return command
 
 

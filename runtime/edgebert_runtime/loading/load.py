@@ -111,7 +111,9 @@ def load(
     an `Embedder` and `load(bundle, task="classify")` a `Classifier`.
 
     Args:
-        bundle: the folder.
+        bundle: the folder, or the name of a repository on the Hub: `"org/name"` or
+            `"org/name@revision"`, of which the files that the variant needs are fetched. A folder
+            that is here comes first.
         variant: a variant's name, a precision such as `"fp32"` or `"int8"`, or `"auto"` for the
             bundle's default.
         provider: `"cpu"`, `"cuda"`, `"openvino"`, `"tensorrt"`, `"qnn"`, `"coreml"` or `"auto"`;
@@ -130,8 +132,8 @@ def load(
             the user's cache, False none.
 
     Raises:
-        BundleError: the bundle cannot be read, is not what its manifest says, or is not safe, or
-            the variant would give wrong answers on this CPU.
+        BundleError: the bundle cannot be read or fetched, is not what its manifest says, or is not
+            safe, or the variant would give wrong answers on this CPU.
         ConfigError: unknown variant, provider or provider option, a variant the provider has no
             operators for, a thread count below 1, or the bundle is for another task than asked.
         EngineMissingError: ONNX Runtime is not installed.

@@ -58,7 +58,7 @@ def load_model(
     Raises:
         EdgebertError: as `load`.
     """
-    opened = Bundle.open(bundle)
+    opened = Bundle.open(bundle, complete=False)
     spec = _task_of(opened, task)
     folder = os.path.abspath(opened.folder)
     model = open_model(
@@ -139,9 +139,9 @@ def open_model(
         except BundleError as error:  # whatever becomes of a cache, the bundle is there
             log(f"{cached.folder} cannot be used, the bundle's graph runs: {error}")
     chosen = bundle.manifest.variants[name]
-    check_external_data(bundle.folder, chosen.files, chosen.file)
     if not checks or name != expected:
         checks = [opener.check_files(name)]
+    check_external_data(bundle.folder, chosen.files, chosen.file)
     return opener.open(name, bundle.path_of(chosen.file), checks)
 
 
@@ -155,7 +155,7 @@ class ModelOpener:
         self._cache = find_cache(options.cache_dir)
 
     def check_files(self, name: str) -> IntegrityCheck:
-        """Start to hash what a variant needs of the bundle."""
+        """Fetch what a variant needs of the bundle and is not here, and start to hash it."""
         variant = self._bundle.manifest.variants[name]
         return self._check_bundle({*variant.files, *_beside_graph(self._bundle.manifest)})
 
@@ -260,6 +260,7 @@ class ModelOpener:
         )
 
     def _check_bundle(self, needed: Collection[str]) -> IntegrityCheck:
+        self._bundle.fetch(needed)
         files = {path: self._bundle.manifest.files[path] for path in needed}
         return self._started(self._bundle.folder, files)
 

@@ -16,7 +16,7 @@ from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.storage.cache_dir import CacheDir
 
 Source = Bundle | str | PathLike[str]
-"""A bundle, or its folder."""
+"""A bundle, its folder, or its name on the Hub."""
 
 Verify = Literal["always", "once", "never"] | None
 

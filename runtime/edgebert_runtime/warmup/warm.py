@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import FileInfo
-from edgebert_runtime.bundle.staging import hash_file
+from edgebert_runtime.bundle.manifest import FileInfo, hash_file
 from edgebert_runtime.engine.onnxruntime import cpu_session, import_engine, session_options
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.engine.threads import usable_cores
@@ -77,9 +76,9 @@ def warm(
         raise ConfigError(
             "caches are switched off; name a folder with cache_dir, or EDGEBERT_CACHE"
         )
-    with load(bundle, variant, "cpu", verify="always", cache_dir=False) as model:
+    opened = Bundle.open(bundle, complete=False)
+    with load(opened, variant, "cpu", verify="always", cache_dir=False) as model:
         name = model.info().variant
-    opened = Bundle.open(bundle)
     chosen, engine = opened.manifest.variants[name], import_engine()
     kept = find_warm(cache, opened.manifest, chosen, engine.__version__)
     if kept is not None and (kept.tunings or not tune) and _is_whole(kept):
