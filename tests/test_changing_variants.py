@@ -135,6 +135,7 @@ def test_files_that_another_variant_needs_stay(bundle: Bundle) -> None:
 
 def test_the_last_variant_stays(bundle: Bundle) -> None:
     edgebert.remove_variant(bundle, "cpu")
+    assert "| cpu |" not in (bundle.folder / CARD_NAME).read_text(encoding="utf-8")
     edgebert.remove_variant(bundle, "portable")
     assert default_of(bundle) == "int8"  # what is left
     before = (bundle.folder / "edgebert.json").read_bytes()

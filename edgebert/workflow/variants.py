@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 
 from edgebert_quantize.model_card import updated_card
 from edgebert_runtime.bundle.bundle import Bundle, has_operators
@@ -59,9 +60,18 @@ def remove_variant(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle
     change_manifest(
         folder,
         lambda manifest: without_variant(manifest, variant),
-        card=lambda manifest: updated_card(folder, manifest),
+        card=lambda manifest: _card_without(folder, variant, manifest),
     )
     return Bundle.reopen(bundle)
+
+
+def _card_without(folder: Path, variant: str, manifest: Manifest) -> str | None:
+    """The model card, in whose tables a row begins with the name of its variant."""
+    card = updated_card(folder, manifest)
+    if card is None:
+        return None
+    rows = card.splitlines(keepends=True)
+    return "".join(row for row in rows if not row.startswith(f"| {variant} | "))
 
 
 def _require_provider(manifest: Manifest, name: str) -> None:
