@@ -36,7 +36,12 @@ def test_json_holds_every_value_and_what_follows_from_it() -> None:
     ]
     assert tuple(timings) == report.timings
     starts = [
-        replace(of(Start, each), rounds_ms=tuple(each["rounds_ms"])) for each in found["starts"]
+        replace(
+            of(Start, each),
+            rounds_ms=tuple(each["rounds_ms"]),
+            yardsticks_ms=tuple(each["yardsticks_ms"]),
+        )
+        for each in found["starts"]
     ]
     assert tuple(starts) == report.starts
     assert Setting(**found["latency"]["best"]) == report.latency.best
