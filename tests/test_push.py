@@ -127,12 +127,12 @@ def test_what_cannot_be_pushed_changes_nothing(hub: Hub, tmp_path: Path, publish
     assert "log in with `hf auth login` or set HF_TOKEN" in error.splitlines()[-1]
     assert files_of(published) == before
 
-    graph = published.folder / "onnx" / "model_int8.onnx"
+    graph = published.folder / "onnx" / "model_quantized.onnx"
     graph.write_bytes(graph.read_bytes()[:-1] + b"!")
     damaged, absent = commands(
         hub, home, f"push {published.folder} {NAME}", f"push {tmp_path / 'nothing'} {NAME}"
     )
     assert (damaged[0], absent[0]) == (2, 2)
-    assert "model_int8.onnx was changed" in damaged[2]
+    assert "model_quantized.onnx was changed" in damaged[2]
     assert "an edgebert bundle?" in absent[2]
     assert NAME not in hub.repositories

@@ -95,7 +95,7 @@ def test_a_name_is_fetched_verified_and_then_found_offline(
     assert done.returncode == 0, done.stderr
     for line in done.stdout.splitlines():
         np.testing.assert_array_equal(np.float32(json.loads(line)), expected)
-    assert sorted(hub.fetched()) == sorted([*BESIDE[:2], "onnx/model_int8.onnx", BESIDE[2]])
+    assert sorted(hub.fetched()) == sorted([*BESIDE[:2], "onnx/model_quantized.onnx", BESIDE[2]])
     assert done.stderr == ""
 
     hub.requests.clear()
@@ -107,7 +107,7 @@ def test_a_name_is_fetched_verified_and_then_found_offline(
     (checked, quantized) = commands(hub, home, f"check {NAME}", f"embed {NAME} --variant cpu cat")
     assert (checked[0], quantized[0]) == (0, 0)
     assert {"onnx/model.onnx", "onnx/model_cpu.onnx"} <= set(hub.fetched())
-    assert "onnx/model_int8.onnx" not in hub.fetched()
+    assert "onnx/model_quantized.onnx" not in hub.fetched()
 
 
 def test_a_commit_asks_nothing_of_the_network(hub: Hub, home: Path, small: str) -> None:
@@ -129,12 +129,12 @@ def test_pull_says_where_and_how_large(
         f"pull {NAME}",
         f"pull {NAME} --to mine",
         f"pull {NAME} --to mine",
-        f"pull {NAME} --to mine --variant fp32 --force",
+        f"pull {NAME} --to mine --variant fp32 --overwrite",
         f"pull {NAME} --variant int1",
         "pull not-a-name",
     )
     one, whole, copied, there, replaced, unknown, wrong = commands(hub, home, *lines)
-    int8 = sum(sizes.values()) - sum(sizes[path] for path in graphs - {"onnx/model_int8.onnx"})
+    int8 = sum(sizes.values()) - sum(sizes[path] for path in graphs - {"onnx/model_quantized.onnx"})
     assert pulled(one[1]) == {
         "folder": str(home / "assets/edgebert/bundles/org--tiny" / commit),
         "name": f"{NAME}@{commit}",
@@ -146,10 +146,10 @@ def test_pull_says_where_and_how_large(
     assert pulled(whole[1])["variants"] == list(tiny_bundle.manifest.variants)
     assert pulled(copied[1])["folder"] == "mine"
     assert (there[0], there[1]) == (2, "")
-    assert "mine exists" in there[2]
+    assert "mine exists; pass overwrite (--overwrite)" in there[2]
     assert pulled(replaced[1])["variants"] == ["portable", "cpu"]
     found = {p.relative_to(tmp_path / "mine").as_posix() for p in (tmp_path / "mine").rglob("*.*")}
-    assert found == {*files.keys(), "edgebert.json"} - {"onnx/model_int8.onnx"}
+    assert found == {*files.keys(), "edgebert.json"} - {"onnx/model_quantized.onnx"}
     assert (unknown[0], wrong[0]) == (2, 2)
     assert "has no variant 'int1'; it has portable, cpu, int8" in unknown[2]
     assert "org/name@revision" in wrong[2]
@@ -339,7 +339,7 @@ def test_the_cached_copy_cannot_be_changed(tmp_path: Path, tiny_bundle: Bundle) 
         pass
     mark_verified(bundle, "int8")
     assert (folder / "edgebert.json").read_bytes() == before
-    (folder / "onnx" / "model_int8.onnx").unlink()
+    (folder / "onnx" / "model_quantized.onnx").unlink()
     with pytest.raises(BundleError, match=r"was not fetched; run: edgebert-run pull org/tiny@0"):
         load(folder, "int8")
 

@@ -26,10 +26,7 @@ def require_hub(name: HubName) -> Any:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise HubError(
-            f"{name} is no folder here, and huggingface_hub, which fetches from the Hub, is not "
-            f"installed; pass a folder, or run: {EXTRA}"
-        ) from error
+        raise HubError(explain(name, error)) from error
     return huggingface_hub
 
 
@@ -86,6 +83,11 @@ def fetch(
 
 def explain(name: HubName, error: Exception) -> str:
     """What went wrong at the Hub, and what to do; one line."""
+    if isinstance(error, ImportError):
+        return (
+            f"{name} is no folder here, and the Hub needs huggingface_hub ({error}); pass a "
+            f"folder, or run: {EXTRA}"
+        )
     from huggingface_hub import errors
 
     if isinstance(error, ValueError) and isinstance(error.__cause__, Exception):

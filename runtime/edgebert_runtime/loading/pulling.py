@@ -34,7 +34,12 @@ class Pulled:
 
 
 def pull(
-    name: str, to: Path | None = None, variants: Sequence[str] = (), *, force: bool = False
+    name: str,
+    to: Path | None = None,
+    variants: Sequence[str] = (),
+    *,
+    force: bool = False,
+    overwrite: bool = False,
 ) -> Pulled:
     """Fetch a bundle, or those of its files that some of its variants need.
 
@@ -42,7 +47,8 @@ def pull(
         name: `org/name` or `org/name@revision`; a folder of that name does not matter here.
         to: a folder to copy it to; None leaves it in the cache.
         variants: names of variants or precisions; none takes all.
-        force: fetch what the cache has, too, and replace a bundle that is at `to`.
+        force: fetch what the cache has, too.
+        overwrite: replace a bundle that is at `to`, once the new one is complete.
 
     Raises:
         ConfigError: it is no name of a repository, or has no such variant.
@@ -59,7 +65,7 @@ def pull(
     paths = _needed_files(bundle.manifest, chosen)
     fetched = bundle.fetch(paths)
     if to is not None:
-        _copy(bundle, paths, to, overwrite=force)
+        _copy(bundle, paths, to, overwrite=overwrite)
     files = bundle.manifest.files
     return Pulled(
         folder=bundle.folder if to is None else to,
