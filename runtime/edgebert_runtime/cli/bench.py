@@ -11,7 +11,6 @@ from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgebert_runtime.benchmarking.api import BenchReport
     from edgebert_runtime.benchmarking.comparison import Times
     from edgebert_runtime.benchmarking.options import BenchOptions
     from edgebert_runtime.benchmarking.sweep import Job
@@ -89,15 +88,15 @@ def bench_lines(given: argparse.Namespace) -> Iterator[str]:
     """
     from edgebert_runtime.benchmarking.api import bench
     from edgebert_runtime.benchmarking.budget import require_within
+    from edgebert_runtime.benchmarking.files import check_files, write_files
     from edgebert_runtime.benchmarking.table import report_lines
     from edgebert_runtime.benchmarking.tuning_store import store
-    from edgebert_runtime.storage.atomic_write import check_places
 
     options = _options(given)
-    check_places(given.json, given.html)
+    check_files(given.json, given.html)
     with ExitStack() as stack:
         report = bench(given.bundle, options, track=lambda jobs: _shown(jobs, stack))
-    _write(report, given.json, given.html)
+    write_files(report, given.json, given.html, ["edgebert-run", *sys.argv[1:]])
     yield from report_lines(report)
     if given.store and report.tuned is not None:
         kept = store(given.bundle, report.tuned)
@@ -161,26 +160,9 @@ def compare_lines(before: "Times", after: "Times", at_most: float = AT_MOST) -> 
     require_no_slower(changes, at_most)
 
 
-def _write(report: "BenchReport", json_file: Path | None, html_file: Path | None) -> None:
-    if json_file is not None:
-        from edgebert_runtime.storage.atomic_write import write_whole
-
-        write_whole(json_file, report.to_json())
-    if html_file is not None:
-        from shlex import join
-
-        from edgebert_runtime.benchmarking.report import page
-        from edgebert_runtime.reporting.html import write_html
-
-        command = join(["edgebert-run", *sys.argv[1:]])
-        write_html(page(report, command), html_file)
-
-
 def _shown(jobs: "Sequence[Job]", stack: ExitStack) -> "Iterable[Job]":
-    """The measuring processes, with a bar if standard error is a terminal; closed by `stack`."""
-    if not sys.stderr.isatty():
-        return jobs
+    """The measuring processes, with a bar or a line a minute; closed by `stack`."""
     from edgebert_runtime.cli.progress import counted
 
-    counting = counted(jobs, len(jobs), sys.stderr, what="processes", rated=False)
+    counting = counted(jobs, lambda: len(jobs), sys.stderr, what="processes", rated=False)
     return stack.enter_context(closing(counting))

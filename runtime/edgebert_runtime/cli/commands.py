@@ -16,6 +16,7 @@ from edgebert_runtime.cli.options import (
 )
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
+from edgebert_runtime.progress import still
 
 
 def add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -92,7 +93,8 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.warmup.warm import warm
 
     tune = not options.no_tune
-    kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir, tune=tune)
+    with still(f"warming {options.bundle}"):
+        kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir, tune=tune)
     found = {"folder": str(kept.folder), "size_bytes": kept.size_bytes}
     tunings = {threads: tuning._asdict() for threads, tuning in kept.tunings.items()}
     yield json.dumps({**found, "threads": tunings})
@@ -107,11 +109,14 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
         if options.hashes_only:
             yield _json(files=check_files(options.bundle))
             return
-        reports = (
-            list(check_all(options.bundle, options.provider, provider_options=given))
-            if options.variant == "all"
-            else [check(options.bundle, options.variant, options.provider, provider_options=given)]
-        )
+        with still(f"checking {options.bundle}"):
+            reports = (
+                list(check_all(options.bundle, options.provider, provider_options=given))
+                if options.variant == "all"
+                else [
+                    check(options.bundle, options.variant, options.provider, provider_options=given)
+                ]
+            )
     except BundleIntegrityError as error:
         raise CheckFailedError(str(error)) from error  # `check` looks for just this
     for report in reports:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields
@@ -14,8 +15,9 @@ from edgebert_runtime.cli.options import (
     add_threads,
     load_model,
 )
-from edgebert_runtime.cli.progress import counted, say
+from edgebert_runtime.cli.progress import counted, progress_at_once, say, summary_line
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.progress import MINUTE
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
@@ -23,6 +25,7 @@ from edgebert_runtime.tasks.spec import TaskSpec
 if TYPE_CHECKING:
     from edgebert_runtime.io.readers import Source
     from edgebert_runtime.loading.options import LoadOptions
+    from edgebert_runtime.tasks.base import TaskModel
 
 
 def add_task(
@@ -41,6 +44,11 @@ def add_task(
             )
     for former in spec.command.renamed:
         command.add_argument(_flag(former), help=argparse.SUPPRESS)
+    if spec.command.parts:
+        part = spec.command.parts.name
+        command.add_argument(
+            "--rows", default="text", choices=("text", part), help=f"a row for each text or {part}"
+        )
     add_threads(command)
     add_files(command, pairs=spec.command.pairs != "never")
     if spec.command.question:
@@ -104,14 +112,26 @@ def _answers(options: argparse.Namespace) -> Iterator[str]:
     source, chosen = _source(spec, options), _task_options(spec, options)
     question = getattr(options, "question", None)
     with load_model(options, spec.name) as model:
-        columns, records = answer_rows.answer_rows(spec, model, source, chosen, question)
-        if _has_bar(spec, options):
-            records = counted(records, source.count() if source.count else None, sys.stderr)
+        watched, begun = _is_watched(options), time.monotonic()
+        columns, records = answer_rows.answer_rows(
+            spec,
+            model,
+            source,
+            chosen,
+            question,
+            progress=progress_at_once(sys.stderr) if watched else False,
+        )
+        if watched and spec.answer_all is None:
+            records = counted(records, source.count, sys.stderr)
+        if spec.command.parts and options.rows == spec.command.parts.name:
+            columns, records = answer_rows.part_rows(spec.command.parts, records)
         with closing(records):
             if options.output is None:
                 yield from map(writers.json_line, records)
             else:
                 writers.write_records(options.output, columns, records)
+        if watched:
+            _summarize(model, time.monotonic() - begun, to_file=options.output is not None)
 
 
 def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
@@ -125,11 +145,16 @@ def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
     return spec.options(**{name: getattr(options, name) for name in names})
 
 
-def _has_bar(spec: TaskSpec, options: argparse.Namespace) -> bool:
-    """Standard error is a terminal, and answers do not go to one; ranks come all at once."""
-    to_terminal = options.output is None and sys.stdout.isatty()
-    wanted = not options.quiet and spec.answer_all is None
-    return wanted and sys.stderr.isatty() and not to_terminal
+def _is_watched(options: argparse.Namespace) -> bool:
+    """Whether to show progress: not where a bar would stand between the answers."""
+    on_one_terminal = options.output is None and sys.stdout.isatty() and sys.stderr.isatty()
+    return not options.quiet and not on_one_terminal
+
+
+def _summarize(model: "TaskModel[Any]", seconds: float, *, to_file: bool) -> None:
+    """What a log should have of a job: one that wrote a file, or took a minute."""
+    if not sys.stderr.isatty() and (to_file or seconds >= MINUTE):
+        say(f"edgebert-run: {summary_line(model, seconds)}")
 
 
 def _source(spec: TaskSpec, options: argparse.Namespace) -> "Source":

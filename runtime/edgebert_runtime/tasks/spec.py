@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.inference.arrays import GraphOutput
+from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.items import Item
@@ -43,6 +44,21 @@ def constant_columns(columns: Columns) -> Callable[[TaskModel[Any], Any], Column
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartRows:
+    """Tables with a row for each part of an answer.
+
+    Attributes:
+        name: what a part is.
+        columns: of a row; the number of the item, from 0, comes before them as `item`.
+        rows: the record of an answer → the rows of its parts.
+    """
+
+    name: str
+    columns: Columns
+    rows: Callable[[Record], Iterable[Record]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandSpec:
     """The command of a task in `edgebert-run`.
 
@@ -52,6 +68,7 @@ class CommandSpec:
         question: an argument of its own that comes first, and is the first text of every item.
         pairs: whether an item has two texts of its own.
         renamed: former names of options → the names of today; accepted for one release.
+        parts: how answers can have a row for each of their parts; None where they have none.
     """
 
     summary: str
@@ -59,6 +76,7 @@ class CommandSpec:
     question: str | None = None
     pairs: Literal["never", "optional", "always"] = "never"
     renamed: Mapping[str, str] = field(default_factory=dict)
+    parts: PartRows | None = None
 
 
 Measure = Literal["distance", "scores", "probabilities"]
@@ -112,8 +130,9 @@ class TaskSpec:
         command: how the command line has it.
         probe: how the self-test runs it.
         item: an item to try the task with, made of a text.
-        answer_all: answers to all items at once, where an answer depends on the other items; None
-            where every item has an answer of its own.
+        answer_all: answers to all items at once, where an answer depends on the other items; it
+            takes model, items, options, and who sees how far it is. None where every item has an
+            answer of its own.
     """
 
     name: str
@@ -126,7 +145,9 @@ class TaskSpec:
     command: CommandSpec
     probe: TaskProbe
     item: Callable[[Manifest, str], Item] = text_item
-    answer_all: Callable[[TaskModel[Any], Iterator[Any], Any], Iterable[Any]] | None = None
+    answer_all: (
+        Callable[[TaskModel[Any], Iterator[Any], Any, ProgressOption], Iterable[Any]] | None
+    ) = None
 
     @property
     def options(self) -> type[TaskOptions]:
