@@ -1,6 +1,7 @@
 """Commands that make, change or verify a bundle, or train the checkpoint it comes from."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +61,7 @@ def export(
         min_onnxruntime=min_ort,
         overwrite=overwrite,
         force=force,
-        progress=say,
+        progress=True,
         **choices,
     )
     output.print(variants_table(bundle))
@@ -123,13 +124,14 @@ def train(
         from_scratch=from_scratch,
         resume=resume,
         overwrite=overwrite,
-        progress=say,
+        progress=True,
         **choices,
     )
     if as_json:
         print_json(report.summary())
     else:
         typer.echo(report)
+    say(f"next: edgebert export {shlex.quote(str(out))} my-model")
 
 
 def quantize(
@@ -167,7 +169,7 @@ def quantize(
 ) -> None:
     """Add a quantized variant to a bundle, or quantize an .onnx file."""
     choices: Choices = {"recipe": recipe, "cpu": cpu}
-    options: Choices = {"texts": texts, "column": column, "force": force, "progress": say}
+    options: Choices = {"texts": texts, "column": column, "force": force, "progress": True}
     is_file = source.suffix == ".onnx"
     _check_together(source, is_file, (out, tokenizer, overwrite), (budget, evaluation, plot))
     if budget is not None:
@@ -221,7 +223,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare every variant of a bundle with torch; exit code 1 if one fails."""
-    report = edgebert.verify(bundle, against, texts=texts, column=column, progress=say)
+    report = edgebert.verify(bundle, against, texts=texts, column=column, progress=True)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert.training.metrics import Scores
-from edgebert_runtime.inference.reports import Report, field_lines
+from edgebert.training.metrics import COUNT, Scores
+from edgebert_runtime.inference.reports import Report, aligned, field_lines
 
-NOT_SHOWN: Final = ("metrics", "confusion", "labels")
+NOT_SHOWN: Final = ("metrics", "by_label", "confusion", "labels")
 """What of a summary has no row of its own in the table."""
 
 
@@ -64,14 +64,20 @@ class TrainingReport(Report):
         """The metrics of the weights in `out`; empty without validation."""
         return {} if self.best is None else self.best.scores.values
 
+    @property
+    def by_label(self) -> Mapping[str, Mapping[str, float]]:
+        """Label to its metrics and count in the validation data; of tasks that have labels."""
+        return {} if self.best is None else self.best.scores.by_label
+
     def __str__(self) -> str:
+        """A row for each number, then one for each label."""
         values = {**self.summary(), **self.metrics}
         numbers = {
             name: f"{value:.4g}" if isinstance(value, float) else value
             for name, value in values.items()
             if name not in NOT_SHOWN
         }
-        return "\n".join(field_lines(numbers))
+        return "\n".join([*field_lines(numbers), *_label_lines(self.by_label)])
 
     def summary(self) -> dict[str, Any]:
         """What to print: all but the single losses and validations, as plain values."""
@@ -89,5 +95,18 @@ class TrainingReport(Report):
             "last_loss": self.losses[-1],
             "best_step": None if self.best is None else self.best.step,
             "metrics": dict(self.metrics),
+            "by_label": {name: dict(numbers) for name, numbers in self.by_label.items()},
             "confusion": [list(row) for row in confusion],
         }
+
+
+def _label_lines(by_label: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """An empty line, and a table; nothing where there are no labels."""
+    if not by_label:
+        return []
+    names = next(iter(by_label.values()))
+    rows = [
+        (label, *(f"{each[name]:,.0f}" if name == COUNT else f"{each[name]:.4f}" for name in names))
+        for label, each in by_label.items()
+    ]
+    return ["", *aligned(("label", *names), rows)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import ConfigError, QualityError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
 from edgebert_runtime.tasks.registry import TaskName
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def export(
     precision: ExportPrecision | None = None,
     overwrite: bool = False,
     force: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Bundle:
     """Export a torch encoder to a verified bundle.
 
@@ -66,7 +66,9 @@ def export(
             overflows in that, fp32 on others.
         overwrite: replace a bundle that is there, once the new one is complete.
         force: with int8, take it even if it is slower than fp32.
-        progress: told each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            line.
 
     Raises:
         ConfigError: arguments that do not go together.
@@ -84,21 +86,22 @@ def export(
     from edgebert_export import export_bundle
 
     opened = open_source(source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length)
-    for note in opened.notes:
-        progress(note)
-    bundle = export_bundle(
-        opened.module,
-        opened.spec,
-        opened.parts,
-        Path(out),
-        target=target,
-        min_onnxruntime=min_onnxruntime,
-        overwrite=overwrite,
-        progress=progress,
-    )
-    if precision is None and target == "cuda":
-        return _halved(bundle, progress)
-    return _in_precision(bundle, precision or "fp32", force=force, progress=progress)
+    with steps(progress) as tell:
+        for note in opened.notes:
+            tell(note)
+        bundle = export_bundle(
+            opened.module,
+            opened.spec,
+            opened.parts,
+            Path(out),
+            target=target,
+            min_onnxruntime=min_onnxruntime,
+            overwrite=overwrite,
+            progress=tell,
+        )
+        if precision is None and target == "cuda":
+            return _halved(bundle, tell)
+        return _in_precision(bundle, precision or "fp32", force=force, progress=tell)
 
 
 def _halved(bundle: Bundle, progress: ProgressCallback) -> Bundle:

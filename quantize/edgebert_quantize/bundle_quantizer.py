@@ -18,7 +18,7 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
 from edgebert_runtime.bundle.staging import add_to_bundle, hash_file, staging_area
 from edgebert_runtime.errors import BundleExistsError, ConfigError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
 from edgebert_runtime.verification.samples import samples_path
 
@@ -34,7 +34,7 @@ def quantize_bundle(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     force: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Bundle:
     """Add a quantized variant to a bundle; nothing is written if its quality is too low.
 
@@ -47,7 +47,9 @@ def quantize_bundle(
             None takes English sentences that ship with CPython.
         column: of the texts in the file.
         force: skip the comparison of its speed with fp32.
-        progress: called with the name of each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            line.
 
     Returns:
         The bundle with its new variant.
@@ -65,14 +67,14 @@ def quantize_bundle(
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
     split = read_text_split(texts, column)
-    with staging_area(folder) as staging:
+    with steps(progress) as tell, staging_area(folder) as staging:
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
         chosen = new_recipe(recipe, opened)
         source = source_of(opened, chosen)
         exact = opened.path_of(_cpu_equivalent(opened, source).file)
         graph = staging / Path(chosen.file).name
         of_a_class = f", for {cpu}" if chosen.linears else ""
-        progress(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
+        tell(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
         rewrite_graph(
             opened.path_of(source.file),
             graph,
@@ -81,13 +83,13 @@ def quantize_bundle(
             LARGEST_WEIGHT[cpu],
         )
         runnable = runnable_equivalent(graph, exact, chosen, source.target)
-        progress("measuring its quality against fp32")
+        tell("measuring its quality against fp32")
         quality = _measure(opened, exact, runnable, chosen, split)
         quality.require()
         if not force:
             feeds = Feeder.of(opened).long(split.quality)
-            require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, progress)
-        progress("adding the variant to the bundle")
+            require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, tell)
+        tell("adding the variant to the bundle")
         manifest = extended(opened.manifest, chosen, source, graph, quality, split, cpu)
         if runnable != graph:
             manifest = _unverified(manifest, chosen.name)

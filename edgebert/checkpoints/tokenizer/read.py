@@ -104,6 +104,11 @@ class TokenizerFiles:
         }
         return files if self.vocab_txt is None else {**files, "vocab.txt": self.vocab_txt}
 
+    @property
+    def marks_subwords(self) -> bool:
+        """Whether a piece that continues a word shows it by a prefix, as WordPiece's `##`."""
+        return bool(json.loads(self.json)["model"].get("continuing_subword_prefix"))
+
     def info(self, *, max_length: int, max_positions: int) -> TokenizerInfo:
         """What the runtime must know of it; both limits are in tokens."""
         return TokenizerInfo(

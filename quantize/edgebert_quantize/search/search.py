@@ -44,7 +44,7 @@ from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import BudgetError, ConfigError
 from edgebert_runtime.inference.reports import Report, aligned, to_plain
 from edgebert_runtime.measurement.units import MEBIBYTE
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 COLUMNS: Final = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
@@ -121,7 +121,7 @@ def quantize_within(
     column: str | None = None,
     force: bool = False,
     cache_dir: str | PathLike[str] | None = None,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
     track: Track[Any] = no_track,
 ) -> Search:
     """Add the cheapest variant that meets a budget; nothing is written if none does.
@@ -142,7 +142,7 @@ def quantize_within(
         column: as in `quantize_bundle`.
         force: accept a variant that is slower than fp32 on this machine.
         cache_dir: where measurements are cached; None is edgebert's cache folder of the user.
-        progress: called with the name of each step.
+        progress: as in `quantize_bundle`.
         track: shows progress within long steps.
 
     Raises:
@@ -156,23 +156,23 @@ def quantize_within(
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
     split = read_text_split(texts, column)
-    with staging_area(folder) as staging:
+    with steps(progress) as tell, staging_area(folder) as staging:
         opened = Bundle.open(folder)
         chosen = _searchable(new_recipe(recipe, opened))
         limits = parse_budget(budget, comparison_of(opened.manifest).metric)
         labelled = _labelled(limits, evaluation, opened)
         task = _Task(opened, staging, chosen, cpu, without(split, labelled), labelled)
-        progress(f"calibrating for {cpu} by recipe {chosen.name}")
+        tell(f"calibrating for {cpu} by recipe {chosen.name}")
         trials = _trials(task, default_cache_dir() if cache_dir is None else Path(cache_dir))
         states = assignments(chosen, trials, track)
-        best, frontier = explore(states, trials, limits, progress, track)
+        best, frontier = explore(states, trials, limits, tell, track)
         search = Search(
             bundle=opened, budget=limits, frontier=frontier, chosen=best, exact=trials.exact
         )
         found = search.require()
         if found.speed is not None and chosen.must_be_faster and not force:
             found.speed.require(chosen.name)
-        progress("adding the variant to the bundle")
+        tell("adding the variant to the bundle")
         _add(task, search, found, trials)
     return replace(search, bundle=Bundle.open(folder))
 
