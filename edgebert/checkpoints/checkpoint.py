@@ -183,7 +183,7 @@ def _read_purpose(
         hf_config=hf_config,
         labels=labels,
         pipeline=described.pipeline,
-        marks_subwords=tokenizer.marks_subwords,
+        tells_words=tokenizer.tells_words,
         folder=source,
     )
     return _Purpose(head=head, head_info=task.head_info(meaning))

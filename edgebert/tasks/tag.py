@@ -26,15 +26,15 @@ def head_info(source: HeadSource) -> HeadInfo:
     """What a tagger's logits mean, and how its tokens are put together.
 
     Our training notes it. The folder of another training does not say whether every token of a
-    word was labelled or only the first, so the tokenizer decides: where it marks what continues a
-    word, `first` is right for both, and elsewhere `simple` needs no guess where words end.
+    word was labelled or only the first. `first` is right for both, so it holds wherever the
+    tokenizer tells words; where it does not, `simple` needs no words.
 
     Raises:
         CheckpointError: `config.json` notes an aggregation that there is not.
     """
     noted = read_own_settings(source.hf_config, source=source.folder).get(AGGREGATION)
     if noted is None:
-        aggregation: Aggregation = "first" if source.marks_subwords else "simple"
+        aggregation: Aggregation = "first" if source.tells_words else "simple"
     else:
         aggregation = _known(noted, source.folder)
     return HeadInfo(labels=source.labels, activation="softmax", aggregation=aggregation)

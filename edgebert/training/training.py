@@ -52,20 +52,20 @@ def _run(
     job: Job, store: StateFile, progress: ProgressOption, tell: ProgressCallback
 ) -> tuple[Loop, float]:
     """The loop, run to its end, and the seconds that took."""
-    with Meter(lambda: loop.steps, view_of(progress, delay=0), what="steps") as meter:
 
-        def on_step(step: int, _: int, loss: float, rate: float) -> None:
-            meter.update(step, f"loss {loss:.4f}, rate {rate:.1e}")
+    def on_step(step: int, _: int, loss: float, rate: float) -> None:
+        meter.update(step, f"loss {loss:.4f}, rate {rate:.1e}")
 
-        loop = Loop(
-            model=job.base.model,
-            objective=job.objective,
-            validation=job.validation,
-            config=job.request.config,
-            store=store,
-            on_step=on_step,
-            tell=tell,
-        )
+    loop = Loop(
+        model=job.base.model,
+        objective=job.objective,
+        validation=job.validation,
+        config=job.request.config,
+        store=store,
+        on_step=on_step,
+        tell=tell,
+    )
+    with Meter(loop.steps, view_of(progress, delay=0), what="steps") as meter:
         if store.path.exists():
             loop.resume()
             tell(f"resumed after step {loop.progress.step} of {loop.steps}")

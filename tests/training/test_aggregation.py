@@ -16,6 +16,7 @@ import torch
 import edgebert
 from edgebert import TrainingConfig, TrainingReport
 from edgebert.checkpoints.own_settings import AGGREGATION, KEY
+from edgebert.checkpoints.tokenizer.words import tells_words
 from edgebert.tasks.registry import require_training
 from edgebert.tasks.tag import head_info
 from edgebert.training.data.encoding import TextEncoder
@@ -156,9 +157,9 @@ def test_training_ends_with_numbers_for_each_label(report: TrainingReport) -> No
     ("save", "noted", "expected"),
     [
         (save_word_pieces, None, "first"),
-        (save_byte_pairs, None, "simple"),
+        (save_byte_pairs, None, "first"),
         (save_word_pieces, "simple", "simple"),
-        (save_byte_pairs, "first", "first"),
+        (save_byte_pairs, "none", "none"),
     ],
 )
 def test_what_a_checkpoint_calls_for(
@@ -167,6 +168,25 @@ def test_what_a_checkpoint_calls_for(
     found = head_info(source_of(save(tmp_path / "base"), {AGGREGATION: noted} if noted else {}))
     assert (found.labels, found.activation) == (("O", "B-X"), "softmax")
     assert found.aggregation == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"vocab": {"a": 0, "##b": 1, "中": 2}, "continuing_subword_prefix": "##"}, True),
+        ({"vocab": {"a": 0, "Ġb": 1}, "continuing_subword_prefix": ""}, True),
+        ({"vocab": [["▁a", -1.0], *([f"▁{at}", -2.0] for at in range(200)), ["中", -3.0]]}, True),
+        ({"vocab": [["▁a", -1.0], ["中国", -2.0], ["ภา", -2.0]]}, False),
+    ],
+    ids=["marked", "byte pairs", "a stray letter", "scripts without spaces"],
+)
+def test_words_are_told_by_marks_or_by_spaces(model: dict[str, Any], expected: bool) -> None:
+    assert tells_words(model) is expected
+
+
+def test_a_tokenizer_that_tells_no_words_calls_for_simple(tmp_path: Path) -> None:
+    source = replace(source_of(save_byte_pairs(tmp_path / "base"), {}), tells_words=False)
+    assert head_info(source).aggregation == "simple"
 
 
 def source_of(base: Path, noted: dict[str, Any]) -> Any:
@@ -179,7 +199,7 @@ def source_of(base: Path, noted: dict[str, Any]) -> Any:
         hf_config={**described.hf_config, KEY: noted},
         labels=("O", "B-X"),
         pipeline=described.pipeline,
-        marks_subwords=tokenizer.marks_subwords,
+        tells_words=tokenizer.tells_words,
         folder=str(base),
     )
 
