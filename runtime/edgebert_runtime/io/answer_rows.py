@@ -5,7 +5,6 @@ from itertools import tee
 from typing import Any, NamedTuple
 
 from edgebert_runtime.io.readers import Source
-from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.spec import Columns, PartRows, Record, TaskSpec
@@ -25,7 +24,7 @@ def answer_rows(
     options: TaskOptions,
     question: str | None = None,
     *,
-    progress: ProgressOption = False,
+    progress: Any = False,
 ) -> Answers:
     """Answer rows of texts, which are read as far as answers are taken.
 
@@ -35,8 +34,8 @@ def answer_rows(
         source: texts, or pairs of them.
         options: arguments of the task's method.
         question: the first text of every item, for a task that has one.
-        progress: who sees how far it is where all items are answered at once; elsewhere who takes
-            the records counts them.
+        progress: who sees how far it is where all items are answered at once, as `predict` takes
+            it; elsewhere who takes the records counts them.
 
     Raises:
         ConfigError: options that the model refuses.
@@ -63,7 +62,7 @@ def _records(
     source: Source,
     options: TaskOptions,
     question: str | None,
-    progress: ProgressOption,
+    progress: Any,
 ) -> Generator[Record, None, None]:
     shown, run = tee(source.rows)
     items = (_item(row, question) for row in run)
