@@ -39,7 +39,7 @@ def main() -> None:
         validation=write_tagged(run.folder / "casing-test.jsonl", held_out),
         config=CONFIG,
         overwrite=True,
-        progress=print,
+        progress=True,
     )
     print(f"{report.steps} steps in {report.seconds:.0f} s, held out {dict(report.metrics)}")
     bundle = edgebert.quantize(

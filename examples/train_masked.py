@@ -54,7 +54,7 @@ def main() -> None:
         config=CONFIG,
         from_scratch=True,
         overwrite=True,
-        progress=print,
+        progress=True,
     )
     print(f"{report.steps} steps in {report.seconds:.0f} s")
     print(f"training loss, first 10 steps {mean(report.losses[:10]):.2f}, ", end="")

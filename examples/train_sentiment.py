@@ -34,7 +34,7 @@ def main() -> None:
         validation=write_labelled(run.folder / "sentiment-valid.csv", validation),
         config=CONFIG,
         overwrite=True,
-        progress=print,
+        progress=True,
     )
     print(f"{report.steps} steps in {report.seconds:.0f} s, validation {dict(report.metrics)}")
     bundle = edgebert.quantize(

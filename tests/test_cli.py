@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import edgebert as edgebert_api
 from edgebert_export.targets import OLDEST_ENGINE
 from edgebert_runtime import Bundle
+from edgebert_runtime.cli.main import exit_code
+from edgebert_runtime.errors import EdgebertError
 from tests.support.commands import edgebert, edgebert_run
 from tests.support.families import SAMPLES, build_with_head, save
 
@@ -50,6 +53,47 @@ def test_verify_against_another_model_fails_with_1(
     assert done.returncode == 1
     assert json.loads(done.stdout)["passed"] is False
     assert "parity cases fail" in done.stderr
+
+
+ANOTHER = {
+    "hidden": {"hidden_size": 24},
+    "layers": {"num_hidden_layers": 2},
+    "vocabulary": {"vocab_size": 1004},
+    "positions": {"max_position_embeddings": 64},
+    "labels": {"id2label": {0: "a", 1: "b", 2: "c"}},
+}
+"""What differs → how the other model is built."""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A classifier's bundle."""
+    folder = tmp_path_factory.mktemp("exported")
+    source = save(build_with_head(SAMPLES["bert"], "classify"), folder / "source")
+    return edgebert_api.export(source, folder / "bundle", target="portable")
+
+
+@pytest.mark.parametrize("differs", [*ANOTHER, "task"])
+def test_verify_against_another_model_is_refused_before_anything_runs(
+    differs: str, exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = "tag" if differs == "task" else "classify"
+    model = build_with_head(SAMPLES["bert"], task, **ANOTHER.get(differs, {}))
+    other = save(model, tmp_path / "other")
+    monkeypatch.setattr("edgebert.workflow.verification._verify_variant", None)
+    expected = rf"is another model than .*: it has .*{differs} "
+    with pytest.raises(EdgebertError, match=expected) as caught:
+        edgebert_api.verify(exported, other)
+    assert exit_code(caught.value) == 2
+    assert "\n" not in str(caught.value)
+
+
+def test_verify_against_another_model_ends_with_2_and_one_line(
+    tiny_folder: Path, exported: Bundle
+) -> None:
+    done = edgebert("verify", exported.folder, "--against", tiny_folder, "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

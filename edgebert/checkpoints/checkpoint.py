@@ -15,6 +15,7 @@ from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.heads import head_config, labels_of, read_head
 from edgebert.checkpoints.hub import download
 from edgebert.checkpoints.modules import read_embedding
+from edgebert.checkpoints.own_settings import MAX_LENGTH, read_own_settings
 from edgebert.checkpoints.sentence_transformers import Pipeline
 from edgebert.checkpoints.state_dict import (
     has_pooler,
@@ -122,8 +123,9 @@ def read_checkpoint(
     chosen, table, task_notes = choose_task(
         task, family, hf_config, others, pipeline=pipeline, source=where, tasks=tasks
     )
-    purpose = _read_purpose(chosen, table, described, others, config)
     tokenizer, notes = described.tokenizer(config, max_length)
+    limit_notes = _limit_notes(hf_config, max_length, tokenizer.max_length, config, where)
+    purpose = _read_purpose(chosen, table, described, others, config, tokenizer)
     return Checkpoint(
         folder=folder,
         kind=kind,
@@ -142,7 +144,13 @@ def read_checkpoint(
         max_length=tokenizer.max_length,
         hf_config=hf_config,
         other_tensors=others,
-        notes=(*task_notes, *_left_out_notes(chosen, pipeline, family, others), *notes),
+        notes=(
+            *task_notes,
+            *_left_out_notes(chosen, pipeline, family, others),
+            *notes,
+            *limit_notes,
+            *_aggregation_notes(purpose.head_info),
+        ),
     )
 
 
@@ -162,6 +170,7 @@ def _read_purpose(
     described: Description,
     tensors: Mapping[str, Tensor],
     config: EncoderConfig,
+    tokenizer: TokenizerFiles,
 ) -> _Purpose:
     if table is None:
         embedding, dense = read_embedding(described.pipeline, config.hidden)
@@ -173,7 +182,11 @@ def _read_purpose(
     labelled = require_task(task.name).labels is not None
     labels = labels_of(hf_config, outputs, source=source) if labelled else ()
     meaning = HeadSource(
-        hf_config=hf_config, labels=labels, pipeline=described.pipeline, folder=source
+        hf_config=hf_config,
+        labels=labels,
+        pipeline=described.pipeline,
+        tells_words=tokenizer.tells_words,
+        folder=source,
     )
     return _Purpose(head=head, head_info=task.head_info(meaning))
 
@@ -212,6 +225,25 @@ def _build(config: EncoderConfig, state: Mapping[str, Tensor]) -> Encoder:
         encoder = Encoder(config)
     encoder.load_state_dict(state, assign=True)
     return encoder.eval()
+
+
+def _limit_notes(
+    hf_config: Mapping[str, Any], asked: int | None, limit: int, config: EncoderConfig, source: str
+) -> tuple[str, ...]:
+    """Whether the training gave the model a limit below what its encoder takes."""
+    noted = read_own_settings(hf_config, source=source).get(MAX_LENGTH)
+    if asked is not None or noted != limit or limit >= config.positions:
+        return ()
+    return (
+        f"texts are cut to {limit} tokens, as in its training; the encoder takes "
+        f"{config.positions}, with another max_length (--max-length)",
+    )
+
+
+def _aggregation_notes(head: HeadInfo | None) -> tuple[str, ...]:
+    if head is None or head.aggregation is None:
+        return ()
+    return (f"entities are put together of tokens by {head.aggregation!r}, unless a call says how",)
 
 
 def _left_out_notes(

@@ -24,12 +24,14 @@ class HeadSource:
         hf_config: the checkpoint's `config.json`.
         labels: names of the outputs, where they have some.
         pipeline: what sentence-transformers wrote around the model.
+        tells_words: whether the tokenizer's tokens tell where words begin.
         folder: to name in errors.
     """
 
     hf_config: Mapping[str, Any]
     labels: tuple[str, ...]
     pipeline: Pipeline
+    tells_words: bool
     folder: str
 
 

@@ -1,6 +1,7 @@
 """Commands that make, change or verify a bundle, or train the checkpoint it comes from."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,7 +70,7 @@ def export(
         overwrite=overwrite,
         force=force,
         keep_default=keep_default,
-        progress=say,
+        progress=True,
         **choices,
     )
     print_bundle(bundle, quantized=False)
@@ -132,13 +133,14 @@ def train(
         from_scratch=from_scratch,
         resume=resume,
         overwrite=overwrite,
-        progress=say,
+        progress=True,
         **choices,
     )
     if as_json:
         print_json(report.summary())
     else:
         print_report(report)
+    say(f"next: edgebert export {shlex.quote(str(out))} my-model")
 
 
 def quantize(
@@ -196,7 +198,7 @@ def quantize(
         "column": column,
         "force": force,
         "overwrite": overwrite,
-        "progress": say,
+        "progress": True,
     }
     is_file = source.suffix == ".onnx"
     of_bundles = (budget, evaluation, plot, name, keep_default)
@@ -257,7 +259,7 @@ def verify(
 ) -> None:
     """Compare every variant of a bundle with torch; exit code 1 if one fails."""
     files: Choices = {"texts": texts, "column": column, "evaluation": evaluation}
-    report = edgebert.verify(bundle, against, progress=say, **files)
+    report = edgebert.verify(bundle, against, progress=True, **files)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from edgebert.cli.terminal import say
-
 
 def push(
     bundle: Annotated[Path, typer.Argument(help="folder of the bundle")],
@@ -21,7 +19,7 @@ def push(
     import edgebert
 
     pushed = edgebert.push(
-        bundle, name, private=private, revision=revision, message=message, progress=say
+        bundle, name, private=private, revision=revision, message=message, progress=True
     )
     typer.echo(pushed.url)
     typer.echo(f'load("{pushed.name}")')

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert.checkpoints.own_settings import MAX_LENGTH, read_own_settings, with_own_settings
 from edgebert.training.base_checkpoint import BaseCheckpoint, HeadRequest, open_base
 from edgebert.training.config import Problem, TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
@@ -68,8 +69,10 @@ class Job:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Keys of `config.json` that say what the outputs mean."""
-        return self.request.spec.settings(self.base.labels, self.request.problem_kind)
+        """Keys of `config.json`: what the outputs mean, and what limits the model."""
+        settings = self.request.spec.settings(self.base.labels, self.request.problem_kind)
+        limit = limit_of_training(self.base, self.request.config)
+        return with_own_settings(settings, {} if limit is None else {MAX_LENGTH: limit})
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def prepare(request: Request, progress: ProgressCallback) -> Job:
             f"{request.data} has no row that can be trained on within "
             f"{base.tokenizer.max_length} tokens; raise max_length"
         )
-    for note in (*base.notes, *_notes(objective, base.tokenizer.max_length)):
+    for note in (*base.notes, *_notes(objective, base, request.config)):
         progress(note)
     return Job(
         request=request, base=base, objective=objective, validation=_validation(request, base)
@@ -145,8 +148,24 @@ def _objective_config(request: Request, base: BaseCheckpoint, *, training: bool)
     )
 
 
-def _notes(objective: Objective, max_length: int) -> list[str]:
-    notes = [f"{objective.examples} rows to train on"]
+def limit_of_training(base: BaseCheckpoint, config: TrainingConfig) -> int | None:
+    """The limit in tokens that trainings gave a model that could take more.
+
+    None where the model's own limit stays.
+    """
+    limit = base.tokenizer.max_length
+    before = read_own_settings(base.hf_config, source="config.json of the base").get(MAX_LENGTH)
+    given = config.max_length is not None or before == limit
+    return limit if given and limit < base.encoder.config.positions else None
+
+
+def _notes(objective: Objective, base: BaseCheckpoint, config: TrainingConfig) -> list[str]:
+    notes, max_length = [f"{objective.examples} rows to train on"], base.tokenizer.max_length
+    if limit_of_training(base, config) is not None:
+        notes.append(
+            f"the trained model cuts texts to {max_length} tokens, as this training does; its "
+            f"encoder takes {base.encoder.config.positions}, with another max_length (--max-length)"
+        )
     if objective.truncated:
         notes.append(f"{objective.truncated} texts were cut to {max_length} tokens")
     if objective.left_out:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -204,7 +204,7 @@ def evaluate(model: nn.Module, validation: Objective, config: TrainingConfig) ->
             counts.append(batch.counts)
             predictions += validation.predictions(outputs, batch)
     scores = validation.metrics(predictions)
-    return Scores(values={**_mean_loss(sums, counts), **scores.values}, confusion=scores.confusion)
+    return replace(scores, values={**_mean_loss(sums, counts), **scores.values})
 
 
 def is_better(found: Scores, best: Scores, monitor: str) -> bool:

@@ -5,7 +5,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,14 @@ from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.postprocessing.spans import Span, TokenTags, find_spans
 
 Numbers = NDArray[Any]
+
+NumberedEntity = tuple[int, Span]
+"""The number of its text, and the entity."""
+
+COUNT: Final = "count"
+"""How often the data have a label."""
+
+BY_LABEL: Final = ("precision", "recall", "f1", COUNT)
 
 OUTSIDE: Final = "O"
 ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
@@ -28,10 +36,13 @@ class Scores:
     Attributes:
         values: metric to value.
         confusion: texts by true label (rows) and label found (columns); empty for other tasks.
+        by_label: label to its metrics, and how often the data have it as `COUNT`; empty for tasks
+            without labels. Of BIO tags, labels of entities without their prefix.
     """
 
     values: Mapping[str, float]
     confusion: tuple[tuple[int, ...], ...] = ()
+    by_label: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def require_scikit_learn() -> None:
@@ -44,8 +55,10 @@ def require_scikit_learn() -> None:
         raise ConfigError("validation needs scikit-learn; install: pip install 'edgebert[train]'")
 
 
-def single_label_scores(targets: Numbers, logits: Numbers) -> Scores:
+def single_label_scores(targets: Numbers, logits: Numbers, names: Sequence[str] = ()) -> Scores:
     """Accuracy; precision, recall and F1 averaged over labels; ROC AUC; and the confusion.
+
+    With the labels' names, each label's precision, recall and F1 too.
 
     ROC AUC is left out where the targets do not have all labels.
 
@@ -62,11 +75,17 @@ def single_label_scores(targets: Numbers, logits: Numbers) -> Scores:
     if set(targets.tolist()) == set(labels.tolist()):
         values["roc_auc"] = _roc_auc(targets, softmax(logits))
     matrix = metrics.confusion_matrix(targets, found, labels=labels)
-    return Scores(values=values, confusion=tuple(map(tuple, matrix.tolist())))
+    return Scores(
+        values=values,
+        confusion=tuple(map(tuple, matrix.tolist())),
+        by_label=_by_label(names, targets, found, labels=labels),
+    )
 
 
-def multi_label_scores(targets: Numbers, logits: Numbers) -> Scores:
+def multi_label_scores(targets: Numbers, logits: Numbers, names: Sequence[str] = ()) -> Scores:
     """Accuracy of whole rows; precision, recall and F1 over all answers; ROC AUC by label.
+
+    With the labels' names, each label's precision, recall and F1 too.
 
     A label is found where its probability is at least a half. Labels that all or no rows have are
     left out of ROC AUC.
@@ -83,7 +102,7 @@ def multi_label_scores(targets: Numbers, logits: Numbers) -> Scores:
     varied = targets.min(axis=0) < targets.max(axis=0)
     if varied.any():
         values["roc_auc"] = float(metrics.roc_auc_score(targets[:, varied], logits[:, varied]))
-    return Scores(values=values)
+    return Scores(values=values, by_label=_by_label(names, targets, found))
 
 
 def regression_scores(targets: Numbers, found: Numbers) -> Scores:
@@ -111,7 +130,8 @@ def ranking_scores(targets: Numbers, logits: Numbers) -> Scores:
         raise InputError("the validation data have one label only, expected rows with 0 and with 1")
     accuracy = float(metrics.accuracy_score(targets, logits >= 0))
     return Scores(
-        values={"roc_auc": float(metrics.roc_auc_score(targets, logits)), "accuracy": accuracy}
+        values={"roc_auc": float(metrics.roc_auc_score(targets, logits)), "accuracy": accuracy},
+        by_label=_by_label(("0", "1"), targets.astype(int), (logits >= 0).astype(int)),
     )
 
 
@@ -127,10 +147,13 @@ def tagging_scores(expected: Sequence[Sequence[str]], found: Sequence[Sequence[s
     said = [label for line in found for label in line]
     accuracy = float(metrics.accuracy_score(flat, said))
     if any(label.startswith(("B-", "I-")) for label in flat):
-        return Scores(values={"accuracy": accuracy, **_entity_scores(expected, found)})
+        there, here = _numbered_entities(expected), _numbered_entities(found)
+        values = {"accuracy": accuracy, **_entity_scores(there, here)}
+        return Scores(values=values, by_label=_entity_scores_by_label(there, here))
     inside = sorted({*flat, *said} - {OUTSIDE})
     return Scores(
-        values={"accuracy": accuracy, **_averaged(flat, said, labels=inside, average="micro")}
+        values={"accuracy": accuracy, **_averaged(flat, said, labels=inside, average="micro")},
+        by_label=_by_label(inside, flat, said, labels=inside),
     )
 
 
@@ -151,12 +174,24 @@ def entities_of(labels: Sequence[str]) -> list[Span]:
 def answer_scores(expected: Sequence[str], found: Sequence[str]) -> Scores:
     """Exact match and F1 of words (Rajpurkar et al. 2016, section 6.1)."""
     pairs = [(plain(right), plain(said)) for right, said in zip(expected, found, strict=True)]
-    return Scores(
-        values={
-            "exact_match": float(np.mean([right == said for right, said in pairs])),
-            "f1": float(np.mean([_word_f1(right.split(), said.split()) for right, said in pairs])),
-        }
-    )
+    kinds = {
+        "answer": [pair for pair in pairs if pair[0]],
+        "no answer": [pair for pair in pairs if not pair[0]],
+    }
+    by_kind = {
+        kind: {**_answer_values(those), COUNT: float(len(those))}
+        for kind, those in kinds.items()
+        if those
+    }
+    return Scores(values=_answer_values(pairs), by_label=by_kind)
+
+
+def _answer_values(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
+    """Metrics of pairs of a right answer and what was found."""
+    return {
+        "exact_match": float(np.mean([right == said for right, said in pairs])),
+        "f1": float(np.mean([_word_f1(right.split(), said.split()) for right, said in pairs])),
+    }
 
 
 def plain(answer: str) -> str:
@@ -190,10 +225,37 @@ def _roc_auc(targets: Numbers, probabilities: Numbers) -> float:
     return float(metrics.roc_auc_score(targets, probabilities, multi_class="ovr"))
 
 
-def _entity_scores(
-    expected: Sequence[Sequence[str]], found: Sequence[Sequence[str]]
-) -> dict[str, float]:
-    there, said = _numbered_entities(expected), _numbered_entities(found)
+def _by_label(
+    names: Sequence[str], targets: Any, found: Any, **options: Any
+) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and count of each label; nothing where labels have no names."""
+    from sklearn import metrics
+
+    if not names:
+        return {}
+    columns = metrics.precision_recall_fscore_support(
+        targets, found, zero_division=0.0, average=None, **options
+    )
+    return {
+        name: dict(zip(BY_LABEL, map(float, numbers), strict=True))
+        for name, numbers in zip(names, zip(*columns, strict=True), strict=True)
+    }
+
+
+def _entity_scores_by_label(
+    there: set[NumberedEntity], said: set[NumberedEntity]
+) -> dict[str, dict[str, float]]:
+    """The same for entities."""
+    by_label = {}
+    for name in sorted({entity.label for _, entity in there | said}):
+        mine, theirs = (
+            {each for each in found if each[1].label == name} for found in (there, said)
+        )
+        by_label[name] = {**_entity_scores(mine, theirs), COUNT: float(len(mine))}
+    return by_label
+
+
+def _entity_scores(there: set[NumberedEntity], said: set[NumberedEntity]) -> dict[str, float]:
     right = len(there & said)
     precision = right / len(said) if said else 0.0
     recall = right / len(there) if there else 0.0
@@ -201,7 +263,7 @@ def _entity_scores(
     return {"precision": precision, "recall": recall, "f1": f1}
 
 
-def _numbered_entities(lines: Sequence[Sequence[str]]) -> set[tuple[int, Span]]:
+def _numbered_entities(lines: Sequence[Sequence[str]]) -> set[NumberedEntity]:
     return {(number, entity) for number, line in enumerate(lines) for entity in entities_of(line)}
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert.training.metrics import Scores
+from edgebert.training.metrics import COUNT, Scores
 from edgebert_runtime.inference.reports import Report, field_lines
+from edgebert_runtime.reporting.text_table import table_lines
 
-NOT_SHOWN: Final = ("metrics", "confusion", "labels")
+NOT_SHOWN: Final = ("metrics", "by_label", "confusion", "labels")
 """Entries of a summary without a row of their own in the table."""
 
 
@@ -64,16 +65,21 @@ class TrainingReport(Report):
         """The metrics of the weights in `out`; empty without validation."""
         return {} if self.best is None else self.best.scores.values
 
+    @property
+    def by_label(self) -> Mapping[str, Mapping[str, float]]:
+        """Label to its metrics and count in the validation data; of tasks that have labels."""
+        return {} if self.best is None else self.best.scores.by_label
+
     def lines(self, width: int | None = None) -> Iterator[str]:
-        """The numbers of the training; single losses and validations are left out."""
-        del width
+        """A row for each number, then one for each label; single losses are left out."""
         values = {**self.summary(), **self.metrics}
         numbers = {
             name: f"{value:.4g}" if isinstance(value, float) else value
             for name, value in values.items()
             if name not in NOT_SHOWN
         }
-        return field_lines(numbers)
+        yield from field_lines(numbers)
+        yield from _label_lines(self.by_label, width)
 
     def summary(self) -> dict[str, Any]:
         """What to print: all but the single losses and validations, as plain values."""
@@ -91,5 +97,19 @@ class TrainingReport(Report):
             "last_loss": self.losses[-1],
             "best_step": None if self.best is None else self.best.step,
             "metrics": dict(self.metrics),
+            "by_label": {name: dict(numbers) for name, numbers in self.by_label.items()},
             "confusion": [list(row) for row in confusion],
         }
+
+
+def _label_lines(by_label: Mapping[str, Mapping[str, float]], width: int | None) -> Iterator[str]:
+    """An empty line, and a table; nothing where there are no labels."""
+    if not by_label:
+        return
+    names = next(iter(by_label.values()))
+    rows = [
+        (label, *(f"{each[name]:,.0f}" if name == COUNT else f"{each[name]:.4f}" for name in names))
+        for label, each in by_label.items()
+    ]
+    yield ""
+    yield from table_lines(("label", *names), rows, width)

@@ -6,11 +6,10 @@ from edgebert.checkpoints.saving import check_free, save_checkpoint
 from edgebert.training.job import Job, Request, prepare
 from edgebert.training.loop import Loop
 from edgebert.training.metrics import require_scikit_learn
-from edgebert.training.progress_bar import progress_bar
 from edgebert.training.report import TrainingReport
 from edgebert.training.resume import SUFFIX, StateFile, seeded
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import Meter, ProgressCallback, ProgressOption, steps, view_of
 
 
 def run_training(
@@ -19,7 +18,7 @@ def run_training(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> TrainingReport:
     """Train a model and write it; `edgebert.train` explains the arguments.
 
@@ -31,31 +30,38 @@ def run_training(
     _check_state(state, resume=resume)
     if request.validation is not None:
         require_scikit_learn()
-    with seeded(request.config.seed):
-        job = prepare(request, progress)
-        store = StateFile(path=state, identity=job.identity)
-        loop, seconds = _run(job, store, progress)
-    save_checkpoint(out, job.base.parts(job.settings), overwrite=overwrite)
-    store.remove()
-    progress(f"wrote {out}")
+    with steps(progress, beats=False) as tell:
+        with seeded(request.config.seed):
+            job = prepare(request, tell)
+            store = StateFile(path=state, identity=job.identity)
+            loop, seconds = _run(job, store, progress, tell)
+        save_checkpoint(out, job.base.parts(job.settings), overwrite=overwrite)
+        store.remove()
+        tell(f"wrote {out}")
     return _report(out, job, loop, seconds)
 
 
-def _run(job: Job, store: StateFile, progress: ProgressCallback) -> tuple[Loop, float]:
+def _run(
+    job: Job, store: StateFile, progress: ProgressOption, tell: ProgressCallback
+) -> tuple[Loop, float]:
     """The loop, run to its end, and the seconds that took."""
-    with progress_bar() as on_step:
-        loop = Loop(
-            model=job.base.model,
-            objective=job.objective,
-            validation=job.validation,
-            config=job.request.config,
-            store=store,
-            on_step=on_step,
-            tell=progress,
-        )
+
+    def on_step(step: int, _: int, loss: float, rate: float) -> None:
+        meter.update(step, f"loss {loss:.4f}, rate {rate:.1e}")
+
+    loop = Loop(
+        model=job.base.model,
+        objective=job.objective,
+        validation=job.validation,
+        config=job.request.config,
+        store=store,
+        on_step=on_step,
+        tell=tell,
+    )
+    with Meter(loop.steps, view_of(progress, delay=0), what="steps") as meter:
         if store.path.exists():
             loop.resume()
-            progress(f"resumed after step {loop.progress.step} of {loop.steps}")
+            tell(f"resumed after step {loop.progress.step} of {loop.steps}")
         return loop, loop.run()
 
 

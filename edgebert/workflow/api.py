@@ -1,6 +1,6 @@
 """One call from a source to a bundle. Heavy imports happen where they are used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import ConfigError, QualityError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
 from edgebert_runtime.tasks.registry import TaskName
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def export(
     overwrite: bool = False,
     force: bool = False,
     keep_default: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Bundle:
     """Export a torch encoder to a verified bundle.
 
@@ -69,7 +69,9 @@ def export(
         overwrite: replace a bundle that is there, once the new one is complete.
         force: with int8, take it even if it is slower than fp32.
         keep_default: leave fp32 the default where another precision is made.
-        progress: told each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            line.
 
     Raises:
         ConfigError: arguments that do not go together.
@@ -87,21 +89,27 @@ def export(
     from edgebert_export import export_bundle
 
     opened = open_source(source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length)
-    for note in opened.notes:
-        progress(note)
-    bundle = export_bundle(
-        opened.module,
-        opened.spec,
-        opened.parts,
-        Path(out),
-        target=target,
-        min_onnxruntime=min_onnxruntime,
-        overwrite=overwrite,
-        progress=progress,
-    )
-    quantize = partial(_quantize, bundle, force=force, keep_default=keep_default, progress=progress)
-    if precision is not None or target != "cuda":
+    with steps(progress) as tell:
+        for note in opened.notes:
+            tell(note)
+        bundle = export_bundle(
+            opened.module,
+            opened.spec,
+            opened.parts,
+            Path(out),
+            target=target,
+            min_onnxruntime=min_onnxruntime,
+            overwrite=overwrite,
+            progress=tell,
+        )
+        quantize = partial(_quantize, bundle, force=force, keep_default=keep_default, progress=tell)
+        if precision is None and target == "cuda":
+            return _halved(quantize, tell)
         return quantize(precision or "fp32")
+
+
+def _halved(quantize: Callable[[ExportPrecision], Bundle], progress: ProgressCallback) -> Bundle:
+    """In fp16, or in bf16 if that is refused."""
     try:
         return quantize("fp16")
     except QualityError as error:

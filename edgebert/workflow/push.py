@@ -13,7 +13,7 @@ from edgebert_runtime.bundle.hub_name import HubName, parse_name
 from edgebert_runtime.bundle.manifest import CARD_NAME, MANIFEST_NAME
 from edgebert_runtime.bundle.staging import add_to_bundle, staging_area
 from edgebert_runtime.errors import BundleError, ConfigError, HubError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.tasks.registry import require_task
 
 NO_RIGHT: Final = (401, 403)
@@ -40,7 +40,7 @@ def push(
     private: bool = False,
     revision: str | None = None,
     message: str | None = None,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Pushed:
     """Upload a bundle to the Hub: its files, its manifest and its model card, in one commit.
 
@@ -53,7 +53,8 @@ def push(
         private: make it a private one.
         revision: a branch, made if it does not exist; None is the main one.
         message: of the commit.
-        progress: told each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too. False: nobody. A function is called with each line.
 
     Raises:
         BundleError: the folder is no bundle, or its card cannot be read.
@@ -64,12 +65,12 @@ def push(
     target = _target(name)
     hub = require_hub(target)
     folder = Path(bundle.folder if isinstance(bundle, Bundle) else bundle)
-    with staging_area(folder) as area:
+    with steps(progress) as tell, staging_area(folder) as area:
         opened = Bundle.open(folder)
-        progress(f"hashing {len(opened.manifest.files)} files")
+        tell(f"hashing {len(opened.manifest.files)} files")
         _check(opened)
         card = _card(hub, opened, target)
-        progress(f"uploading to {target}")
+        tell(f"uploading to {target}")
         try:
             commit = _commit(hub, opened, card, target, (private, revision, message))
         except Exception as error:  # three HTTP libraries in three versions share no base class

@@ -8,7 +8,7 @@ from edgebert.training.config import Problem, ProblemName, TrainingConfig, Train
 from edgebert.training.job import Request
 from edgebert.training.report import TrainingReport
 from edgebert.training.training import run_training
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption
 
 
 def train(
@@ -24,7 +24,7 @@ def train(
     from_scratch: bool = False,
     resume: bool = False,
     overwrite: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> TrainingReport:
     """Train a model and write it as a Hugging Face or sentence-transformers folder.
 
@@ -45,7 +45,9 @@ def train(
         from_scratch: draw all weights; of the base only shape and tokenizer count.
         resume: go on from the state beside `out`, if there is one.
         overwrite: replace a checkpoint at `out`, once the new one is complete.
-        progress: called at each stage.
+        progress: who sees the steps. None: lines and a bar on standard error if it is a terminal.
+            True: elsewhere, too, with a line a minute. False: nobody. A function is called with
+            each line; those that count steps have `done` and `total`.
 
     Raises:
         ConfigError: arguments that do not go together, labels that are not the head's, something

@@ -1,7 +1,7 @@
 """Comparing every variant of a bundle with torch. Heavy imports happen where they are used."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +9,7 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import CheckFailedError
 from edgebert_runtime.inference.reports import Report
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.reporting.text_table import table_lines
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def verify(
     texts: str | PathLike[str] | None = None,
     column: str | None = None,
     evaluation: str | PathLike[str] | None = None,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> VerifyReport:
     """Compare every variant of a bundle with its torch source.
 
@@ -140,13 +140,17 @@ def verify(
         column: where in the file the texts are.
         evaluation: a file with columns `text`, `label` and, for pairs, `text_pair`, to measure
             accuracy on; only for classifiers of one label a text.
-        progress: told each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            line.
 
     Raises:
+        ConfigError: `against` is another model, by its sizes, labels or task; nothing was run. Or
+            `evaluation` is for a bundle without accuracy, or has fewer rows than a budget needs.
         InputError: a file cannot be used.
-        BundleError, CheckpointError, ConfigError: something cannot be read; or `evaluation` is for
-            a bundle without accuracy, or has fewer rows than a budget needs.
+        BundleError, CheckpointError: something cannot be read.
     """
+    from edgebert.workflow.same_model import require_same_model
     from edgebert.workflow.sources import open_source
     from edgebert_quantize.calibration.text_split import read_text_split
     from edgebert_runtime.bundle.staging import mark_verified
@@ -163,24 +167,27 @@ def verify(
         spec=spec,
         tokenizer=opened.folder if spec is not None else None,
         task=manifest.task,
-        max_length=manifest.tokenizer.max_length,
     )
     check.wait()
+    require_same_model(opened, against, source)
+    limited = replace(source.spec, max_length=manifest.tokenizer.max_length)
+    source = replace(source, spec=limited)
     if labelled is not None:
         labelled.run_reference(source.module)
     results: dict[str, Any] = {}
     accuracy: dict[str, AccuracyCheck] = {}
     left_out: dict[str, str] = {}
-    for name, variant in manifest.variants.items():
-        if variant.needs is not None and not has_provider(variant.needs, import_engine()):
-            left_out[name] = variant.needs
-            continue
-        progress(f"verifying {name} against torch")
-        results[name] = _verify_variant(opened, variant, source, split)
-        if labelled is not None:
-            accuracy[name] = labelled.check(variant)
-        if results[name].passed and not variant.verified:
-            mark_verified(opened, name)
+    with steps(progress) as tell:
+        for name, variant in manifest.variants.items():
+            if variant.needs is not None and not has_provider(variant.needs, import_engine()):
+                left_out[name] = variant.needs
+                continue
+            tell(f"verifying {name} against torch")
+            results[name] = _verify_variant(opened, variant, source, split)
+            if labelled is not None:
+                accuracy[name] = labelled.check(variant)
+            if results[name].passed and not variant.verified:
+                mark_verified(opened, name)
     return VerifyReport(variants=results, left_out=left_out, accuracy=accuracy)
 
 

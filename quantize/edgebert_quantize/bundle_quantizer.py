@@ -21,7 +21,7 @@ from edgebert_runtime.bundle.manifest import Variant, hash_file
 from edgebert_runtime.bundle.staging import add_to_bundle, replace_in_bundle, staging_area
 from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
 
 DRAFT_NAME: Final = "samples.json"
@@ -39,7 +39,7 @@ def quantize_bundle(
     name: str | None = None,
     overwrite: bool = False,
     keep_default: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Bundle:
     """Add a quantized variant to a bundle; nothing is written if its quality is too low.
 
@@ -57,7 +57,9 @@ def quantize_bundle(
         name: what the variant is called; None for the recipe's name.
         overwrite: replace a variant of that name.
         keep_default: leave the bundle's default as it is.
-        progress: called with the name of each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            line.
 
     Returns:
         The bundle with its new variant; the same object, if one was given.
@@ -75,7 +77,7 @@ def quantize_bundle(
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
     split = read_text_split(texts, column)
-    with staging_area(folder) as staging:
+    with steps(progress) as tell, staging_area(folder) as staging:
         opened = Bundle.open(folder)  # another run may have extended it while this one waited
         new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
         chosen = new.recipe
@@ -83,7 +85,7 @@ def quantize_bundle(
         exact = opened.path_of(_cpu_equivalent(opened, source).file)
         graph = staging / Path(new.file).name
         of_a_class = f", for {cpu}" if chosen.linears else ""
-        progress(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
+        tell(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
         rewrite_graph(
             opened.path_of(source.file),
             graph,
@@ -92,15 +94,15 @@ def quantize_bundle(
             LARGEST_WEIGHT[cpu],
         )
         runnable = runnable_equivalent(graph, exact, chosen, source.target)
-        progress("measuring its quality against fp32")
+        tell("measuring its quality against fp32")
         quality = _measure(opened, exact, runnable, chosen, split)
         quality.require()
         speed = None
         if not force:
             feeds = Feeder.of(opened).long(split.quality)
             exact = opened.path_of(source.file)
-            speed = require_speedup(graph, exact, chosen, cpu, feeds, progress)
-        progress("adding the variant to the bundle")
+            speed = require_speedup(graph, exact, chosen, cpu, feeds, tell)
+        tell("adding the variant to the bundle")
         variant = variant_of(new, source, quality, split, cpu, speed)
         if runnable != graph:
             variant = replace(variant, needs="cuda", verified=False)

@@ -20,7 +20,7 @@ from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.atomic_write import put_file
 
 FEWEST_DIMENSIONS: Final = 16
@@ -40,7 +40,7 @@ def quantize_file(
     column: str | None = None,
     overwrite: bool = False,
     force: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Quality:
     """Quantize an fp32 graph, keeping its names and outputs; `out` is written whole or not at all.
 
@@ -55,7 +55,7 @@ def quantize_file(
         column: as in `quantize_bundle`.
         overwrite: replace `out` if it exists.
         force: as in `quantize_bundle`.
-        progress: called with the name of each step.
+        progress: as in `quantize_bundle`.
 
     Returns:
         Similarity of its outputs to those of `source`.
@@ -77,19 +77,23 @@ def quantize_file(
     split = read_text_split(texts, column)
     tokens = _find_tokenizer(source, tokenizer)
     opened = _open_tokenizer(tokens)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
+    hidden = f".{out.name}."
+    with (
+        steps(progress) as tell,
+        tempfile.TemporaryDirectory(dir=out.parent, prefix=hidden) as scratch,
+    ):
         plain, candidate = Path(scratch) / "plain.onnx", Path(scratch) / "candidate.onnx"
-        progress(f"simplifying {source}")
+        tell(f"simplifying {source}")
         simplify(source, plain, standard_operators_only=_standard_operators_only(chosen))
         inputs = find_inputs(plain, source, opened.get_vocab_size())
         limit, widths = try_lengths(plain, source, inputs)
         comparison = _comparison(widths)
         feeder = Feeder(tokens, _tokenizer_info(opened, limit), inputs.complete)
-        progress(f"quantizing by recipe {recipe}")
+        tell(f"quantizing by recipe {recipe}")
         rewrite_graph(
             plain, candidate, chosen, lambda: feeder.calibration(split), LARGEST_WEIGHT[cpu], source
         )
-        progress("measuring its quality against fp32")
+        tell("measuring its quality against fp32")
         quality = compare(
             comparison,
             graph_runner(runnable_equivalent(candidate, plain, chosen), comparison.outputs),
@@ -102,7 +106,7 @@ def quantize_file(
         quality.require()
         if not force:
             feeds = feeder.long(split.quality)
-            require_speedup(candidate, plain, chosen, cpu, feeds, progress)
+            require_speedup(candidate, plain, chosen, cpu, feeds, tell)
         put_file(candidate, out)
     return quality
 

@@ -24,12 +24,12 @@ from pyarrow import parquet
 
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.cli.main import main
-from edgebert_runtime.cli.progress import progress_line
 from edgebert_runtime.errors import OutputError
 from edgebert_runtime.inference.call import CHUNK_TEXTS
 from edgebert_runtime.io.readers import open_file, read_rows
 from edgebert_runtime.io.tables import BATCH_ROWS
 from edgebert_runtime.io.writers import VectorType, check_output, write_records
+from edgebert_runtime.progress import Count, bar_line
 
 TEXTS: Final = ["the cat sat", 'a "dog", red', "", "it ran far 🙂"]
 COMMAND: Final = [sys.executable, "-m", "edgebert_runtime.cli.main"]
@@ -439,17 +439,17 @@ def test_no_bar_without_a_terminal_and_a_warning_is_one_line(tiny_bundle: Bundle
         (0, None, 0, "0 texts, 0 texts/s"),
         (0, 0, 1, "0 texts, 0 texts/s"),
         (1500, None, 2, "1,500 texts, 750 texts/s"),
-        (1, 4, 2, "[######------------------]  25% 1/4 texts, 0 texts/s, 0:06 left"),
+        (1, 4, 2, "[######------------------]  25% 1/4 texts, 0.5 texts/s, 0:06 left"),
         (10, 36010, 1, f"[{'-' * 24}]   0% 10/36,010 texts, 10 texts/s, 1:00:00 left"),
-        (4, 4, 1, f"[{'#' * 24}] 100% 4/4 texts, 4 texts/s"),
+        (4, 4, 1, f"[{'#' * 24}] 100% 4/4 texts, 4.0 texts/s"),
     ],
 )
 def test_lines_of_progress(done: int, total: int | None, seconds: float, line: str) -> None:
-    assert progress_line(done, total, seconds) == line
+    assert bar_line(Count(done, total, seconds)) == line
 
 
 def test_lines_of_what_takes_long_have_no_rate() -> None:
-    line = progress_line(1, 4, 2, what="processes", rated=False)
+    line = bar_line(Count(1, 4, 2, "processes", rated=False))
     assert line == "[######------------------]  25% 1/4 processes, 0:06 left"
 
 

@@ -34,12 +34,16 @@ def test_from_a_csv_to_a_bundle(base: Path, tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told["metrics"]["accuracy"] == 1.0
     assert told["confusion"] == [[2, 0, 0], [0, 2, 0], [0, 0, 2]]
+    assert told["by_label"]["colour"] == {"precision": 1, "recall": 1, "f1": 1, "count": 2}
+    assert f"next: edgebert export {out} my-model" in " ".join(done.stderr.split())
+    assert "done in 0:" in done.stderr
     assert "6 rows to train on" in done.stderr
     model = transformers.AutoModelForSequenceClassification.from_pretrained(out)
     assert model.config.label2id == {"animal": 0, "colour": 1, "size": 2}
     exported = edgebert("export", out, tmp_path / "bundle")
     assert exported.returncode == 0, exported.stderr
     assert "task classify" in exported.stderr
+    assert "texts are cut to" not in exported.stderr
 
 
 def test_mistakes_end_with_2_and_one_line(base: Path, tmp_path: Path) -> None:

@@ -216,6 +216,25 @@ def test_texts_too_long_are_counted(base: Path, tmp_path: Path) -> None:
     )
     assert report.truncated == 4  # of 9, 9, 5, 8, 5 and 8 tokens
     assert "4 texts were cut to 6 tokens" in notes
+    limit = "the trained model cuts texts to 6 tokens, as this training does; its encoder takes 40"
+    assert any(note.startswith(limit) for note in notes)
+    exported = read_checkpoint(report.out)
+    assert exported.max_length == 6
+    assert any("cut to 6 tokens, as in its training" in note for note in exported.notes)
+    longer = read_checkpoint(report.out, max_length=12)
+    assert not any("as in its training" in note for note in longer.notes)
+
+
+def test_a_limit_stays_noted_in_what_is_trained_next(base: Path, tmp_path: Path) -> None:
+    data = training_data.classify_file(tmp_path)
+    for source, out, max_length in ((base, "one", 12), (tmp_path / "one", "two", None)):
+        config = replace(training_data.QUICK, epochs=1, max_length=max_length)
+        train(source, data, tmp_path / out, task="classify", config=config)
+        again = read_checkpoint(tmp_path / out)
+        assert any("cut to 12 tokens, as in its training" in note for note in again.notes)
+    whole = replace(training_data.QUICK, epochs=1, max_length=40)
+    train(tmp_path / "two", data, tmp_path / "three", task="classify", config=whole)
+    assert not any("in its training" in note for note in read_checkpoint(tmp_path / "three").notes)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,14 @@ def test_single_labels_by_hand() -> None:
     assert scores.values["accuracy"] == pytest.approx(3 / 5)
     for name in ("precision", "recall", "f1"):
         assert scores.values[name] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    named = single_label_scores(targets, logits, ("a", "b")).by_label
+    assert named["a"] == pytest.approx(
+        {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "count": 3}
+    )
+    assert named["b"] == pytest.approx(
+        {"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "count": 2}
+    )
+    assert scores.by_label == {}
     # Margins of 1: −2 −1 3 for label 0 and 1 −2 for label 1; of 6 pairs, 2 + ½ are in order.
     assert scores.values["roc_auc"] == pytest.approx(2.5 / 6)
 
@@ -50,6 +58,9 @@ def test_several_labels_by_hand() -> None:
     assert values["accuracy"] == 0.5
     assert (values["precision"], values["recall"]) == (0.75, 0.75)
     assert values["roc_auc"] == 1.0
+    named = multi_label_scores(targets, logits, ("a", "b", "c")).by_label
+    assert [each["count"] for each in named.values()] == [1, 1, 2]
+    assert (named["b"]["precision"], named["c"]["recall"]) == (0.5, 0.5)
 
 
 def test_numbers_by_hand() -> None:
@@ -92,6 +103,9 @@ def test_entity_f1_by_hand() -> None:
     for name in ("precision", "recall", "f1"):
         assert values[name] == pytest.approx(1 / 3)
     assert values["accuracy"] == pytest.approx(5 / 7)
+    named = tagging_scores(expected, found).by_label
+    assert named["A"] == pytest.approx({"precision": 1 / 3, "recall": 1 / 2, "f1": 0.4, "count": 2})
+    assert named["B"] == {"precision": 0, "recall": 0, "f1": 0, "count": 1}
 
 
 def test_no_entity_anywhere_is_no_division_by_zero() -> None:
@@ -103,6 +117,8 @@ def test_plain_tags_are_judged_word_by_word() -> None:
     values = tagging_scores([["UP", "O", "UP", "O"]], [["UP", "UP", "O", "O"]]).values
     for name in ("accuracy", "precision", "recall", "f1"):
         assert values[name] == pytest.approx(0.5)
+    named = tagging_scores([["UP", "O", "UP", "O"]], [["UP", "UP", "O", "O"]]).by_label
+    assert named == {"UP": {"precision": 0.5, "recall": 0.5, "f1": 0.5, "count": 2}}
 
 
 def test_answers_by_hand() -> None:
@@ -113,6 +129,10 @@ def test_answers_by_hand() -> None:
     assert values["exact_match"] == 0.5
     # 1, then one word of two on either side, 1 for rightly nothing, 0 for something.
     assert values["f1"] == pytest.approx((1 + 0.5 + 1 + 0) / 4)
+    assert answer_scores(expected, found).by_label == {
+        "answer": {"exact_match": 0.5, "f1": 0.75, "count": 2},
+        "no answer": {"exact_match": 0.5, "f1": 0.5, "count": 2},
+    }
 
 
 def test_large_logits_do_not_overflow() -> None:

@@ -20,6 +20,7 @@ from edgebert.checkpoints.tokenizer.wordpiece import (
     normalizer_fields,
     token_text,
 )
+from edgebert.checkpoints.tokenizer.words import tells_words
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import TokenizerError
 
@@ -103,6 +104,11 @@ class TokenizerFiles:
             "special_tokens_map.json": json_bytes(self.special_tokens),
         }
         return files if self.vocab_txt is None else {**files, "vocab.txt": self.vocab_txt}
+
+    @property
+    def tells_words(self) -> bool:
+        """Whether its tokens tell where words begin."""
+        return tells_words(json.loads(self.json)["model"])
 
     def info(self, *, max_length: int, max_positions: int) -> TokenizerInfo:
         """What the runtime must know of it; both limits are in tokens."""

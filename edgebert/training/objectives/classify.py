@@ -70,7 +70,7 @@ class SingleLabel(_Texts):
         return (losses.cross_entropy(outputs[0], batch.targets[0]),)
 
     def metrics(self, predictions: Sequence[Any]) -> Scores:
-        return single_label_scores(self.targets.numpy(), np.stack(predictions))
+        return single_label_scores(self.targets.numpy(), np.stack(predictions), self._labels)
 
 
 class MultiLabel(_Texts):
@@ -86,12 +86,13 @@ class MultiLabel(_Texts):
         for row, record in enumerate(records):
             targets[row, [index[label] for label in record.labels]] = 1.0
         super().__init__(records, encoder, targets)
+        self._labels = labels
 
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
         return (losses.binary_cross_entropy(outputs[0], batch.targets[0]),)
 
     def metrics(self, predictions: Sequence[Any]) -> Scores:
-        return multi_label_scores(self.targets.numpy(), np.stack(predictions))
+        return multi_label_scores(self.targets.numpy(), np.stack(predictions), self._labels)
 
 
 class Regression(_Texts):

@@ -34,7 +34,7 @@ from edgebert_runtime.bundle.staging import hash_folder, new_bundle
 from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
 
 
@@ -66,7 +66,7 @@ def export_bundle(
     target: TargetName = "cpu",
     min_onnxruntime: str | None = None,
     overwrite: bool = False,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
 ) -> Bundle:
     """Trace, fuse, verify and write one encoder; `destination` changes only if all steps succeed.
 
@@ -79,7 +79,9 @@ def export_bundle(
             one without padding with `cuda` if the model allows it.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
         overwrite: replace a bundle that is there.
-        progress: told each step.
+        progress: who sees the steps. None: lines on standard error if it is a terminal. True:
+            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            line.
 
     Raises:
         ConfigError: unknown target or version.
@@ -89,10 +91,10 @@ def export_bundle(
         ParityError: a finished graph differs from torch.
     """
     chosen = _chosen(target)
-    with new_bundle(destination, overwrite=overwrite) as staging:
-        progress(f"tracing {type(module).__name__} at opset {CANONICAL_OPSET}")
+    with steps(progress) as tell, new_bundle(destination, overwrite=overwrite) as staging:
+        tell(f"tracing {type(module).__name__} at opset {CANONICAL_OPSET}")
         canonical = trace(module, spec)
-        progress(f"fusing for {', '.join(item.name for item in chosen)}")
+        tell(f"fusing for {', '.join(item.name for item in chosen)}")
         floors = {"portable": min_onnxruntime} if min_onnxruntime else {}
         graphs = []
         for item in chosen:
@@ -100,16 +102,16 @@ def export_bundle(
             try:
                 graphs.append(build(canonical, item, spec, floor))
             except StillPaddedError as reason:
-                progress(f"skipping target {item.name}: {reason}")
+                tell(f"skipping target {item.name}: {reason}")
         needed = write_graphs(graphs, staging)
         reports = {}
         for built in graphs:
-            progress(f"verifying {built.target.name} against torch")
+            tell(f"verifying {built.target.name} against torch")
             with runnable(built.target, staging / built.target.file) as graph:
                 unpadded = built.target.unpadded
                 reports[built.target.name] = check_parity(graph, module, spec, unpadded=unpadded)
             reports[built.target.name].require()
-        progress("recording samples and writing the bundle")
+        tell("recording samples and writing the bundle")
         variants = {built.target.name: _variant(built, needed, reports) for built in graphs}
         _write_parts(staging, spec, parts, variants)
     return Bundle.open(destination)

@@ -45,7 +45,7 @@ from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import LOGGER, ProgressCallback
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 from edgebert_runtime.tasks.registry import require_task
 
@@ -67,7 +67,7 @@ def quantize_within(
     overwrite: bool = False,
     keep_default: bool = False,
     cache_dir: str | PathLike[str] | None = None,
-    progress: ProgressCallback = LOGGER.info,
+    progress: ProgressOption = None,
     track: Track[Any] = no_track,
 ) -> Search:
     """Add the cheapest variant that meets a budget; nothing is written if none does.
@@ -94,7 +94,7 @@ def quantize_within(
         overwrite: as in `quantize_bundle`.
         keep_default: as in `quantize_bundle`.
         cache_dir: where measurements are cached; None is edgebert's cache folder of the user.
-        progress: called with the name of each step.
+        progress: as in `quantize_bundle`.
         track: shows progress within long steps.
 
     Raises:
@@ -109,7 +109,7 @@ def quantize_within(
     folder = Bundle.open(bundle).folder
     cpu = choose_cpu(cpu)
     split = read_text_split(texts, column)
-    with staging_area(folder) as staging:
+    with steps(progress) as tell, staging_area(folder) as staging:
         opened = Bundle.open(folder)
         new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
         chosen = _searchable(new.recipe)
@@ -118,10 +118,10 @@ def quantize_within(
         limits = parse_budget(budget, metric, answers=answers is not None)
         labelled = _labelled(limits, evaluation, opened)
         task = _Task(opened, staging, new, cpu, without(split, labelled), labelled)
-        progress(f"calibrating for {cpu} by recipe {chosen.name}")
+        tell(f"calibrating for {cpu} by recipe {chosen.name}")
         trials = _trials(task, default_cache_dir() if cache_dir is None else Path(cache_dir))
         states = assignments(chosen, trials, track)
-        best, frontier = explore(states, trials, limits, progress, track)
+        best, frontier = explore(states, trials, limits, tell, track)
         search = Search(
             bundle=opened,
             budget=limits,
@@ -133,7 +133,7 @@ def quantize_within(
         found = search.require()
         if found.speed is not None and chosen.must_be_faster and not force:
             found.speed.require(chosen.name)
-        progress("adding the variant to the bundle")
+        tell("adding the variant to the bundle")
         _add(task, search, found, trials)
     return replace(search, bundle=Bundle.reopen(bundle))
 

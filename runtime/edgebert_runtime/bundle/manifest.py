@@ -83,10 +83,13 @@ class HeadInfo:
     Attributes:
         labels: names in the order of the logits' last axis; empty where that axis is no label.
         activation: from logits to scores: `softmax`, `sigmoid` or `none`.
+        aggregation: for `tag`, how tokens are put together unless the caller says otherwise; None
+            is `simple`, as in bundles of older versions.
     """
 
     labels: tuple[str, ...]
     activation: str
+    aggregation: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +160,8 @@ class Manifest:
         ordered = {"schema_version": fields.pop("schema_version"), **fields}
         if self.embedding is not None:
             ordered["embedding"]["steps"] = [_bare(step) for step in self.embedding.steps]
+        if self.head is not None and self.head.aggregation is None:
+            del ordered["head"]["aggregation"]
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -272,6 +277,9 @@ class _Reader:
         return HeadInfo(
             labels=tuple(self._get(fields, "labels", list)),
             activation=self._get(fields, "activation", str),
+            aggregation=self._get(
+                {"aggregation": None, **fields}, "aggregation", (str, type(None))
+            ),
         )
 
     def _step(self, fields: Mapping[str, Any]) -> Step:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from shlex import join, quote
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from edgebert_runtime.cli.options import add_option
@@ -14,7 +14,6 @@ from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgebert_runtime.benchmarking.api import BenchReport
     from edgebert_runtime.benchmarking.options import BenchOptions
     from edgebert_runtime.benchmarking.sweep import Job
 
@@ -93,15 +92,15 @@ def bench_lines(given: argparse.Namespace) -> Iterator[str]:
     """
     from edgebert_runtime.benchmarking.api import bench
     from edgebert_runtime.benchmarking.budget import require_within
+    from edgebert_runtime.benchmarking.files import check_files, write_files
     from edgebert_runtime.benchmarking.table import report_lines
     from edgebert_runtime.benchmarking.tuning_store import store
-    from edgebert_runtime.storage.atomic_write import check_places
 
     options = _options(given)
-    check_places(given.json, given.html)
+    check_files(given.json, given.html)
     with ExitStack() as stack:
         report = bench(given.bundle, options, track=lambda jobs: _shown(jobs, stack))
-    _write(report, given)
+    write_files(report, given.json, given.html, [given.program, *given.arguments])
     yield from report_lines(report, output_width())
     if given.store and report.tuned is not None:
         kept = store(given.bundle, report.tuned)
@@ -147,23 +146,9 @@ def numbers(what: str, text: str | None) -> list[int] | None:
         ) from error
 
 
-def _write(report: "BenchReport", given: argparse.Namespace) -> None:
-    if given.json is not None:
-        from edgebert_runtime.storage.atomic_write import write_whole
-
-        write_whole(given.json, report.to_json())
-    if given.html is not None:
-        from edgebert_runtime.benchmarking.report import page
-        from edgebert_runtime.reporting.html import write_html
-
-        write_html(page(report, join([given.program, *given.arguments])), given.html)
-
-
 def _shown(jobs: "Sequence[Job]", stack: ExitStack) -> "Iterable[Job]":
-    """The measuring processes, with a bar if standard error is a terminal; closed by `stack`."""
-    if not sys.stderr.isatty():
-        return jobs
+    """The measuring processes, with a bar or a line a minute; closed by `stack`."""
     from edgebert_runtime.cli.progress import counted
 
-    counting = counted(jobs, len(jobs), sys.stderr, what="processes", rated=False)
+    counting = counted(jobs, lambda: len(jobs), sys.stderr, what="processes", rated=False)
     return stack.enter_context(closing(counting))

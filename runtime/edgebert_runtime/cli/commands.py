@@ -26,6 +26,7 @@ from edgebert_runtime.cli.pull import add_pull
 from edgebert_runtime.cli.run import RUN, add_run
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
+from edgebert_runtime.progress import still
 
 
 def add_info(commands: Commands) -> None:
@@ -108,7 +109,8 @@ def _warm(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.warmup.warm import warm
 
     tune = not options.no_tune
-    kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir, tune=tune)
+    with still(f"warming {options.bundle}"):
+        kept = warm(options.bundle, options.variant, cache_dir=options.cache_dir, tune=tune)
     found = {"folder": str(kept.folder), "size_bytes": kept.size_bytes}
     tunings = {threads: tuning._asdict() for threads, tuning in kept.tunings.items()}
     yield json.dumps({**found, "threads": tunings})
@@ -125,7 +127,8 @@ def _check(options: argparse.Namespace) -> Iterator[str]:
             files = check_files(options.bundle)
             yield hashed_line(options.bundle, files) if for_people else _json(files=files)
             return
-        reports = _checked(options)
+        with still(f"checking {options.bundle}"):
+            reports = _checked(options)
     except BundleIntegrityError as error:
         raise CheckFailedError(str(error)) from error  # `check` looks for just this
     records = [{**report.to_dict(), "passed": report.passed} for report in reports]

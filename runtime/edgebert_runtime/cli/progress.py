@@ -1,99 +1,91 @@
-"""How far a long run is, in one line of a terminal."""
+"""How far a long run is: in one line of a terminal, elsewhere in a line a minute."""
 
-import os
-import sys
 import time
-from collections.abc import Generator, Iterable
-from typing import Final, TextIO, TypeVar
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from edgebert_runtime.progress import (
+    MINUTE,
+    Clock,
+    Count,
+    Meter,
+    ProgressOption,
+    bar_view,
+    line_view,
+    write_line,
+)
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tasks.base import TaskModel
 
 Item = TypeVar("Item")
 
-WIDTH: Final = 24
-SECONDS_BETWEEN: Final = 0.1
-USUAL_COLUMNS: Final = 80
+say = write_line
+"""Write a line to standard error, over a bar that may stand there."""
 
 
 def counted(
     items: Iterable[Item],
-    total: int | None,
+    total: Callable[[], int] | None,
     stream: TextIO,
     *,
     what: str = "texts",
     rated: bool = True,
+    clock: Clock = time.monotonic,
 ) -> Generator[Item, None, None]:
-    """The items, with a line on a terminal that says how many there were.
+    """The items, with lines that say how many there were.
 
     Args:
         items: passed on one by one.
-        total: how many there will be; None where nobody knows.
-        stream: the terminal.
+        total: says how many there will be, when there is a line to show; None where nobody knows.
+        stream: standard error.
         what: they are.
         rated: whether to say how many a second; those that take long have no such number.
+        clock: the time in seconds.
     """
-    begun = drawn = time.monotonic()
-    done = 0
-
-    def draw(seconds: float) -> None:
-        _draw(progress_line(done, total, seconds, what=what, rated=rated), stream)
-
-    draw(0)
-    try:
-        for item in items:
+    view = bar_view(stream) if stream.isatty() else line_view(say, last=False)
+    with Meter(total, view, what=what, rated=rated, clock=clock) as meter:
+        meter.update(0)
+        for done, item in enumerate(items, 1):
             yield item
-            done += 1
-            now = time.monotonic()
-            if now - drawn >= SECONDS_BETWEEN:
-                drawn = now
-                draw(now - begun)
-    finally:
-        draw(time.monotonic() - begun)
-        stream.write("\n")
+            meter.update(done)
 
 
-def progress_line(
-    done: int, total: int | None, seconds: float, *, what: str = "texts", rated: bool = True
-) -> str:
-    """What is shown after so many texts and seconds.
+def progress_at_once(stream: TextIO, clock: Clock = time.monotonic) -> ProgressOption:
+    """Who sees the progress of a task that answers all items at once: as `counted` shows it.
 
     Args:
-        done: those that have their answer.
-        total: those in all, or None.
-        seconds: since the start.
-        what: they are.
-        rated: whether to say how many a second.
+        stream: standard error.
+        clock: the time in seconds.
     """
-    rate = done / seconds if seconds > 0 else 0.0
-    speed = f", {rate:,.0f} {what}/s" if rated else ""
-    if not total:
-        return f"{done:,} {what}{speed}"
-    filled = WIDTH * done // total
-    bar = "#" * filled + "-" * (WIDTH - filled)
-    left = f", {_clock((total - done) / rate)} left" if rate and done < total else ""
-    return f"[{bar}] {100 * done // total:3d}% {done:,}/{total:,} {what}{speed}{left}"
+    if stream.isatty():
+        return None
+    due = clock() + MINUTE
+
+    def show(event: str) -> None:
+        nonlocal due
+        if clock() >= due:
+            due += MINUTE
+            say(event)
+
+    return show
 
 
-def say(line: str) -> None:
-    """Write a line to standard error, over a bar that may stand there."""
-    stream = sys.stderr
-    over = f"\r{line:<{_columns(stream)}}" if stream.isatty() else line
-    stream.write(f"{over}\n")
+def summary_line(model: "TaskModel[Any]", seconds: float) -> str:
+    """What a model's last call did: rows, those that were cut, the variant, and how fast.
+
+    Args:
+        model: that was called.
+        seconds: the call took.
+    """
+    report = model.last_report
+    rows, cut = (report.texts, report.truncated) if report else (0, ())
+    limit = f" to {cut[0].limit} tokens" if cut else ""
+    speed = Count(rows, None, seconds).speed
+    return f"{rows:,} rows, {len(cut):,} cut{limit}, {variant_line(model)}{speed}"
 
 
-def _draw(line: str, stream: TextIO) -> None:
-    columns = _columns(stream)
-    stream.write(f"\r{line[:columns]:<{columns}}")
-    stream.flush()
-
-
-def _columns(stream: TextIO) -> int:
-    """How many characters fit, less the one that would make some terminals begin a new line."""
-    try:
-        return (os.get_terminal_size(stream.fileno()).columns or USUAL_COLUMNS) - 1
-    except OSError:
-        return USUAL_COLUMNS - 1
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def variant_line(model: "TaskModel[Any]") -> str:
+    """The variant that runs, its precision, and where."""
+    info = model.info()
+    return f"variant {info.variant!r} ({info.precision}) on {info.provider}"

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields
@@ -16,8 +17,9 @@ from edgebert_runtime.cli.options import (
     add_threads,
     load_model,
 )
-from edgebert_runtime.cli.progress import counted, say
+from edgebert_runtime.cli.progress import counted, progress_at_once, say, summary_line, variant_line
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.progress import MINUTE
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
@@ -49,6 +51,10 @@ def add_task(commands: Commands, spec: TaskSpec, name: str) -> None:
             )
     for former in spec.command.renamed:
         command.add_argument(_flag(former), help=argparse.SUPPRESS)
+    if spec.command.parts:
+        part = spec.command.parts.name
+        help_text = f"write a row for each text, or for each {part}"
+        add_option(command, "--rows", help_text, "text", choices=("text", part))
     add_threads(command)
     add_files(command, pairs=spec.command.pairs != "never", vectors=not spec.has_head)
     question = spec.command.question
@@ -82,21 +88,26 @@ def _answers(options: argparse.Namespace) -> Iterator[str]:
     source, chosen = _source(spec, options), _task_options(spec, options)
     question = getattr(options, "question", None)
     with load_model(options, spec.name) as model:
-        columns, records = answer_rows.answer_rows(spec, model, source, chosen, question)
-        if _has_bar(spec, options):
-            records = counted(records, source.count() if source.count else None, sys.stderr)
+        watched, begun = _is_watched(options), time.monotonic()
+        columns, records = answer_rows.answer_rows(
+            spec,
+            model,
+            source,
+            chosen,
+            question,
+            progress=progress_at_once(sys.stderr) if watched else False,
+        )
+        if watched and spec.answer_all is None:
+            records = counted(records, source.count, sys.stderr)
+        if spec.command.parts and options.rows == spec.command.parts.name:
+            columns, records = answer_rows.part_rows(spec.command.parts, records)
         with closing(records):
             if options.output is None:
                 yield from map(writers.json_line, records)
             else:
                 writers.write_records(options.output, columns, records)
         if not options.quiet:
-            say(f"{options.program}: {_which_answered(model)}")
-
-
-def _which_answered(model: "TaskModel[Any]") -> str:
-    info = model.info()
-    return f"variant {info.variant!r} ({info.precision}) answered on {info.provider}"
+            _summarize(model, time.monotonic() - begun, options)
 
 
 def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
@@ -110,11 +121,18 @@ def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
     return spec.options(**{name: getattr(options, name) for name in names})
 
 
-def _has_bar(spec: TaskSpec, options: argparse.Namespace) -> bool:
-    """Standard error is a terminal, and answers do not go to one; ranks come all at once."""
-    to_terminal = options.output is None and sys.stdout.isatty()
-    wanted = not options.quiet and spec.answer_all is None
-    return wanted and sys.stderr.isatty() and not to_terminal
+def _is_watched(options: argparse.Namespace) -> bool:
+    """Whether to show progress: not where a bar would stand between the answers."""
+    on_one_terminal = options.output is None and sys.stdout.isatty() and sys.stderr.isatty()
+    return not options.quiet and not on_one_terminal
+
+
+def _summarize(model: "TaskModel[Any]", seconds: float, options: argparse.Namespace) -> None:
+    """Which variant answered; of a job for a log, one that wrote a file or took a minute, more."""
+    job = options.output is not None or seconds >= MINUTE
+    logged = job and not sys.stderr.isatty()
+    line = summary_line(model, seconds) if logged else f"{variant_line(model)} answered"
+    say(f"{options.program}: {line}")
 
 
 def _source(spec: TaskSpec, options: argparse.Namespace) -> "Source":

@@ -1,6 +1,6 @@
 """What one call of a model has done so far, and checks of what it was given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from edgebert_runtime.errors import InputError
@@ -17,23 +17,33 @@ LISTS: Final = ("to_pylist", "tolist", "to_list")
 class Call:
     """What one call has done so far.
 
+    Args:
+        limit: the longest row in tokens.
+        watch: told how many items are done, after each micro-batch.
+
     Attributes:
         texts: items that are done.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, watch: Callable[[int], None] = lambda _: None) -> None:
         self.texts = 0
-        self._limit = limit
+        self._limit, self._watch = limit, watch
+        self._items = 0
         self._windows = self._tokens = self._padded = self._batches = 0
         self._truncated: list[TruncatedText] = []
 
     def encoded(self, items: Sequence[EncodedItem]) -> None:
-        """Note which of the next items were cut."""
+        """Note the next items, and which of them were cut."""
+        self._items = len(items)
         self._truncated += [
             TruncatedText(index=self.texts + at, tokens=item.cut_from, limit=self._limit)
             for at, item in enumerate(items)
             if item.cut_from is not None
         ]
+
+    def part_ran(self, share: float) -> None:
+        """Tell who watches that this share of the rows of the last items was run."""
+        self._watch(self.texts + int(share * self._items))
 
     def ran(self, rows: Sequence[EncodedText], padded_tokens: int, micro_batches: int) -> None:
         """Count what the graph was given."""

@@ -1,13 +1,13 @@
 """What a task's model makes of a stream of texts: one record after the other."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from itertools import tee
 from typing import Any, NamedTuple
 
 from edgebert_runtime.io.readers import Source
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
-from edgebert_runtime.tasks.spec import Columns, Record, TaskSpec
+from edgebert_runtime.tasks.spec import Columns, PartRows, Record, TaskSpec
 
 
 class Answers(NamedTuple):
@@ -23,6 +23,8 @@ def answer_rows(
     source: Source,
     options: TaskOptions,
     question: str | None = None,
+    *,
+    progress: Any = False,
 ) -> Answers:
     """Answer rows of texts, which are read as far as answers are taken.
 
@@ -32,6 +34,8 @@ def answer_rows(
         source: texts, or pairs of them.
         options: arguments of the task's method.
         question: the first text of every item, for a task that has one.
+        progress: who sees how far it is where all items are answered at once, as `predict` takes
+            it; elsewhere who takes the records counts them.
 
     Raises:
         ConfigError: options that the model refuses.
@@ -39,7 +43,17 @@ def answer_rows(
     columns = spec.columns(model, options)
     if spec.answer_all is None:
         columns = dict.fromkeys(source.names, str) | dict(columns)
-    return Answers(columns, _records(spec, model, source, options, question))
+    return Answers(columns, _records(spec, model, source, options, question, progress))
+
+
+def part_rows(parts: PartRows, records: Iterable[Record]) -> Answers:
+    """A record for each part of the answers, with the number of its item."""
+    rows = (
+        {"item": number, **row}
+        for number, record in enumerate(records)
+        for row in parts.rows(record)
+    )
+    return Answers({"item": int, **parts.columns}, rows)
 
 
 def _records(
@@ -48,13 +62,14 @@ def _records(
     source: Source,
     options: TaskOptions,
     question: str | None,
+    progress: Any,
 ) -> Generator[Record, None, None]:
     shown, run = tee(source.rows)
     items = (_item(row, question) for row in run)
     if spec.answer_all is not None:
-        yield from map(spec.record, spec.answer_all(model, items, options))
+        yield from map(spec.record, spec.answer_all(model, items, options, progress))
         return
-    for row, found in zip(shown, model.predict(items, options), strict=True):
+    for row, found in zip(shown, model.predict(items, options, progress=False), strict=True):
         yield dict(zip(source.names, row, strict=True)) | dict(spec.record(found))
 
 

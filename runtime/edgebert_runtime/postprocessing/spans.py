@@ -144,7 +144,7 @@ def _mean(scores: Floats) -> Floats:
     return row
 
 
-SCORES_OF_WORD: Final[Mapping[str, Callable[[Floats], Floats]]] = {
+SCORES_OF_WORD: Final[Mapping[Aggregation, Callable[[Floats], Floats]]] = {
     "none": lambda scores: scores[0],
     "simple": lambda scores: scores[0],
     "first": lambda scores: scores[0],
@@ -194,13 +194,15 @@ def _tag(label: str) -> str:
     return label[2:] if label.startswith(("B-", "I-")) else label
 
 
-def check_aggregation(aggregation: str) -> None:
+def check_aggregation(aggregation: str) -> Aggregation:
     """Refuse what is no way to put tokens together.
 
     Raises:
         ConfigError: unknown.
     """
-    if aggregation not in SCORES_OF_WORD:
-        raise ConfigError(
-            f"aggregation must be one of {', '.join(SCORES_OF_WORD)}; got {aggregation!r}"
-        )
+    for known in SCORES_OF_WORD:
+        if aggregation == known:
+            return known
+    raise ConfigError(
+        f"aggregation must be one of {', '.join(SCORES_OF_WORD)}; got {aggregation!r}"
+    )

@@ -1,7 +1,7 @@
 """What the models of all tasks share: three steps from items to answers."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from edgebert_runtime.engine.session import Session
@@ -9,6 +9,7 @@ from edgebert_runtime.errors import InputError, TruncationWarning
 from edgebert_runtime.inference.arrays import Feeds, Floats, Outputs
 from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
+from edgebert_runtime.progress import Meter, ProgressOption, view_of
 from edgebert_runtime.tasks.open_bundle import OpenBundle
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
@@ -116,7 +117,8 @@ class TaskModel(OpenBundle, Generic[Options]):
         """
         chosen = self._chosen(options)
         rows = [row for each in encoded if not each.streamed for row in each.rows]
-        outputs = iter(self._run_rows(rows, chosen, session, call))
+        watch = None if call is None else call.part_ran
+        outputs = iter(self._run_rows(rows, chosen, session, call, watch))
         return [
             self._run_streamed(each.rows, chosen, session, call)
             if each.streamed
@@ -145,12 +147,21 @@ class TaskModel(OpenBundle, Generic[Options]):
             self._decode_item(item, rows, chosen) for item, rows in zip(encoded, ran, strict=True)
         ]
 
-    def predict(self, items: Iterable[Any], options: Options | None = None) -> Any:
+    def predict(
+        self,
+        items: Iterable[Any],
+        options: Options | None = None,
+        *,
+        progress: ProgressOption = None,
+    ) -> Any:
         """The answers to items, by the three steps; the same for every task.
 
         Args:
             items: a list, a column, or an iterator, which is read as far as answers are taken.
             options: arguments of the task's method; None for the usual.
+            progress: who sees how far a long call is. None: a bar if standard error is a terminal
+                and the call takes seconds. True: elsewhere a line a minute, too. False: nobody. A
+                function is called with lines of text that have `done` and `total`.
 
         Returns:
             A list of one answer an item (`embed`: an array of vectors); an iterator for an
@@ -159,7 +170,7 @@ class TaskModel(OpenBundle, Generic[Options]):
         Raises:
             InputError, ConfigError, EngineError, ModelClosedError: as the task's method.
         """
-        return self._predict("predict", items, self._chosen(options))
+        return self._predict("predict", items, self._chosen(options), progress)
 
     def _chosen(self, options: Options | None) -> Any:
         return self.OPTIONS() if options is None else options
@@ -198,14 +209,19 @@ class TaskModel(OpenBundle, Generic[Options]):
         options: Options,
         session: Session | None,
         call: Call | None,
+        watch: Callable[[float], None] | None = None,
     ) -> list[Outputs]:
         """Run every row in micro-batches; for each its part of every output."""
         found: list[Outputs] = [()] * len(rows)
+        done: list[int] = []
 
         def work(chosen: Session, indices: list[int], feeds: Feeds) -> None:
             outputs = self._run_batch(feeds, chosen, options)
             for row, index in enumerate(indices):
                 found[index] = tuple(output[row] for output in outputs)
+            done.extend(indices)
+            if watch is not None:
+                watch(len(done) / len(rows))
 
         size = self._runner.run(rows, self._tokenizer.pad, work, session)
         if call is not None:
@@ -232,14 +248,17 @@ class TaskModel(OpenBundle, Generic[Options]):
         """The answer to one item, of a task that decodes them one by one."""
         raise NotImplementedError
 
-    def _predict(self, method: str, items: Any, options: Options) -> Any:
+    def _predict(
+        self, method: str, items: Any, options: Options, progress: ProgressOption = None
+    ) -> Any:
         """Answers to a list, or an iterator of them; to be called by the public method itself."""
         self.check_options(options)
-        call = Call(self._tokenizer.limit)
         if isinstance(items, Iterator):
-            return self._stream(items, options, call)
+            return self._stream(items, options, Meter(None, view_of(progress)))
         checked = self._checked(method, items)
-        found = self._gather(self._chunked(checked, options, call), len(checked), options)
+        with Meter(len(checked), view_of(progress)) as meter:
+            call = Call(self._tokenizer.limit, meter.update)
+            found = self._gather(self._chunked(checked, options, call), len(checked), options)
         self._last_call = call
         self._warn_if_truncated(stacklevel=4)
         return found
@@ -249,11 +268,12 @@ class TaskModel(OpenBundle, Generic[Options]):
         del count, options
         return [answer for part in parts for answer in part]
 
-    def _stream(self, items: Iterator[Any], options: Options, call: Call) -> Iterator[Any]:
-        warned = False
-        for answers in self._chunked(items, options, call):
-            warned = warned or self._warn_if_truncated(stacklevel=3)
-            yield from answers
+    def _stream(self, items: Iterator[Any], options: Options, meter: Meter) -> Iterator[Any]:
+        warned, call = False, Call(self._tokenizer.limit, meter.update)
+        with meter:
+            for answers in self._chunked(items, options, call):
+                warned = warned or self._warn_if_truncated(stacklevel=3)
+                yield from answers
 
     def _chunked(self, items: Iterable[Any], options: Options, call: Call) -> Iterator[Any]:
         """Answers of each chunk of the items, in order; `last_report` says how far it is."""
@@ -262,6 +282,7 @@ class TaskModel(OpenBundle, Generic[Options]):
             call.encoded(encoded)
             answers = self.decode(encoded, self.run(encoded, options, call=call), options)
             call.texts += len(chunk)
+            call.part_ran(0.0)
             self._last_call = call
             yield answers
 

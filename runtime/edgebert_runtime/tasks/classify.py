@@ -12,6 +12,7 @@ from edgebert_runtime.inference.call import require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
+from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, labels
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.options import TaskOptions, option
@@ -100,6 +101,7 @@ class Classifier(TaskModel[ClassifyOptions]):
         threshold: float | None = None,
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> Iterator[Classification]: ...
 
     @overload
@@ -111,6 +113,7 @@ class Classifier(TaskModel[ClassifyOptions]):
         threshold: float | None = None,
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> list[Classification]: ...
 
     def classify(
@@ -121,6 +124,7 @@ class Classifier(TaskModel[ClassifyOptions]):
         threshold: float | None = None,
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> Any:
         """Classify texts, in the order given.
 
@@ -134,6 +138,7 @@ class Classifier(TaskModel[ClassifyOptions]):
                 and takes the mean of their logits, each as often as
                 it has tokens; windows of a pair slide over its second text.
             stride: tokens that neighbouring windows share; None is half a window, at most 128.
+            progress: as `predict` has it.
 
         Returns:
             One classification a text; scores equal those of transformers' text-classification
@@ -146,7 +151,7 @@ class Classifier(TaskModel[ClassifyOptions]):
             ConfigError: unknown `long`, or a stride that a window has no room for.
         """
         options = ClassifyOptions(top_k=top_k, threshold=threshold, long=long, stride=stride)
-        return self._predict("classify", texts, options)
+        return self._predict("classify", texts, options, progress)
 
     aclassify = asynchronous(classify)
 

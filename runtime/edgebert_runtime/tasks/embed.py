@@ -17,6 +17,7 @@ from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call
 from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_output_dtype
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
+from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import Columns, CommandSpec, TaskProbe, TaskSpec, VectorType
@@ -76,6 +77,7 @@ class Embedder(TaskModel[EmbedOptions]):
         stride: int | None = None,
         output_dtype: OutputDtype = "float32",
         precision: OutputDtype | None = None,
+        progress: ProgressOption = None,
     ) -> Iterator[NDArray[Any]]: ...
 
     @overload
@@ -89,6 +91,7 @@ class Embedder(TaskModel[EmbedOptions]):
         long: Long = "truncate",
         stride: int | None = None,
         output_dtype: Literal["float32"] = "float32",
+        progress: ProgressOption = None,
     ) -> NDArray[np.float32]: ...
 
     @overload
@@ -103,6 +106,7 @@ class Embedder(TaskModel[EmbedOptions]):
         stride: int | None = None,
         output_dtype: OutputDtype = "float32",
         precision: OutputDtype | None = None,
+        progress: ProgressOption = None,
     ) -> NDArray[Any]: ...
 
     def embed(
@@ -116,6 +120,7 @@ class Embedder(TaskModel[EmbedOptions]):
         stride: int | None = None,
         output_dtype: OutputDtype = "float32",
         precision: OutputDtype | None = None,
+        progress: ProgressOption = None,
     ) -> Any:
         """Embed texts, in the order given.
 
@@ -135,6 +140,7 @@ class Embedder(TaskModel[EmbedOptions]):
                 to be compared by cosine; `binary`, one bit a dimension, to be compared by Hamming
                 distance.
             precision: the former name of `output_dtype`.
+            progress: as `predict` has it.
 
         Returns:
             (number of texts, dimensions), float32 or int8; `binary`: uint8, (number of texts,
@@ -157,7 +163,7 @@ class Embedder(TaskModel[EmbedOptions]):
             long=long,
             stride=stride,
         )
-        return self._predict("embed", texts, options)
+        return self._predict("embed", texts, options, progress)
 
     aembed = asynchronous(embed)
 

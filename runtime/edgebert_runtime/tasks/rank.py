@@ -13,6 +13,7 @@ from edgebert_runtime.inference.call import listed, require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
 from edgebert_runtime.postprocessing.window_aggregation import max_pool
+from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, order, queries
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.options import TaskOptions, option
@@ -83,6 +84,7 @@ class Ranker(TaskModel[RankOptions]):
         top_k: int | None = None,
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> list[RankedDocument]:
         """Score every document and sort, best first; equal scores keep the order given.
 
@@ -95,6 +97,7 @@ class Ranker(TaskModel[RankOptions]):
                 call; `error` refuses it; `window` runs the query with every window of the document
                 and takes the highest score (Dai and Callan 2019, MaxP).
             stride: tokens that neighbouring windows share; None is half a window, at most 128.
+            progress: as `predict` has it.
 
         Returns:
             As `CrossEncoder.rank` of sentence-transformers (5.x), with the activation of the
@@ -111,7 +114,7 @@ class Ranker(TaskModel[RankOptions]):
         for index, document in enumerate(documents):
             check_text(f"document {index}", document)
         pairs = [(query, text) for text in documents]
-        scores: list[float] = self._predict("rank", pairs, options)
+        scores: list[float] = self._predict("rank", pairs, options, progress)
         order = np.argsort(-np.asarray(scores, dtype=np.float32), kind="stable")[:top_k]
         return [
             RankedDocument(index=int(index), text=documents[index], score=scores[index])
@@ -133,13 +136,18 @@ class Ranker(TaskModel[RankOptions]):
 
 
 def _rank_pairs(
-    model: TaskModel[Any], pairs: Iterator[tuple[str, str]], options: RankOptions
+    model: TaskModel[Any],
+    pairs: Iterator[tuple[str, str]],
+    options: RankOptions,
+    progress: ProgressOption,
 ) -> list[RankedDocument]:
     """The documents of one query, ranked."""
     assert isinstance(model, Ranker)
     found = list(pairs)
     query = found[0][0] if found else ""
-    return model.rank(query, [document for _, document in found], **vars(options))
+    return model.rank(
+        query, [document for _, document in found], progress=progress, **vars(options)
+    )
 
 
 SPEC: Final = TaskSpec(

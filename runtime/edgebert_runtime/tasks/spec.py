@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.inference.arrays import GraphOutput
+from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
@@ -44,6 +45,21 @@ def constant_columns(columns: Columns) -> Callable[[TaskModel[Any], Any], Column
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartRows:
+    """Tables with a row for each part of an answer.
+
+    Attributes:
+        name: what a part is.
+        columns: of a row; the number of the item, from 0, comes before them as `item`.
+        rows: the record of an answer → the rows of its parts.
+    """
+
+    name: str
+    columns: Columns
+    rows: Callable[[Record], Iterable[Record]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandSpec:
     """The command of a task in `edgebert` and `edgebert-run`.
 
@@ -55,6 +71,7 @@ class CommandSpec:
         example: arguments behind the bundle, in the example of the help; None is a text, and a
             question before it where there is one.
         renamed: former names of options → the names of today; accepted for one release.
+        parts: how answers can have a row for each of their parts; None where they have none.
     """
 
     summary: str
@@ -63,6 +80,7 @@ class CommandSpec:
     pairs: Literal["never", "optional", "always"] = "never"
     example: str | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
+    parts: PartRows | None = None
 
 
 Measure = Literal["distance", "scores", "probabilities"]
@@ -116,8 +134,9 @@ class TaskSpec:
         command: how the command line has it.
         probe: how the self-test runs it.
         item: an item to try the task with, made of a text.
-        answer_all: answers to all items at once, where an answer depends on the other items; None
-            where every item has an answer of its own.
+        answer_all: answers to all items at once, where an answer depends on the other items; it
+            takes model, items, options, and who sees how far it is. None where every item has an
+            answer of its own.
         agreement: how answers of a quantized graph are compared with those of fp32; None where
             outputs alone are compared.
     """
@@ -132,7 +151,9 @@ class TaskSpec:
     command: CommandSpec
     probe: TaskProbe
     item: Callable[[Manifest, str], Item] = text_item
-    answer_all: Callable[[TaskModel[Any], Iterator[Any], Any], Iterable[Any]] | None = None
+    answer_all: (
+        Callable[[TaskModel[Any], Iterator[Any], Any, ProgressOption], Iterable[Any]] | None
+    ) = None
     agreement: AgreementSpec | None = None
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, get_args, overload
 
+from edgebert_runtime.errors import BundleError, ConfigError
 from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.reports import AsDict
@@ -21,14 +22,25 @@ from edgebert_runtime.postprocessing.spans import (
     stream_spans,
 )
 from edgebert_runtime.postprocessing.window_aggregation import most_context
+from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, entities
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import TaskOptions, option
-from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
+from edgebert_runtime.tasks.spec import (
+    CommandSpec,
+    PartRows,
+    Record,
+    TaskProbe,
+    TaskSpec,
+    constant_columns,
+)
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 from edgebert_runtime.tokenization.items import check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import Long
+
+BEFORE_MANIFESTS_NAMED_ONE: Final[Aggregation] = "simple"
+"""The aggregation of bundles whose manifest names none."""
 
 Labelled = tuple[AlignedText, Floats]
 """Tokens of a text, and their logits, (tokens, labels)."""
@@ -56,8 +68,10 @@ class Entity(AsDict):
 class TagOptions(TaskOptions):
     """Arguments of `Tagger.tag`, which explains them."""
 
-    aggregation: Aggregation = option(
-        "simple", "how tokens become entities", choices=get_args(Aggregation)
+    aggregation: Aggregation | None = option(
+        None,
+        "how tokens become entities (default: as the bundle says)",
+        choices=get_args(Aggregation),
     )
     ignore: Sequence[str] = option(("O",))
 
@@ -71,6 +85,7 @@ class Tagger(TaskModel[TagOptions]):
     def _prepare(self) -> None:
         self._head = self._require_head("softmax")
         self._require_labels()
+        self._aggregation = self._default_aggregation()
         self._unknown_id = self._tokenizer.special_id("unk_token")
 
     @overload
@@ -78,10 +93,11 @@ class Tagger(TaskModel[TagOptions]):
         self,
         texts: Iterator[str],
         *,
-        aggregation: Aggregation = "simple",
+        aggregation: Aggregation | None = None,
         ignore: Sequence[str] = ("O",),
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> Iterator[list[Entity]]: ...
 
     @overload
@@ -89,20 +105,22 @@ class Tagger(TaskModel[TagOptions]):
         self,
         texts: Sequence[str],
         *,
-        aggregation: Aggregation = "simple",
+        aggregation: Aggregation | None = None,
         ignore: Sequence[str] = ("O",),
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> list[list[Entity]]: ...
 
     def tag(
         self,
         texts: Any,
         *,
-        aggregation: Aggregation = "simple",
+        aggregation: Aggregation | None = None,
         ignore: Sequence[str] = ("O",),
         long: Long = "truncate",
         stride: int | None = None,
+        progress: ProgressOption = None,
     ) -> Any:
         """Tag texts, in the order given.
 
@@ -113,12 +131,14 @@ class Tagger(TaskModel[TagOptions]):
                 one label, of which a `B-` starts anew. The others give a word one label first:
                 `first` that of its first token, `average` the best of its tokens' mean, `max` that
                 of its surest token. Where the vocabulary does not mark what continues a word, as
-                byte-level BPE, words are what is between spaces.
+                byte-level BPE, words are what is between spaces. None takes the bundle's own
+                (`default_aggregation`).
             ignore: labels to leave out, spelt as in the answer.
             long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows,
                 where a token that several have is labelled by the one it lies deepest in.
             stride: tokens that neighbouring windows share; None is half a window, at most 128.
+            progress: as `predict` has it.
 
         Returns:
             For each text its entities, in the order of the text. Tokens of a byte-level vocabulary
@@ -130,9 +150,14 @@ class Tagger(TaskModel[TagOptions]):
             ConfigError: unknown aggregation or `long`, or a stride that a window has no room for.
         """
         options = TagOptions(aggregation=aggregation, ignore=ignore, long=long, stride=stride)
-        return self._predict("tag", texts, options)
+        return self._predict("tag", texts, options, progress)
 
     atag = asynchronous(tag)
+
+    @property
+    def default_aggregation(self) -> Aggregation:
+        """How tokens are put together where `tag` is told nothing else; the manifest has it."""
+        return self._aggregation
 
     def check_options(self, options: TagOptions) -> None:
         """Refuse an unknown aggregation.
@@ -140,7 +165,8 @@ class Tagger(TaskModel[TagOptions]):
         Raises:
             ConfigError: it is.
         """
-        check_aggregation(options.aggregation)
+        if options.aggregation is not None:
+            check_aggregation(options.aggregation)
 
     def encode(
         self, items: Sequence[Any], options: TagOptions | None = None, *, first: int = 0
@@ -179,6 +205,7 @@ class Tagger(TaskModel[TagOptions]):
         self, item: EncodedItem, rows: Iterable[RowOutputs], options: TagOptions
     ) -> list[Entity]:
         marked, text = self._tokenizer.marks_subwords, item.item
+        aggregation = options.aggregation or self._aggregation
         tags = (
             TokenTags(
                 offsets=aligned.offsets,
@@ -195,8 +222,19 @@ class Tagger(TaskModel[TagOptions]):
                 start=span.start,
                 end=span.end,
             )
-            for span in stream_spans(tags, self._head.labels, options.aggregation, options.ignore)
+            for span in stream_spans(tags, self._head.labels, aggregation, options.ignore)
         ]
+
+    def _default_aggregation(self) -> Aggregation:
+        """What the manifest says, or what bundles that say nothing were made for."""
+        named = self._head.aggregation or BEFORE_MANIFESTS_NAMED_ONE
+        try:
+            return check_aggregation(named)
+        except ConfigError as error:
+            raise BundleError(
+                f"{self._bundle.folder}, head: {error}; install a newer edgebert-runtime, or "
+                "export the model again"
+            ) from error
 
     def _shared(self, item: EncodedItem, options: TagOptions) -> int:
         """How many tokens neighbouring rows of an item share."""
@@ -223,6 +261,16 @@ def _scores_of(tokens: list[Entity]) -> list[dict[str, float]]:
     return [{token.label: token.score} for token in tokens]
 
 
+def _entity_rows(record: Record) -> list[Record]:
+    return [
+        {name: entity["text" if name == "word" else name] for name in ENTITY_COLUMNS}
+        for entity in record["entities"]
+    ]
+
+
+ENTITY_COLUMNS: Final = {"start": int, "end": int, "label": str, "score": float, "word": str}
+"""Of a table with a row for each entity: its characters, its label, and what the text has there."""
+
 SPEC: Final = TaskSpec(
     name="tag",
     model=Tagger,
@@ -234,6 +282,7 @@ SPEC: Final = TaskSpec(
     command=CommandSpec(
         summary="Find entities in texts; prints a JSON line for each text",
         example='"Ada Lovelace lived in London."',
+        parts=PartRows(name="entity", columns=ENTITY_COLUMNS, rows=_entity_rows),
     ),
     probe=TaskProbe(
         options=TagOptions(aggregation="none", ignore=()),

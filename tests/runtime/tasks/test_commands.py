@@ -41,6 +41,51 @@ def test_tag(
     ]
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_a_table_can_have_a_row_for_each_entity(
+    kind: str, sample: GetSample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyarrow import parquet
+
+    folder, out = sample(BERT["tag"]).folder, tmp_path / f"out.{kind}"
+    texts = ["Ada Lovelace lives in Paris", "", "the cat"]
+    command = ["tag", folder, "--rows", "entity", *texts]
+    printed = lines(capsys, *command)
+    assert lines(capsys, *command, "--output", out) == []
+    expected = [
+        {
+            "item": item,
+            "start": entity.start,
+            "end": entity.end,
+            "label": entity.label,
+            "score": entity.score,
+            "word": texts[item][entity.start : entity.end],
+        }
+        for item, entities in enumerate(load(folder, task="tag").tag(texts))
+        for entity in entities
+    ]
+    assert {row["item"] for row in expected} == {0, 2}
+    assert printed == expected
+    if kind == "parquet":
+        assert parquet.read_table(out).to_pylist() == expected
+        return
+    text = out.read_text(encoding="utf-8")
+    if kind == "jsonl":
+        assert [json.loads(line) for line in text.splitlines()] == expected
+        return
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {name: str(value) for name, value in row.items()} for row in expected
+    ]
+
+
+def test_only_tags_have_rows_for_their_parts(
+    sample: GetSample, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["classify", str(sample(BERT["classify"]).folder), "--rows", "text", "a"])
+    assert "--rows" in capsys.readouterr().err
+
+
 def test_answer(sample: GetSample, capsys: pytest.CaptureFixture[str]) -> None:
     folder = sample(BERT["answer"]).folder
     found = lines(

@@ -1,5 +1,6 @@
 import itertools
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgebert_runtime import Entity, Tagger, load
-from edgebert_runtime.errors import ConfigError, InputError, TruncationWarning
+from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.errors import BundleError, ConfigError, InputError, TruncationWarning
 from edgebert_runtime.inference import batch_runner
 from edgebert_runtime.postprocessing.spans import (
     Aggregation,
@@ -23,7 +25,7 @@ from edgebert_runtime.postprocessing.spans import (
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.fake_sessions import opened
-from tests.support.task_bundles import BERT, LABELS, ROBERTA, GetSample, Sample
+from tests.support.task_bundles import BERT, LABELS, ROBERTA, GetSample, Sample, edited
 
 TEXTS = [
     "Ada Lovelace lives in Paris, works for ACME Corp.",
@@ -355,6 +357,32 @@ def test_what_cannot_be_tagged_is_named(bert: Tagger, texts: list[str], message:
 def test_an_unknown_aggregation_is_refused(bert: Tagger) -> None:
     with pytest.raises(ConfigError, match="none, simple, first, average, max; got 'last'"):
         bert.tag(["a"], aggregation="last")  # type: ignore[arg-type]
+
+
+def test_the_manifest_says_how_tokens_are_put_together(sample: GetSample, tmp_path: Path) -> None:
+    folder = sample(BERT["tag"]).folder
+
+    def with_aggregation(name: str) -> Path:
+        def change(manifest: Manifest) -> Manifest:
+            assert manifest.head is not None
+            return replace(manifest, head=replace(manifest.head, aggregation=name))
+
+        return edited(folder, tmp_path / name, change)
+
+    old = load(folder, task="tag")
+    assert "aggregation" not in (folder / "edgebert.json").read_text(encoding="utf-8")
+    assert old.default_aggregation == "simple"
+    new = load(with_aggregation("first"), task="tag")
+    assert new.default_aggregation == "first"
+    texts = ["Ada Lovelace lives in Paris, works for ACME Corp."]
+    assert (
+        old.tag(texts)
+        == old.tag(texts, aggregation="simple")
+        == new.tag(texts, aggregation="simple")
+    )
+    assert new.tag(texts) == old.tag(texts, aggregation="first") != old.tag(texts)
+    with pytest.raises(BundleError, match=r"aggregation must be one of none.* got 'last'"):
+        load(with_aggregation("last"), task="tag")
 
 
 def make_huge(monkeypatch: pytest.MonkeyPatch, characters: int = 300) -> None:
