@@ -243,7 +243,7 @@ def test_a_terminal_shows_a_table(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     command = ["diff", folder, folder, "--texts", str(texts), "--variant", "cpu"]
     assert main(command) == 0
-    assert capsys.readouterr().out.startswith("task embed, 1 texts\nold  ")
+    assert capsys.readouterr().out.startswith("task embed, 1 text\nold  ")
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["task"] == "embed"
 

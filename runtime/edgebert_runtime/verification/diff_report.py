@@ -153,7 +153,7 @@ class DiffReport(Report):
 
 def report_lines(report: DiffReport) -> Iterator[str]:
     """A report for a terminal, line by line."""
-    yield f"task {report.task}, {report.texts} texts"
+    yield f"task {report.task}, {report.texts} text{'' if report.texts == 1 else 's'}"
     for name, side in (("old", report.old), ("new", report.new)):
         yield f"{name}  {side.bundle}, {side.variant} ({side.precision}){_quality(side)}"
     for change in report.metadata:
