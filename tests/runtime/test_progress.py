@@ -42,8 +42,8 @@ class Clock:
         return self.seconds
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Put it in place of standard error; in the test itself, as pytest does the same before it."""
     found = Terminal()
     monkeypatch.setattr("sys.stderr", found)
     return found
@@ -144,7 +144,10 @@ def test_true_shows_steps_in_a_log_too(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err == "tracing\ndone in 0:00\n"
 
 
-def test_a_terminal_shows_steps_and_false_hides_them(terminal: Terminal) -> None:
+def test_a_terminal_shows_steps_and_false_hides_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = a_terminal(monkeypatch)
     with steps(None) as tell:
         tell("tracing")
     assert terminal.getvalue().split() == ["tracing", "done", "in", "0:00"]
@@ -161,7 +164,10 @@ def test_a_function_is_called_with_events() -> None:
     assert (events[0].done, events[0].total) == (None, None)
 
 
-def test_a_bar_of_another_thread_stands_on_no_terminal(terminal: Terminal) -> None:
+def test_a_bar_of_another_thread_stands_on_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = a_terminal(monkeypatch)
     from concurrent.futures import ThreadPoolExecutor
 
     assert view_of(None) is not None
@@ -225,7 +231,10 @@ def test_a_command_counts_once_a_minute_outside_a_terminal(
     ]
 
 
-def test_documents_that_are_ranked_at_once_count_too(terminal: Terminal) -> None:
+def test_documents_that_are_ranked_at_once_count_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = a_terminal(monkeypatch)
     clock = Clock()
     assert progress_at_once(terminal, clock) is None
     show = progress_at_once(io.StringIO(), clock)
@@ -239,6 +248,7 @@ def test_documents_that_are_ranked_at_once_count_too(terminal: Terminal) -> None
     ]
 
 
+@pytest.mark.filterwarnings("always::edgebert_runtime.errors.TruncationWarning")
 def test_a_job_that_wrote_a_file_ends_with_a_summary(
     tiny_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
