@@ -10,10 +10,10 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.inference.arrays import Floats
-from edgebert_runtime.loading.model_opener import open_tokenizer
 from edgebert_runtime.postprocessing.activations import sigmoid, softmax
 from edgebert_runtime.tasks.agreement import RESOLUTION, YES, Agreement, AgreementSpec
 from edgebert_runtime.tasks.base import RowOutputs
+from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tokenization.encoding import EncodedItem
 

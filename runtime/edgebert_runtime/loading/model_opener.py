@@ -27,9 +27,9 @@ from edgebert_runtime.loading.compatibility import choose_variant
 from edgebert_runtime.loading.options import LoadOptions, Source
 from edgebert_runtime.storage.cache_dir import find_cache
 from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import find_task, task_names
 from edgebert_runtime.tasks.spec import TaskSpec
-from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
     from edgebert_runtime.loading.graph_cache import Tuning, WarmGraph
@@ -269,16 +269,6 @@ class ModelOpener:
         check = IntegrityCheck(folder, files, mode=options.verify, cache_dir=options.cache_dir)
         check.start()
         return check
-
-
-def open_tokenizer(bundle: Bundle) -> TextTokenizer:
-    """A bundle's tokenizer.
-
-    Raises:
-        TokenizerError: it cannot be read.
-    """
-    info = bundle.manifest.tokenizer
-    return TextTokenizer(bundle.path_of(info.file), info)
 
 
 def _wait(checks: Sequence[IntegrityCheck]) -> None:

@@ -239,3 +239,13 @@ class OpenBundle:
     def _run_graph(self, outputs: Sequence[str], feeds: Feeds, session: Session) -> list[Floats]:
         """Outputs of the graph for one micro-batch, with the inputs it has."""
         return session.run(outputs, {name: feeds[name] for name in session.inputs})
+
+
+def open_tokenizer(bundle: Bundle) -> TextTokenizer:
+    """A bundle's tokenizer.
+
+    Raises:
+        TokenizerError: it cannot be read.
+    """
+    info = bundle.manifest.tokenizer
+    return TextTokenizer(bundle.path_of(info.file), info)

@@ -12,9 +12,10 @@ from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.inference.call import CHUNK_TEXTS
-from edgebert_runtime.loading.model_opener import load_model, open_tokenizer
+from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.items import Item

@@ -13,8 +13,8 @@ from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
-from edgebert_runtime.loading.model_opener import open_tokenizer
 from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.items import Item

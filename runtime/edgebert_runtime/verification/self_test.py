@@ -13,8 +13,9 @@ from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import SampleError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.loading.compatibility import unsupported_reason
-from edgebert_runtime.loading.model_opener import load_model, open_tokenizer
+from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.probes import COMPARISONS, Deviation, probe
 from edgebert_runtime.verification.samples import Samples, read_samples
