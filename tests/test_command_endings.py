@@ -44,8 +44,8 @@ def test_ctrl_c_is_one_line(program: str, command: str, tmp_path: Path) -> None:
     with start(program, command, tmp_path, stdout=subprocess.DEVNULL) as process:
         writer = opened(lambda: os.open(manifest, os.O_WRONLY | os.O_NONBLOCK))
         process.send_signal(signal.SIGINT)
+        os.close(writer)  # ends a read that began after Python had looked for signals
         _, errors = process.communicate(timeout=PATIENCE)
-        os.close(writer)
     assert (process.returncode, errors) == (130, f"{program}: interrupted\n")
 
 

@@ -115,7 +115,7 @@ def test_these_checks_can_fail(text: str, message: str) -> None:
     [
         ("embed", "--column-pair"),
         ("answer", "--long"),
-        ("rank", "--stride"),
+        ("next-sentence", "--stride"),
         ("classify", ".npy"),
         ("check", "--threads"),
         ("warm", "--provider"),
