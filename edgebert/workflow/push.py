@@ -139,7 +139,7 @@ def _card(hub: Any, bundle: Bundle, target: HubName) -> str:
         ) from error
     written = card.data.to_dict()
     ours = card_metadata(bundle.manifest, require_task(bundle.manifest.task).pipeline_tag)
-    known = {**_license(hub, ours.get("base_model")), **ours, **written}
+    known: dict[str, Any] = {**_license(hub, ours.get("base_model")), **ours, **written}
     tags = dict.fromkeys([*(written.get("tags") or []), *ours["tags"]])
     for key in (key for key in known if key not in written):
         card.data[key] = known[key]
