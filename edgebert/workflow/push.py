@@ -11,9 +11,10 @@ from edgebert_runtime.bundle.card_metadata import PLACE, card_metadata
 from edgebert_runtime.bundle.hub_client import LOG_IN, require_hub
 from edgebert_runtime.bundle.hub_name import HubName, parse_name
 from edgebert_runtime.bundle.manifest import CARD_NAME, MANIFEST_NAME
-from edgebert_runtime.bundle.staging import add_to_bundle, staging_area
+from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.errors import BundleError, ConfigError, HubError
 from edgebert_runtime.progress import ProgressOption, steps
+from edgebert_runtime.storage.atomic_write import write_whole
 from edgebert_runtime.tasks.registry import require_task
 
 NO_RIGHT: Final = (401, 403)
@@ -61,11 +62,12 @@ def push(
         BundleIntegrityError: a file is not what the manifest says; nothing was uploaded.
         ConfigError: `name` is no name on the Hub.
         HubError: the Hub cannot be reached, or refuses; nothing was committed.
+        OutputError: the commit is there, but the bundle's own card cannot be replaced.
     """
     target = _target(name)
     hub = require_hub(target)
     folder = Path(bundle.folder if isinstance(bundle, Bundle) else bundle)
-    with steps(progress) as tell, staging_area(folder) as area:
+    with steps(progress) as tell, staging_area(folder):
         opened = Bundle.open(folder)
         tell(f"hashing {len(opened.manifest.files)} files")
         _check(opened)
@@ -75,7 +77,7 @@ def push(
             commit = _commit(hub, opened, card, target, (private, revision, message))
         except Exception as error:  # three HTTP libraries in three versions share no base class
             raise HubError(_refusal(target, error)) from error
-        add_to_bundle(folder, area, {}, opened.manifest, card)
+        write_whole(opened.folder / CARD_NAME, card)
     place = f"{hub.constants.ENDPOINT}/{target}/tree/{commit}"
     return Pushed(url=place, name=f"{target}@{commit}")
 
@@ -140,7 +142,7 @@ def _card(hub: Any, bundle: Bundle, target: HubName) -> str:
         ) from error
     written = card.data.to_dict()
     ours = card_metadata(bundle.manifest, require_task(bundle.manifest.task).pipeline_tag)
-    known = {**_license(hub, ours.get("base_model")), **ours, **written}
+    known: dict[str, Any] = {**_license(hub, ours.get("base_model")), **ours, **written}
     tags = dict.fromkeys([*(written.get("tags") or []), *ours["tags"]])
     for key in (key for key in known if key not in written):
         card.data[key] = known[key]
