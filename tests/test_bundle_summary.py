@@ -120,7 +120,7 @@ def test_quality_has_its_unit() -> None:
     [
         ("classify", "folder", False, """edgebert run 'my model' "a text\""""),
         ("rank", "folder", False, 'edgebert run \'my model\' "a query" "a document"'),
-        ("classify", "folder", True, "edgebert check 'my model' --variant all"),
+        ("classify", "folder", True, "edgebert check 'my model'"),
         ("classify", "hub", True, "edgebert verify 'my model' --against some/model"),
     ],
 )

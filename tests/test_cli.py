@@ -8,7 +8,6 @@ import pytest
 import edgebert as edgebert_api
 from edgebert_export.targets import OLDEST_ENGINE
 from edgebert_runtime import Bundle
-from edgebert_runtime.cli.main import exit_code
 from edgebert_runtime.errors import EdgebertError
 from tests.support.commands import edgebert, edgebert_run
 from tests.support.families import SAMPLES, build_with_head, save
@@ -33,7 +32,7 @@ def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -
     answered = edgebert("run", out, "-", stdin="a cat\nthe dog\n")
     lines = [json.loads(line) for line in answered.stdout.splitlines()]
     assert [line["text"] for line in lines] == ["a cat", "the dog"]
-    assert answered.stderr == "edgebert: variant 'int8' (int8) answered on cpu\n"
+    assert answered.stderr == "edgebert: answered by variant 'int8' (int8) on cpu\n"
 
 
 def test_verify_against_another_model_fails_with_1(
@@ -84,7 +83,7 @@ def test_verify_against_another_model_is_refused_before_anything_runs(
     expected = rf"is another model than .*: it has .*{differs} "
     with pytest.raises(EdgebertError, match=expected) as caught:
         edgebert_api.verify(exported, other)
-    assert exit_code(caught.value) == 2
+    assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
 
 

@@ -19,6 +19,7 @@ import pytest
 
 import edgebert
 from edgebert_runtime import Bundle, load
+from tests.support.made_once import MadeOnce
 from tests.support.task_bundles import BERT, build
 
 ROOT = Path(__file__).parents[1]
@@ -27,11 +28,8 @@ TEXTS = ["the cat sat on the mat", "a dog ran", "paris is in france"]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {
-        task: build(BERT[task], tmp_path_factory.mktemp(task)).folder
-        for task in ("classify", "tag")
-    }
+def folders(made_once: MadeOnce) -> dict[str, Path]:
+    return {task: build(BERT[task], made_once).folder for task in ("classify", "tag")}
 
 
 def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -20,10 +20,9 @@ from edgebert_runtime.cli.readable import check_lines, info_lines
 from edgebert_runtime.reporting.text_table import table_lines, value_lines
 from tests.support.bench_reports import REPORT as BENCH
 from tests.support.profile_reports import REPORT as PROFILE
-from tests.test_reports import QUALITY, REPORTS, SEARCH
+from tests.support.reports import CHECK, INFO, QUALITY, SEARCH, TRAINING, VERIFY
 
 WIDTHS: Final = (60, 80, 200)
-CHECK, INFO = REPORTS[1], REPORTS[2]
 
 cells = st.text("abc0123456789.…×%", min_size=1, max_size=20)
 tables = st.integers(1, 9).flatmap(
@@ -90,8 +89,8 @@ SHOWN: Final[dict[str, Callable[[Path, Bundle], object]]] = {
     "quantize": lambda _, bundle: print_bundle(bundle, quantized=True),
     "quantize --budget": lambda _, __: print_report(SEARCH),
     "quantize FILE": lambda _, bundle: print_file(bundle.folder / "tokenizer.json", QUALITY),
-    "train": lambda _, __: print_report(REPORTS[8]),
-    "verify": lambda _, __: print_report(REPORTS[9]),
+    "train": lambda _, __: print_report(TRAINING),
+    "verify": lambda _, __: print_report(VERIFY),
 }
 """Command → what prints its tables."""
 

@@ -253,7 +253,10 @@ def verify(
     column: TextsColumn = None,
     evaluation: Annotated[
         Path | None,
-        typer.Option("--eval", help="labelled texts (columns text and label): check accuracy, too"),
+        typer.Option(
+            "--eval",
+            help="labelled texts, columns text and label: check accuracy, too (default: none)",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -13,7 +13,9 @@ def push(
     revision: Annotated[
         str | None, typer.Option(metavar="BRANCH", help="branch (default: the main one)")
     ] = None,
-    message: Annotated[str | None, typer.Option(help="message of the commit")] = None,
+    message: Annotated[
+        str | None, typer.Option(help="message of the commit (default: it names the model)")
+    ] = None,
 ) -> None:
     """Upload a bundle to the Hub; prints its address and the line that loads it."""
     import edgebert

@@ -224,8 +224,8 @@ def test_verify_measures_accuracy_again(
     arguments = ["verify", str(folder), "--against", str(source), "--eval"]
     few = labelled_file(classifier, tmp_path / "few.csv", count=58)
     refused = CliRunner().invoke(app, [*arguments, str(few)])
-    assert "needs at least 59 labelled rows, few.csv has 58" in str(refused.exception)
-    assert isinstance(refused.exception, ConfigError)
+    assert "needs at least 59 labelled rows, few.csv has 58" in refused.stderr
+    assert refused.exit_code == 2
 
 
 def test_an_accuracy_budget_that_does_not_hold_fails() -> None:
@@ -343,7 +343,7 @@ def test_the_command_shows_the_frontier_and_draws_it(
     arguments = ["quantize", str(fp32.folder), "--cpu", UNTIMED, "--plot", str(plot)]
     failed = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=1"])
     assert failed.exit_code == 1
-    assert failed.stderr.startswith("edgebert: ")
+    assert failed.stderr.splitlines()[-1].startswith("edgebert: no assignment meets")
     assert fromstring(plot.read_text(encoding="utf-8")).tag == "{http://www.w3.org/2000/svg}svg"
     page = tmp_path / "frontier.html"
     arguments[-1] = str(page)

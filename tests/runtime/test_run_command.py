@@ -193,7 +193,7 @@ def test_check_and_info_speak_to_people_at_a_terminal_only(tiny_bundle: Bundle) 
     assert f"{folder}: {len(tiny_bundle.manifest.files)} files are intact" in shown
     assert re.search(r"^cpu +the same +10 ", shown, re.MULTILINE)
     asked = on_a_terminal("check", folder, "--json", stdout=subprocess.PIPE)
-    assert json.loads(asked)["passed"] is True
+    assert [json.loads(line)["passed"] for line in asked.splitlines()] == [True] * 3
     shown = on_a_terminal("info", folder, stdout=subprocess.PIPE)
     assert re.search(r"^variant +cpu \(precision fp32, cpu\)", shown, re.MULTILINE)
 
@@ -316,7 +316,7 @@ def test_the_first_answers_come_before_the_input_ends(tiny_bundle: Bundle) -> No
     assert json.loads(rest.splitlines()[-1])["text"] == "a dog"
     assert (process.returncode, errors) == (
         0,
-        b"edgebert-run: variant 'cpu' (fp32) answered on cpu\n",
+        b"edgebert-run: answered by variant 'cpu' (fp32) on cpu\n",
     )
 
 
@@ -407,7 +407,7 @@ def test_a_terminal_shows_how_far_it_is(tiny_bundle: Bundle, tmp_path: Path) -> 
     assert states[0] == "[------------------------]   0% 0/5 texts, 0 texts/s"
     assert states[1].startswith("edgebert-run: warning: 1 of 5 texts were cut to 40 tokens")
     assert states[-2].startswith("[########################] 100% 5/5 texts, ")
-    assert states[-1] == "edgebert-run: variant 'cpu' (fp32) answered on cpu"
+    assert states[-1] == "edgebert-run: answered by variant 'cpu' (fp32) on cpu"
     assert all(len(state) < 80 for state in states if state.startswith("["))
 
 

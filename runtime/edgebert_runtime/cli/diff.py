@@ -29,7 +29,7 @@ def add_diff(commands: Commands) -> None:
     command.epilog = f"example: {command.prog} old-model new-model --texts reviews.csv"
     for name in ("old", "new"):
         command.add_argument(name, metavar=name.upper(), help="folder of a bundle")
-    help_text = "texts to compare on: .txt, .csv, .jsonl or .parquet"
+    help_text = "texts to compare on: .txt, .csv, .jsonl or .parquet [required]"
     command.add_argument("--texts", type=Path, required=True, metavar="FILE", help=help_text)
     add_columns(command, pairs=True)
     help_text = "the variant of both, or of each (default: auto, which is the bundle's default)"

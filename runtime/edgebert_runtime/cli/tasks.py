@@ -131,7 +131,7 @@ def _summarize(model: "TaskModel[Any]", seconds: float, options: argparse.Namesp
     """Which variant answered; of a job for a log, one that wrote a file or took a minute, more."""
     job = options.output is not None or seconds >= MINUTE
     logged = job and not sys.stderr.isatty()
-    line = summary_line(model, seconds) if logged else f"{variant_line(model)} answered"
+    line = summary_line(model, seconds) if logged else f"answered by {variant_line(model)}"
     say(f"{options.program}: {line}")
 
 

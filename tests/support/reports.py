@@ -1,0 +1,173 @@
+"""One of each report that a function returns."""
+
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Final
+
+from edgebert.training.metrics import Scores
+from edgebert.training.report import Evaluation, TrainingReport
+from edgebert.workflow.verification import VerifyReport
+from edgebert_export import CaseResult, ParityReport
+from edgebert_quantize import Quality, Search
+from edgebert_quantize.evaluation.accuracy import Accuracy
+from edgebert_quantize.evaluation.speed import Speed
+from edgebert_quantize.search.budget import Budget, Measured
+from edgebert_quantize.search.trials import Assignment, Point
+from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
+from edgebert_runtime import (
+    Bundle,
+    CheckReport,
+    DiffReport,
+    ModelInfo,
+    RunReport,
+    TruncatedText,
+    WarmGraph,
+)
+from edgebert_runtime.bundle.manifest import FileInfo
+from edgebert_runtime.loading.graph_cache import Tuning
+from edgebert_runtime.verification.diff_report import (
+    AnswerDifference,
+    MetadataChange,
+    Side,
+    TokenDifference,
+)
+from tests.support.bench_reports import REPORT as BENCH
+from tests.support.profile_reports import REPORT as PROFILE
+from tests.support.tiny_manifest import tiny_manifest
+
+LONG: Final = "a line\nand " + 300 * "another "
+
+QUALITY: Final = Quality(
+    metric=SimilarityMetric.COSINE,
+    mean=0.999,
+    worst=0.99,
+    worst_text=LONG,
+    text_count=200,
+    data="texts",
+    threshold=QualityThreshold(mean=0.99, worst=0.98),
+)
+
+
+def case(name: str, worst: float) -> CaseResult:
+    return CaseResult(
+        case=name,
+        worst=worst,
+        output="last_hidden_state",
+        at=(0, 3, 17),
+        graph=0.5,
+        torch=0.5,
+        tolerance=2e-5,
+    )
+
+
+PARITY: Final = ParityReport(cases=(case("1x1 full", 1e-6), case("3x40 holes", inf)))
+
+KEPT: Final = Accuracy(rows=100, fp32_right=91, lost=0, gained=0, flipped=0)
+
+POINT: Final = Point(
+    assignment=Assignment(schemes=("per_tensor_static", "float"), tables=True),
+    measured=Measured(mean=0.999, worst=0.99, accuracy=replace(KEPT, lost=1, flipped=1)),
+    size_bytes=3 * 2**20,
+    speed=Speed(candidate_ms=(1.0, 2.0), source_ms=(2.0, 4.0)),
+)
+
+SEARCH: Final = Search(
+    bundle=Bundle(folder=Path("my-model"), manifest=tiny_manifest({})),
+    budget=Budget(text="accuracy_drop<=2%", accuracy_drop=0.02),
+    frontier=(POINT, Point(**{**vars(POINT), "size_bytes": 2**22, "speed": None})),
+    chosen=POINT,
+    exact=Measured(mean=1.0, worst=1.0, accuracy=KEPT),
+    source_bytes=2**23,
+)
+
+BEST: Final = Evaluation(step=9, scores=Scores(values={"f1": 0.75}, confusion=((3, 1), (0, 4))))
+
+SIDE: Final = Side(bundle="my-model", variant="cpu", precision="fp32", quality=None)
+
+DIFF: Final = DiffReport(
+    task="answer",
+    old=SIDE,
+    new=SIDE,
+    metadata=(MetadataChange(name="max_length", old=256, new=128),),
+    texts=2,
+    tokens_differ=1,
+    token_examples=(TokenDifference(index=0, text=LONG, old=("a", "b"), new=("a", "c")),),
+    measure="a change",
+    tolerance=0.1,
+    beyond=1,
+    mean=None,
+    worst=AnswerDifference(
+        index=1, text=("where", "there"), amount=None, at="a score", old=1.0, new=None
+    ),
+    equal=0.5,
+)
+
+CHECK: Final = CheckReport(variant="int8", machine={"onnxruntime": "1.26.0"}, files=7, problem=LONG)
+
+INFO: Final = ModelInfo(
+    bundle="/a/folder",
+    task="embed",
+    variant="int8",
+    precision="int8",
+    target="cpu",
+    provider="cpu",
+    provider_options={},
+    threads=2,
+    warm=False,
+    micro_batch_tokens=2048,
+    workers=1,
+    worker_threads=2,
+    max_length=256,
+    dimensions=384,
+    batch_invariant=True,
+    sha256={f"file-{number}": "ab" * 32 for number in range(9)},
+    verified="always",
+)
+
+RUN: Final = RunReport(
+    texts=2,
+    windows=2,
+    tokens=300,
+    padded_tokens=400,
+    micro_batches=1,
+    truncated=(TruncatedText(index=1, tokens=900, limit=256),),
+)
+
+TRAINING: Final = TrainingReport(
+    out=Path("trained"),
+    task="classify",
+    labels=("good", "bad"),
+    examples=100,
+    truncated=1,
+    left_out=0,
+    steps=1000,
+    losses=(0.5,) * 1000,
+    history=(BEST,) * 10,
+    best=BEST,
+    stopped_early=False,
+    seconds=12.5,
+)
+
+VERIFY: Final = VerifyReport(variants={"cpu": PARITY, "int8": QUALITY}, left_out={"fp16": "cuda"})
+
+WARM: Final = WarmGraph(
+    folder=Path("/a/cache"),
+    files={"graph.onnx": FileInfo(sha256="ab" * 32, size_bytes=12)},
+    tunings={2: Tuning(256, workers=True, latency_threads=1)},
+)
+
+REPORTS: Final = (
+    BENCH,
+    CHECK,
+    INFO,
+    PARITY,
+    PROFILE,
+    QUALITY,
+    RUN,
+    SEARCH,
+    TRAINING,
+    DIFF,
+    VERIFY,
+    WARM,
+)
