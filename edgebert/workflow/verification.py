@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
-from edgebert_runtime.errors import CheckFailedError
+from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.reporting.text_table import table_lines
@@ -151,7 +151,6 @@ def verify(
         BundleError, CheckpointError: something cannot be read.
     """
     from edgebert.workflow.same_model import require_same_model
-    from edgebert.workflow.sources import open_source
     from edgebert_quantize.calibration.text_split import read_text_split
     from edgebert_runtime.bundle.staging import mark_verified
     from edgebert_runtime.engine.onnxruntime import import_engine
@@ -162,12 +161,7 @@ def verify(
     manifest = opened.manifest
     labelled = _accuracy_checks(opened, evaluation)
     check = _started_check(opened)
-    source = open_source(
-        against,
-        spec=spec,
-        tokenizer=opened.folder if spec is not None else None,
-        task=manifest.task,
-    )
+    source = _open_as(opened, against, spec)
     check.wait()
     require_same_model(opened, against, source)
     limited = replace(source.spec, max_length=manifest.tokenizer.max_length)
@@ -189,6 +183,23 @@ def verify(
             if results[name].passed and not variant.verified:
                 mark_verified(opened, name)
     return VerifyReport(variants=results, left_out=left_out, accuracy=accuracy)
+
+
+def _open_as(
+    bundle: Bundle, against: "str | PathLike[str] | nn.Module", spec: "ExportSpec | None"
+) -> "Source":
+    """The source, read for the bundle's task."""
+    from edgebert.workflow.sources import open_source
+
+    task = bundle.manifest.task
+    tokenizer = bundle.folder if spec is not None else None
+    try:
+        return open_source(against, spec=spec, tokenizer=tokenizer, task=task)
+    except (CheckpointError, ConfigError) as error:
+        raise type(error)(
+            f"{against} cannot be read as a model for task {task!r}, which {bundle.folder} has: "
+            f"{error}"
+        ) from error
 
 
 def _started_check(bundle: Bundle) -> "IntegrityCheck":
