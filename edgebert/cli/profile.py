@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgebert.cli.options import BundleFolder, Variant
-from edgebert.cli.terminal import print_page, say
+from edgebert.cli.terminal import print_page
 
 
 def profile(
@@ -38,19 +38,21 @@ def profile(
     """Measure the time of each operator and layer, and of the matrix products alone."""
     from edgebert import profiling
     from edgebert.profiling.page import page_of
+    from edgebert_runtime.progress import steps
     from edgebert_runtime.reporting.html import write_html
     from edgebert_runtime.storage.atomic_write import check_places, write_whole
 
     check_places(json_file, html)
-    report = profiling.profile(
-        bundle,
-        variant,
-        batch=batch,
-        sequence=sequence,
-        threads=threads,
-        runs=runs,
-        progress=say,
-    )
+    with steps(True) as tell:
+        report = profiling.profile(
+            bundle,
+            variant,
+            batch=batch,
+            sequence=sequence,
+            threads=threads,
+            runs=runs,
+            progress=tell,
+        )
     page = page_of(report)
     print_page(page)
     if json_file is not None:
