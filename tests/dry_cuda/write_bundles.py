@@ -36,7 +36,7 @@ def main(folder: str) -> None:
 def _write(place: Path, model: nn.Module) -> None:
     bundle = edgebert.export(save(model, place / "source"), place / "bundle", target="cuda")
     if place.parent.name == "families":
-        edgebert.quantize(bundle, "bf16")
+        edgebert.quantize(bundle, "bf16", keep_default=True)
 
 
 if __name__ == "__main__":
