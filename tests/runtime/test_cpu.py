@@ -27,7 +27,7 @@ from edgebert_runtime.engine.cpu import (
 )
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
-from edgebert_runtime.loading import graph_cache
+from edgebert_runtime.loading.graph_cache import cpu_identity
 from tests.support.tiny_encoder import TEXTS
 
 ROOT = Path(__file__).parents[2]
@@ -205,15 +205,14 @@ INTEL = b"processor\t: 0\nmodel name\t: Some CPU @ 2\nflags\t\t: fpu avx2\n"
 """One core of two."""
 
 
-def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("edgebert_runtime.engine.cpu.CPUINFO", tmp_path / "cpuinfo")
-    assert first_processor() == []
-    assert cpu_name() == platform.machine()
-    assert platform.machine().encode() in graph_cache._cpu()
-    (tmp_path / "cpuinfo").write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
-    assert cpu_fields()["flags"] == "fpu avx2"
-    assert cpu_name() == f"Some CPU @ 2, {platform.machine()}"
-    assert machine_info("cpu")["cpu"] == cpu_name()
-    assert graph_cache._cpu() == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"
+def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    assert first_processor(cpuinfo) == []
+    assert cpu_name(cpuinfo) == platform.machine()
+    assert platform.machine().encode() in cpu_identity(first_processor(cpuinfo))
+    cpuinfo.write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
+    assert cpu_fields(cpuinfo)["flags"] == "fpu avx2"
+    assert cpu_name(cpuinfo) == f"Some CPU @ 2, {platform.machine()}"
+    found = cpu_identity(first_processor(cpuinfo))
+    assert found == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"
+    assert machine_info("cpu")["cpu"] == cpu_name()  # of this machine
