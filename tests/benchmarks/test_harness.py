@@ -14,7 +14,7 @@ from benchmarks.pairing import PeerError, first_cores, in_turn, output_of, ratio
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git checkout in place of ours; a git hook's GIT_DIR would lead back to the real one."""
+    """A git checkout; a git hook's GIT_DIR would lead back to the real one."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)

@@ -16,8 +16,7 @@ from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ModelClosedError
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.loading.graph_cache import ENTRY, Tuning, WarmGraph
-from edgebert_runtime.warmup.tuning import BUDGETS, best_tuning, choose
-from edgebert_runtime.warmup.tuning import _budgets as tuning_budgets
+from edgebert_runtime.warmup.tuning import BUDGETS, best_tuning, choose, fitting_budgets
 from edgebert_runtime.warmup.warm import warm
 from tests.support.tiny_encoder import TEXTS
 
@@ -50,7 +49,7 @@ def test_another_way_must_win_every_round(
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_of_the_ways_is_found(tiny_bundle: Bundle, threads: int) -> None:
     session = Session(tiny_bundle.path_of("onnx/model_cpu.onnx"), provider="cpu", threads=threads)
-    found = best_tuning(session, 40)
+    found = best_tuning(session, 40, seconds=0.001)
     assert found.micro_batch_tokens in BUDGETS
     assert threads > 1 or not found.workers
 
@@ -66,7 +65,7 @@ def test_one_of_the_ways_is_found(tiny_bundle: Bundle, threads: int) -> None:
     ],
 )
 def test_what_is_tried_can_be_filled(tokens: int, threads: int, expected: list[int]) -> None:
-    assert tuning_budgets(tokens, threads) == expected
+    assert fitting_budgets(tokens, threads) == expected
 
 
 def test_a_model_runs_as_was_measured(tiny_bundle: Bundle, tmp_path: Path) -> None:
