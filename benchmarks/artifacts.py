@@ -14,12 +14,12 @@ FOLDER: Final = CACHE / "benchmarks"
 PEERS: Final = Path(__file__).resolve().parent / "peers"
 
 
-def made(name: str, write: Callable[[Path], None]) -> Path:
-    """The folder `name`, which `write` fills if it is not there.
+def made(name: str, write: Callable[[Path], None], kept: Path = FOLDER) -> Path:
+    """The folder `name` of `kept`, which `write` fills if it is not there.
 
     It gets its name once it is filled: what a crash leaves is never taken for whole.
     """
-    folder = FOLDER / name
+    folder = kept / name
     if not folder.exists():
         partial = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -25,12 +25,13 @@ class Worker:
         self._pending: list[tuple[Answer, Callback]] = []
         self._index = self._thread.submit(self._open, folder, bundle)
 
-    def submit(self, text: str, callback: Callback) -> None:
+    def submit(self, text: str, callback: Callback) -> Answer:
         """Ask for what is nearest to a text, in place of who waits; RuntimeError after `close`."""
         for waiting, _ in self._pending:
             waiting.cancel()  # one that runs already goes on
         answer = self._thread.submit(lambda: self._index.result().search(text))
         self._pending.append((answer, callback))
+        return answer
 
     def poll(self) -> None:
         """Call back with what is done; an answer's `result()` raises what went wrong."""

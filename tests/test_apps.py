@@ -369,8 +369,7 @@ def test_closing_drops_what_waits_and_ends_what_runs(
     worker = Worker(notes, tiny_bundle.folder)
     worker.submit("t", called.append)
     assert held.begun.wait(SECONDS)
-    worker.submit("te", called.append)
-    waiting, _ = worker._pending[-1]
+    waiting = worker.submit("te", called.append)
     waiting.add_done_callback(lambda _: held.go.set())  # the first runs until this is dropped
     worker.close()
     worker.close()

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,27 +23,46 @@ LOCATION_VARIABLE: Final = "EDGEBERT_ENVIRONMENTS"
 VENV: Final = (sys.executable, "-m", "venv")
 
 
+Build = Callable[[Path, Path], None]
+"""Makes an environment: the folder it is to fill, and the file of requirements."""
+
+
+def with_pip(folder: Path, requirements: Path) -> None:
+    """Make an environment, and let its pip install what it needs.
+
+    Raises:
+        PeerError: pip failed.
+    """
+    subprocess.run([*VENV, str(folder)], check=True, stdout=sys.stderr)
+    _install(folder / "bin" / "python", requirements)
+
+
 @cache
-def interpreter(name: str) -> Path:
+def interpreter(name: str, requirements: Path = HERE, build: Build = with_pip) -> Path:
     """Python of the environment `name`, installed from `name`.txt unless that is done already.
 
     Environments lie in the user's cache, or where `EDGEBERT_ENVIRONMENTS` says, so that checkouts
     share them. The folder's name has a hash of the requirements and of the Python below it: what
     has changed is made anew beside the old one. Other processes wait while one makes it.
 
+    Args:
+        name: of the environment.
+        requirements: the folder of `name`.txt.
+        build: makes the environment.
+
     Raises:
         FileNotFoundError: there is no `name`.txt.
         PeerError: pip failed and nothing is left behind; or this user has no cache.
     """
-    requirements = HERE / f"{name}.txt"
+    wanted = requirements / f"{name}.txt"
     location = _location()
-    folder = location / f"{name}-{_digest(requirements)}"
+    folder = location / f"{name}-{_digest(wanted)}"
     if not folder.exists():
         location.mkdir(parents=True, exist_ok=True)
         with (location / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
-                _make(folder, requirements)
+                _make(folder, wanted, build)
     return folder / "bin" / "python"
 
 
@@ -62,7 +82,7 @@ def _digest(requirements: Path) -> str:
     return hashlib.sha256(python.encode() + requirements.read_bytes()).hexdigest()[:12]
 
 
-def _make(folder: Path, requirements: Path) -> None:
+def _make(folder: Path, requirements: Path, build: Build) -> None:
     """Install everything beside, then rename: what has its name is whole.
 
     Its Python runs from there, but console scripts keep the first name: use `python -m`.
@@ -70,8 +90,7 @@ def _make(folder: Path, requirements: Path) -> None:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
     try:
-        subprocess.run([*VENV, str(part)], check=True, stdout=sys.stderr)
-        _install(part / "bin" / "python", requirements)
+        build(part, requirements)
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -11,22 +11,26 @@ from benchmarks import environments
 from benchmarks.pairing import PeerError
 
 
+def without_pip(folder: Path, requirements: Path) -> None:
+    """Of requirements that are none: it is made in a moment."""
+    assert requirements.is_file()
+    command = [*environments.VENV, "--without-pip", str(folder)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
 @pytest.fixture
 def requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of `none`, which needs nothing, not even pip: it is made in a moment."""
+    """Of `none`, which needs nothing, not even pip."""
     path = tmp_path / "none.txt"
     path.write_text("# nothing\n", encoding="utf-8")
-    monkeypatch.setattr(environments, "HERE", tmp_path)
-    monkeypatch.setattr(environments, "VENV", (*environments.VENV, "--without-pip"))
-    monkeypatch.setattr(environments, "_install", lambda *_: None)
     monkeypatch.setenv(environments.LOCATION_VARIABLE, str(tmp_path / "made"))
     return path
 
 
-def interpreter() -> Path:
+def interpreter(requirements: Path, build: environments.Build = without_pip) -> Path:
     """As another process would get it."""
     environments.interpreter.cache_clear()
-    return environments.interpreter("none")
+    return environments.interpreter("none", requirements.parent, build)
 
 
 def names(folder: Path) -> list[str]:
@@ -34,7 +38,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_what_was_made_runs_and_is_taken_again(requirements: Path) -> None:
-    first = interpreter()
+    first = interpreter(requirements)
     prefix = subprocess.run(
         [str(first), "-c", "import sys; print(sys.prefix)"],
         check=True,
@@ -43,15 +47,15 @@ def test_what_was_made_runs_and_is_taken_again(requirements: Path) -> None:
     ).stdout
     assert Path(prefix.strip()) == first.parents[1]
     made = first.stat().st_mtime_ns, (first.parents[1] / "pyvenv.cfg").stat().st_mtime_ns
-    assert interpreter() == first
+    assert interpreter(requirements) == first
     assert made == (first.stat().st_mtime_ns, (first.parents[1] / "pyvenv.cfg").stat().st_mtime_ns)
     assert names(requirements.parent / "made") == [first.parents[1].name]
 
 
 def test_other_requirements_are_another_environment(requirements: Path) -> None:
-    first = interpreter()
+    first = interpreter(requirements)
     requirements.write_text("# nothing else\n", encoding="utf-8")
-    second = interpreter()
+    second = interpreter(requirements)
     assert first != second
     assert first.exists()
     assert second.exists()
@@ -62,40 +66,38 @@ def test_what_a_killed_process_left_is_never_used(
 ) -> None:
     """It stops as a kill does: while pip installs, and nothing is cleaned up."""
 
-    def killed(*_: object) -> None:
+    def killed(folder: Path, requirements: Path) -> None:
+        without_pip(folder, requirements)
         raise KeyboardInterrupt
 
     made = requirements.parent / "made"
     with monkeypatch.context() as patch:
-        patch.setattr(environments, "_install", killed)
         patch.setattr(environments.shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(KeyboardInterrupt):
-            interpreter()
+            interpreter(requirements, killed)
     (part,) = names(made)
     assert part.endswith(".part")
     (made / part / "debris").touch()
-    folder = interpreter().parents[1]
+    folder = interpreter(requirements).parents[1]
     assert names(made) == [folder.name]
     assert not (folder / "debris").exists()
 
 
-def make(here: Path, log: Path) -> None:
+def make(requirements: Path, log: Path) -> None:
     """In a process of its own: note when something is installed."""
-    environments.HERE = here  # type: ignore[misc]
-    environments.VENV = (*environments.VENV, "--without-pip")  # type: ignore[misc]
 
-    def noting(*_: object) -> None:
+    def noting(folder: Path, requirements: Path) -> None:
+        without_pip(folder, requirements)
         with log.open("a", encoding="utf-8") as file:
             file.write("installed\n")
 
-    environments._install = noting
-    environments.interpreter("none")
+    interpreter(requirements, noting)
 
 
 def test_of_two_processes_one_makes_it_and_the_other_waits(requirements: Path) -> None:
     log = requirements.parent / "log"
     context = get_context("spawn")
-    both = [context.Process(target=make, args=(requirements.parent, log)) for _ in range(2)]
+    both = [context.Process(target=make, args=(requirements, log)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
@@ -104,16 +106,12 @@ def test_of_two_processes_one_makes_it_and_the_other_waits(requirements: Path) -
     assert log.read_text(encoding="utf-8") == "installed\n"
 
 
-def test_what_cannot_be_installed_says_so_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_installed_says_so_and_leaves_nothing(requirements: Path) -> None:
     """By pip itself."""
-    monkeypatch.setattr(environments, "HERE", tmp_path)
-    monkeypatch.setenv(environments.LOCATION_VARIABLE, str(tmp_path / "made"))
-    (tmp_path / "none.txt").write_text("edgebert-of-nobody @ file:///nowhere", encoding="utf-8")
+    requirements.write_text("edgebert-of-nobody @ file:///nowhere", encoding="utf-8")
     with pytest.raises(PeerError, match=r"none cannot be installed: .*nowhere"):
-        interpreter()
-    assert names(tmp_path / "made") == []
+        interpreter(requirements, environments.with_pip)
+    assert names(requirements.parent / "made") == []
 
 
 def test_they_lie_in_the_users_cache_and_not_in_the_checkout(
@@ -122,10 +120,12 @@ def test_they_lie_in_the_users_cache_and_not_in_the_checkout(
     monkeypatch.delenv(environments.LOCATION_VARIABLE)
     monkeypatch.delenv("EDGEBERT_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert interpreter().is_relative_to(tmp_path / "cache" / "edgebert" / "environments")
+    assert interpreter(requirements).is_relative_to(
+        tmp_path / "cache" / "edgebert" / "environments"
+    )
     monkeypatch.setenv("EDGEBERT_CACHE", "")
     with pytest.raises(PeerError, match="name a folder with EDGEBERT_ENVIRONMENTS"):
-        interpreter()
+        interpreter(requirements)
 
 
 def test_the_command_knows_every_environment() -> None:

@@ -14,7 +14,7 @@ from benchmarks.pairing import PeerError, first_cores, in_turn, output_of, ratio
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git checkout in place of ours; a git hook's GIT_DIR would lead back to the real one."""
+    """A git checkout; a git hook's GIT_DIR would lead back to the real one."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -27,7 +27,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(folder, "init", "--quiet")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "first")
-    monkeypatch.setattr(machine, "ROOT", folder)
     return folder
 
 
@@ -116,27 +115,25 @@ def test_a_failing_system_is_quoted() -> None:
     ],
 )
 def test_only_code_makes_a_tree_dirty(checkout: Path, changed: str, dirty: bool) -> None:
-    before = machine.describe()
+    before = machine.describe(checkout)
     assert before["dirty"] is False
     assert before["commit"] == git(checkout, "rev-parse", "--short", "HEAD")
     (checkout / changed).write_text("second", encoding="utf-8")
-    assert machine.describe()["dirty"] is dirty
+    assert machine.describe(checkout)["dirty"] is dirty
 
 
 def test_a_machine_needs_neither_git_nor_a_checkout(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(machine, "ROOT", checkout.parent)
-        no_checkout = machine.describe()
+    no_checkout = machine.describe(checkout.parent)
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(checkout))
-        no_git = machine.describe()
+        no_git = machine.describe(checkout)
     for found in (no_checkout, no_git):
         assert (found["commit"], found["dirty"]) == (None, None)
         assert found["libraries"]["numpy"] == np.__version__
 
 
-def test_a_library_that_is_absent_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "LIBRARIES", ("edgebert-of-nobody",))
-    assert machine.describe()["libraries"] == {"edgebert-of-nobody": None}
+def test_a_library_that_is_absent_has_no_version() -> None:
+    found = machine.describe(libraries=["edgebert-of-nobody"])
+    assert found["libraries"] == {"edgebert-of-nobody": None}

@@ -248,16 +248,14 @@ def test_peers_are_sorted_and_cut_as_ours(lengths: list[int]) -> None:
     assert micro_batches(lengths) == list(batching.micro_batches(lengths, MICRO_BATCH_TOKENS))
 
 
-def test_what_a_crash_leaves_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifacts, "FOLDER", tmp_path)
-
+def test_what_a_crash_leaves_is_made_anew(tmp_path: Path) -> None:
     def crash(folder: Path) -> None:
         (folder / "half").touch()
         raise PeerError("it broke")
 
     with pytest.raises(PeerError, match="it broke"):
-        artifacts.made("thing", crash)
+        artifacts.made("thing", crash, tmp_path)
     assert not (tmp_path / "thing").exists()
-    made = artifacts.made("thing", lambda folder: (folder / "whole").touch())
+    made = artifacts.made("thing", lambda folder: (folder / "whole").touch(), tmp_path)
     assert [path.name for path in made.iterdir()] == ["whole"]
-    assert artifacts.made("thing", crash) == made
+    assert artifacts.made("thing", crash, tmp_path) == made

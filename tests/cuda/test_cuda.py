@@ -4,6 +4,7 @@ Usage, in an environment with `edgebert-runtime[gpu]`: python -m pytest -m cuda 
 """
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from edgebert_export.targets import TARGETS
 from edgebert_export.verification.parity import parity_cases
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
     ProviderUnavailableError,
     SmallerBatchWarning,
     UnverifiedWarning,
 )
-from edgebert_runtime.inference.execution_plan import ExecutionPlan
+from tests.support.engine_sessions import noted_sessions, operators_elsewhere
 from tests.support.families import SAMPLES, build, save
 from tests.support.tiny_encoder import TEXTS
 
@@ -111,17 +113,13 @@ def test_half_precision_is_near_torch(
 
 @pytest.mark.parametrize("name", ["cuda", "cuda-packed", "fp16", "fp16-packed", "bf16"])
 def test_all_but_arithmetic_on_shapes_runs_on_the_gpu(
-    family: tuple[Path, Bundle], name: str
+    family: tuple[Path, Bundle], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, bundle = family
-    session = Session(bundle.path_of(variant_of(bundle, name).file), provider="cuda")
-    elsewhere = {
-        node.op_type
-        for part in session._session.get_provider_graph_assignment_info()
-        if part.ep_name != "CUDAExecutionProvider"
-        for node in part.get_nodes()
-    }
-    assert elsewhere <= ON_THE_CPU
+    opened = noted_sessions(monkeypatch)
+    Session(bundle.path_of(variant_of(bundle, name).file), provider="cuda")
+    (session,) = opened
+    assert operators_elsewhere(session, "CUDAExecutionProvider") <= ON_THE_CPU
 
 
 def test_auto_is_the_fast_path_and_verifying_takes_the_warning_away(
@@ -154,10 +152,13 @@ def test_vectors_stay_on_the_gpu(minilm_cuda: Bundle) -> None:
     np.testing.assert_allclose(tensor.cpu().numpy(), model.embed(TEXTS), atol=WORST)
 
 
-def test_what_does_not_fit_runs_in_halves(minilm_cuda: Bundle) -> None:
+def test_what_does_not_fit_runs_in_halves(
+    minilm_cuda: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = replace(PROVIDERS["cuda"], micro_batch_tokens=2**20)
+    monkeypatch.setitem(PROVIDERS, "cuda", larger)
     options: dict[str, Any] = {"gpu_mem_limit": 256 * 2**20}
     model = load(minilm_cuda, "fp16", provider="cuda", provider_options=options)
-    model._runner.plan = ExecutionPlan(micro_batch_tokens=2**20)
     texts = ["a cat on the mat looks at the dog " * 12] * 4096
     with pytest.warns(SmallerBatchWarning, match="does not fit into memory"):
         found = model.embed(texts)

@@ -22,6 +22,7 @@ from edgebert_runtime.errors import (
     SmallerBatchWarning,
 )
 from tests.support.cuda_trace import Event, Trace, attention, count, sizes, tokens
+from tests.support.engine_sessions import noted_sessions, operators_elsewhere
 
 pytestmark = pytest.mark.filterwarnings("ignore::edgebert_runtime.errors.UnverifiedWarning")
 
@@ -88,17 +89,15 @@ def test_a_trace_is_read_by_kinds(trace: Trace) -> None:
 
 
 @pytest.mark.parametrize(("family", "variant"), GRAPHS)
-def test_every_graph_runs_on_the_gpu(family: str, variant: str, trace: Trace) -> None:
+def test_every_graph_runs_on_the_gpu(
+    family: str, variant: str, trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without cuDNN; all but arithmetic on shapes; up come the inputs, down what is asked for."""
     bundle = bundle_of(family)
     chosen = bundle.manifest.variants[variant]
+    opened = noted_sessions(monkeypatch)
     session = Session(bundle.path_of(chosen.file), provider="cuda")
-    elsewhere = {
-        node.op_type
-        for part in session._session.get_provider_graph_assignment_info()
-        if part.ep_name != "CUDAExecutionProvider"
-        for node in part.get_nodes()
-    }
+    elsewhere = operators_elsewhere(opened[0], "CUDAExecutionProvider")
     trace.take()
     given = feeds(session)
     (found,) = session.run(["last_hidden_state"], given)

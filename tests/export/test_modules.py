@@ -45,7 +45,7 @@ def test_a_model_of_transformers_is_exported_as_it_is(
     family: str, task: str, tmp_path: Path
 ) -> None:
     model: Any = build_with_head(SAMPLES[family], task)
-    model.config._attn_implementation = "sdpa"
+    model.set_attn_implementation("sdpa")
     source = save(model, tmp_path / "source")
     bundle = edgebert.export(
         Logits(model), tmp_path / "bundle", spec=spec_for(task), tokenizer=source
@@ -57,7 +57,7 @@ def test_a_model_of_transformers_is_exported_as_it_is(
 
 def test_its_labels_are_answered(tmp_path: Path) -> None:
     model: Any = build_with_head(SAMPLES["bert"], "classify")
-    model.config._attn_implementation = "sdpa"
+    model.set_attn_implementation("sdpa")
     source = save(model, tmp_path / "source")
     spec = spec_for("classify", max_length=20)
     bundle = edgebert.export(Logits(model), tmp_path / "bundle", spec=spec, tokenizer=source)

@@ -17,7 +17,6 @@ import edgebert_quantize
 from edgebert import VerifyReport
 from edgebert.cli.app import app
 from edgebert.workflow.accuracy import AccuracyCheck
-from edgebert_export.verification.parity import parity_cases
 from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
 from edgebert_quantize.evaluation.accuracy import Accuracy
@@ -208,11 +207,7 @@ def test_verify_measures_accuracy_again(
     searched: edgebert_quantize.Search,
     classifier: Bundle,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One case of parity is enough here; the others are tested with the export."""
-    one = "edgebert_export.verification.parity.parity_cases"
-    monkeypatch.setattr(one, lambda spec: [next(parity_cases(spec))])
     source, folder = classifier.folder.parent / "source", searched.bundle.folder
     kept = folder.parent / "data.csv"
     report = edgebert.verify(folder, source, evaluation=kept)

@@ -1,27 +1,24 @@
 """Callers that come while others are served."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from edgebert_runtime import Bundle, Embedder, load
-from edgebert_runtime.engine import concurrency
 from edgebert_runtime.engine.concurrency import REMEMBERED_SECONDS, ConcurrencyTracker
-from edgebert_runtime.engine.session import Session
 from edgebert_runtime.warmup.warm import warm
 
 TEXTS = ["the small cat", "a red dog ran far"]
 PATIENCE_SECONDS = 60
 
 
-def test_runs_that_meet_are_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_that_meet_are_remembered_for_a_while() -> None:
     now = 100.0
-    monkeypatch.setattr(concurrency, "monotonic", lambda: now)
-    found = ConcurrencyTracker()
+    found = ConcurrencyTracker(lambda: now)
     assert not found.dense
     first = found.begin()
     assert found.dense
@@ -51,38 +48,39 @@ def model(tiny_bundle: Bundle, tmp_path: Path) -> Embedder:
 
 
 class Held:
-    """An engine's session whose first run waits until it is let go."""
+    """What happens to sessions of ONNX Runtime: runs are noted, and the first waits."""
 
     def __init__(self) -> None:
         self.began, self.go_on = threading.Event(), threading.Event()
         self.threads: list[int] = []
 
-    def over(self, live: Callable[[Session], Any]) -> Callable[[Session], Any]:
-        """A session's `_live` that notes who runs, and holds the first."""
+    def run(self, threads: int) -> None:
+        """Note a run, and hold the first until it is let go."""
+        self.threads.append(threads)
+        if len(self.threads) == 1:
+            self.began.set()
+            assert self.go_on.wait(PATIENCE_SECONDS)
 
-        def held(session: Session) -> Any:
-            engine = live(session)
 
-            class Engine:
-                @staticmethod
-                def run(*arguments: Any) -> Any:
-                    self.threads.append(session.threads)
-                    if len(self.threads) == 1:
-                        self.began.set()
-                        assert self.go_on.wait(PATIENCE_SECONDS)
-                    return engine.run(*arguments)
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
+    """For sessions that are opened from now on."""
+    held = Held()
 
-            return Engine
+    class Session(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def run(self, *arguments: Any) -> Any:
+            held.run(self.get_session_options().intra_op_num_threads)
+            return super().run(*arguments)
 
-        return held
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    return held
 
 
 def test_who_comes_while_another_is_served_gets_one_thread(
-    model: Embedder, monkeypatch: pytest.MonkeyPatch
+    model: Embedder, held: Held, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:
     expected = model.embed(TEXTS)
-    held = Held()
-    monkeypatch.setattr(Session, "_live", held.over(Session._live))
+    model = load(tiny_bundle, threads=3, cache_dir=tmp_path)
     answers: list[np.ndarray] = []
     first = threading.Thread(target=lambda: answers.append(model.embed(TEXTS)))
     first.start()
@@ -95,13 +93,9 @@ def test_who_comes_while_another_is_served_gets_one_thread(
         np.testing.assert_allclose(vectors, expected, atol=2e-6)
 
 
-def test_without_a_kept_graph_weights_are_there_once(
-    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_kept_graph_weights_are_there_once(tiny_bundle: Bundle, held: Held) -> None:
     model = load(tiny_bundle, threads=3, cache_dir=False)
     model.session.concurrency.begin()
-    held = Held()
     held.go_on.set()
-    monkeypatch.setattr(Session, "_live", held.over(Session._live))
     model.embed(TEXTS)
     assert held.threads == [3]

@@ -5,10 +5,13 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +30,7 @@ from edgebert_runtime.engine.cpu import (
 )
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
-from edgebert_runtime.loading import graph_cache
+from edgebert_runtime.loading.graph_cache import cpu_identity
 from tests.support.tiny_encoder import TEXTS
 
 ROOT = Path(__file__).parents[2]
@@ -77,10 +80,24 @@ def narrow_weights(largest: int) -> st.SearchStrategy[np.ndarray]:
 
 
 @pytest.fixture
-def saturating(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if this CPU had no VNNI."""
-    monkeypatch.setattr("edgebert_runtime.engine.cpu.sums_saturate", lambda: True)
-    monkeypatch.setattr("edgebert_quantize.evaluation.target_cpu.sums_saturate", lambda: True)
+def saturating(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if this CPU had no VNNI: ONNX Runtime answers the probe as it does there."""
+
+    class Narrow(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, graph: object, *arguments: Any, **options: Any) -> None:
+            super().__init__(graph, *arguments, **options)
+            self.probed = graph == PROBE
+
+        def run(self, *arguments: Any) -> Any:
+            found = super().run(*arguments)
+            return [np.full_like(found[0], 2 * (2**15 - 1))] if self.probed else found
+
+    sums_saturate.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(onnxruntime, "InferenceSession", Narrow)
+        assert sums_saturate()
+        yield
+    sums_saturate.cache_clear()
 
 
 def test_the_probe_asks_for_the_largest_sum() -> None:
@@ -205,15 +222,14 @@ INTEL = b"processor\t: 0\nmodel name\t: Some CPU @ 2\nflags\t\t: fpu avx2\n"
 """One core of two."""
 
 
-def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("edgebert_runtime.engine.cpu.CPUINFO", tmp_path / "cpuinfo")
-    assert first_processor() == []
-    assert cpu_name() == platform.machine()
-    assert platform.machine().encode() in graph_cache._cpu()
-    (tmp_path / "cpuinfo").write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
-    assert cpu_fields()["flags"] == "fpu avx2"
-    assert cpu_name() == f"Some CPU @ 2, {platform.machine()}"
-    assert machine_info("cpu")["cpu"] == cpu_name()
-    assert graph_cache._cpu() == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"
+def test_one_reader_knows_the_name_and_what_kept_graphs_go_by(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    assert first_processor(cpuinfo) == []
+    assert cpu_name(cpuinfo) == platform.machine()
+    assert platform.machine().encode() in cpu_identity(first_processor(cpuinfo))
+    cpuinfo.write_bytes(INTEL + b"\n" + INTEL.replace(b"Some", b"Other"))
+    assert cpu_fields(cpuinfo)["flags"] == "fpu avx2"
+    assert cpu_name(cpuinfo) == f"Some CPU @ 2, {platform.machine()}"
+    found = cpu_identity(first_processor(cpuinfo))
+    assert found == b"model name\t: Some CPU @ 2\nflags\t\t: fpu avx2"
+    assert machine_info("cpu")["cpu"] == cpu_name()  # of this machine

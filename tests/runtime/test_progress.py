@@ -11,7 +11,7 @@ import pytest
 from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.cli.progress import counted, progress_at_once
-from edgebert_runtime.inference.call import CHUNK_TEXTS
+from edgebert_runtime.inference.call import CHUNK_TEXTS, Call
 from edgebert_runtime.progress import (
     MINUTE,
     SHORT,
@@ -189,15 +189,20 @@ def test_a_call_says_how_many_texts_have_their_answer(model: Embedder) -> None:
     assert (streamed[-1].done, streamed[-1].total) == (7, None)
 
 
-def test_micro_batches_count_before_their_chunk_is_done(
-    model: Embedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edgebert_runtime.progress.SECOND", 0.0)
-    monkeypatch.setattr("edgebert_runtime.inference.batch_runner.MICRO_BATCH_TOKENS", 64)
-    events: list[ProgressEvent] = []
-    model.embed(["a cat sat on the mat"] * 64, progress=events.append)
+def test_micro_batches_count_before_their_chunk_is_done(model: Embedder) -> None:
+    clock, events = Clock(), list[ProgressEvent]()
+    texts = ["a cat sat on the mat"] * 640
+
+    def watch(done: int) -> None:
+        clock.seconds += 1  # a caller is told once a second
+        meter.update(done)
+
+    call, encoded = Call(model.info().max_length, watch), model.encode(texts)
+    call.encoded(encoded)
+    with Meter(len(texts), view_of(events.append), clock=clock) as meter:
+        model.run(encoded, call=call)
     assert 1 < len({event.done for event in events}) < 64
-    assert events[-1].done == 64
+    assert events[-1].done == 640
 
 
 SHOWN: list[Callable[[Embedder, Any], object]] = [

@@ -1,5 +1,6 @@
 """Kept graphs: found again, never trusted blindly, never in the way."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -14,8 +15,9 @@ import pytest
 
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.cli.main import main
+from edgebert_runtime.engine.cpu import first_processor
 from edgebert_runtime.errors import BundleIntegrityError, ConfigError
-from edgebert_runtime.loading.graph_cache import ENTRY, GRAPH, find_warm
+from edgebert_runtime.loading.graph_cache import ENTRY, GRAPH, cpu_identity, find_warm
 from edgebert_runtime.warmup.warm import DATA, warm
 from tests.support.tiny_encoder import TEXTS
 
@@ -70,12 +72,16 @@ def test_another_engine_or_another_graph_finds_nothing(tiny_bundle: Bundle, cach
     assert not load(tiny_bundle, "int8", cache_dir=cache).info().warm
 
 
-def test_another_cpu_finds_nothing(
-    tiny_bundle: Bundle, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warm(tiny_bundle, cache_dir=cache)
-    monkeypatch.setattr("edgebert_runtime.loading.graph_cache._cpu", lambda: b"another")
+def test_another_cpu_finds_nothing(tiny_bundle: Bundle, cache: Path) -> None:
+    """A cache that another computer shares: its CPU is part of the name."""
+    kept = warm(tiny_bundle, cache_dir=cache, tune=False).folder
+    engine, _, cpu = kept.name.rpartition("-")
+    assert cpu == hashlib.sha256(cpu_identity(first_processor())).hexdigest()[:16]
+    another = hashlib.sha256(cpu_identity([b"model name\t: another"])).hexdigest()[:16]
+    kept.rename(kept.with_name(f"{engine}-{another}"))
     assert not load(tiny_bundle, cache_dir=cache).info().warm
+    kept.with_name(f"{engine}-{another}").rename(kept)
+    assert load(tiny_bundle, cache_dir=cache).info().warm
 
 
 def damage(path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 from edgebert_runtime.measurement.yardstick import (
     SECONDS,
     STEP_SECONDS,
-    Yardstick,
     settle,
     yardstick,
 )
@@ -39,27 +38,23 @@ def test_products_are_repeated_for_long_enough() -> None:
     assert found_ms > 0
 
 
-def test_it_computes_on_every_thread_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_computes_on_every_thread_at_once() -> None:
     """The first product of each waits for that of the others; the mean is that of all."""
     barrier, local = threading.Barrier(3, timeout=30), threading.local()
     seen: list[int] = []
 
-    def product(_self: Yardstick) -> None:
+    def product() -> None:
         if not hasattr(local, "met"):
             local.met = barrier.wait()
             seen.append(threading.get_ident())
 
-    monkeypatch.setattr(Yardstick, "_product", product)
-    with yardstick(3) as beside:
+    with yardstick(3, product) as beside:
         assert beside.time_ms() > 0
     assert len(set(seen)) == 3
 
 
 @pytest.mark.parametrize(("busy", "waited"), [(0, 2), (7, 9), (1000, 40)])
-def test_it_waits_until_the_process_is_idle_but_not_for_ever(
-    busy: int, waited: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_waits_until_the_process_is_idle_but_not_for_ever(busy: int, waited: int) -> None:
     clock = Clock(busy)
-    monkeypatch.setattr("edgebert_runtime.measurement.yardstick.time", clock)
-    settle()
+    settle(clock)
     assert clock.steps == waited

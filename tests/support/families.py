@@ -173,9 +173,8 @@ def _architecture(sample: Sample, task: str) -> str:
 
 def _config(sample: Sample, changes: dict[str, Any]) -> Any:
     ids = {"bos_token_id": 1, "eos_token_id": 2}
-    config = sample.config(**{**SIZES, **sample.changes, **ids, **changes})
-    config._attn_implementation = "eager"
-    return config
+    numbers = {**SIZES, **sample.changes, **ids, **changes}
+    return sample.config(**numbers, attn_implementation="eager")
 
 
 def _random(model: Callable[..., nn.Module], config: Any, arguments: dict[str, Any]) -> nn.Module:

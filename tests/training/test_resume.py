@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 
 from edgebert import train
-from edgebert.training.loop import Loop
 from edgebert.training.resume import SUFFIX
 from edgebert_runtime.errors import CheckFailedError, CheckpointError, ConfigError, OutputError
 from tests.support import training_data
@@ -87,19 +86,16 @@ def test_it_is_not_the_same_by_accident(base: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def interrupted(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with data and the state of a training that failed at step 8."""
-    step = Loop._step
+def interrupted(base: Path, tmp_path: Path) -> Path:
+    """A folder with data and the state of a training that ended at step 9, before it was saved."""
+    data, out = training_data.classify_file(tmp_path), tmp_path / "out"
 
-    def failing(self: Loop, number: int, rate: float) -> float:
-        if number == 8:
+    def interrupt(event: str) -> None:
+        if event.startswith("step 9:"):  # what its validation found
             raise KeyboardInterrupt
-        return step(self, number, rate)
 
-    monkeypatch.setattr(Loop, "_step", failing)
     with pytest.raises(KeyboardInterrupt):
-        train_dropping(base, training_data.classify_file(tmp_path), tmp_path / "out", "classify")
-    monkeypatch.undo()
+        train_dropping(base, data, out, "classify", progress=interrupt)
     assert (tmp_path / f"out{SUFFIX}").exists()
     return tmp_path
 
@@ -160,7 +156,7 @@ def test_a_state_half_written_is_not_there(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("edgebert_runtime.storage.atomic_write.sync_file", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError, match=r"state\.pt cannot be written: disk full"):
         train_dropping(
             base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True

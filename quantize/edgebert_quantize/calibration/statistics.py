@@ -89,7 +89,11 @@ class Collector(Protocol):
 
 
 def activation_statistics(
-    model: Path, channels: Mapping[str, int], batches: Sequence[Feeds]
+    model: Path,
+    channels: Mapping[str, int],
+    batches: Sequence[Feeds],
+    *,
+    moments_bytes: int = MOMENTS_BYTES,
 ) -> dict[str, ActivationStatistics]:
     """Statistics of activations of an fp32 graph.
 
@@ -99,12 +103,13 @@ def activation_statistics(
         model: an fp32 graph.
         channels: name of an activation of shape (batch, sequence, channels) → its channels.
         batches: inputs to run.
+        moments_bytes: memory for second moments; at least one is held.
 
     Returns:
         name → its statistics
     """
     found: dict[str, ActivationStatistics] = {}
-    for names in _within_memory(channels):
+    for names in _within_memory(channels, moments_bytes):
         collectors = {name: _RunningStatistics(channels[name]) for name in names}
         observe(model, collectors, batches)
         found.update({name: each.statistics() for name, each in collectors.items()})
@@ -183,13 +188,13 @@ class _RunningStatistics:
         )
 
 
-def _within_memory(channels: Mapping[str, int]) -> Iterator[list[str]]:
-    """Groups of names whose second moments fit into `MOMENTS_BYTES`; at least one name each."""
+def _within_memory(channels: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """Groups of names whose second moments fit into so many bytes; at least one name each."""
     group: list[str] = []
     taken = 0
     for name, width in channels.items():
         size = 4 * width**2
-        if group and taken + size > MOMENTS_BYTES:
+        if group and taken + size > limit:
             yield group
             group, taken = [], 0
         group.append(name)

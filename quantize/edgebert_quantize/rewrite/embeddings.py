@@ -13,7 +13,7 @@ SMALLEST_BYTES: Final = 2**20
 """Smaller tables stay float32: they are not worth three more operators."""
 
 
-def quantize_tables(graph: ir.Graph) -> int:
+def quantize_tables(graph: ir.Graph, smallest_bytes: int = SMALLEST_BYTES) -> int:
     """Turn every large table of float32 rows into int8, in place; returns how many.
 
         Gather(table, ids) ─      becomes
@@ -22,8 +22,12 @@ def quantize_tables(graph: ir.Graph) -> int:
     One scale for each row. Only looked-up rows are dequantized: ONNX Runtime would fold a
     dequantized table back to float32 when it opens the graph.
     https://onnx.ai/onnx/operators/onnx__Gather.html
+
+    Args:
+        graph: an fp32 graph.
+        smallest_bytes: of a table that is large.
     """
-    lookups = list(_lookups(graph))
+    lookups = list(_lookups(graph, smallest_bytes))
     for number, lookup in enumerate(lookups):
         _replace(graph, lookup, f"table_{number}")
     return len(lookups)
@@ -31,11 +35,11 @@ def quantize_tables(graph: ir.Graph) -> int:
 
 def table_parameters(graph: ir.Graph) -> int:
     """Parameters of the tables that `quantize_tables` quantizes."""
-    tables = [lookup.inputs[0] for lookup in _lookups(graph)]
+    tables = [lookup.inputs[0] for lookup in _lookups(graph, SMALLEST_BYTES)]
     return sum(table.const_value.size for table in tables if table and table.const_value)
 
 
-def _lookups(graph: ir.Graph) -> Iterator[ir.Node]:
+def _lookups(graph: ir.Graph, smallest_bytes: int) -> Iterator[ir.Node]:
     """Gathers of whole rows from a large constant that nothing else reads."""
     for node in graph:
         if node.op_type != "Gather" or node.domain or node.attributes.get_int("axis", 0) != 0:
@@ -44,7 +48,7 @@ def _lookups(graph: ir.Graph) -> Iterator[ir.Node]:
         if table is None or table.const_value is None or len(list(table.uses())) != 1:
             continue
         tensor = table.const_value
-        large = tensor.nbytes >= SMALLEST_BYTES
+        large = tensor.nbytes >= smallest_bytes
         if tensor.dtype == ir.DataType.FLOAT and len(tensor.shape) == 2 and large:
             yield node
 

@@ -19,7 +19,12 @@ BLOCK: Final = 128
 
 
 def round_gptq(
-    weight: NDArray[np.float32], moment: NDArray[np.float32], grid: Grid, exact: int = 0
+    weight: NDArray[np.float32],
+    moment: NDArray[np.float32],
+    grid: Grid,
+    exact: int = 0,
+    *,
+    width: int = BLOCK,
 ) -> tuple[QuantizedWeight, NDArray[np.float32]]:
     """Round a matrix so that x W changes little on calibration data.
 
@@ -30,6 +35,7 @@ def round_gptq(
         moment: (inputs, inputs), mean of x xᵀ
         grid: of the rounded weights
         exact: inputs at the end that stay float32 and compensate for the others
+        width: rows between updates of all remaining rows; speed alone depends on it
 
     Returns:
         integers, zero for the exact inputs; and the weights of those, (exact, outputs), float32
@@ -40,8 +46,8 @@ def round_gptq(
     factor = _inverse_factor(moment[np.ix_(order, order)])
     rest = weight[order].astype(np.float64)
     values = np.zeros(weight.shape, np.int8)
-    for start in range(0, rounded, BLOCK):
-        block = slice(start, min(start + BLOCK, rounded))
+    for start in range(0, rounded, width):
+        block = slice(start, min(start + width, rounded))
         tail = slice(block.stop, None)
         values[order[block]], errors = _round_block(
             rest[block], factor[block, block], grid, order[block]

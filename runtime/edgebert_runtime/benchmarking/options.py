@@ -111,12 +111,13 @@ class Plan:
         return {"variant": variant, **where, "threads": threads}
 
 
-def plan(bundle: Bundle, options: BenchOptions) -> Plan:
+def plan(bundle: Bundle, options: BenchOptions, cores: int | None = None) -> Plan:
     """Resolve the options for a bundle, and refuse what cannot be measured.
 
     Args:
         bundle: which is measured.
         options: the user's.
+        cores: how many there are to use; None takes all that the process may use.
 
     Raises:
         ConfigError: a number that makes no sense, a sequence beyond the bundle's limit, more
@@ -126,6 +127,7 @@ def plan(bundle: Bundle, options: BenchOptions) -> Plan:
     """
     provider = choose_provider(options.provider)
     provider_options = read_options(options.provider, options.provider_options)
+    cores = cores or usable_cores()
     _check_numbers(options)
     variants, left_out = _variants(bundle, options.variants, provider)
     found = Plan(
@@ -134,14 +136,14 @@ def plan(bundle: Bundle, options: BenchOptions) -> Plan:
         left_out=left_out,
         default=_default(bundle, provider),
         shapes=_shapes(options, bundle.manifest.tokenizer.max_length),
-        threads=_threads(options, provider),
+        threads=_threads(options, provider, cores),
         rounds=options.rounds,
         seconds=_seconds(options),
         provider=provider,
         provider_options=provider_options,
     )
     if options.store:
-        _check_storable(found, options)
+        _check_storable(found, options, cores)
     return found
 
 
@@ -156,9 +158,8 @@ def _check_numbers(options: BenchOptions) -> None:
         raise ConfigError(f"the budget must be a positive number of milliseconds, got {budget:g}")
 
 
-def _check_storable(found: Plan, options: BenchOptions) -> None:
+def _check_storable(found: Plan, options: BenchOptions, cores: int) -> None:
     """Refuse before anything is measured."""
-    cores = usable_cores()
     if found.provider != "cpu":
         raise ConfigError(
             f"--store is only for provider 'cpu', got {found.provider!r}; leave out --store, or "
@@ -235,8 +236,7 @@ def _usual_sequences(limit: int, *, quick: bool) -> list[int]:
     return fitting if quick and fitting else sorted({*fitting, limit})
 
 
-def _threads(options: BenchOptions, provider: str) -> list[int]:
-    cores = usable_cores()
+def _threads(options: BenchOptions, provider: str, cores: int) -> list[int]:
     asked = _positive("threads", options.threads)
     if asked and max(asked) > cores:
         raise ConfigError(

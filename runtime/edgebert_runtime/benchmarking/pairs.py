@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edgebert_runtime.benchmarking.comparison import DISTURBED, shape_name
 from edgebert_runtime.benchmarking.options import BenchOptions, Plan, plan
@@ -134,13 +134,16 @@ def plan_pair(
 
 
 def measure_pair(
-    plans: tuple[Plan, Plan], track: Callable[[Iterable[PairedJob]], Iterable[PairedJob]] = iter
+    plans: tuple[Plan, Plan],
+    track: Callable[[Iterable[PairedJob]], Iterable[PairedJob]] = iter,
+    run: Callable[[Plan, Job], Any] = run_job,
 ) -> list[PairedChange]:
     """Measure both plans in alternating rounds.
 
     Args:
         plans: of `plan_pair`.
         track: iterates over the measuring processes, and may show progress.
+        run: measures a job of a plan, as `run_job` does in a process of its own.
 
     Raises:
         EdgebertError: a measuring process failed; the text names the job and has its last line.
@@ -158,7 +161,7 @@ def measure_pair(
             yield from order
 
     for each in track(jobs()):
-        for name, timed in _run(each):
+        for name, timed in _timed(each, run(each.plan, each.job)):
             found.setdefault(name, ([], []))[each.side].append(timed)
     return _changes(found, needed)
 
@@ -203,9 +206,9 @@ def _once(plans: tuple[Plan, Plan]) -> Iterator[PairedJob]:
                 yield PairedJob(side=side, plan=own, job=job, label=label)
 
 
-def _run(paired: PairedJob) -> Iterator[tuple[str, Timed]]:
-    """What one process measures: name → time."""
-    found, threads = run_job(paired.plan, paired.job), paired.job.threads
+def _timed(paired: PairedJob, found: Any) -> Iterator[tuple[str, Timed]]:
+    """What one process has measured: name → time."""
+    threads = paired.job.threads
     if threads is None:
         yield f"{paired.label}, start", Timed(*found)
         return

@@ -1,5 +1,6 @@
 """Whether several callers are served by a graph at the same time."""
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -11,9 +12,13 @@ class ConcurrencyTracker:
     """Callers that a session and its copies serve, however many workers one of them has.
 
     Needs no lock, and works after a fork.
+
+    Args:
+        clock: the time in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._under_way: set[object] = set()
         self._met = float("-inf")
 
@@ -22,7 +27,7 @@ class ConcurrencyTracker:
         caller = object()
         self._under_way.add(caller)
         if len(self._under_way) > 1:
-            self._met = monotonic()
+            self._met = self._clock()
         return caller
 
     def end(self, caller: object) -> None:
@@ -36,4 +41,4 @@ class ConcurrencyTracker:
     @property
     def dense(self) -> bool:
         """Whether somebody is served now, or several were a moment ago."""
-        return bool(self._under_way) or monotonic() - self._met < REMEMBERED_SECONDS
+        return bool(self._under_way) or self._clock() - self._met < REMEMBERED_SECONDS

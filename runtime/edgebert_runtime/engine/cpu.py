@@ -27,29 +27,30 @@ FIRST_PROCESSOR_BYTES: Final = 16384
 """Of `CPUINFO`; what it says of the first core is there, and a hundred cores take long to list."""
 
 
-def first_processor() -> list[bytes]:
+def first_processor(cpuinfo: Path = CPUINFO) -> list[bytes]:
     """The lines of /proc/cpuinfo on the first core, as they are; none where there is no such file.
 
     proc_cpuinfo(5)
     """
     try:
-        with CPUINFO.open("rb") as file:
+        with cpuinfo.open("rb") as file:
             return file.read(FIRST_PROCESSOR_BYTES).partition(b"\n\n")[0].splitlines()
     except OSError:
         return []
 
 
-def cpu_fields() -> dict[str, str]:
+def cpu_fields(cpuinfo: Path = CPUINFO) -> dict[str, str]:
     """What /proc/cpuinfo says of the first core, such as `model name` and `flags`."""
-    lines = (line.decode(errors="replace").partition(":") for line in first_processor())
-    return {key.strip(): value.strip() for key, _, value in lines}
+    lines = first_processor(cpuinfo)
+    parts = (line.decode(errors="replace").partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in parts}
 
 
-def cpu_name() -> str:
+def cpu_name(cpuinfo: Path = CPUINFO) -> str:
     """What the CPU calls itself, where Linux says so, and its instruction set."""
     import platform
 
-    named = cpu_fields().get("model name")
+    named = cpu_fields(cpuinfo).get("model name")
     return f"{named}, {platform.machine()}" if named else platform.machine()
 
 

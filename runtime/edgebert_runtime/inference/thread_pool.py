@@ -2,7 +2,8 @@
 
 from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Iterator
-from threading import Thread
+from functools import partial
+from threading import Event, Thread
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -19,10 +20,10 @@ def run_side_by_side(jobs: Iterable[Job], work: Callable[[Job], None], workers: 
         workers: how many threads, the caller's among them.
     """
     shared = _Jobs(iter(jobs))
-    started: list[Thread] = []
+    started: list[_Helper] = []
     try:
         for _ in range(workers - 1):
-            helper = Thread(target=shared.work, args=(work,))
+            helper = _Helper(partial(shared.work, work))
             helper.start()
             started.append(helper)
         shared.work(work)
@@ -34,9 +35,28 @@ def run_side_by_side(jobs: Iterable[Job], work: Callable[[Job], None], workers: 
         raise shared.error
 
 
-def _join(threads: Iterable[Thread]) -> None:
-    for thread in threads:
-        thread.join()
+def _join(helpers: Iterable["_Helper"]) -> None:
+    for helper in helpers:
+        helper.ended.wait()
+        helper.join()
+
+
+class _Helper(Thread):
+    """A thread that says when it has ended.
+
+    Up to Python 3.12 `join` takes a thread for ended once an interrupt has reached an earlier
+    `join` of it. https://github.com/python/cpython/issues/90882
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        super().__init__()
+        self._work, self.ended = target, Event()
+
+    def run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self.ended.set()
 
 
 class _Jobs(Generic[Job]):

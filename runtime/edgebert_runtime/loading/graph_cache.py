@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -85,15 +85,16 @@ def _tuning(fields: Mapping[str, Any]) -> Tuning:
 
 def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> Path:
     """Where the graph for an engine's version and a CPU of this kind lies."""
-    return (
-        variant_folder(cache, manifest, variant)
-        / f"{engine}-{hashlib.sha256(_cpu()).hexdigest()[:16]}"
-    )
+    cpu = hashlib.sha256(cpu_identity(first_processor())).hexdigest()[:16]
+    return variant_folder(cache, manifest, variant) / f"{engine}-{cpu}"
 
 
-def _cpu() -> bytes:
-    """What tells CPUs apart that weights are packed for differently."""
-    lines = first_processor()
+def cpu_identity(lines: Sequence[bytes]) -> bytes:
+    """What tells CPUs apart that weights are packed for differently.
+
+    Args:
+        lines: of /proc/cpuinfo on one core; none where there is no such file.
+    """
     if not lines:
         import platform
 

@@ -7,12 +7,12 @@ numpy was built with, and needs no environment variable.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from threading import Barrier
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -33,14 +33,26 @@ BUSY: Final = 0.1
 """Share of a step that an idle process computes at most."""
 
 
-class Yardstick:
-    """The product, ready to be timed on a number of threads; made by `yardstick`."""
+class Clock(Protocol):
+    """What `settle` needs of the module `time`."""
 
-    def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
-        random = np.random.default_rng(0)
-        self._pool, self._threads = pool, threads
-        self._left = random.standard_normal((ROWS, SIDE), dtype=np.float32)
-        self._right = random.standard_normal((SIDE, SIDE), dtype=np.float32)
+    def perf_counter(self) -> float:
+        """Seconds that have passed."""
+
+    def process_time(self) -> float:
+        """Seconds that this process has computed, on all its threads."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait so long."""
+
+
+class Yardstick:
+    """A product, ready to be timed on a number of threads; made by `yardstick`."""
+
+    def __init__(
+        self, pool: ThreadPoolExecutor, threads: int, product: Callable[[], object]
+    ) -> None:
+        self._pool, self._threads, self._product = pool, threads, product
 
     def time_ms(self) -> float:
         """The mean time of a product, over all threads, in ms; begins when the process is idle.
@@ -69,17 +81,27 @@ class Yardstick:
             products, spent = products + 1, time.perf_counter() - start
         return spent / products
 
-    def _product(self) -> None:
-        np.einsum("ij,kj->ik", self._left, self._right, optimize=False)
+
+def fixed_product() -> Callable[[], object]:
+    """The product that is timed; the same numbers each time."""
+    random = np.random.default_rng(0)
+    left = random.standard_normal((ROWS, SIDE), dtype=np.float32)
+    right = random.standard_normal((SIDE, SIDE), dtype=np.float32)
+    return partial(np.einsum, "ij,kj->ik", left, right, optimize=False)
 
 
 @contextmanager
-def yardstick(threads: int) -> Iterator[Yardstick]:
-    """A yardstick of so many threads; they end with the block."""
+def yardstick(threads: int, product: Callable[[], object] | None = None) -> Iterator[Yardstick]:
+    """A yardstick of so many threads; they end with the block.
+
+    Args:
+        threads: how many.
+        product: what each of them repeats; None is `fixed_product`.
+    """
     cores = _cores()
     initializer = partial(_stay_on, cores) if len(cores) == threads > 1 else None
     with ThreadPoolExecutor(threads, initializer=initializer) as pool:
-        yield Yardstick(pool, threads)
+        yield Yardstick(pool, threads, product or fixed_product())
 
 
 def _cores() -> list[int]:
@@ -96,15 +118,18 @@ def _stay_on(cores: list[int]) -> None:
     os.sched_setaffinity(0, [cores.pop()])
 
 
-def settle() -> None:
+def settle(clock: Clock = time) -> None:
     """Wait until this process computes nothing, for at most 0.2 s.
 
     The threads of an engine spin for some 25 ms after a run, in the hope of the next.
+
+    Args:
+        clock: what tells the time and waits.
     """
     idle = 0
-    begun = time.perf_counter()
-    while idle < IDLE_STEPS and time.perf_counter() - begun < MOST_SECONDS:
-        before = time.process_time()
-        time.sleep(STEP_SECONDS)
-        busy = time.process_time() - before > BUSY * STEP_SECONDS
+    begun = clock.perf_counter()
+    while idle < IDLE_STEPS and clock.perf_counter() - begun < MOST_SECONDS:
+        before = clock.process_time()
+        clock.sleep(STEP_SECONDS)
+        busy = clock.process_time() - before > BUSY * STEP_SECONDS
         idle = 0 if busy else idle + 1

@@ -44,7 +44,7 @@ def best_tuning(session: Session, limit: int, seconds: float | None = None) -> T
         seconds: about how long each setting is measured in a round; None is `SECONDS`.
     """
     lengths, alone = _lengths(session, limit, seconds), session.with_threads(1)
-    budgets = _budgets(sum(lengths), session.threads)
+    budgets = fitting_budgets(sum(lengths), session.threads)
     batches = {budget: list(_feeds(session, lengths, budget)) for budget in budgets}
     measures = {}
     for budget in budgets:
@@ -72,7 +72,7 @@ def choose(times: Mapping[Tuning, Sequence[float]], default: Tuning) -> Tuning:
     return min(faster, key=lambda tuning: median(times[tuning]), default=default)
 
 
-def _budgets(tokens: int, threads: int) -> list[int]:
+def fitting_budgets(tokens: int, threads: int) -> list[int]:
     """The budgets that so many tokens fill at least `FILLED` times per thread, and the default."""
     fitting = [budget for budget in BUDGETS if tokens >= FILLED * budget * threads]
     return sorted({*fitting, *BUDGETS[:2]})

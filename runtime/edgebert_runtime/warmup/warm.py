@@ -132,6 +132,26 @@ def _is_whole(kept: WarmGraph) -> bool:
 
 def _write(engine: Any, source: Path, staging: Path) -> list[str]:
     """Optimize, pack, align and compare; returns the names of the files."""
+    written = write_optimized(engine, source, staging)
+    if DATA in written:
+        align(staging / GRAPH, staging / DATA)
+    _require_same(source, staging / GRAPH)
+    return written
+
+
+def write_optimized(engine: Any, source: Path, staging: Path) -> list[str]:
+    """A graph as ONNX Runtime optimizes it, weights packed; returns the names of the files.
+
+    The weights lie where ONNX Runtime puts them, which is not where kernels may load them.
+
+    Args:
+        engine: the module `onnxruntime`.
+        source: an ONNX file.
+        staging: a folder, where the files are written.
+
+    Raises:
+        EngineError: ONNX Runtime cannot write the graph.
+    """
     options = session_options(engine, usable_cores())
     options.optimized_model_filepath = str(staging / GRAPH)
     for key, value in SESSION_ENTRIES.items():
@@ -142,11 +162,7 @@ def _write(engine: Any, source: Path, staging: Path) -> list[str]:
         raise EngineError(
             f"ONNX Runtime {engine.__version__} cannot cache {source}: {error}"
         ) from error
-    written = [name for name in (GRAPH, DATA) if (staging / name).is_file()]
-    if DATA in written:
-        align(staging / GRAPH, staging / DATA)
-    _require_same(source, staging / GRAPH)
-    return written
+    return [name for name in (GRAPH, DATA) if (staging / name).is_file()]
 
 
 def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:

@@ -244,7 +244,7 @@ def test_mistakes_are_one_line_and_nothing_is_measured(
     from edgebert.cli.main import main as edgebert_main
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edgebert_runtime.benchmarking.api.sweep", None)
+    monkeypatch.setattr("sys.executable", "/nowhere")  # no process can be started
     given = ["bench", str(tiny_bundle.folder), *arguments]
     if name == "edgebert-run":
         code = main(given)
@@ -267,9 +267,7 @@ def test_the_command_stores_and_says_how_to_load(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("EDGEBERT_CACHE", str(tmp_path))
-    monkeypatch.setattr("edgebert_runtime.benchmarking.options.usable_cores", lambda: 1)
-    monkeypatch.setattr("edgebert_runtime.benchmarking.options.QUICK_SECONDS", 0.0005)
-    monkeypatch.setattr("edgebert_runtime.loading.options.usable_cores", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)  # one core
     assert main(["bench", str(tiny_bundle.folder), *FEW, "--quick", "--store"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  best choice: int8 with 1 thread" in lines

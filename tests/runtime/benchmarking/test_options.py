@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from edgebert_runtime import Bundle
-from edgebert_runtime.benchmarking.options import BenchOptions, plan
+from edgebert_runtime.benchmarking import options as options_module
+from edgebert_runtime.benchmarking.options import BenchOptions, Plan
 from edgebert_runtime.cli.bench import numbers
 from edgebert_runtime.errors import ConfigError, EdgebertError, OutputError
 from edgebert_runtime.storage.atomic_write import check_places
 
 
-@pytest.fixture(autouse=True)
-def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgebert_runtime.benchmarking.options.usable_cores", lambda: 8)
+def plan(bundle: Bundle, options: BenchOptions) -> Plan:
+    """For a machine of eight cores."""
+    return options_module.plan(bundle, options, cores=8)
 
 
 def limited(bundle: Bundle, limit: int) -> Bundle:

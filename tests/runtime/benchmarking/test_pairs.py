@@ -86,9 +86,7 @@ def test_everything_is_said() -> None:
         require_no_slower_pair([unknown, level], 1.1)
 
 
-def test_rounds_alternate_until_enough_count(
-    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rounds_alternate_until_enough_count(tiny_bundle: Bundle) -> None:
     """A and B of a setting are neighbours; a disturbed round is made up for."""
     ran: list[str] = []
 
@@ -99,23 +97,21 @@ def test_rounds_alternate_until_enough_count(
             return 100.0, 1.0
         return {"shapes": [{"median_ms": 1.0, "yardstick_ms": 3.0 if disturbed else 1.0}]}
 
-    monkeypatch.setattr(pairs, "run_job", run_job)
     plans = plan_pair((tiny_bundle.folder, tiny_bundle.folder), ("int8", "cpu"), FEW)
-    shape, start = measure_pair(plans)
+    shape, start = measure_pair(plans, run=run_job)
     once = ["int8 1", "cpu 1", "int8 None", "cpu None"]
     assert ran == [*once, *once[::-1], *once, *once[::-1], *once, *once[::-1]]
     assert (shape.name, start.name) == ("int8 → cpu, 1×8, 1 thread", "int8 → cpu, start")
     assert (len(shape.counted), len(shape.a), len(start.counted)) == (5, 6, 6)
 
 
-def test_a_machine_that_is_never_steady_ends(
-    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_that_is_never_steady_ends(tiny_bundle: Bundle) -> None:
     times = iter(range(1, 1000))
-    monkeypatch.setattr(pairs, "run_job", lambda _plan, _job: (1.0, 2.0 ** next(times)))
     plans = plan_pair((tiny_bundle.folder, tiny_bundle.folder), ("int8", "int8"), FEW)
     starts_only = tuple(each.__class__(**{**vars(each), "threads": ()}) for each in plans)
-    (start,) = measure_pair((starts_only[0], starts_only[1]))
+    (start,) = measure_pair(
+        (starts_only[0], starts_only[1]), run=lambda _plan, _job: (1.0, 2.0 ** next(times))
+    )
     assert (len(start.a), start.is_known) == (10, False)
 
 
