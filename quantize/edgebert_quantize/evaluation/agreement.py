@@ -98,7 +98,9 @@ class AgreementEvaluator:
     def _ran(self, session: Session) -> Ran:
         """Each item alone, as a batch may change the answer of one that is not batch-invariant."""
         run, options = self._model.run, self._options
-        return [list(run([each], options, session=session)[0]) for each in self._encoded]
+        return [
+            list(run([each], options, session=session, finite=False)[0]) for each in self._encoded
+        ]
 
 
 def _settled(
