@@ -24,12 +24,24 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     single `*.pth`. Pickled files are read with `weights_only`, which runs none of their code.
 
     Raises:
-        CheckpointError: there is no such file, or one is damaged, incomplete or unsafe.
+        CheckpointError: there is no such file, one is damaged, incomplete or unsafe, or a tensor
+            holds NaN or infinity.
     """
     for name, read in READERS.items():
         if (folder / name).exists():
-            return read(folder / name)
-    return read_pickle(_only_pth(folder))
+            return _finite(folder / name, read(folder / name))
+    path = _only_pth(folder)
+    return _finite(path, read_pickle(path))
+
+
+def _finite(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise CheckpointError(
+                f"{path} holds NaN or infinity in {name}, so no answer of the model is a number; "
+                "take a checkpoint from before its training diverged"
+            )
+    return tensors
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -151,3 +151,13 @@ def test_two_pth_files_are_ambiguous(tmp_path: Path) -> None:
         torch.save(TENSORS, tmp_path / name)
     with pytest.raises(CheckpointError, match=r"holds one\.pth, two\.pth"):
         read_weights(tmp_path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, bad: float) -> None:
+    save_file(
+        {"good": torch.ones(2), "layer.bias": torch.tensor([0, bad])},
+        tmp_path / "model.safetensors",
+    )
+    with pytest.raises(CheckpointError, match=r"holds NaN or infinity in layer\.bias"):
+        read_weights(tmp_path)

@@ -167,6 +167,7 @@ def read_tokenizer(
         settings["tokenizer_class"] = PLAIN_CLASS
     tokenizer = _parse(folder, fields)
     vocabulary = _check_fit(folder, tokenizer, demands.vocabulary)
+    _check_unknown(folder, tokenizer)
     pad_token = named.get("pad_token") or padding.get("pad_token") or "[PAD]"
     pad_type_id = setting(folder / "tokenizer_config.json", settings, "pad_token_type_id", int)
     max_length, limit_notes = choose_limit(
@@ -285,6 +286,17 @@ def _parse(folder: Path, fields: Mapping[str, Any]) -> Tokenizer:
         raise TokenizerError(
             f"{folder / 'tokenizer.json'} cannot be read by this version of tokenizers ({error}); "
             "fetch it again, or install a newer tokenizers"
+        ) from error
+
+
+def _check_unknown(folder: Path, tokenizer: Tokenizer) -> None:
+    """Refuse a tokenizer that fails on characters that its vocabulary lacks."""
+    try:
+        tokenizer.encode("\U000ffffd \u16a0 \U000103a0")  # few vocabularies have these
+    except Exception as error:  # the Rust side raises bare Exception
+        raise TokenizerError(
+            f"{folder / 'tokenizer.json'} has no unknown token for characters that its vocabulary "
+            f"lacks ({error}); name one in its model (unk_id or unk_token)"
         ) from error
 
 

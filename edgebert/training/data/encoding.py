@@ -13,7 +13,8 @@ from edgebert_runtime.tokenization.encoding import EncodedText
 from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import kept_positions
-from edgebert_runtime.tokenization.tokenizer import PROBE, TextTokenizer, longest_first
+from edgebert_runtime.tokenization.template import longest_first
+from edgebert_runtime.tokenization.tokenizer import PROBE, TextTokenizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,8 +91,8 @@ class ParityReport(Report):
 
     @property
     def passed(self) -> bool:
-        """Whether every case passed."""
-        return all(case.passed for case in self.cases)
+        """Whether every case passed; a report of none has compared nothing, and fails."""
+        return bool(self.cases) and all(case.passed for case in self.cases)
 
     @property
     def worst(self) -> CaseResult:
@@ -103,8 +103,10 @@ class ParityReport(Report):
         """Raise unless passed.
 
         Raises:
-            ParityError: names the case and the worst element.
+            ParityError: names the case and the worst element, or nothing was compared.
         """
+        if not self.cases:
+            raise ParityError("no parity case was run, so nothing is compared with torch")
         if not self.passed:
             failed = sum(not case.passed for case in self.cases)
             raise ParityError(
@@ -146,12 +148,17 @@ def check_parity(
         provider: where the graph runs.
         unpadded: whether it knows nothing of dropped tokens, so that what is read from the first
             is compared only where that is kept.
+
+    Raises:
+        ParityError: an output has another shape than torch's.
+        EngineError: ONNX Runtime fails.
     """
     session = Session(graph, provider=provider)
     module = module.eval()
     results = []
     for case in parity_cases(spec):
         found, expected = _run_graph(session, case, spec), _run_torch(module, case, spec)
+        _require_alike(case, found, expected)
         compared = _compared(case, spec, unpadded=unpadded)
         results.append(_compare(case, found, expected, compared, tolerance))
     return ParityReport(cases=tuple(results))
@@ -214,6 +221,16 @@ def _run_torch(module: nn.Module, case: Case, spec: ExportSpec) -> Outputs:
         outputs = module(*(torch.from_numpy(array) for array in case.feeds.values()))
     arrays = (output.numpy() for output in outputs)
     return dict(zip((item.name for item in spec.outputs), arrays, strict=True))
+
+
+def _require_alike(case: Case, graph: Outputs, reference: Outputs) -> None:
+    """Refuse outputs of other shapes, which numpy would compare by broadcasting."""
+    for name, expected in reference.items():
+        if graph[name].shape != expected.shape:
+            raise ParityError(
+                f"case {case.name}: output {name} has shape {graph[name].shape}, torch says "
+                f"{expected.shape}; the graph must give a row for each text of a batch"
+            )
 
 
 def _compared(case: Case, spec: ExportSpec, *, unpadded: bool) -> dict[str, NDArray[np.bool_]]:

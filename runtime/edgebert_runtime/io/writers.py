@@ -16,6 +16,9 @@ from edgebert_runtime.tasks.spec import Columns, Record, VectorType
 BATCH_ROWS: Final = 8192
 """Answers in a row group of Parquet: enough to be read fast, few enough to hold."""
 
+SHOWN_CHARACTERS: Final = 80
+"""Of an answer in an error."""
+
 DECIMALS: Final = 8
 """Of a vector's numbers as text: float32 has seven to nine digits, and these are below 1."""
 
@@ -54,8 +57,23 @@ def write_records(path: Path, columns: Columns, records: Iterable[Record]) -> No
 
 
 def json_line(value: object) -> str:
-    """A record or a part of one as JSON, without a line feed; numbers of vectors are rounded."""
-    return json.dumps(value, ensure_ascii=False, default=_numbers)
+    """A record or a part of one as JSON, without a line feed; numbers of vectors are rounded.
+
+    Raises:
+        OutputError: it holds NaN or infinity.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_numbers, allow_nan=False)
+    except ValueError as error:
+        raise OutputError(
+            f"an answer holds NaN or infinity, which JSON has no number for: {_beginning(value)}; "
+            "choose another variant or provider, or run edgebert-run check on the bundle"
+        ) from error
+
+
+def _beginning(value: object) -> str:
+    shown = " ".join(repr(value).split())
+    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}…"
 
 
 def _write_json_lines(path: Path, columns: Columns, records: Iterable[Record]) -> None:
@@ -85,7 +103,7 @@ def _cells(columns: Columns, record: Record) -> list[object]:
     cells: list[object] = []
     for column, type_ in columns.items():
         value = record[column]
-        cells += [value[key] for key in _keys(type_)] or [_cell(value)]
+        cells += [_cell(value[key]) for key in _keys(type_)] or [_cell(value)]
     return cells
 
 
@@ -94,7 +112,10 @@ def _keys(type_: Any) -> list[str]:
 
 
 def _cell(value: object) -> object:
-    return value if isinstance(value, str | int | float) else json_line(value)
+    if isinstance(value, str | int):
+        return value
+    text = json_line(value)  # refuses NaN
+    return value if isinstance(value, float) else text
 
 
 def _write_npy(path: Path, columns: Columns, records: Iterable[Record]) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from edgebert_runtime.engine.session import Session
@@ -9,6 +10,7 @@ from edgebert_runtime.errors import InputError, TruncationWarning
 from edgebert_runtime.inference.arrays import Feeds, Floats, Outputs
 from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
+from edgebert_runtime.inference.output_checks import require_finite
 from edgebert_runtime.progress import Meter, ProgressOption, view_of
 from edgebert_runtime.tasks.open_bundle import OpenBundle
 from edgebert_runtime.tasks.options import TaskOptions
@@ -99,6 +101,7 @@ class TaskModel(OpenBundle, Generic[Options]):
         *,
         session: Session | None = None,
         call: Call | None = None,
+        finite: bool = True,
     ) -> list[Iterable[RowOutputs]]:
         """Rows to raw outputs, the second of the three steps.
 
@@ -107,23 +110,31 @@ class TaskModel(OpenBundle, Generic[Options]):
             options: arguments of the task's method; None for the usual.
             session: the graph to run, a session on the same file; None takes the model's own.
             call: counts what is run.
+            finite: whether NaN and infinity are refused; False for who measures what a graph does.
 
         Returns:
             For each item its rows with their outputs; they are run as they are taken where the
             rows of an item are streamed.
 
         Raises:
-            EngineError, ModelClosedError: as `Session.run`.
+            EngineError, ModelClosedError: as `Session.run`; `EngineError`, too, where outputs are
+                not of the shape that the manifest says, or not finite. It has the item's number.
         """
-        chosen = self._chosen(options)
+        chosen, first = self._chosen(options), 0 if call is None else call.texts
         rows = [row for each in encoded if not each.streamed for row in each.rows]
         watch = None if call is None else call.part_ran
-        outputs = iter(self._run_rows(rows, chosen, session, call, watch))
+
+        def owner(row: int) -> int:
+            owners = (at for at, each in enumerate(encoded) if not each.streamed for _ in each.rows)
+            return first + next(islice(owners, row, None))
+
+        checked = owner if finite else None
+        outputs = iter(self._run_rows(rows, chosen, session, call, watch, owner=checked))
         return [
-            self._run_streamed(each.rows, chosen, session, call)
+            self._run_streamed(first + at, each.rows, chosen, session, call, finite=finite)
             if each.streamed
             else [(row, next(outputs)) for row in each.rows]
-            for each in encoded
+            for at, each in enumerate(encoded)
         ]
 
     def decode(
@@ -210,13 +221,22 @@ class TaskModel(OpenBundle, Generic[Options]):
         session: Session | None,
         call: Call | None,
         watch: Callable[[float], None] | None = None,
+        *,
+        owner: Callable[[int], int] | None,
     ) -> list[Outputs]:
-        """Run every row in micro-batches; for each its part of every output."""
+        """Run every row in micro-batches; for each its part of every output.
+
+        `owner` gives the number of a row's item, for errors; None lets NaN and infinity pass.
+        """
         found: list[Outputs] = [()] * len(rows)
         done: list[int] = []
 
         def work(chosen: Session, indices: list[int], feeds: Feeds) -> None:
             outputs = self._run_batch(feeds, chosen, options)
+            if owner is not None:
+                require_finite(
+                    outputs, (len(rows[each].input_ids) for each in indices), indices, owner
+                )
             for row, index in enumerate(indices):
                 found[index] = tuple(output[row] for output in outputs)
             done.extend(indices)
@@ -230,14 +250,19 @@ class TaskModel(OpenBundle, Generic[Options]):
 
     def _run_streamed(
         self,
+        item: int,
         rows: Iterable[EncodedText],
         options: Options,
         session: Session | None,
         call: Call | None,
+        *,
+        finite: bool,
     ) -> Iterator[RowOutputs]:
-        """Each row with its outputs; few are held at a time."""
+        """Each row of an item with its outputs; few are held at a time."""
+        owner = (lambda _: item) if finite else None
         for several in chunks(rows, self.WINDOWS_AT_ONCE):
-            yield from zip(several, self._run_rows(several, options, session, call), strict=True)
+            outputs = self._run_rows(several, options, session, call, owner=owner)
+            yield from zip(several, outputs, strict=True)
 
     def _run_batch(self, feeds: Feeds, session: Session, options: Options) -> Sequence[Any]:
         """What one micro-batch gives: for each output an array or a list with an entry a row."""

@@ -208,11 +208,13 @@ class Embedder(TaskModel[EmbedOptions]):
         (vectors,) = session.run_on_device(
             ["sentence_embedding"], {name: feeds[name] for name in session.inputs}
         )
+        found = DeviceVectors(vectors)
+        self._check_shapes({"sentence_embedding": found}, feeds)
         call.ran(rows, feeds["input_ids"].size, 1)
         call.texts += len(items)
         self._last_call = call
         self._warn_if_truncated(stacklevel=3)
-        return DeviceVectors(vectors)
+        return found
 
     def check_options(self, options: EmbedOptions) -> None:
         """Refuse a prompt, a number of dimensions or a number format that the bundle lacks.

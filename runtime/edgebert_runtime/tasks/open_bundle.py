@@ -1,6 +1,6 @@
 """An open bundle: its graph, its tokenizer, and what it says about itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from edgebert_runtime.inference.batch_runner import BatchRunner
 from edgebert_runtime.inference.call import Call, listed
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.inference.feeds import make_feeds
+from edgebert_runtime.inference.output_checks import check_shapes
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
 from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
@@ -60,6 +61,7 @@ class OpenBundle:
         """
         self._bundle = bundle
         self._outputs = tuple(output.name for output in self.GRAPH)
+        self._shapes = {output.name: output.shape for output in bundle.manifest.outputs}
         self._variant = variant
         self._runner = BatchRunner(session, plan or ExecutionPlan())
         self._opened_tokenizer: TextTokenizer | None = tokenizer
@@ -238,7 +240,17 @@ class OpenBundle:
 
     def _run_graph(self, outputs: Sequence[str], feeds: Feeds, session: Session) -> list[Floats]:
         """Outputs of the graph for one micro-batch, with the inputs it has."""
-        return session.run(outputs, {name: feeds[name] for name in session.inputs})
+        found = session.run(outputs, {name: feeds[name] for name in session.inputs})
+        self._check_shapes(dict(zip(outputs, found, strict=True)), feeds)
+        return found
+
+    def _check_shapes(self, outputs: Mapping[str, Any], feeds: Feeds) -> None:
+        """Refuse outputs that are not of the rows that were run.
+
+        Raises:
+            EngineError: an output has another shape than the manifest says.
+        """
+        check_shapes(outputs, self._shapes, *feeds["input_ids"].shape)
 
 
 def open_tokenizer(bundle: Bundle) -> TextTokenizer:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.tokenization.encoding import EncodedText
 from edgebert_runtime.tokenization.sliding_window import (
     kept_positions,
@@ -49,6 +50,19 @@ class AlignedText(EncodedText):
             offsets=encoding.offsets,
             words=encoding.word_ids,
             sources=encoding.sequence_ids,
+        )
+
+    @staticmethod
+    def padding(info: TokenizerInfo) -> "AlignedText":
+        """A text without any token, as one padding token: a graph runs no row of length 0."""
+        return AlignedText(
+            input_ids=[info.pad_id],
+            token_type_ids=[info.pad_type_id],
+            tokens=0,
+            pieces=[info.pad_token],
+            offsets=[(0, 0)],
+            words=[None],
+            sources=[None],
         )
 
     def parts(self, limit: int, stride: int | None) -> list[range]:

@@ -2,16 +2,18 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from contextlib import suppress
+from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
-from edgebert_runtime.errors import TokenizerError
+from edgebert_runtime.errors import InputError, TokenizerError
 from edgebert_runtime.tokenization import (
     fork_safety as fork_safety,  # what it registers is all it is for
 )
@@ -24,23 +26,15 @@ from edgebert_runtime.tokenization.sliding_window import (
     shared_tokens,
     slide,
 )
+from edgebert_runtime.tokenization.template import (
+    TemplatePiece,
+    added_tokens,
+    fill_template,
+    longest_first,
+)
 
 if TYPE_CHECKING:
     from edgebert_runtime.tokenization.offsets import AlignedText, Token
-
-
-class TemplatePiece(NamedTuple):
-    """Of what one or two texts become: a token that is added, or the place of a text's own.
-
-    Attributes:
-        source: the number of the text; None for a token that is added.
-        id: of that token.
-        type: of that token, or of all that the text has.
-    """
-
-    source: int | None
-    id: int
-    type: int
 
 
 class TextTokenizer:
@@ -86,16 +80,23 @@ class TextTokenizer:
             prefix: put before each string.
 
         Raises:
-            InputError: an item is neither a string nor two of them, or holds a lone surrogate.
+            InputError: an item is neither a string nor two of them, holds a lone surrogate, or
+                has a character that the tokenizer knows no token for.
         """
         checked = [check_item(f"item {first + at}", item) for at, item in enumerate(items)]
         texts = [prefix + item if isinstance(item, str) else item for item in checked]
         huge = [any(map(self.is_huge, strings_of(text))) for text in texts]
         others = [text for text, sliced in zip(texts, huge, strict=True) if not sliced]
-        whole = iter(self._tokenizer.encode_batch(others))
+        whole = iter(
+            self._encode_batch(others, [at for at, each in enumerate(huge) if not each], first)
+        )
         return [
-            self._encode_slices(strings_of(text)) if sliced else self._cut(next(whole))
-            for text, sliced in zip(texts, huge, strict=True)
+            self._never_empty(
+                self._encode_slices(first + at, strings_of(text))
+                if sliced
+                else self._cut(next(whole))
+            )
+            for at, (text, sliced) in enumerate(zip(texts, huge, strict=True))
         ]
 
     def align(
@@ -118,10 +119,13 @@ class TextTokenizer:
         heads = [
             next(self._slices(item)) if head and isinstance(item, str) else item for item in checked
         ]
+        padding = AlignedText.padding(self._info)
         return [
             AlignedText.of(encoding, None if part is item else self.count([item])[0])
+            if encoding.ids
+            else padding
             for item, part, encoding in zip(
-                checked, heads, self._tokenizer.encode_batch(heads), strict=True
+                checked, heads, self._encode_batch(heads, range(len(heads)), first), strict=True
             )
         ]
 
@@ -144,7 +148,7 @@ class TextTokenizer:
             (whole,) = self.align([item])
             yield from whole.windows(whole.parts(window, stride))
             return
-        (template,) = self.align([(others[0], PROBE) if others else PROBE])
+        (template,) = self.align([(others[0], self._probe) if others else self._probe])
         yield from stream(template, self._tokens(last), window, stride)
 
     def overlap(self, window: int, stride: int | None) -> int:
@@ -153,7 +157,7 @@ class TextTokenizer:
         Raises:
             ConfigError: a stride that a window has no room for.
         """
-        (template,) = self.align([PROBE])
+        (template,) = self.align([self._probe])
         return shared_tokens(window, template.room(window), stride)
 
     def _tokens(self, text: str) -> "Iterator[Token]":
@@ -186,9 +190,9 @@ class TextTokenizer:
         """
         *others, last = [array("q", self._content(string)) for string in strings_of(item)]
         template = self._template(len(others) + 1)
-        room = room_in(self.limit, _added(template) + sum(map(len, others)))
+        room = room_in(self.limit, added_tokens(template) + sum(map(len, others)))
         for part in slide(len(last), room, shared_tokens(self.limit, room, stride)):
-            yield _filled(template, [*others, last[part.start : part.stop]])
+            yield fill_template(template, [*others, last[part.start : part.stop]])
 
     def pad(
         self, encoded: Sequence[EncodedText], multiple: int = 1
@@ -231,13 +235,64 @@ class TextTokenizer:
 
     def ids_of(self, text: str) -> list[int]:
         """Ids of a text alone, without special tokens."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        try:
+            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        except Exception as error:  # the Rust side raises bare Exception
+            raise InputError(
+                f"text cannot be tokenized: {error}; leave out characters the vocabulary lacks"
+            ) from error
         return ids
 
     def decode(self, ids: Sequence[int], *, skip_specials: bool) -> str:
         """The text that ids stand for."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_specials)
         return text
+
+    def _encode_batch(
+        self, items: Sequence[Item], numbers: Sequence[int], first: int
+    ) -> Sequence[Any]:
+        """What the Rust tokenizer makes of items.
+
+        Raises:
+            InputError: it fails on one, which has its number.
+        """
+        try:
+            found: Sequence[Any] = self._tokenizer.encode_batch(items)
+        except Exception as error:  # the Rust side raises bare Exception
+            if len(items) > 1:
+                alone = (
+                    self._encode_batch([item], [at], first)
+                    for at, item in zip(numbers, items, strict=True)
+                )
+                return [encoding for (encoding,) in alone]
+            raise InputError(
+                f"item {first + numbers[0]} cannot be tokenized: {error}; leave out characters the "
+                "vocabulary lacks, or export the model with a tokenizer that has an unknown token"
+            ) from error
+        return found
+
+    def _never_empty(self, encoded: EncodedText) -> EncodedText:
+        """A text without any token as one padding token: a graph runs no row of length 0."""
+        if len(encoded.input_ids):
+            return encoded
+        info = self._info
+        return EncodedText(input_ids=[info.pad_id], token_type_ids=[info.pad_type_id], tokens=0)
+
+    @cached_property
+    def _probe(self) -> str:
+        """A text that has a token.
+
+        Raises:
+            TokenizerError: the vocabulary has none.
+        """
+        known = (self._tokenizer.decode([at]) for at in range(self._tokenizer.get_vocab_size()))
+        for text in chain([PROBE], known):
+            with suppress(InputError):
+                if self.ids_of(text):
+                    return text
+        raise TokenizerError(
+            "the tokenizer makes no token of any text of its own vocabulary; export the model again"
+        )
 
     def _cut(self, encoding: Any) -> EncodedText:
         """An encoding without what exceeds the limit."""
@@ -254,18 +309,21 @@ class TextTokenizer:
             tokens=len(ids),
         )
 
-    def _encode_slices(self, strings: Sequence[str]) -> EncodedText:
+    def _encode_slices(self, number: int, strings: Sequence[str]) -> EncodedText:
         """A huge text, or two, cut to the limit, their tokens counted to the end."""
         template = self._template(len(strings))
-        room = self.limit - _added(template)
+        room = self.limit - added_tokens(template)
         every = [self._content(string) for string in strings]
-        heads = [array("q", islice(content, room)) for content in every]
-        lengths = [
-            len(head) + sum(1 for _ in rest) for head, rest in zip(heads, every, strict=True)
-        ]
+        try:
+            heads = [array("q", islice(content, room)) for content in every]
+            lengths = [
+                len(head) + sum(1 for _ in rest) for head, rest in zip(heads, every, strict=True)
+            ]
+        except InputError as error:
+            raise InputError(f"item {number}: {error}") from error
         kept = longest_first(lengths[0], sum(lengths[1:]), room)
         parts = [head[:length] for head, length in zip(heads, kept, strict=False)]
-        return _filled(template, parts, left_out=sum(lengths) - sum(map(len, parts)))
+        return fill_template(template, parts, left_out=sum(lengths) - sum(map(len, parts)))
 
     def _slices(self, text: str) -> Iterator[str]:
         return slices(text, self.ids_of, self.SLICE_CHARACTERS)
@@ -277,7 +335,7 @@ class TextTokenizer:
 
     def _template(self, count: int) -> list[TemplatePiece]:
         """What so many texts become, one or two."""
-        encoding = self._tokenizer.encode(PROBE, PROBE if count > 1 else None)
+        encoding = self._tokenizer.encode(self._probe, self._probe if count > 1 else None)
         slots = map(TemplatePiece, encoding.sequence_ids, encoding.ids, encoding.type_ids)
         seen: set[int | None] = set()
         found: list[TemplatePiece] = []
@@ -289,39 +347,4 @@ class TextTokenizer:
 
 
 PROBE: Final = "a"
-"""A text that has tokens in every vocabulary."""
-
-
-def _added(template: Sequence[TemplatePiece]) -> int:
-    """How many tokens are added to the texts' own."""
-    return sum(slot.source is None for slot in template)
-
-
-def _filled(
-    template: Sequence[TemplatePiece], contents: "Sequence[array[int]]", left_out: int = 0
-) -> EncodedText:
-    """Each text's tokens in its place; `left_out` are more that the whole has.
-
-    Ids are arrays: the windows of a huge text are many.
-    """
-    ids, types = array("q"), array("q")
-    for slot in template:
-        part = array("q", [slot.id]) if slot.source is None else contents[slot.source]
-        ids.extend(part)
-        types.extend(array("q", [slot.type]) * len(part))
-    return EncodedText(input_ids=ids, token_type_ids=types, tokens=len(ids) + left_out)
-
-
-def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens of each of two texts fit, where the longer one loses first.
-
-    https://huggingface.co/docs/tokenizers/api/encode-inputs (strategy `longest_first`)
-    """
-    if first + second <= room:
-        return first, second
-    shorter = min(first, second)
-    if shorter + shorter <= room:
-        longer = room - shorter
-        return (shorter, longer) if first <= second else (longer, shorter)
-    half = room // 2
-    return (half, room - half) if first <= second else (room - half, half)
+"""A text that has tokens in most vocabularies."""

@@ -37,12 +37,15 @@ class Deviation(NamedTuple):
 def probe(spec: TaskSpec, model: TaskModel[Any], items: Sequence[Item]) -> list[Any]:
     """What a model answers to each item, as it is compared: a `Vector` or `Places`.
 
+    Answers may hold NaN here: the comparison finds it.
+
     Raises:
         InputError: the task takes no such item.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TruncationWarning)  # one sample is there to be cut
-        return [spec.probe.comparable(each) for each in model.predict(items, spec.probe.options)]
+    options = spec.probe.options
+    encoded = model.encode(items, options)
+    answers = model.decode(encoded, model.run(encoded, options, finite=False), options)
+    return [spec.probe.comparable(each) for each in answers]
 
 
 def stream(spec: TaskSpec, model: TaskModel[Any], items: Iterator[Item]) -> Iterator[Any]:

@@ -45,7 +45,7 @@ class Samples:
 
     def to_json(self) -> str:
         """The text of the file."""
-        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_samples(path: Path) -> Samples:
@@ -59,7 +59,7 @@ def read_samples(path: Path) -> Samples:
         return Samples(
             made_by=dict(fields["made_by"]),
             measure=str(fields["measure"]),
-            tolerance=float(fields["tolerance"]),
+            tolerance=_tolerance(fields["tolerance"]),
             reason=str(fields["reason"]),
             samples=tuple(_sample(each) for each in fields["samples"]),
         )
@@ -67,6 +67,14 @@ def read_samples(path: Path) -> Samples:
         raise BundleError(
             f"{path} is not a file of samples ({error!r}); export the model again"
         ) from error
+
+
+def _tolerance(value: Any) -> float:
+    """NaN and infinity would let every answer pass, and less than 0 none."""
+    tolerance = float(value)
+    if not 0 <= tolerance < float("inf"):
+        raise ValueError(f"tolerance is {value!r}, expected a finite number of at least 0")
+    return tolerance
 
 
 def _sample(fields: Mapping[str, Any]) -> Sample:
