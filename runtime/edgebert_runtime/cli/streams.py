@@ -26,6 +26,8 @@ class _Stream:
         self._stream = stream
 
     def write(self, text: str) -> int:
+        if text == "":  # Typer tries so whether it may write, and keeps the error to itself
+            return 0
         return self._told(lambda: self._stream.write(text))
 
     def flush(self) -> None:

@@ -13,7 +13,7 @@ from edgebert_runtime.errors import ExportError
 from edgebert_runtime.storage.file_lock import is_locked, locked_anew, shows_lock
 
 LONGEST_NAME: Final = 190
-"""Bytes of a name that is part of a hidden one: disks take 255, a number and an ending follow."""
+"""Bytes of a name that more is put behind: disks take 255."""
 
 
 @contextmanager
@@ -58,13 +58,18 @@ def _own_name(parent: Path, target: Path) -> Path:
 
 
 def hidden_prefix(target: Path) -> str:
-    """What hidden names of work for a file or a folder begin with; short enough for any disk."""
-    name = target.name
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        from hashlib import sha256
+    """What hidden names of work for a file or a folder begin with."""
+    return f".{short_name(target)}."
 
-        name = sha256(os.fsencode(name)).hexdigest()
-    return f".{name}."
+
+def short_name(target: Path) -> str:
+    """The name of a file or a folder; of a long one its hash, so that more fits behind it."""
+    name = os.fsencode(target.name)
+    if len(name) <= LONGEST_NAME:
+        return target.name
+    from hashlib import sha256
+
+    return sha256(name).hexdigest()
 
 
 def _prefix(target: Path) -> str:
