@@ -52,7 +52,7 @@ def write(path: Path, rows: list[tuple[str, ...]], names: tuple[str, ...] = COLU
 
 
 def read_as_runtime(path: Path) -> list[Any]:
-    return list(open_file(path).rows)
+    return [row.values for row in open_file(path).rows]
 
 
 def read_as_training(path: Path) -> list[Any]:
@@ -77,10 +77,13 @@ def test_the_same_rows_are_read_alike_from_every_kind_of_file(
 ) -> None:
     for ending in ENDINGS:
         path = write(tmp_path / f"rows{ending}", rows)
-        assert list(open_file(path, "text", "text_pair").rows) == [row[:2] for row in rows]
+        assert [row.values for row in open_file(path, "text", "text_pair").rows] == [
+            row[:2] for row in rows
+        ]
         assert [row.values for row in read_table(path, Columns(required=COLUMNS))] == rows
         learned = read_labelled(path, Problem.SINGLE_LABEL)
-        assert [(one.text, one.pair, *one.labels) for one in learned] == rows
+        found = [(one.text, one.pair, *one.labels) for one in learned]
+        assert found == [(*texts, label.strip()) for *texts, label in rows]
         assert [read_column(path, name) for name in COLUMNS] == [
             [row[at] for row in rows] for at in range(len(COLUMNS))
         ]
@@ -125,6 +128,13 @@ def test_a_column_that_may_be_missing(ending: str, tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": "a"}\n{', r"line 2 is not JSON: .*; write one object a line"),
         ("a.jsonl", b'{"text": "a"}\n\n[1]', r"line 3 is not an object but list; expected an obj"),
         ("a.jsonl", b'{"text": "a"}\n{"texts": "b"}', r"line 2 has no column 'text'.*has 'texts'"),
+        ("a.csv", b"text\na\nb,c\n", r"line 3 has 2 cells, expected 1 \(text\); quote a cell"),
+        ("a.csv", b"text,text\na,b\n", r"line 1 has the column 'text' twice"),
+        ("a.csv", b"id;text\n1;a\n", r"line 1 has one column, 'id;text', with a semicolon in"),
+        ("a.csv", b"id\ttext\n1\ta\n", r"line 1 has one column, .*, with a tab in its name"),
+        ("a.csv", b"sep=;\nid;text\n", r"line 1 has one column, 'sep=;', with a semicolon in"),
+        ("a.jsonl", b'{"text": "a", "text": "b"}', r"line 1 is not JSON: .* has 'text' twice"),
+        ("a.jsonl", b'{"text": ' + b"[" * 10**5, r"line 1 is not JSON: .*recursion"),
         ("a.parquet", b"PAR1", r"a\.parquet is not a Parquet file: .*; write it again"),
     ],
 )
@@ -160,7 +170,21 @@ def test_training_refuses_columns_that_it_does_not_know(ending: str, tmp_path: P
     )
     with pytest.raises(InputError, match=message):
         read_labelled(path, Problem.SINGLE_LABEL)
-    assert list(open_file(path).rows) == [("a",)]
+    assert [row.values for row in open_file(path).rows] == [("a",)]
+
+
+def test_a_column_that_is_there_twice_in_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table([["a"], ["b"]], names=["text", "text"]), path)
+    for read in CALLERS.values():
+        with pytest.raises(InputError, match="the column 'text' twice"):
+            read(path)
+
+
+def test_a_column_whose_name_has_a_semicolon_is_read_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a;b\nc;d\n", encoding="utf-8")
+    assert [row.values for row in open_file(path, "a;b").rows] == [("c;d",)]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

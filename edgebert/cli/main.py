@@ -4,13 +4,14 @@ The commands of `edgebert-run` get their arguments as they are, whoever defined 
 are in `edgebert.cli.app`. No command but `export`, `train` and `verify` loads torch.
 
 Exit codes are those of the errors (`EdgebertError.exit_code`); 130 is interrupted, 141 nobody
-reads the output. Results go to standard output, progress to standard error.
+reads the output, 143 terminated. Results go to standard output, progress to standard error.
 """
 
 import sys
 
 from edgebert.cli import PROGRAM
 from edgebert_runtime.cli import main as runtime
+from edgebert_runtime.cli.ending import run_to_end
 
 
 def main() -> None:
@@ -20,4 +21,4 @@ def main() -> None:
         sys.exit(runtime.main(given, PROGRAM))
     from edgebert.cli.app import app  # starts slower, and the other commands need none of it
 
-    app(prog_name=PROGRAM)
+    sys.exit(run_to_end(PROGRAM, lambda: app(prog_name=PROGRAM)))

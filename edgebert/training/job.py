@@ -111,6 +111,13 @@ def prepare(request: Request, progress: ProgressCallback) -> Job:
             f"{request.data} has no row that can be trained on within "
             f"{base.tokenizer.max_length} tokens; raise max_length"
         )
+    if request.config.batch_size < objective.smallest_batch:
+        raise ConfigError(
+            f"batch_size is {request.config.batch_size}, and task {request.task} needs at least "
+            f"{objective.smallest_batch}: rows are compared with the others of their batch",
+            shell=f"--batch-size is {request.config.batch_size}, and task {request.task} needs at "
+            f"least {objective.smallest_batch}: rows are compared with the others of their batch",
+        )
     for note in (*base.notes, *_notes(objective, base, request.config)):
         progress(note)
     return Job(

@@ -10,6 +10,7 @@ from edgebert.training.report import TrainingReport
 from edgebert.training.resume import SUFFIX, StateFile, seeded
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import Meter, ProgressCallback, ProgressOption, steps, view_of
+from edgebert_runtime.storage.work_dirs import short_name
 
 
 def run_training(
@@ -26,7 +27,7 @@ def run_training(
         EdgebertError: as `edgebert.train`.
     """
     check_free(out, overwrite=overwrite)
-    state = out.with_name(out.name + SUFFIX)
+    state = out.with_name(short_name(out) + SUFFIX)
     _check_state(state, resume=resume)
     if request.validation is not None:
         require_scikit_learn()

@@ -22,6 +22,7 @@ from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.atomic_write import put_file
+from edgebert_runtime.storage.work_dirs import hidden_prefix
 
 FEWEST_DIMENSIONS: Final = 16
 """Outputs of fewer dimensions are scores, others are vectors."""
@@ -77,7 +78,7 @@ def quantize_file(
     split = read_text_split(texts, column)
     tokens = _find_tokenizer(source, tokenizer)
     opened = _open_tokenizer(tokens)
-    hidden = f".{out.name}."
+    hidden = hidden_prefix(out)
     with (
         steps(progress) as tell,
         tempfile.TemporaryDirectory(dir=out.parent, prefix=hidden) as scratch,

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self, TextIO
 
@@ -193,8 +193,7 @@ def bar_view(stream: TextIO, *, delay: float = 0.0) -> View:
     """A bar on a terminal."""
 
     def end() -> None:
-        stream.write("\n")
-        stream.flush()
+        _write("\n", stream)
 
     return View(
         line=bar_line,
@@ -309,8 +308,14 @@ def write_line(line: str) -> None:
     if stream is None:  # a program without a console
         return
     over = f"\r{line:<{_columns(stream)}}" if _is_terminal(stream) else line
-    stream.write(f"{over}\n")
-    stream.flush()
+    _write(f"{over}\n", stream)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """What cannot be said is left unsaid: the work goes on."""
+    with suppress(OSError):
+        stream.write(text)
+        stream.flush()
 
 
 def clock_time(seconds: float) -> str:
@@ -327,8 +332,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 def _draw(line: str, stream: TextIO) -> None:
     columns = _columns(stream)
-    stream.write(f"\r{line[:columns]:<{columns}}")
-    stream.flush()
+    _write(f"\r{line[:columns]:<{columns}}", stream)
 
 
 def _columns(stream: TextIO) -> int:

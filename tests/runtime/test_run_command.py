@@ -512,15 +512,18 @@ def test_an_error_of_the_disk_is_explained(tmp_path: Path) -> None:
 def test_endings_are_read_without_regard_to_case(tmp_path: Path) -> None:
     check_output(tmp_path / "OUT.NPY", overwrite=False)
     (tmp_path / "IN.TXT").write_bytes(b"\xef\xbb\xbfa\r\nb")
-    assert list(read_rows(tmp_path / "IN.TXT")) == [("a",), ("b",)]
+    assert [row.values for row in read_rows(tmp_path / "IN.TXT")] == [("a",), ("b",)]
 
 
 def test_texts_of_csv_and_parquet(tmp_path: Path) -> None:
     huge = "x" * 200_000
     path = write_texts(tmp_path / "in.csv", [huge, "two\nlines"])
-    assert list(read_rows(path, ("text", "n"))) == [(huge, "0"), ("two\nlines", "1")]
+    assert [row.values for row in read_rows(path, ("text", "n"))] == [
+        (huge, "0"),
+        ("two\nlines", "1"),
+    ]
     parquet.write_table(pyarrow.table({"text": ["a", None]}), tmp_path / "in.parquet")
-    assert list(read_rows(tmp_path / "in.parquet")) == [("a",), ("",)]
+    assert [row.values for row in read_rows(tmp_path / "in.parquet")] == [("a",), ("",)]
 
 
 def test_a_pipe_is_not_counted(tmp_path: Path) -> None:
@@ -533,7 +536,8 @@ def test_a_number_is_no_text(
 ) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"text": 7}', encoding="utf-8")
-    assert "item 0 is int" in refusal(capsys, "embed", tiny_bundle.folder, "--input", path)
+    message = f"{path}, line 1 has a text of the wrong type, expected a string, found int"
+    assert message in refusal(capsys, "embed", tiny_bundle.folder, "--input", path)
     path.write_text("[1]", encoding="utf-8")
     assert "line 1 is not an object" in refusal(
         capsys, "embed", tiny_bundle.folder, "--input", path

@@ -363,14 +363,17 @@ def test_work_of_the_dead_is_removed_and_nothing_else(old: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
     dead = old.with_name(f".{NAME}.staging-{child.pid}-0123456789abcdef")
+    namesake = old.with_name(f".{NAME}.staging-{os.getpid()}-fedcba9876543210")  # in a container
+    held = old.with_name(f".{NAME}.staging-{os.getpid()}-0123456789abcdef")
     spared = [
-        f".{NAME}.staging-{os.getpid()}-0123456789abcdef",
+        held.name,
         f".{NAME}.staging-{child.pid}-mine",
         f".other.staging-{child.pid}-0123456789abcdef",
     ]
-    for path in [dead, *(old.with_name(name) for name in spared)]:
+    for path in [dead, namesake, *(old.with_name(name) for name in spared)]:
         shutil.copytree(old, path)
-    recover(old)
+    with locked(held):
+        recover(old)
     assert {path.name for path in old.parent.iterdir()} == {NAME, *spared}
 
 

@@ -15,6 +15,7 @@ from edgebert.training.data.records import (
     read_questions,
     read_scored,
     read_tagged,
+    require_negatives,
 )
 from edgebert.training.data.tables import read_documents
 from edgebert_runtime.errors import InputError
@@ -153,3 +154,32 @@ def test_labels_are_ordered_and_more_than_one(tmp_path: Path) -> None:
         labels_in([("x",), ("x",)], tmp_path)
     with pytest.raises(InputError, match="has no labels"):
         labels_in([()], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["x", "x ", " x", "y"], ("x", "y")),
+        (["caf\u00e9", "cafe\u0301", "y"], "differ only in spaces or in their Unicode form"),
+        (["new york", "new  york", "y"], "differ only in spaces or in their Unicode form"),
+        (["x\u200b", "x", "y"], "differ only in spaces or in their Unicode form"),
+    ],
+)
+def test_labels_that_look_the_same_are_no_two_classes(
+    labels: list[str], expected: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"a,{each}\n" for each in labels), encoding="utf-8")
+    found = [record.labels for record in read_labelled(path, SINGLE)]
+    if isinstance(expected, tuple):
+        assert labels_in(found, path) == expected
+    else:
+        with pytest.raises(InputError, match=str(expected)):
+            labels_in(found, path)
+
+
+def test_embeddings_are_not_trained_without_another_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,positive\na,b\nc,b\n", encoding="utf-8")
+    with pytest.raises(InputError, match="one text in column positive, 'b', expected at least two"):
+        require_negatives(read_positives(path), path)

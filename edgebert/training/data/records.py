@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from unicodedata import category, normalize
 
 from edgebert.training.config import Problem
 from edgebert.training.data.tables import CellType, Record, read_records
@@ -141,9 +142,10 @@ def labels_in(groups: Iterable[tuple[str, ...]], path: Path) -> tuple[str, ...]:
     """The distinct labels, in order; numbers by value.
 
     Raises:
-        InputError: there are fewer than two, so there is nothing to learn.
+        InputError: there are fewer than two, so there is nothing to learn; or two look the same.
     """
     found = {label for group in groups for label in group}
+    _check_distinct(found, path)
     if len(found) < 2:
         raise InputError(
             f"{path} has {f'one label, {found.pop()!r}' if found else 'no labels'}, expected at "
@@ -152,12 +154,30 @@ def labels_in(groups: Iterable[tuple[str, ...]], path: Path) -> tuple[str, ...]:
     return tuple(sorted(found, key=_order))
 
 
+def _check_distinct(labels: Iterable[str], path: Path) -> None:
+    """Refuse labels that are one to whoever reads them, and would be two classes."""
+    seen: dict[str, str] = {}
+    for label in sorted(labels):
+        other = seen.setdefault(_appearance(label), label)
+        if other != label:
+            raise InputError(
+                f"{path} has the labels {other!a} and {label!a}, which differ only in "
+                "spaces or in their Unicode form; write them alike"
+            )
+
+
+def _appearance(label: str) -> str:
+    """A label as it is read: spaces count once, and characters that are not seen do not count."""
+    seen = (each for each in normalize("NFKC", label) if category(each) != "Cf")
+    return " ".join("".join(seen).split())
+
+
 def _order(label: str) -> tuple[int, str]:
     return (int(label), "") if label.isascii() and label.isdigit() else (-1, label)
 
 
 def _labelled(row: Record, problem: Problem) -> LabelledText:
-    label = row.values["label"]
+    label = row.values["label"].strip()
     number = _number(row, "label") if problem is Problem.REGRESSION else 0.0
     labels = _several(label) if problem is Problem.MULTI_LABEL else (label,)
     return LabelledText(
@@ -181,20 +201,21 @@ def _number(row: Record, column: str) -> float:
 
 
 def _relevance(row: Record) -> float:
-    label = row.values["label"]
+    label = row.values["label"].strip()
     if label not in RELEVANT:
         raise InputError(f"{row.place} has label={label!r}, expected 0 or 1")
     return RELEVANT[label]
 
 
 def _tagged(row: Record) -> Tagged:
-    tokens, labels = tuple(row.values["tokens"]), tuple(row.values["labels"])
+    tokens = tuple(row.values["tokens"])
+    labels = tuple(label.strip() for label in row.values["labels"])
     if len(tokens) != len(labels) or not tokens:
         raise InputError(
             f"{row.place} has {len(tokens)} tokens and {len(labels)} labels, expected one label "
             "for each token and at least one token"
         )
-    if not all(map(str.strip, tokens)) or not all(map(str.strip, labels)):
+    if not all(map(str.strip, tokens)) or not all(labels):
         raise InputError(f"{row.place} has a blank token or label; remove or fill it")
     return Tagged(tokens=tokens, labels=labels)
 
@@ -219,4 +240,17 @@ def require_varied(found: list[LabelledText], path: Path) -> None:
     if len({record.number for record in found}) < 2:
         raise InputError(
             f"{path} has one label, {found[0].number:g}, expected at least two different ones"
+        )
+
+
+def require_negatives(found: list[Positive], path: Path) -> None:
+    """Refuse pairs of which none has another's text to be told from.
+
+    Raises:
+        InputError: all have the same second text.
+    """
+    if len({record.positive for record in found}) < 2:
+        raise InputError(
+            f"{path} has one text in column positive, {found[0].positive!r}, expected at least two "
+            "different ones: each text is trained to be nearer to its own than to the others"
         )

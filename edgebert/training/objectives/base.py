@@ -47,6 +47,7 @@ class Objective(ABC):
 
     Attributes:
         monitor: the metric by which a validation is better; `loss` is better when lower.
+        smallest_batch: rows that a batch needs, so that there is something to learn.
         examples: rows there are.
         lengths: of each row, in tokens.
         truncated: texts that were longer than the limit.
@@ -54,6 +55,7 @@ class Objective(ABC):
     """
 
     monitor: ClassVar[str]
+    smallest_batch: ClassVar[int] = 1
     examples: int
     lengths: Sequence[int]
     truncated: int = 0

@@ -59,6 +59,7 @@ class Contrast(_Pairs):
     """Contrastive loss with in-batch negatives: the other texts of a batch."""
 
     monitor: ClassVar[str] = "loss"
+    smallest_batch: ClassVar[int] = 2
 
     def __init__(self, records: Sequence[Positive], encoder: TextEncoder) -> None:
         super().__init__([(record.text, record.positive) for record in records], encoder)

@@ -63,7 +63,7 @@ def _diff(options: argparse.Namespace) -> Iterator[str]:
     report = diff(
         options.old,
         options.new,
-        map(item_maker(options.old), source.rows),
+        map(item_maker(options.old), (row.values for row in source.rows)),
         variant=pair_of(options.variant) or "auto",
         tolerance=options.tolerance,
         provider=options.provider,

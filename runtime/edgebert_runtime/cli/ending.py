@@ -1,15 +1,20 @@
 """How a command ends: with an exit code, and at most one line of what went wrong."""
 
+import sys
+import threading
 import warnings
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NoReturn
 
 from edgebert_runtime.cli.progress import say
+from edgebert_runtime.cli.streams import ReaderGone, explained_streams
 from edgebert_runtime.errors import EdgebertError, TruncationWarning
 
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
-"""128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13."""
+TERMINATED: Final = 143
+"""128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13, SIGTERM 15."""
 
 
 def run_to_end(program: str, work: Callable[[], object]) -> int:
@@ -18,21 +23,60 @@ def run_to_end(program: str, work: Callable[[], object]) -> int:
     Args:
         program: what its messages begin with.
         work: the command. Its own errors, an interrupt and a reader of standard output that has
-            gone end it; any other exception keeps its traceback. A warning is one line.
+            gone end it; any other exception keeps its traceback. A warning is one line. SIGTERM
+            is `SystemExit`, so that nothing half written stays.
     """
+    with explained_streams():
+        return _code_of(program, work)
+
+
+def _code_of(program: str, work: Callable[[], object]) -> int:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _terminable():
             warnings.showwarning = _warning_sayer(program)
-            work()
+            _do_all(work)
     except EdgebertError as error:
         say(f"{program}: {shell_text(error, program)}")
         return error.exit_code
     except KeyboardInterrupt:
         say(f"{program}: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
+    except ReaderGone:
         return READER_GONE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"{program}: {error.filename!r} cannot be used: {error.strerror}")
+        return EdgebertError.exit_code
     return 0
+
+
+def _do_all(work: Callable[[], object]) -> None:
+    """The work, and what it has still to write: help ends it by `SystemExit`."""
+    try:
+        work()
+    finally:
+        sys.stdout.flush()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the work as an exception does; a second one ends the process at once."""
+    from signal import SIG_DFL, SIGTERM, getsignal, signal
+
+    def end(*_: object) -> NoReturn:
+        signal(SIGTERM, SIG_DFL)
+        raise SystemExit(TERMINATED)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or getsignal(SIGTERM) is not SIG_DFL:  # it is the caller's own
+        yield
+        return
+    signal(SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal(SIGTERM, SIG_DFL)
 
 
 def _warning_sayer(program: str) -> Callable[..., None]:

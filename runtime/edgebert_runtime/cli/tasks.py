@@ -145,15 +145,15 @@ def _source(spec: TaskSpec, options: argparse.Namespace) -> "Source":
 
 
 def _given(spec: TaskSpec, texts: Sequence[str]) -> "Source":
-    from edgebert_runtime.io.readers import PAIR, TEXT, Source, standard_input
+    from edgebert_runtime.io.readers import PAIR, given_texts, standard_input
 
     if spec.command.pairs == "always":
         if len(texts) != len(PAIR):
             raise ConfigError(f"{spec.command_name} takes two texts, or --input with --column-pair")
-        return Source(PAIR, iter([tuple(texts)]), lambda: 1)
+        return given_texts([tuple(texts)], PAIR)
     if list(texts) in ([], ["-"]):
         return standard_input()
-    return Source(TEXT, ((text,) for text in texts), lambda: len(texts))
+    return given_texts([(text,) for text in texts])
 
 
 def _file(spec: TaskSpec, options: argparse.Namespace) -> "Source":

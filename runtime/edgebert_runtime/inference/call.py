@@ -71,8 +71,9 @@ def listed(method: str, texts: Any) -> list[Any]:
         InputError: it is one string, or no list of anything.
     """
     for name in LISTS:
-        if hasattr(texts, name):
-            texts = getattr(texts, name)()
+        if hasattr(texts, name):  # a column, whose pairs are lists
+            column = getattr(texts, name)()
+            texts = [tuple(item) if isinstance(item, list) else item for item in column]
     if isinstance(texts, str | bytes):
         raise InputError(
             f"{method} takes a list of strings, got one string; write {method}([text])"
@@ -82,13 +83,13 @@ def listed(method: str, texts: Any) -> list[Any]:
     return list(texts)
 
 
-def require_positive(name: str, value: object) -> None:
+def require_positive(name: str, value: int) -> None:
     """Refuse a count below 1.
 
     Raises:
-        InputError: `value` is no positive integer.
+        InputError: it is.
     """
-    if not isinstance(value, int) or value < 1:
+    if value < 1:
         raise InputError(f"{name} must be at least 1, got {value!r}")
 
 
@@ -96,7 +97,7 @@ def require_top_k(top_k: int | None) -> None:
     """Refuse to give fewer than one answer; None is all of them.
 
     Raises:
-        InputError: `top_k` is neither None nor a positive integer.
+        InputError: `top_k` is below 1.
     """
     if top_k is not None:
         require_positive("top_k", top_k)

@@ -1,13 +1,19 @@
 """What a task's model makes of a stream of texts: one record after the other."""
 
-from collections.abc import Generator, Iterable
-from itertools import tee
-from typing import Any, NamedTuple
+import re
+from collections.abc import Generator, Iterable, Iterator
+from itertools import islice, tee
+from typing import Any, Final, NamedTuple
 
+from edgebert_runtime.errors import InputError
 from edgebert_runtime.io.readers import Source
+from edgebert_runtime.io.tables import Row
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.spec import Columns, PartRows, Record, TaskSpec
+
+NUMBERED: Final = re.compile(r"(?:item|document) (\d+)(?=[ \[])|text has ")
+"""How the error of a text calls it, by its number from 0; of a lone one without."""
 
 
 class Answers(NamedTuple):
@@ -39,6 +45,7 @@ def answer_rows(
 
     Raises:
         ConfigError: options that the model refuses.
+        InputError: while records are taken: a row that the model refuses, by its file and line.
     """
     columns = spec.columns(model, options)
     if spec.answer_all is None:
@@ -65,14 +72,37 @@ def _records(
     progress: Any,
 ) -> Generator[Record, None, None]:
     shown, run = tee(source.rows)
-    items = (_item(row, question) for row in run)
-    if spec.answer_all is not None:
-        yield from map(spec.record, spec.answer_all(model, items, options, progress))
-        return
-    for row, found in zip(shown, model.predict(items, options, progress=False), strict=True):
-        yield dict(zip(source.names, row, strict=True)) | dict(spec.record(found))
+    items, answered = (_item(row.values, question) for row in run), 0
+    try:
+        if spec.answer_all is not None:
+            yield from map(spec.record, spec.answer_all(model, items, options, progress))
+            return
+        for found in model.predict(items, options, progress=False):
+            texts = zip(source.names, next(shown).values, strict=True)
+            answered += 1
+            yield dict(texts) | dict(spec.record(found))
+    except InputError as error:
+        raise _placed(error, shown, answered) from error
 
 
-def _item(row: tuple[Any, ...], question: str | None) -> Any:
-    texts = row if question is None else (question, *row)
-    return texts[0] if len(texts) == 1 else texts
+def _placed(error: InputError, rows: Iterator[Row], first: int) -> InputError:
+    """An error that says in which file and line its text is.
+
+    Args:
+        error: of the model, or of the file, which knows its line.
+        rows: from the first that has no answer on.
+        first: how many have one.
+    """
+    numbered = NUMBERED.match(str(error))
+    if numbered is None:
+        return error
+    place = next(islice(rows, int(numbered[1] or first) - first, None)).place
+    if not place:
+        return error
+    shell = None if error.shell is None else f"{place}: {error.shell}"
+    return InputError(f"{place}: {error}", shell=shell)
+
+
+def _item(texts: tuple[str, ...], question: str | None) -> Any:
+    whole = texts if question is None else (question, *texts)
+    return whole[0] if len(whole) == 1 else whole

@@ -23,6 +23,9 @@ LONGEST_FIELD: Final = 2**31 - 1
 BATCH_ROWS: Final = 1024
 """Rows of Parquet that are Python objects at once."""
 
+OTHER_DELIMITERS: Final = MappingProxyType({";": "semicolon", "\t": "tab", "|": "vertical bar"})
+"""What other programs write between the cells of CSV."""
+
 MISSING: Final = object()
 """The value of an optional column that a file, or an object of JSON lines, does not have."""
 
@@ -46,9 +49,9 @@ class Columns:
     Attributes:
         required: names; None is `text`, or the only column of a CSV file.
         optional: names of columns that may be missing; their value is then `MISSING`.
-        exact: whether to refuse other columns, a name that is there twice, and CSV rows of another
-            length. Otherwise they are ignored, blank lines of CSV are skipped, and cells that a
-            row lacks are empty.
+        exact: whether to refuse other columns, every name that is there twice, and CSV rows that
+            lack cells. Otherwise other columns are ignored, blank lines of CSV are skipped, and
+            cells that a row lacks are empty.
     """
 
     required: Sequence[str | None] = (None,)
@@ -76,15 +79,20 @@ class Columns:
         """The position of each column among those of a row or a file; None of one that is missing.
 
         Raises:
-            InputError: a required one is missing; or `exact`, and there are others.
+            InputError: a required one is missing, or one is there twice; or `exact`, and there are
+                others.
         """
         needed = self.names[: len(self.required)]
         problems = [f"no column {name!r}" for name in needed if name not in there]
         if self.exact:
             others = [name for name in there if name not in self.names]
             problems += [f"the unknown column {name!r}" for name in others]
-            repeated = [name for name, times in Counter(there).items() if times > 1]
-            problems += [f"the column {name!r} twice" for name in repeated]
+        repeated = [
+            name
+            for name, times in Counter(there).items()
+            if times > 1 and (self.exact or name in self.names)
+        ]
+        problems += [f"the column {name!r} twice" for name in repeated]
         if problems:
             advice = f"expected {self.expected}" if self.exact else "name one that is there"
             raise InputError(
@@ -212,11 +220,12 @@ def _read_csv(path: Path, lines: Iterator[str], columns: Columns) -> Iterator[Ro
     read = 0  # lines of whole rows: an open quotation mark swallows the rest of the file
     try:
         header = next(rows, [])
+        _check_delimiter(path, header, columns)
         places = columns.of_csv(header).find(f"{path}, line 1", header)
         read = rows.line_num
         for cells in rows:
             place = f"{path}, line {rows.line_num}"
-            if columns.exact and len(cells) != len(header):
+            if len(cells) > len(header) or (columns.exact and len(cells) < len(header)):
                 raise InputError(
                     f"{place} has {len(cells)} cells, expected {len(header)} "
                     f"({', '.join(header)}); quote a cell that holds commas"
@@ -226,7 +235,25 @@ def _read_csv(path: Path, lines: Iterator[str], columns: Columns) -> Iterator[Ro
                 yield Row(place, _chosen(cells, places))
             read = rows.line_num
     except csv.Error as error:
-        raise InputError(f"{path}, after line {read}: {error}; write it as CSV") from error
+        raise InputError(
+            f"{path}, after line {read}: {error}; write it as CSV, with commas between the cells"
+        ) from error
+
+
+def _check_delimiter(path: Path, header: Sequence[str], columns: Columns) -> None:
+    """Refuse a header of one cell that another delimiter would make several of.
+
+    Raises:
+        InputError: it is one, and nobody asked for a column of that name.
+    """
+    if len(header) != 1 or header[0] in columns.required:
+        return
+    for delimiter, name in OTHER_DELIMITERS.items():
+        if delimiter in header[0]:
+            raise InputError(
+                f"{path}, line 1 has one column, {header[0]!r}, with a {name} in its name; save "
+                "the file with commas between the cells, or name the column if that is its name"
+            )
 
 
 def _read_json_lines(path: Path, lines: Iterator[str], columns: Columns) -> Iterator[Row]:
@@ -239,8 +266,8 @@ def _read_json_lines(path: Path, lines: Iterator[str], columns: Columns) -> Iter
             continue
         place = f"{path}, line {number}"
         try:
-            fields = json.loads(line)
-        except ValueError as error:
+            fields = json.loads(line, object_pairs_hook=_fields)
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{place} is not JSON: {error}; write one object a line") from error
         if not isinstance(fields, dict):
             raise InputError(
@@ -251,6 +278,15 @@ def _read_json_lines(path: Path, lines: Iterator[str], columns: Columns) -> Iter
         if keys != known:
             known, places = keys, columns.find(place, keys)
         yield Row(place, _chosen(list(fields.values()), places))
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of which JSON itself would allow two values of one name."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"an object has {name!r} twice")
+    return fields
 
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
@@ -282,7 +318,9 @@ def _opened_parquet(path: Path) -> Iterator[Any]:
     try:
         with parquet.ParquetFile(path) as table:
             yield table
-    except ArrowException as error:
+    except InputError:
+        raise
+    except (ArrowException, ValueError) as error:  # a ValueError is text that is not UTF-8
         raise InputError(
             f"{path} is not a Parquet file: {error}; write it again, or give it the right ending"
         ) from error

@@ -32,7 +32,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     """
     if path.suffix.lower() not in WRITERS:
         raise ConfigError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(WRITERS)}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise OutputError(f"{path} is a folder; name a file")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists; pass --overwrite to replace it, or choose another name")
@@ -77,14 +77,14 @@ def _beginning(value: object) -> str:
 
 
 def _write_json_lines(path: Path, columns: Columns, records: Iterable[Record]) -> None:
-    with path.open("x", encoding="utf-8", newline="\n") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{json_line(record)}\n" for record in records)
 
 
 def _write_csv(path: Path, columns: Columns, records: Iterable[Record]) -> None:
     import csv
 
-    with path.open("x", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(_header(columns))
         rows.writerows(_cells(columns, record) for record in records)
@@ -131,7 +131,7 @@ def _write_npy(path: Path, columns: Columns, records: Iterable[Record]) -> None:
         described = {"descr": vectors.dtype, "fortran_order": False, "shape": shape}
         write_array_header_1_0(file, described)
 
-    with path.open("xb") as file:
+    with path.open("wb") as file:
         write_header(0)  # numpy leaves room in it for any number of rows
         count = 0
         for record in records:
@@ -150,7 +150,7 @@ def _write_parquet(path: Path, columns: Columns, records: Iterable[Record]) -> N
             "Parquet needs pyarrow: pip install 'edgebert-runtime[parquet]'"
         ) from error
     schema = pyarrow.schema([(name, _arrow_type(type_)) for name, type_ in columns.items()])
-    with path.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
+    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         rows = iter(records)
         while batch := list(islice(rows, BATCH_ROWS)):
             writer.write_batch(pyarrow.RecordBatch.from_pylist(batch, schema=schema))

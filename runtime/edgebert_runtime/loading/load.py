@@ -135,7 +135,8 @@ def load(
         BundleError: the bundle cannot be read or fetched, is not what its manifest says, or is not
             safe, or the variant would give wrong answers on this CPU.
         ConfigError: unknown variant, provider or provider option, a variant the provider has no
-            operators for, a thread count below 1, or the bundle is for another task than asked.
+            operators for, a thread count below 1, an argument of another type, or the bundle is
+            for another task than asked.
         EngineMissingError: ONNX Runtime is not installed.
         ProviderUnavailableError: the provider does not run here, or the variant needs another.
         TokenizerError: the tokenizer cannot be read.

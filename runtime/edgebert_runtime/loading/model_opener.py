@@ -22,6 +22,7 @@ from edgebert_runtime.errors import (
     TokenizerError,
     UnverifiedWarning,
 )
+from edgebert_runtime.inference.arguments import check_arguments
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.loading.compatibility import choose_variant
 from edgebert_runtime.loading.options import LoadOptions, Source
@@ -58,6 +59,7 @@ def load_model(
     Raises:
         EdgebertError: as `load`.
     """
+    check_arguments(load_model, {"bundle": bundle, "variant": variant, "task": task})
     opened = Bundle.open(bundle, complete=False)
     spec = _task_of(opened, task)
     folder = os.path.abspath(opened.folder)

@@ -13,6 +13,7 @@ from edgebert_runtime.engine.providers import (
     read_options,
 )
 from edgebert_runtime.engine.threads import usable_cores
+from edgebert_runtime.inference.arguments import check_arguments, check_fields
 from edgebert_runtime.storage.cache_dir import CacheDir
 
 Source = Bundle | str | PathLike[str]
@@ -47,6 +48,9 @@ class LoadOptions:
         share_threads: whether the model takes turns with others that share.
         verify: when files are hashed; None decides by their size.
         cache_dir: where graphs and hashes are kept; None takes the user's cache, False none.
+
+    Raises:
+        ConfigError: one is of another type.
     """
 
     provider: str = "cpu"
@@ -55,6 +59,9 @@ class LoadOptions:
     share_threads: bool = False
     verify: Verify = None
     cache_dir: CacheDir = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def of(
@@ -66,8 +73,9 @@ class LoadOptions:
         """What the arguments of `load` mean.
 
         Raises:
-            ConfigError: unknown provider or provider option.
+            ConfigError: unknown provider or provider option, or an argument of another type.
         """
+        check_arguments(cls.of, {"provider": provider, "provider_options": provider_options})
         chosen = choose_provider(provider)
         given = read_options(provider, provider_options)
         return cls(provider=chosen, provider_options=given, **options)

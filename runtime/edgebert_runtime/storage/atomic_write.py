@@ -7,29 +7,40 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgebert_runtime.errors import ConfigError, OutputError
+from edgebert_runtime.storage.file_lock import locked_anew
 from edgebert_runtime.storage.fsync import sync_file, sync_folder
-from edgebert_runtime.storage.work_dirs import runs
+from edgebert_runtime.storage.work_dirs import hidden_prefix, is_abandoned
 
 
 @contextmanager
 def draft(path: Path) -> Iterator[Path]:
-    """Yield a hidden name beside a file, which takes its place if the block ends without an error.
+    """Yield an empty hidden file, which takes the place of another if the block ends well.
 
+    It is locked meanwhile. Drafts of the same file whose process has ended are removed before.
     A link stands for what it leads to.
 
     Raises:
         OutputError: it cannot be written there; what was there is untouched.
     """
     path = Path(os.path.realpath(path))
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield hidden
-        put_file(hidden, path)
+        remove_partials(path)
+        with _locked_draft(path) as hidden:
+            yield hidden
+            put_file(hidden, path)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}; name a file in a folder that "
             "exists, that you may write and that has space"
         ) from error
+
+
+@contextmanager
+def _locked_draft(path: Path) -> Iterator[Path]:
+    hidden = path.with_name(f"{hidden_prefix(path)}{os.getpid()}-{os.urandom(8).hex()}.partial")
+    try:
+        with locked_anew(hidden, lambda: hidden.touch(exist_ok=False)):
+            yield hidden
     finally:
         with suppress(OSError):
             hidden.unlink(missing_ok=True)
@@ -49,11 +60,11 @@ def put_file(written: Path, path: Path) -> None:
 def remove_partials(path: Path) -> None:
     """Remove what writers of a file left whose processes no longer run."""
     path = Path(os.path.realpath(path))
-    ours = re.compile(re.escape(f".{path.name}.") + r"(\d{1,9})\.partial")
+    ours = re.compile(re.escape(hidden_prefix(path)) + r"(\d{1,9})(-[0-9a-f]{16})?\.partial")
     with suppress(OSError):  # a folder that is missing or unreadable holds nothing to remove
         for hidden in list(path.parent.iterdir()):
             match = ours.fullmatch(hidden.name)
-            if match and not runs(int(match[1])):
+            if match and is_abandoned(hidden, int(match[1])):
                 hidden.unlink(missing_ok=True)
 
 
@@ -63,7 +74,7 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OutputError: as `draft`.
     """
-    with draft(path) as hidden, hidden.open("x", encoding="utf-8", newline="\n") as file:
+    with draft(path) as hidden, hidden.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
 

@@ -1,12 +1,12 @@
-"""An advisory lock on a folder, flock(2), which ends with its process whatever kills it.
+"""An advisory lock on a folder or file, flock(2), which ends with its process whatever kills it.
 
 Windows and some network filesystems have none on folders; there every lock is granted at once.
 """
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -15,10 +15,10 @@ if sys.platform != "win32":
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder alone, waiting for whoever holds it.
+    """Hold a folder or a file alone, waiting for whoever holds it.
 
     Raises:
-        OSError: the folder cannot be opened.
+        OSError: it cannot be opened.
     """
     if sys.platform == "win32":
         yield
@@ -26,6 +26,36 @@ def locked(folder: Path) -> Iterator[None]:
     descriptor = _acquire(folder)
     try:
         yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_anew(path: Path, make: Callable[[], None]) -> Iterator[None]:
+    """Make a folder or a file and hold it alone.
+
+    Who looks for what was left behind may find it unlocked and remove it: it is made again then.
+
+    Raises:
+        OSError: it cannot be made or opened.
+    """
+    with ExitStack() as stack:
+        while True:
+            make()
+            with suppress(FileNotFoundError):
+                stack.enter_context(locked(path))
+                break
+        yield
+
+
+def shows_lock(path: Path) -> bool:
+    """Whether nobody holds a folder or a file, and it could be seen if somebody did."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return _flock(descriptor, wait=False) and is_locked(path)
     finally:
         os.close(descriptor)
 

@@ -16,7 +16,7 @@ from edgebert_runtime.errors import EdgebertError, ExportError
 from edgebert_runtime.storage.atomic_swap import swap
 from edgebert_runtime.storage.file_lock import is_locked, locked
 from edgebert_runtime.storage.fsync import sync_folder, sync_tree
-from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
+from edgebert_runtime.storage.work_dirs import discard, hidden_prefix, remove_stale, work_folder
 
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -119,4 +119,4 @@ def _set_aside(staging: Path, destination: Path) -> None:
 
 
 def _previous(destination: Path) -> Path:
-    return destination.parent / f".{destination.name}.previous"
+    return destination.parent / f"{hidden_prefix(destination)}previous"

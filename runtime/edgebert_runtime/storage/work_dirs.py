@@ -7,9 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from edgebert_runtime.errors import ExportError
-from edgebert_runtime.storage.file_lock import is_locked, locked
+from edgebert_runtime.storage.file_lock import is_locked, locked_anew, shows_lock
+
+LONGEST_NAME: Final = 190
+"""Bytes of a name that more is put behind: disks take 255."""
 
 
 @contextmanager
@@ -25,8 +29,7 @@ def work_folder(parent: Path, target: Path) -> Iterator[Path]:
     """
     folder = _own_name(parent, target)
     try:
-        _make(folder)
-        with locked(folder):
+        with locked_anew(folder, lambda: _make(folder)):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -46,7 +49,7 @@ def remove_stale(parent: Path, target: Path) -> None:
     with suppress(OSError):  # a parent that is missing or unreadable holds nothing to remove
         for path in list(parent.iterdir()):
             match = ours.fullmatch(path.name)
-            if match and not runs(int(match[1])) and not is_locked(path):
+            if match and is_abandoned(path, int(match[1])):
                 shutil.rmtree(path, ignore_errors=True)
 
 
@@ -54,8 +57,23 @@ def _own_name(parent: Path, target: Path) -> Path:
     return parent / f"{_prefix(target)}{os.getpid()}-{os.urandom(8).hex()}"
 
 
+def hidden_prefix(target: Path) -> str:
+    """What hidden names of work for a file or a folder begin with."""
+    return f".{short_name(target)}."
+
+
+def short_name(target: Path) -> str:
+    """The name of a file or a folder; of a long one its hash, so that more fits behind it."""
+    name = os.fsencode(target.name)
+    if len(name) <= LONGEST_NAME:
+        return target.name
+    from hashlib import sha256
+
+    return sha256(name).hexdigest()
+
+
 def _prefix(target: Path) -> str:
-    return f".{target.name}.staging-"
+    return f"{hidden_prefix(target)}staging-"
 
 
 def _make(folder: Path) -> None:
@@ -68,7 +86,16 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def runs(process: int) -> bool:
+def is_abandoned(hidden: Path, process: int) -> bool:
+    """Whether the process that made a hidden file or folder, and locked it, has ended.
+
+    Its lock says so. Its number does where locks do not show; in containers, which all have a
+    process 1, that may be the number of another.
+    """
+    return shows_lock(hidden) or (not _runs(process) and not is_locked(hidden))
+
+
+def _runs(process: int) -> bool:
     """Whether a process of this machine is alive; True where the system cannot say."""
     if sys.platform == "win32":
         return True  # os.kill would end it

@@ -58,11 +58,13 @@ class TaskModel(OpenBundle, Generic[Options]):
 
     Attributes:
         OPTIONS: arguments of the task's method.
+        PAIRS: whether an item may be a pair of texts.
         CHUNK_ITEMS: how many items go through the three steps together.
         WINDOWS_AT_ONCE: how many rows of a streamed item are held together.
     """
 
     OPTIONS: ClassVar[type[TaskOptions]] = TaskOptions
+    PAIRS: ClassVar[bool] = True
     CHUNK_ITEMS: ClassVar[int] = CHUNK_TEXTS
     WINDOWS_AT_ONCE: ClassVar[int] = WINDOWS_AT_ONCE
 
@@ -88,6 +90,9 @@ class TaskModel(OpenBundle, Generic[Options]):
             ConfigError: a stride that a window has no room for.
         """
         chosen = self._chosen(options)
+        if not self.PAIRS:
+            for at, item in enumerate(items):
+                self._check_item(first + at, item)
         encoded = self._tokenizer.encode(items, first, self._prefix(chosen))
         return [
             self._encoded(first + at, item, text, chosen)
@@ -316,8 +321,18 @@ class TaskModel(OpenBundle, Generic[Options]):
         found = listed(method, items)
         if len(found) > self.CHUNK_ITEMS:
             for index, item in enumerate(found):
-                check_item(f"item {index}", item)
+                self._check_item(index, item)
         return found
+
+    def _check_item(self, index: int, item: Any) -> None:
+        """Refuse what the tokenizer cannot take, and a pair where the task takes none."""
+        name = f"item {index}"
+        if isinstance(item, tuple | list) and not self.PAIRS:
+            raise InputError(
+                f"{name} is {type(item).__name__}, expected str: this task takes no pairs; pass "
+                "each text as an item of its own"
+            )
+        check_item(name, item)
 
     def _warn_if_truncated(self, stacklevel: int) -> bool:
         """Warn the public method's caller, who is so many calls away."""

@@ -129,8 +129,9 @@ class Classifier(TaskModel[ClassifyOptions]):
         """Classify texts, in the order given.
 
         Args:
-            texts: strings, or pairs of them for a model of pairs: a list, a column (numpy, pandas,
-                Polars, Arrow), or an iterator, which is read as far as answers are taken.
+            texts: strings, or pairs for a model of pairs, which are tuples of two strings: a list,
+                a column (numpy, pandas, Polars, Arrow), or an iterator, which is read as far as
+                answers are taken.
             top_k: how many labels at most; None keeps all.
             threshold: keep labels that score at least this; None keeps all.
             long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one

@@ -52,6 +52,7 @@ class Embedder(TaskModel[EmbedOptions]):
     """Turns texts into vectors; made by `load`."""
 
     OPTIONS: ClassVar = EmbedOptions
+    PAIRS: ClassVar[bool] = False
     GRAPH: ClassVar = (
         GraphOutput("last_hidden_state", ("batch", "sequence", "hidden")),
         GraphOutput("sentence_embedding", ("batch", "dimensions")),

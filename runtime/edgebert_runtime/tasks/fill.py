@@ -60,6 +60,7 @@ class MaskFiller(TaskModel[FillOptions]):
     """Fills in masked tokens; made by `load`."""
 
     OPTIONS: ClassVar = FillOptions
+    PAIRS: ClassVar[bool] = False
     GRAPH: ClassVar = logits("sequence", "vocabulary")
     CHUNK_ITEMS: ClassVar[int] = 32  # a mask has a score for every token of the vocabulary
 
@@ -179,7 +180,7 @@ class MaskFiller(TaskModel[FillOptions]):
     def _target_ids(self, targets: Sequence[str] | None) -> list[int] | None:
         if targets is None:
             return None
-        if isinstance(targets, str) or not targets:
+        if not targets:
             raise InputError(f"targets must be a list of one token or more, got {targets!r}")
         return [self._target_id(index, target) for index, target in enumerate(targets)]
 

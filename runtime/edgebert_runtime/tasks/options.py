@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, get_args
 
+from edgebert_runtime.errors import InputError
+from edgebert_runtime.inference.arguments import check_fields
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
 
 
@@ -28,6 +30,7 @@ class TaskOptions:
 
     Raises:
         ConfigError: unknown `long`, or `window` for a task that has none.
+        InputError: an argument is of another type than its field.
     """
 
     WINDOWS: ClassVar[bool] = True
@@ -44,6 +47,7 @@ class TaskOptions:
     )
 
     def __post_init__(self) -> None:
+        check_fields(self, InputError)
         check_long(self.long, windows=self.WINDOWS)
 
 

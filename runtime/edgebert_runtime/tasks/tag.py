@@ -80,6 +80,7 @@ class Tagger(TaskModel[TagOptions]):
     """Finds entities in texts; made by `load`."""
 
     OPTIONS: ClassVar = TagOptions
+    PAIRS: ClassVar[bool] = False
     GRAPH: ClassVar = logits("sequence", "labels")
 
     def _prepare(self) -> None:

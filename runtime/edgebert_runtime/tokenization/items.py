@@ -35,21 +35,24 @@ def check_item(name: str, item: object) -> Item:
     """A text or a pair, if the tokenizer can take it.
 
     Raises:
-        InputError: `item` is neither a string nor two of them, or holds a lone surrogate.
+        InputError: `item` is neither a string nor a tuple of two, or holds a lone surrogate.
     """
-    if not isinstance(item, tuple | list):
-        return check_text(name, item)
-    return check_pair(name, item)
+    if isinstance(item, tuple | list):
+        return check_pair(name, item)
+    return check_text(name, item)
 
 
 def check_pair(name: str, item: object) -> tuple[str, str]:
     """Two texts, if the tokenizer can take them.
 
     Raises:
-        InputError: `item` is not two strings, or holds a lone surrogate.
+        InputError: `item` is not a tuple of two strings, or holds a lone surrogate.
     """
-    if not isinstance(item, tuple | list):
-        raise InputError(f"{name} is {type(item).__name__}, expected a pair of strings")
+    if not isinstance(item, tuple):
+        raise InputError(
+            f"{name} is {type(item).__name__}, expected a pair of strings, which is a tuple: "
+            "(first, second)"
+        )
     if len(item) != 2:
         raise InputError(f"{name} holds {len(item)} texts, expected a string or a pair of strings")
     first, second = (check_text(f"{name}[{at}]", text) for at, text in enumerate(item))

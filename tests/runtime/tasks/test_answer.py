@@ -386,7 +386,7 @@ def test_what_cannot_be_answered_is_named(
     ("options", "error", "message"),
     [
         ({"top_k": 0}, InputError, "top_k must be at least 1, got 0"),
-        ({"top_k": None}, InputError, "top_k must be at least 1, got None"),
+        ({"top_k": None}, InputError, "top_k must be a whole number, got None"),
         ({"max_answer_length": 0}, InputError, "max_answer_length must be at least 1, got 0"),
         ({"window": 513}, ConfigError, "window must be between 1 and 512 tokens, got 513"),
         ({"window": 20, "stride": 15}, ConfigError, "stride must be between 0 and 14"),

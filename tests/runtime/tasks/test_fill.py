@@ -91,8 +91,8 @@ def test_a_target_may_be_text_that_is_one_token(sample: GetSample) -> None:
         (["zebra"], r"target 0, 'zebra', is 1 tokens .*\['\[UNK\]'\]"),
         ([""], "target 0, '', is 0 tokens"),
         ([], r"targets must be a list of one token or more, got \[\]"),
-        ("cat", "targets must be a list of one token or more, got 'cat'"),
-        ([3], "target 0 is int, expected str"),
+        ("cat", r"targets must be a list of strings or None, got 'cat' \(str\)"),
+        ([3], r"targets must be a list of strings or None, got \[3\] \(list\)"),
     ],
 )
 def test_a_target_that_is_no_token_is_refused(
