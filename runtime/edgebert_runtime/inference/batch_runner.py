@@ -77,15 +77,17 @@ class BatchRunner:
         multiple = PROVIDERS[chosen.provider].length_multiple
         sizes: list[int] = []
 
-        def one(indices: list[int]) -> None:
-            raise_if_cancelled(cancelled)
-            feeds = pad([rows[index] for index in indices], multiple)
-            try:
-                work(chosen, indices, feeds)
-                sizes.append(feeds["input_ids"].size)
-            except EngineMemoryError as error:
-                for half in self._halves(indices, feeds, error):
-                    one(half)
+        def one(batch: list[int]) -> None:
+            waiting = [batch]  # a function that called itself would keep all rows for the collector
+            while waiting:
+                indices = waiting.pop()
+                raise_if_cancelled(cancelled)
+                feeds = pad([rows[index] for index in indices], multiple)
+                try:
+                    work(chosen, indices, feeds)
+                    sizes.append(feeds["input_ids"].size)
+                except EngineMemoryError as error:
+                    waiting += reversed(self._halves(indices, feeds, error))
 
         caller = chosen.concurrency.begin()
         try:

@@ -72,8 +72,9 @@ def listed(method: str, texts: Any) -> list[Any]:
     """
     for name in LISTS:
         if hasattr(texts, name):  # a column, whose pairs are lists
-            column = getattr(texts, name)()
-            texts = [tuple(item) if isinstance(item, list) else item for item in column]
+            texts = getattr(texts, name)()
+            if isinstance(texts, list):
+                texts = [tuple(item) if isinstance(item, list) else item for item in texts]
     if isinstance(texts, str | bytes):
         raise InputError(
             f"{method} takes a list of strings, got one string; write {method}([text])"
