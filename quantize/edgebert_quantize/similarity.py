@@ -1,15 +1,13 @@
 """Similarity of the outputs of two graphs, by the task of the model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.bundle.manifest import Manifest
-from edgebert_runtime.errors import QualityError
 from edgebert_runtime.postprocessing.activations import sigmoid, softmax
 
 Outputs = Sequence[NDArray[np.float32]]
@@ -23,17 +21,8 @@ class SimilarityMetric(StrEnum):
     """Of sentence vectors."""
     SCORES = "scores"
     """1 − the total variation distance between the two score distributions.
-    Independent labels (sigmoid) are compared one by one. Values without an activation, and the one
-    value of an output of width 1, are compared as they are: 1 − their difference over their spread
-    in the reference, `SPREAD_DEVIATIONS` standard deviations over the texts."""
-
-
-SPREAD_DEVIATIONS: Final = 4.0
-"""Scores between 0 and 1 that are spread evenly have a standard deviation of 0.29. So a raw value
-that is off by a share of its spread costs about as much as a score that is off by that share."""
-
-CONSTANT: Final = 1e-6
-"""A spread below this share of the largest value is a rounding error."""
+    Independent labels (sigmoid) are compared one by one; raw scores as if they were logits of a
+    sigmoid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,65 +54,18 @@ class Comparison:
     outputs: tuple[str, ...]
     activation: str = "softmax"
 
-    def similarities(self, pairs: Iterable[tuple[Outputs, Outputs]]) -> list[float]:
-        """Similarity of the outputs of each text, mean over tokens and outputs. NaN counts as 0.
-
-        Args:
-            pairs: for each text the outputs of the graph and those of the reference.
-
-        Raises:
-            QualityError: nothing is compared: there is no text, no output or no number, or raw
-                values of the reference are the same for every text.
-        """
-        texts = [
-            [self._part(name, *pair) for name, *pair in zip(self.outputs, *each, strict=True)]
-            for each in pairs
-        ]
-        if not texts or not self.outputs:
-            raise QualityError(
-                f"nothing is compared: {len(texts)} texts and {len(self.outputs)} outputs; give "
-                "texts, and a graph that has a floating-point output"
-            )
-        columns = [
-            self._column(name, list(parts))
-            for name, parts in zip(self.outputs, zip(*texts, strict=True), strict=True)
-        ]
-        return [float(np.mean(each)) for each in zip(*columns, strict=True)]
-
-    def _part(
-        self, name: str, found: NDArray[np.float32], reference: NDArray[np.float32]
-    ) -> "Part":
-        """What is compared of one output for one text."""
-        if found.shape != reference.shape or not found.size:
-            raise QualityError(
-                f"nothing is compared: output {name!r} has shape {found.shape}, that of the "
-                f"reference {reference.shape}; both must be alike, and not empty"
-            )
+    def measure(self, found: Outputs, reference: Outputs) -> float:
+        """Similarity of one text's outputs, mean over tokens and outputs. NaN counts as 0."""
+        pairs = zip(found, reference, strict=True)
         if self.metric is SimilarityMetric.COSINE:
-            return row_cosines(_mean(found), _mean(reference))
-        raw = found.ndim == 1 or found.shape[-1] == 1 or self.activation == "none"
-        if raw:
-            return RawValues(_rows(found), _rows(reference))
-        return score_similarity(found, reference, self.activation)
-
-    def _column(self, name: str, parts: Sequence["Part"]) -> list[float]:
-        """Similarity of one output for each text."""
-        raw = [part for part in parts if isinstance(part, RawValues)]
-        if len(raw) == len(parts):
-            return _raw_similarities(name, raw)
-        # A text of one token has one score of a row of tokens, which is 1 whatever its logit is.
-        return [1.0 if isinstance(part, RawValues) else _mean_similarity(part) for part in parts]
-
-
-class RawValues(NamedTuple):
-    """Values of one text that have no scale of their own: (rows, width) each."""
-
-    found: NDArray[np.float64]
-    reference: NDArray[np.float64]
-
-
-Part = RawValues | NDArray[np.float64]
-"""One output of one text: raw values, or similarities, one for each row or label."""
+            similarities = np.concatenate(
+                [row_cosines(_mean(one), _mean(other)) for one, other in pairs]
+            )
+        else:
+            similarities = np.concatenate(
+                [score_similarity(*pair, self.activation) for pair in pairs]
+            )
+        return float(np.nan_to_num(similarities, nan=0.0).mean())
 
 
 def comparison_of(manifest: Manifest) -> Comparison:
@@ -135,36 +77,6 @@ def comparison_of(manifest: Manifest) -> Comparison:
         outputs=tuple(output.name for output in manifest.outputs),
         activation=manifest.head.activation if manifest.head else "softmax",
     )
-
-
-def _rows(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of one text: (1,) or (1, …, width) to (rows, width)."""
-    rows: NDArray[np.float64] = values.reshape(-1, values.shape[-1]).astype(np.float64)
-    return rows
-
-
-def _mean_similarity(similarities: NDArray[np.float64]) -> float:
-    return float(np.nan_to_num(similarities, nan=0.0).mean())
-
-
-def _raw_similarities(name: str, texts: Sequence[RawValues]) -> list[float]:
-    """1 − difference over spread, at least 0, mean over the values of each text."""
-    every = np.concatenate([text.reference for text in texts])
-    with np.errstate(invalid="ignore"):
-        spread = SPREAD_DEVIATIONS * every.std(axis=0)
-    largest = np.abs(every).max(axis=0)
-    varied = ~(spread <= CONSTANT * largest)  # NaN is compared, and counts as 0
-    if not varied.any():
-        raise QualityError(
-            f"nothing is compared: output {name!r} is {every[0].tolist()} for each of "
-            f"{len(texts)} texts, whatever the text is; give texts (--texts) with different answers"
-        )
-    scale = np.where(varied, spread, np.maximum(CONSTANT * largest, np.finfo(np.float64).tiny))
-    with np.errstate(invalid="ignore", over="ignore"):
-        return [
-            _mean_similarity(np.maximum(0, 1 - np.abs(text.found - text.reference) / scale))
-            for text in texts
-        ]
 
 
 def _mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,15 +14,13 @@ from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.tasks.agreement import Agreement
-from edgebert_runtime.tokenization.items import Item, strings_of
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
 
 METRICS: Final = {
     SimilarityMetric.COSINE: "cosine of sentence_embedding to fp32, each text alone",
-    SimilarityMetric.SCORES: "1 - total variation distance of the scores to fp32, of raw values 1 "
-    "- difference over their spread, each text alone",
+    SimilarityMetric.SCORES: "1 - total variation distance of the scores to fp32, each text alone",
 }
 
 
@@ -33,7 +31,7 @@ class Quality(Report):
     Attributes:
         metric: of similarity.
         mean, worst: over the texts.
-        worst_text: the least similar text; of a pair the second.
+        worst_text: the least similar text.
         text_count: how many texts.
         data: what the texts are.
         threshold: the least `mean`, `worst` and `agreement` that are accepted.
@@ -108,20 +106,16 @@ def compare(
     run: Runner,
     reference: Runner,
     feeder: Feeder,
-    texts: Sequence[Item],
+    texts: Sequence[str],
     *,
     threshold: QualityThreshold,
     data: str,
     agreement: Agreement | None = None,
 ) -> Quality:
-    """Run both on each text, or pair of texts, alone and compare their outputs.
-
-    Raises:
-        QualityError: nothing is compared, as `Comparison.similarities` says.
-    """
-    similarities = comparison.similarities(
-        (run(feeds), reference(feeds)) for feeds in feeder.alone(texts)
-    )
+    """Run both on each text alone and compare their outputs."""
+    similarities = [
+        comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)
+    ]
     return summarize_quality(
         similarities, comparison, texts, threshold=threshold, data=data, agreement=agreement
     )
@@ -130,7 +124,7 @@ def compare(
 def summarize_quality(
     similarities: Sequence[float],
     comparison: Comparison,
-    texts: Sequence[Item],
+    texts: Sequence[str],
     *,
     threshold: QualityThreshold,
     data: str,
@@ -142,7 +136,7 @@ def summarize_quality(
         metric=comparison.metric,
         mean=float(np.mean(similarities)),
         worst=similarities[worst],
-        worst_text=strings_of(texts[worst])[-1],
+        worst_text=texts[worst],
         text_count=len(texts),
         data=data,
         threshold=threshold,

@@ -81,8 +81,7 @@ class Evaluator:
         source: the fp32 graph.
         comparison: how outputs are compared.
         feeder: makes inputs.
-        texts: calibration texts, and held-out texts to measure on; pairs where the task scores
-            pairs.
+        texts: calibration texts, and held-out texts to measure on.
         labelled: labelled texts to measure accuracy on.
         agreements: compares answers.
     """
@@ -102,10 +101,8 @@ class Evaluator:
         every = max(1, len(texts.calibration) // SENSITIVITY_TEXTS)
         run = graph_runner(source, comparison.outputs)
         self._reference = _Reference(run)
-        few, held_out = (
-            agreements.items(each) for each in (texts.calibration[::every], texts.quality)
-        )
-        self._few, self._held_out = list(feeder.alone(few)), list(feeder.alone(held_out))
+        self._few = list(feeder.alone(texts.calibration[::every]))
+        self._held_out = list(feeder.alone(texts.quality))
         self._items = list(feeder.alone(labelled.items)) if labelled else []
         self._answers = answers(run, self._items)
         self.exact = Measured(
@@ -140,7 +137,7 @@ class Evaluator:
 
     def _similarities(self, graph: Path, texts: Sequence[Feeds]) -> list[float]:
         run = graph_runner(graph, self._comparison.outputs)
-        return self._comparison.similarities((run(each), self._reference(each)) for each in texts)
+        return [self._comparison.measure(run(feeds), self._reference(feeds)) for feeds in texts]
 
 
 class _Reference:
