@@ -140,10 +140,13 @@ def require_no_slower(changes: Sequence[Change], at_most: float) -> None:
         )
     unknown = [change for change in changes if not change.is_known]
     if unknown:
-        raise MachineChangedError(
+        found = (
             f"{_what_the_machine_did(unknown)}: nothing can be said of the bundle in "
-            f"{len(unknown)} of {len(changes)} measurements; measure both together: edgebert-run "
-            "compare BUNDLE_A BUNDLE_B"
+            f"{len(unknown)} of {len(changes)} measurements; measure both together:"
+        )
+        again = "compare BUNDLE_A BUNDLE_B"
+        raise MachineChangedError(
+            f"{found} edgebert-run {again}", shell=f"{found} {{program}} {again}"
         )
 
 
