@@ -16,8 +16,9 @@ from benchmarks.report.numbers import (
     shape_title,
 )
 from benchmarks.systems import OURS
+from edgebert.reporting.plots import Plot, Point, Series
 from edgebert_runtime.measurement.units import MEBIBYTE
-from edgebert_runtime.reporting.document import Block, Plot, Point, Section, Series, Table
+from edgebert_runtime.reporting.document import Block, Section, Table
 
 EXACT: Final = "edgebert fp32"
 CHARTED: Final = "1x128"

@@ -8,10 +8,10 @@ from typing import Final
 from benchmarks.records import FILE, Record, read_records
 from benchmarks.report.gpu import gpu_sections, not_measured
 from benchmarks.report.headlines import filled
+from benchmarks.report.markdown import write_markdown
 from benchmarks.report.page import page_of
 from edgebert_runtime.reporting.document import Page
 from edgebert_runtime.reporting.html import write_html
-from edgebert_runtime.reporting.markdown import write_markdown
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RESULTS: Final = ROOT / "benchmarks" / "results"

@@ -20,18 +20,10 @@ from benchmarks.report.numbers import (
     shape_title,
 )
 from benchmarks.systems import OURS, baseline_of
+from edgebert.reporting.bars import Bar, Bars, Part
+from edgebert.reporting.plots import Plot, Point, Series
 from edgebert_runtime.benchmarking.results import Quartiles
-from edgebert_runtime.reporting.document import (
-    Bar,
-    Bars,
-    Block,
-    Part,
-    Plot,
-    Point,
-    Section,
-    Series,
-    Table,
-)
+from edgebert_runtime.reporting.document import Block, Section, Table
 
 KINDS: Final = ("float32", "int8")
 CHARTED: Final = "1x128"

@@ -11,6 +11,7 @@ from benchmarks.report.texts import (
     load_sections,
     many_sections,
     start_sections,
+    throughput_answer,
     throughput_sections,
 )
 from edgebert_runtime.reporting.document import Page
@@ -40,4 +41,6 @@ def page_of(records: Sequence[Record]) -> Page:
         gpu_sections,
     )
     sections = [section for part in parts for section in part(records)]
-    return Page(title="Benchmarks", lead=LEAD, sections=sections)
+    answer, chart = throughput_answer(records)
+    title = "How fast and exact is edgebert beside other tools?"
+    return Page(title=title, answer=answer, chart=chart, lead=LEAD, sections=sections)

@@ -26,18 +26,10 @@ from benchmarks.report.numbers import (
     section,
     totals_ms,
 )
+from edgebert.reporting.bars import Bar, Bars, Part
+from edgebert.reporting.plots import Plot, Point, Series
 from edgebert_runtime.benchmarking.results import Quartiles
-from edgebert_runtime.reporting.document import (
-    Bar,
-    Bars,
-    Block,
-    Part,
-    Plot,
-    Point,
-    Section,
-    Series,
-    Table,
-)
+from edgebert_runtime.reporting.document import Block, Section, Table
 
 
 def throughput_sections(records: Sequence[Record]) -> list[Section]:
@@ -46,10 +38,8 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
     if record is None:
         return []
     rows, counts = record["rows"], record["streams"]
-    cores = max(row["cores"] for row in rows)
     streams = ", ".join(f"{count} {stream}" for stream, count in counts.items())
-    blocks: list[Block] = [_throughput_bars(rows, cores, counts["mixed"])]
-    blocks += [
+    blocks: list[Block] = [
         _throughput_table(rows, stream, count, counts[stream])
         for stream, count in dict.fromkeys((row["stream"], row["cores"]) for row in rows)
     ]
@@ -61,6 +51,27 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
         f"fast ours is, of the first pass, median of {record['rounds']} rounds (quartiles)."
     )
     return [section(record, "Texts in, vectors out, MiniLM", text, blocks)]
+
+
+def throughput_answer(records: Sequence[Record]) -> tuple[str, Bars | None]:
+    """Our int8 beside torch in a sentence, and a chart of everybody; nothing if not measured."""
+    record = find(records, "throughput")
+    if record is None:
+        return "", None
+    rows = record["rows"]
+    cores = max(row["cores"] for row in rows)
+    bars = _throughput_bars(rows, cores, record["streams"]["mixed"])
+    sides = [
+        row_of(measured(rows), engine=engine, stream="mixed", cores=cores)
+        for engine in ("sentence_transformers", OURS)
+    ]
+    if not all(sides):
+        return "", bars
+    torch, ours = (first_passes(row) for row in sides if row)
+    return (
+        f"MiniLM in int8 embeds {ratio(torch, ours).median:.1f} times as many texts a second as "
+        "sentence-transformers with torch."
+    ), bars
 
 
 def _throughput_bars(rows: Sequence[Row], cores: int, count: int) -> Bars:

@@ -27,6 +27,7 @@ from edgebert.cli.terminal import (
 )
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import BudgetError, ConfigError
+from edgebert_runtime.storage.atomic_write import check_places
 
 Choices = dict[str, Any]
 """Options as they were typed; the function that takes them refuses a name that is none."""
@@ -173,9 +174,13 @@ def quantize(
             "200 rows (default: none)",
         ),
     ] = None,
-    plot: Annotated[
+    html: Annotated[
         Path | None,
-        typer.Option(help="with --budget: plot of the frontier (default: BUNDLE-frontier.svg)"),
+        typer.Option(
+            metavar="FILE",
+            help="with --budget: write a page with charts of the search, over what is there "
+            "(default: to no file)",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option(help="keep it even if it is slower than fp32")] = False,
     tokenizer: Annotated[
@@ -201,12 +206,12 @@ def quantize(
         "progress": True,
     }
     is_file = source.suffix == ".onnx"
-    of_bundles = (budget, evaluation, plot, name, keep_default)
+    of_bundles = (budget, evaluation, html, name, keep_default)
     _check_together(source, is_file, (out, tokenizer), of_bundles)
     if not is_file:
         options |= {"name": name, "keep_default": keep_default}
     if budget is not None:
-        _quantize_within(source, budget, plot, {"evaluation": evaluation, **choices, **options})
+        _quantize_within(source, budget, html, {"evaluation": evaluation, **choices, **options})
     elif not is_file:
         print_bundle(edgebert.quantize(source, **choices, **options), quantized=True)
     elif out is None:
@@ -224,25 +229,27 @@ def _check_together(
         raise ConfigError(f"{source} is a bundle; OUT and --tokenizer are only for .onnx files")
     if is_file and any(of_bundles):
         raise ConfigError(
-            f"{source} is an .onnx file; --budget, --eval, --plot, --name and --keep-default are "
+            f"{source} is an .onnx file; --budget, --eval, --html, --name and --keep-default are "
             "only for bundles"
         )
-    budget, evaluation, plot = of_bundles[:3]
-    if budget is None and (evaluation or plot):
-        raise ConfigError("--eval and --plot need --budget, such as --budget 'cosine>=0.999'")
+    budget, evaluation, html = of_bundles[:3]
+    if budget is None and (evaluation or html):
+        raise ConfigError("--eval and --html need --budget, such as --budget 'cosine>=0.999'")
 
 
-def _quantize_within(bundle: Path, budget: str, plot: Path | None, options: Choices) -> None:
+def _quantize_within(bundle: Path, budget: str, html: Path | None, options: Choices) -> None:
     """Search, and show the frontier whether or not a point of it meets the budget."""
-    from edgebert_quantize.search.plotting import check_plot
+    if html is not None:
+        from edgebert.reporting.drawing import require_matplotlib
 
-    plot = check_plot(plot or Path(f"{bundle.resolve().name}-frontier.svg"))
+        check_places(html)
+        require_matplotlib()
     try:
         search = edgebert.quantize_within(bundle, budget, track=track_items, **options)
     except BudgetError as error:
-        show_search(error.search, bundle, plot)
+        show_search(error.search, bundle, html)
         raise
-    show_search(search, bundle, plot)
+    show_search(search, bundle, html)
     print_bundle(search.bundle, quantized=True)
 
 

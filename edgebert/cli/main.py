@@ -10,6 +10,7 @@ reads the output, 143 terminated. Results go to standard output, progress to sta
 import sys
 
 from edgebert.cli import PROGRAM
+from edgebert.reporting.drawn_pages import DrawnPages
 from edgebert_runtime.cli import main as runtime
 from edgebert_runtime.cli.ending import run_to_end
 
@@ -18,7 +19,7 @@ def main() -> None:
     """Run the command and exit."""
     given = sys.argv[1:]
     if given and runtime.is_command(given[0]):
-        sys.exit(runtime.main(given, PROGRAM))
+        sys.exit(runtime.main(given, PROGRAM, DrawnPages()))
     from edgebert.cli.app import app  # starts slower, and the other commands need none of it
 
     sys.exit(run_to_end(PROGRAM, lambda: app(prog_name=PROGRAM)))

@@ -38,11 +38,14 @@ def profile(
     """Measure the time of each operator and layer, and of the matrix products alone."""
     from edgebert import profiling
     from edgebert.profiling.page import page_of
+    from edgebert.reporting.drawing import require_matplotlib
     from edgebert_runtime.progress import steps
     from edgebert_runtime.reporting.html import write_html
     from edgebert_runtime.storage.atomic_write import check_places, write_whole
 
     check_places(json_file, html)
+    if html is not None:
+        require_matplotlib()
     with steps(True) as tell:
         report = profiling.profile(
             bundle,

@@ -62,14 +62,14 @@ def print_file(out: Path, quality: Any) -> None:
     )
 
 
-def show_search(search: Any, bundle: Path, plot: Path) -> None:
-    """What a search within a budget found, as a table and in a file as a plot."""
-    from edgebert.cli import pareto_report
-    from edgebert_quantize.search.plotting import draw
+def show_search(search: Any, bundle: Path, html: Path | None) -> None:
+    """What a search within a budget found, as a table, and as a page where one is asked for."""
+    from edgebert.reporting.frontier import page
+    from edgebert_runtime.reporting.html import write_html
 
     print_report(search)
-    draw(pareto_report.page(search, bundle.resolve().name), plot)
-    say(f"drawn to {plot}")
+    if html is not None:
+        write_html(page(search, bundle.resolve().name), html)
 
 
 def print_page(page: Page) -> None:

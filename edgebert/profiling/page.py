@@ -4,17 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from edgebert.profiling.report import Group, Operator, ProfileReport, Use
-from edgebert_runtime.reporting.document import (
-    Bar,
-    Bars,
-    Page,
-    Part,
-    Plot,
-    Point,
-    Section,
-    Series,
-    Table,
-)
+from edgebert.reporting.bars import Bar, Bars, Part
+from edgebert.reporting.plots import Plot, Point, Series
+from edgebert_runtime.reporting.document import Page, Section, Table
 
 NAMED: Final = 6
 """Types of operators with their own segment in a bar; the others share one."""
@@ -36,7 +28,9 @@ def page_of(report: ProfileReport) -> Page:
     if report.uses:
         sections.append(_products(report))
     return Page(
-        title=f"{report.bundle}: where the time of {report.variant} goes",
+        title=f"Where the time of {report.variant} goes in {report.bundle}",
+        answer=_answer(report),
+        chart=_parts_bar(report),
         lead=_lead(report),
         sections=sections,
     )
@@ -60,16 +54,25 @@ def _whole(report: ProfileReport) -> Section:
     parts = {name: value for name, value in report.parts.items() if value}
     rows = [(name, _ms(value), _share(value, report)) for name, value in parts.items()]
     total = ("total", _ms(report.total_us), _share(report.total_us, report))
-    bar = Bar(name=report.variant, parts=[_part(*item) for item in parts.items()])
     return Section(
         title="The whole",
         text="Products alone are the roofline: only fewer or smaller products, or faster kernels, "
         "take less. The rest of their operators is softmax, scales, biases and memory access.",
         command=_command(report),
-        blocks=(
-            Table(columns=("part", "ms", "share"), rows=[*rows, total]),
-            Bars(unit="ms", bars=[bar]),
-        ),
+        blocks=(Table(columns=("part", "ms", "share"), rows=[*rows, total]),),
+    )
+
+
+def _parts_bar(report: ProfileReport) -> Bars:
+    parts = [_part(name, value) for name, value in report.parts.items() if value]
+    return Bars(unit="ms", bars=[Bar(name=report.variant, parts=parts)])
+
+
+def _answer(report: ProfileReport) -> str:
+    texts = "One text" if report.batch == 1 else f"{report.batch} texts"
+    return (
+        f"{texts} of {report.sequence} tokens: {_ms(report.plain.median)} ms, of which matrix "
+        f"products alone take {_whole_percent(report.isolated_share)}."
     )
 
 

@@ -18,6 +18,7 @@ from benchmarks.report.accuracy import accuracy_sections
 from benchmarks.report.documents import README, RESULTS, ROOT, whole_page
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.headlines import filled
+from benchmarks.report.markdown import write_markdown
 from benchmarks.report.numbers import brief, failures
 from benchmarks.report.page import page_of
 from benchmarks.report.texts import (
@@ -28,10 +29,11 @@ from benchmarks.report.texts import (
 )
 from benchmarks.report.times import times_of
 from edgebert.profiling.products import Product
+from edgebert.reporting.bars import Bars
+from edgebert.reporting.plots import Plot
 from edgebert_runtime import Bundle
-from edgebert_runtime.reporting.document import Bars, Plot, Section, Table
+from edgebert_runtime.reporting.document import Section, Table
 from edgebert_runtime.reporting.html import html
-from edgebert_runtime.reporting.markdown import write_markdown
 
 MACHINE: Final = {
     "cpu": "A CPU",

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert.profiling.page import OUTSIDE, UNSTEADY, page_of
+from edgebert.reporting.bars import Bars
+from edgebert.reporting.plots import Plot
 from edgebert_runtime.benchmarking.results import Quartiles
-from edgebert_runtime.reporting.document import Bars, Block, Page, Plot, Table
+from edgebert_runtime.reporting.document import Block, Page, Table
 from tests.support.profile_reports import LARGE, OPERATORS, REPORT, SMALL, STRANGE, operator
 
 
@@ -118,7 +120,8 @@ def test_fields_are_json() -> None:
 
 
 def blocks(page: Page) -> list[Block]:
-    return [block for section in page.sections for block in section.blocks]
+    first = [page.chart] if page.chart else []
+    return first + [block for section in page.sections for block in section.blocks]
 
 
 def test_every_bar_of_a_layer_is_its_time() -> None:

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from edgebert.cli import pareto_report
+from edgebert.reporting import frontier
+from edgebert.reporting.plots import Plot
 from edgebert_quantize import Search
 from edgebert_quantize.evaluation.accuracy import Accuracy
 from edgebert_quantize.evaluation.speed import Speed
 from edgebert_quantize.search.budget import Budget, Measured
-from edgebert_quantize.search.plotting import check_plot, draw
 from edgebert_quantize.search.trials import Assignment, Point
 from edgebert_runtime import Bundle
-from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.reporting.charts.svg import sheet
-from edgebert_runtime.reporting.document import Page, Plot, Section, Table
+from edgebert_runtime.reporting.document import Page, Table
 from edgebert_runtime.tasks.agreement import Agreement
 from tests.support.tiny_manifest import write_bundle
 
@@ -58,11 +56,12 @@ def search(tmp_path: Path) -> Search:
 
 
 def plots(search: Search) -> list[Plot]:
-    return [block for block in page_of(search).sections[0].blocks if isinstance(block, Plot)]
+    page = page_of(search)
+    return [block for block in (page.chart, *page.sections[0].blocks) if isinstance(block, Plot)]
 
 
 def page_of(search: Search) -> Page:
-    return pareto_report.page(search, "mine")
+    return frontier.page(search, "mine")
 
 
 def series(plot: Plot) -> dict[str, list[tuple[float, float]]]:
@@ -77,18 +76,18 @@ def test_plots_have_what_was_measured_the_original_and_the_budget(search: Search
     assert [point.label for point in measured.points] == ["2 static", ""]
     assert [(point.x, point.label) for point in chosen.points] == [(2.0, "1 static, 1 float")]
     assert chosen.chosen
-    assert [(point.x, point.y) for point in original.points] == [(4.0, pareto_report.SMALLEST_LOSS)]
+    assert [(point.x, point.y) for point in original.points] == [(4.0, frontier.SMALLEST_LOSS)]
     assert series(time)["budget"] == [(1.0, pytest.approx(0.05)), (4.0, pytest.approx(0.05))]
-    assert series(size)["fp32"] == [(80.0, pareto_report.SMALLEST_LOSS)]
+    assert series(size)["fp32"] == [(80.0, frontier.SMALLEST_LOSS)]
     losses = [point.y for point in size.series[0].points]
-    assert losses == pytest.approx([0.1, 0.01, pareto_report.SMALLEST_LOSS])
+    assert losses == pytest.approx([0.1, 0.01, frontier.SMALLEST_LOSS])
     assert (budget.name, time.y_label) == ("budget", "1 - mean similarity to fp32")
 
 
 @pytest.mark.parametrize(
     ("limits", "label", "chosen", "original", "limit"),
     [
-        ({"worst": 0.4}, "worst", 0.505, pareto_report.SMALLEST_LOSS, 0.6),
+        ({"worst": 0.4}, "worst", 0.505, frontier.SMALLEST_LOSS, 0.6),
         ({"agreement": 0.95}, "agreement", 0.02, 0.0, 0.05),
         ({"accuracy_drop": 0.005}, "accuracy lost, points", 100 / 300, 0.0, 0.5),
     ],
@@ -108,7 +107,7 @@ def test_a_plot_shows_what_the_budget_limits(
         assert drawn["chosen"][0][1] == pytest.approx(chosen)
         assert drawn["fp32"][0][1] == pytest.approx(original)
         assert [y for _, y in drawn["budget"]] == pytest.approx([limit, limit])
-        assert sheet(Page(title="", lead="", sections=[Section(title="", blocks=[plot])]))
+        assert plot.html()
 
 
 def test_several_limits_have_plots_each(search: Search) -> None:
@@ -131,17 +130,12 @@ def test_the_table_has_every_graph_and_the_original(search: Search) -> None:
     assert "cosine>=0.95" in page.lead
 
 
-def test_a_search_is_drawn_as_either(search: Search, tmp_path: Path) -> None:
+def test_the_page_opens_with_the_chosen_graph(search: Search) -> None:
     page = page_of(search)
-    for ending, start in ((".svg", "<svg "), (".html", "<!DOCTYPE html>")):
-        place = check_plot(tmp_path / f"frontier{ending}")
-        draw(page, place)
-        assert place.read_text(encoding="utf-8").startswith(start)
-    with pytest.raises(OutputError, match=r"frontier\.svg cannot be written"):
-        draw(page, tmp_path / "gone" / "frontier.svg")
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.pdf", "a"])
-def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected one of \.svg, \.html"):
-        check_plot(tmp_path / name)
+    assert page.answer == (
+        "1 static, 1 float: similarity 0.99000 to fp32, 0.25 of fp32's size, 0.50 of its time."
+    )
+    assert isinstance(page.chart, Plot)
+    assert page.chart.x_label == "ms a text"
+    none = page_of(replace(search, chosen=None))
+    assert none.answer.startswith("No graph meets")

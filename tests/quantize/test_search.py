@@ -5,7 +5,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from xml.etree.ElementTree import fromstring
 
 import jsonschema
 import numpy as np
@@ -334,21 +333,19 @@ def test_the_command_shows_the_frontier_and_draws_it(
     fp32: Bundle, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGEBERT_CACHE", str(cache))
-    plot = tmp_path / "frontier.svg"
-    arguments = ["quantize", str(fp32.folder), "--cpu", UNTIMED, "--plot", str(plot)]
+    page = tmp_path / "frontier.html"
+    arguments = ["quantize", str(fp32.folder), "--cpu", UNTIMED, "--html", str(page)]
     failed = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=1"])
     assert failed.exit_code == 1
     assert failed.stderr.splitlines()[-1].startswith("edgebert: no assignment meets")
-    assert fromstring(plot.read_text(encoding="utf-8")).tag == "{http://www.w3.org/2000/svg}svg"
-    page = tmp_path / "frontier.html"
-    arguments[-1] = str(page)
+    assert "No graph meets" in page.read_text(encoding="utf-8")
     done = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=0.5"])
     assert done.exit_code == 0, done.exception
     assert "→" in done.stdout
     assert "static" in done.stdout
     drawn = page.read_text(encoding="utf-8")
     assert "cosine&gt;=0.5" in drawn
-    assert drawn.count("<svg") == 1  # nothing was timed
+    assert drawn.count("<svg") == 2  # nothing was timed; a wide one and a narrow one
     assert ">fp32</" in drawn
     assert "<td>yes</td>" in drawn
 
@@ -357,12 +354,11 @@ def test_the_command_shows_the_frontier_and_draws_it(
     ("arguments", "message"),
     [
         (["model.onnx", "--budget", "cosine>=1"], "are only for bundles"),
-        (["bundle", "--plot", "a.svg"], "--eval and --plot need --budget"),
-        (["bundle", "--budget", "cosine>=1", "--plot", "a.jpeg"], r"expected one of \.svg"),
-        (["bundle", "--budget", "cosine>=1", "--plot", "no/where/a.svg"], "is not a folder"),
+        (["bundle", "--html", "a.html"], "--eval and --html need --budget"),
+        (["bundle", "--budget", "cosine>=1", "--html", "no/where/a.html"], "cannot be written"),
     ],
 )
 def test_wrong_options_of_the_command(arguments: list[str], message: str) -> None:
     wrong = CliRunner().invoke(app, ["quantize", *arguments])
     assert wrong.exit_code == 2
-    assert message.replace("\\", "") in wrong.stderr
+    assert message in wrong.stderr

@@ -4,17 +4,9 @@ import math
 import sys
 from pathlib import Path
 
-from edgebert_runtime.reporting.document import (
-    Bar,
-    Bars,
-    Page,
-    Part,
-    Plot,
-    Point,
-    Section,
-    Series,
-    Table,
-)
+from edgebert.reporting.bars import Bar, Bars, Part
+from edgebert.reporting.plots import Plot, Point, Series
+from edgebert_runtime.reporting.document import Page, Section, Table
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 ENGINES = (
@@ -189,8 +181,8 @@ def quantized() -> Table:
 
 def main() -> None:
     """Write the page in both forms, and its first plot."""
+    from benchmarks.report.markdown import write_markdown
     from edgebert_runtime.reporting.html import write_html
-    from edgebert_runtime.reporting.markdown import write_markdown
 
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)

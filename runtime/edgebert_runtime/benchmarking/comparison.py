@@ -7,7 +7,7 @@ said of the bundle.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,6 @@ from edgebert_runtime.errors import (
     InputError,
     MachineChangedError,
 )
-from edgebert_runtime.reporting.text_table import table_lines
 
 COLUMNS: Final = ("", "before, ms", "after, ms", "ratio", "machine", "")
 
@@ -108,11 +107,9 @@ def compare(before: Measurements, after: Measurements) -> list[Change]:
     return [_change(name, before[name], after[name], fastest) for name in names]
 
 
-def change_lines(
-    changes: Sequence[Change], at_most: float, width: int | None = None
-) -> Iterator[str]:
-    """A table of changes, folded to a width."""
-    rows = [
+def change_rows(changes: Sequence[Change], at_most: float) -> list[list[str]]:
+    """Cells below `COLUMNS`, a row a change."""
+    return [
         [
             change.name,
             *(_cell(quartiles) for quartiles in (change.before, change.after)),
@@ -122,7 +119,6 @@ def change_lines(
         ]
         for change in changes
     ]
-    return table_lines(COLUMNS, rows, width)
 
 
 def require_no_slower(changes: Sequence[Change], at_most: float) -> None:

@@ -22,7 +22,6 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import CheckFailedError, ConfigError, MachineChangedError
 from edgebert_runtime.measurement.rounds import alternating_rounds
 from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
-from edgebert_runtime.reporting.text_table import table_lines
 
 COLUMNS: Final = ("", "A, ms", "B, ms", "ratio", "rounds", "")
 FALSE_POSITIVE_RATE: Final = 1 / 16
@@ -166,11 +165,9 @@ def measure_pair(
     return _changes(found, needed)
 
 
-def paired_lines(
-    changes: Sequence[PairedChange], at_most: float, width: int | None = None
-) -> Iterator[str]:
-    """A table of changes, folded to a width."""
-    return table_lines(COLUMNS, [_cells(change, at_most) for change in changes], width)
+def paired_rows(changes: Sequence[PairedChange], at_most: float) -> list[list[str]]:
+    """Cells below `COLUMNS`, a row a change."""
+    return [_cells(change, at_most) for change in changes]
 
 
 def require_no_slower_pair(changes: Sequence[PairedChange], at_most: float) -> None:

@@ -61,14 +61,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="save the graph and the best settings in the user's cache; models that are loaded "
         "later use them",
     )
-    for kind in ("JSON", "HTML"):
-        add_option(
-            parser,
-            f"--{kind.lower()}",
-            f"write the results to FILE as {kind}, over what is there (default: to no file)",
-            type=Path,
-            metavar="FILE",
-        )
+    add_option(
+        parser,
+        "--json",
+        "write the results to FILE as JSON, over what is there (default: to no file)",
+        type=Path,
+        metavar="FILE",
+    )
+    add_html(parser)
+
+
+def add_html(parser: argparse.ArgumentParser) -> None:
+    """`--html`: a page of the results."""
+    help_text = "write the results to FILE as HTML, over what is there (default: to no file)"
+    add_option(parser, "--html", help_text, type=Path, metavar="FILE")
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
@@ -97,11 +103,14 @@ def bench_lines(given: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.benchmarking.tuning_store import store
 
     options = _options(given)
-    check_files(given.json, given.html)
+    check_files(given.json, given.html, given.pages)
     with ExitStack() as stack:
         report = bench(given.bundle, options, track=lambda jobs: _shown(jobs, stack))
-    write_files(report, given.json, given.html, [given.program, *given.arguments])
+    command = [given.program, *given.arguments]
+    note = write_files(report, given.json, given.html, command, given.pages)
     yield from report_lines(report, output_width())
+    if note:
+        sys.stderr.write(f"{note}\n")
     if given.store and report.tuned is not None:
         kept = store(given.bundle, report.tuned)
         named = (

@@ -2,21 +2,27 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edgebert_runtime.cli.bench import add_measured, numbers
+from edgebert_runtime.cli.bench import add_html, add_measured, numbers
 from edgebert_runtime.cli.options import Commands, add_option, add_provider
 from edgebert_runtime.cli.output import output_width
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.reporting.text_table import table_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgebert_runtime.benchmarking.comparison import Measurements
+    from edgebert_runtime.benchmarking.comparison_page import Compared
     from edgebert_runtime.benchmarking.options import BenchOptions
     from edgebert_runtime.benchmarking.pairs import PairedJob
+
+    WritePage = Callable[[Sequence[Compared], Sequence[str], Sequence[Sequence[str]]], None]
 
 AT_MOST: Final = 1.1
 """Largest ratio of two times that is not called slower, by default."""
@@ -50,13 +56,17 @@ def add_compare(commands: Commands) -> None:
     help_text = "of two bundles: the variant of both, or of each (default: all that both have)"
     add_option(command, "--variant", help_text, metavar="NAME[,NAME]")
     add_measured(command)
+    add_html(command)
     add_provider(command)
     usual = {name: command.get_default(name) for name in MEASURING}
     command.set_defaults(run=_compare, usual=usual)
 
 
 def compare_lines(
-    before: "Measurements", after: "Measurements", at_most: float = AT_MOST
+    before: "Measurements",
+    after: "Measurements",
+    at_most: float = AT_MOST,
+    write: "WritePage | None" = None,
 ) -> Iterator[str]:
     """Compare everything that both records have timed, line by line.
 
@@ -64,6 +74,7 @@ def compare_lines(
         before: what was timed → its rounds.
         after: likewise.
         at_most: largest ratio of the times that is not called slower.
+        write: gets the changes, and the columns and rows of their table.
 
     Raises:
         CheckFailedError: something became slower; all lines were given before.
@@ -80,7 +91,10 @@ def compare_lines(
                 f"{name} has no yardstick, so that a slower machine looks like a slower bundle; "
                 "records that bench writes now have one"
             )
-    yield from comparison.change_lines(changes, at_most, output_width())
+    rows = comparison.change_rows(changes, at_most)
+    yield from table_lines(comparison.COLUMNS, rows, output_width())
+    if write is not None:
+        write(changes, comparison.COLUMNS, rows)
     comparison.require_no_slower(changes, at_most)
 
 
@@ -91,7 +105,9 @@ def _compare(options: argparse.Namespace) -> Iterator[str]:
         ConfigError: a record and a bundle, or an option that two records have no use for.
     """
     from edgebert_runtime.benchmarking.comparison import read_record
+    from edgebert_runtime.benchmarking.files import check_files
 
+    check_files(None, options.html, options.pages)
     given = options.before, options.after
     folders = [path.is_dir() for path in given]
     if all(folders):
@@ -108,7 +124,7 @@ def _compare(options: argparse.Namespace) -> Iterator[str]:
                 f"--{flag} is for two bundles, got two results of bench --json; leave it out"
             )
     before, after = map(read_record, given)
-    return compare_lines(before, after, options.at_most)
+    return compare_lines(before, after, options.at_most, _writer(options))
 
 
 def _bundle_lines(options: argparse.Namespace) -> Iterator[str]:
@@ -119,8 +135,30 @@ def _bundle_lines(options: argparse.Namespace) -> Iterator[str]:
     plans = pairs.plan_pair(folders, pair_of(options.variant), _measured(options))
     with ExitStack() as stack:
         changes = pairs.measure_pair(plans, lambda jobs: _shown(jobs, stack))
-    yield from pairs.paired_lines(changes, options.at_most, output_width())
+    rows = pairs.paired_rows(changes, options.at_most)
+    yield from table_lines(pairs.COLUMNS, rows, output_width())
+    write = _writer(options)
+    if write is not None:
+        write(changes, pairs.COLUMNS, rows)
     pairs.require_no_slower_pair(changes, options.at_most)
+
+
+def _writer(options: argparse.Namespace) -> "WritePage | None":
+    """What writes the page that `--html` asks for."""
+    if options.html is None:
+        return None
+    from edgebert_runtime.benchmarking.comparison_page import page
+
+    names = options.before.name, options.after.name
+
+    def write(
+        changes: "Sequence[Compared]", columns: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> None:
+        note = options.pages.write(page(names, changes, columns, rows), changes, options.html)
+        if note:
+            sys.stderr.write(f"{note}\n")
+
+    return write
 
 
 def pair_of(variant: str | None) -> tuple[str, str] | None:

@@ -17,23 +17,30 @@ from edgebert_runtime.cli.output import print_lines
 from edgebert_runtime.cli.run import RUN, task_of_first_bundle
 from edgebert_runtime.cli.tasks import add_task
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.reporting.page_writer import PageWriter, PlainPages
 from edgebert_runtime.tasks.registry import COMMAND_NAMES, find_task, task_specs
 from edgebert_runtime.tasks.spec import TaskSpec
 
 PROGRAM: Final = "edgebert-run"
 ABOUT: Final = "Run the bundle of a text encoder on this machine, without torch."
+PLAIN: Final = PlainPages()
 HELP: Final = ("-h", "--help")
 
 
-def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    program: str = PROGRAM,
+    pages: PageWriter = PLAIN,
+) -> int:
     """Run the command; returns its exit code.
 
     Args:
         arguments: the command and its arguments; None is what the process was started with.
         program: what usage and messages call the program.
+        pages: writes the files of `--html`.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    return run_to_end(program, lambda: _run(given, program))
+    return run_to_end(program, lambda: _run(given, program, pages))
 
 
 def is_command(name: str) -> bool:
@@ -51,8 +58,8 @@ def command_summaries() -> dict[str, str]:
     }
 
 
-def _run(given: Sequence[str], program: str) -> None:
-    options = _parse(given, program)
+def _run(given: Sequence[str], program: str, pages: PageWriter) -> None:
+    options = _parse(given, program, pages)
     with closing(_lines(options)) as lines:
         print_lines(lines)
 
@@ -61,10 +68,10 @@ def _lines(options: argparse.Namespace) -> Generator[str, None, None]:
     yield from options.run(options)
 
 
-def _parse(given: Sequence[str], program: str) -> argparse.Namespace:
+def _parse(given: Sequence[str], program: str, pages: PageWriter) -> argparse.Namespace:
     """The options; texts may stand behind them, too, which Python 3.11's argparse refuses."""
     parser = _root(program)
-    parser.set_defaults(program=program, arguments=given)
+    parser.set_defaults(program=program, arguments=given, pages=pages)
     _add_wanted(_subcommands(parser), given)
     options, more = parser.parse_known_args(given)
     unknown = [word for word in more if word.startswith("-") and word != "-" and " " not in word]

@@ -1,7 +1,10 @@
-"""What a page of measurements says, before it is drawn: sections of tables and charts."""
+"""What a page of results says: sections of tables, and of charts where something draws them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+from edgebert_runtime.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,102 +21,42 @@ class Table:
     rows: Sequence[Sequence[str]]
     caption: str = ""
 
+    def check(self) -> None:
+        """Refuse rows that do not fit the columns.
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """A place in a plot.
-
-    Attributes:
-        x, y: where.
-        low, high: quartiles of y, if they are known.
-        label: beside it; empty for none.
-    """
-
-    x: float
-    y: float
-    low: float | None = None
-    high: float | None = None
-    label: str = ""
+        Raises:
+            ConfigError: there is no column, or a row has more or fewer cells than columns.
+        """
+        if not self.columns:
+            raise ConfigError("a table has no columns; name at least one")
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ConfigError(
+                    f"a row of a table has {len(row)} cells, {list(row)}, its columns are "
+                    f"{len(self.columns)}: {', '.join(self.columns)}; give one cell per column"
+                )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """Points that belong together.
+class Chart(Protocol):
+    """What draws itself. The runtime has none; `edgebert` makes them on the build machine."""
 
-    Attributes:
-        name: in the legend.
-        points: in order.
-        joined: whether a line goes through them.
-        chosen: drawn stronger than the others.
-    """
+    @property
+    def caption(self) -> str:
+        """One sentence, or empty."""
 
-    name: str
-    points: Sequence[Point]
-    joined: bool = True
-    chosen: bool = False
+    @property
+    def label(self) -> str:
+        """What it shows, for a reader who does not see it."""
 
+    def html(self) -> str:
+        """An element that needs no script and no network.
 
-@dataclass(frozen=True, kw_only=True)
-class Plot:
-    """Series over two axes.
-
-    Attributes:
-        x_label, y_label: what the axes are, with units.
-        series: at least one point among them.
-        log_x, log_y: whether an axis is logarithmic; its values are then positive.
-        caption: one sentence, or empty.
-    """
-
-    x_label: str
-    y_label: str
-    series: Sequence[Series]
-    log_x: bool = False
-    log_y: bool = False
-    caption: str = ""
+        Raises:
+            ConfigError: it cannot be drawn.
+        """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A stretch of a bar: what it is of, and how much."""
-
-    name: str
-    value: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bar:
-    """Stretches end to end.
-
-    Attributes:
-        name: beside it.
-        parts: one, or what the whole consists of.
-        low, high: quartiles of the whole, if they are known.
-        chosen: drawn stronger than the others.
-    """
-
-    name: str
-    parts: Sequence[Part]
-    low: float | None = None
-    high: float | None = None
-    chosen: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bars:
-    """Bars under each other on one scale from zero.
-
-    Attributes:
-        unit: of the values.
-        bars: in order.
-        caption: one sentence, or empty.
-    """
-
-    unit: str
-    bars: Sequence[Bar]
-    caption: str = ""
-
-
-Block = Table | Plot | Bars
+Block = Table | Chart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +82,14 @@ class Page:
 
     Attributes:
         title: of the page.
-        lead: what a reader should know first.
+        answer: the number that the page is read for, in one sentence.
+        chart: what shows it beside others.
+        lead: what was measured, and how.
         sections: in order.
     """
 
     title: str
+    answer: str = ""
+    chart: Chart | None = None
     lead: str = ""
     sections: Sequence[Section] = ()

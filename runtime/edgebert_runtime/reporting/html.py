@@ -1,22 +1,48 @@
 """A page as one HTML document that needs nothing else: no script, no network."""
 
+import re
 from collections.abc import Sequence
+from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from edgebert_runtime.reporting.charts.colours import IN_PAGE
-from edgebert_runtime.reporting.charts.drawing import element, escaped
-from edgebert_runtime.reporting.charts.svg import FONTS, described, svg
 from edgebert_runtime.reporting.document import Block, Page, Section, Table
 from edgebert_runtime.reporting.text import numeric, paragraphs, slugs, spoken
-from edgebert_runtime.reporting.validation import check_table
 from edgebert_runtime.storage.atomic_write import write_whole
 
+FORBIDDEN: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no document of XML may hold."""
+
 AGAIN: Final = "measure this again"
+SCROLLS: Final = "This table scrolls sideways."
+FEW_COLUMNS: Final = 3
+"""Tables of so many columns have room on a phone."""
+
+FONTS: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', Arial, sans-serif"
+
+
+class Colour(NamedTuple):
+    """What it is on a light ground and on a dark one."""
+
+    light: str
+    dark: str
+
+
+PAPER: Final = Colour("#ffffff", "#14171c")
+INK: Final = Colour("#16191d", "#e8eaed")
+SOFT: Final = Colour("#555b63", "#a7adb5")
+GRID: Final = Colour("#d9dce0", "#3a3f47")
+LINK: Final = Colour("#1272e9", "#2d8be5")
+
+PROPERTIES: Final = {"paper": PAPER, "ink": INK, "soft": SOFT, "grid": GRID, "link": LINK}
+"""Custom property of the page's CSS → its colour."""
 
 STYLE: Final = f"""
-{IN_PAGE}:root{{color-scheme:light dark}}
+:root{{{"".join(f"--{name}:{colour.light};" for name, colour in PROPERTIES.items())}}}
+@media (prefers-color-scheme:dark){{:root{{
+{"".join(f"--{name}:{colour.dark};" for name, colour in PROPERTIES.items())}}}}}
+:root{{color-scheme:light dark}}
 *{{box-sizing:border-box}}
 html{{-webkit-text-size-adjust:100%;text-size-adjust:100%}}
 body{{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.55 {FONTS}}}
@@ -26,7 +52,8 @@ h2{{font-size:1.35rem;line-height:1.25;margin:3rem 0 .75rem;padding-top:1rem;
 border-top:1px solid var(--grid)}}
 h1,h2,p,figcaption{{overflow-wrap:anywhere}}
 p{{max-width:44rem;margin:.75rem 0}}
-a{{color:var(--series-1)}}
+.answer{{font-size:1.25rem;line-height:1.4}}
+a{{color:var(--link)}}
 nav ul{{margin:1.25rem 0;padding:0;list-style:none;columns:18rem;column-gap:2rem}}
 nav li{{padding:.2rem 0;break-inside:avoid}}
 code,pre{{font:.9em/1.45 ui-monospace,'SF Mono',Menlo,Consolas,monospace}}
@@ -36,7 +63,11 @@ border:1px solid var(--grid);border-radius:.4rem}}
 figure{{margin:1.5rem 0 2rem}}
 figcaption{{max-width:44rem;margin:0 0 .6rem;font-weight:600}}
 .scroll{{overflow-x:auto}}
-.chart{{display:block;width:100%;min-width:30rem;max-width:44rem;height:auto}}
+.scroll:focus-visible{{outline:2px solid var(--link)}}
+.hint{{display:none;margin:0 0 .3rem;color:var(--soft);font-size:.875rem}}
+.chart{{display:block;width:100%;max-width:44rem;height:auto}}
+.narrow{{display:none}}
+@media (max-width:40rem){{.wide{{display:none}}.narrow{{display:block}}.hint{{display:block}}}}
 table{{border-collapse:separate;border-spacing:0;font-size:.9375rem}}
 th,td{{padding:.4rem .75rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}}
 thead th{{vertical-align:bottom;border-bottom:2px solid var(--soft)}}
@@ -64,13 +95,23 @@ def html(page: Page) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escaped(page.title)}</title>\n<style>{STYLE}</style>"
     )
-    parts = [f"<h1>{_inline(page.title)}</h1>", *_text(page.lead), _contents(page, names)]
+    parts = [f"<h1>{_inline(page.title)}</h1>"]
+    if page.answer:
+        parts.append(f'<p class="answer">{_inline(page.answer)}</p>')
+    if page.chart:
+        parts.append(_figure(page.chart))
+    parts += [*_text(page.lead), _contents(page, names)]
     parts += [_section(section, name) for section, name in zip(page.sections, names, strict=True)]
     main = "\n".join(part for part in parts if part)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n'
         f"<body>\n<main>\n{main}\n</main>\n</body>\n</html>\n"
     )
+
+
+def escaped(text: str) -> str:
+    """Text as it stands in HTML, in XML, and in their attributes."""
+    return escape(FORBIDDEN.sub("\ufffd", text))
 
 
 def write_html(page: Page, destination: str | PathLike[str]) -> None:
@@ -104,17 +145,17 @@ def _section(section: Section, name: str) -> str:
 
 def _figure(block: Block) -> str:
     caption = f"<figcaption>{_inline(block.caption)}</figcaption>\n" if block.caption else ""
-    if isinstance(block, Table):
-        what, drawn = ", ".join(block.columns), _table(block)
-    else:
-        what, drawn = described(block), svg(block)
+    if not isinstance(block, Table):
+        return f"<figure>\n{caption}{block.html()}\n</figure>"
     # What scrolls has to be reached by the keyboard, and then be called something.
-    region = f'role="region" tabindex="0" aria-label="{escaped(block.caption or what)}"'
-    return f'<figure>\n{caption}<div class="scroll" {region}>{drawn}</div>\n</figure>'
+    name = escaped(block.caption or ", ".join(block.columns))
+    region = f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">'
+    hint = f'<p class="hint">{SCROLLS}</p>\n' if len(block.columns) > FEW_COLUMNS else ""
+    return f"<figure>\n{caption}{hint}{region}{_table(block)}</div>\n</figure>"
 
 
 def _table(table: Table) -> str:
-    check_table(table)
+    table.check()
     classes = [
         ' class="number"' if column and numeric(table.rows, column) else ""
         for column in range(len(table.columns))
@@ -140,4 +181,4 @@ def _text(text: str) -> list[str]:
 
 
 def _inline(text: str) -> str:
-    return spoken(text, escaped, lambda code: element("code", {}, escaped(code)))
+    return spoken(text, escaped, lambda code: f"<code>{escaped(code)}</code>")

@@ -27,7 +27,7 @@ def test_every_tag_is_closed_and_the_parser_of_tests_can_fail(page: str) -> None
 
 
 def test_it_reaches_for_nothing(page: str) -> None:
-    assert not re.search(r"https?:|//|url\(|@import|<script|<link|<img|\bsrc=", page)
+    assert not re.search(r"https?:|//|url\((?!#)|@import|<script|<link|<img|\bsrc=", page)
     addresses = [given["href"] or "" for given in Document(page).named("a")]
     assert all(address.startswith("#") for address in addresses)
 
@@ -37,13 +37,13 @@ def test_it_fits_a_phone_and_both_schemes(page: str) -> None:
     metas = {given.get("name"): given.get("content") for given in document.named("meta")}
     assert metas["viewport"] == "width=device-width, initial-scale=1"
     assert metas["color-scheme"] == "light dark"
-    (style,) = document.text_of("style")
+    style = document.text_of("style")[0]
     light, _, dark = style.partition("@media (prefers-color-scheme:dark)")
     defined = [set(re.findall(r"(--[\w-]+):#", scheme)) for scheme in (light, dark)]
     assert defined[0] == defined[1]
     assert set(re.findall(r"var\((--[\w-]+)\)", style)) <= defined[0]
     scrolling = [given for given in document.named("div") if given.get("class") == "scroll"]
-    assert len(scrolling) == len(document.named("table")) + len(document.named("svg")) == 7
+    assert len(scrolling) == len(document.named("table")) == 1
     assert "position:sticky" in style
 
 
@@ -65,7 +65,8 @@ def test_sections_of_one_name_have_addresses_of_their_own() -> None:
 def test_charts_say_what_they_are(page: str) -> None:
     charts = Document(page).named("svg")
     assert all(given["role"] == "img" for given in charts)
-    assert charts[3]["aria-label"] == "peak memory, MiB over tokens of a text: fp32, int8"
+    assert len(charts) == 12  # one for each screen
+    assert charts[6]["aria-label"] == "peak memory, MiB over tokens of a text: fp32, int8"
 
 
 def test_all_that_was_said_is_there(page: str) -> None:

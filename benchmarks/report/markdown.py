@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from edgebert.reporting.bars import Bars
+from edgebert.reporting.drawing import standalone_svg
+from edgebert.reporting.plots import Plot
 from edgebert_runtime.errors import OutputError
-from edgebert_runtime.reporting.charts.svg import Chart, belongs_to, charts_of, described, svg
-from edgebert_runtime.reporting.document import Page, Section, Table
+from edgebert_runtime.reporting.document import Block, Page, Section, Table
+from edgebert_runtime.reporting.html import escaped
 from edgebert_runtime.reporting.text import numeric, paragraphs, slugs, spoken
-from edgebert_runtime.reporting.validation import check_table
 from edgebert_runtime.storage.atomic_write import write_whole
 
 AGAIN: Final = "Measure this again:"
@@ -40,16 +42,21 @@ def markdown(page: Page, folder: str) -> str:
         ConfigError: a table's row does not fit its columns.
     """
     names = iter(figures(page))
-    parts = [f"# {_line(page.title)}", *_text(page.lead)]
+    parts = [f"# {_line(page.title)}", *_text(page.answer)]
+    if isinstance(page.chart, Bars | Plot):
+        parts += _block(page.chart, folder, names)
+    parts += _text(page.lead)
     for section in page.sections:
         parts += _section(section, folder, names)
     return "\n\n".join(parts) + "\n"
 
 
-def figures(page: Page) -> Mapping[str, Chart]:
+def figures(page: Page) -> Mapping[str, Bars | Plot]:
     """Name of a file → the chart it holds, in order; named after the sections."""
-    titles = [section.title for section in page.sections for _ in charts_of(section)]
-    charts = [chart for section in page.sections for chart in charts_of(section)]
+    first = [page.chart] if isinstance(page.chart, Bars | Plot) else []
+    titles = [page.title for _ in first]
+    titles += [section.title for section in page.sections for _ in _charts(section)]
+    charts = first + [chart for section in page.sections for chart in _charts(section)]
     return {f"{slug}.svg": chart for slug, chart in zip(slugs(titles), charts, strict=True)}
 
 
@@ -67,16 +74,13 @@ def write_markdown(
         folder: where the figures go; made if need be. Other pages may have theirs there.
 
     Raises:
-        ConfigError: as `markdown` and `svg`; nothing is written.
+        ConfigError: as `markdown` and `standalone_svg`; nothing is written.
         OutputError: it cannot be written there, or a figure's name is taken by a file that is not
             this page's.
     """
     path, folder = Path(destination), Path(folder)
     owner = _relative(path, folder)
-    drawn = {
-        folder / name: svg(chart, standalone=True, page=owner)
-        for name, chart in figures(page).items()
-    }
+    drawn = {folder / name: standalone_svg(chart, owner) for name, chart in figures(page).items()}
     text = markdown(page, quote(_relative(folder, path.parent)))
     _check_places(path, drawn, owner)
     _make(folder)
@@ -111,9 +115,15 @@ def _is_of(place: Path, owner: str) -> bool:
     if place.is_symlink() or not place.is_file():
         return False
     try:
-        return belongs_to(place.read_text(encoding="utf-8", errors="replace"), owner)
+        text = place.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
+    start, _, _ = text.partition(">")
+    return start.startswith("<svg ") and f' data-page="{escaped(owner)}" ' in start
+
+
+def _charts(section: Section) -> list[Bars | Plot]:
+    return [block for block in section.blocks if isinstance(block, Bars | Plot)]
 
 
 def _make(folder: Path) -> None:
@@ -131,12 +141,16 @@ def _section(section: Section, folder: str, names: Iterator[str]) -> Iterator[st
     if section.command:
         yield _command(section.command)
     for block in section.blocks:
-        if block.caption:
-            yield from _text(block.caption)
-        if isinstance(block, Table):
-            yield _table(block)
-        else:
-            yield f"![{_plain(' '.join(described(block).split()))}]({folder}/{next(names)})"
+        yield from _block(block, folder, names)
+
+
+def _block(block: Block, folder: str, names: Iterator[str]) -> Iterator[str]:
+    if block.caption:
+        yield from _text(block.caption)
+    if isinstance(block, Table):
+        yield _table(block)
+    else:
+        yield f"![{_plain(' '.join(block.label.split()))}]({folder}/{next(names)})"
 
 
 def _command(command: str) -> str:
@@ -151,7 +165,7 @@ def _command(command: str) -> str:
 
 
 def _table(table: Table) -> str:
-    check_table(table)
+    table.check()
     rules = [
         "---:" if column and numeric(table.rows, column) else "---"
         for column in range(len(table.columns))

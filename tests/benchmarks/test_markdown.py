@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.report.markdown import figures, markdown, write_markdown
+from edgebert.reporting.drawing import standalone_svg
+from edgebert.reporting.plots import Plot, Point, Series
 from edgebert_runtime.errors import ConfigError, OutputError
-from edgebert_runtime.reporting.charts.svg import svg
-from edgebert_runtime.reporting.document import Page, Plot, Point, Section, Series, Table
-from edgebert_runtime.reporting.markdown import figures, markdown, write_markdown
+from edgebert_runtime.reporting.document import Page, Section, Table
 from tests.support import sample_page
 from tests.support.page_parsing import parsed
 
@@ -82,7 +83,7 @@ def test_pages_are_written_with_their_figures(tmp_path: Path) -> None:
         assert f"](../my%20figures/{name})" in text
         drawn = (folder / name).read_text(encoding="utf-8")
         assert parsed(drawn).attrib["data-page"] == "../docs/page.md"
-        assert drawn == svg(chart, standalone=True, page="../docs/page.md")
+        assert drawn == standalone_svg(chart, "../docs/page.md")
     assert len(os.listdir(folder)) == 6
     assert os.listdir(tmp_path / "docs") == ["page.md"]
 

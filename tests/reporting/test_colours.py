@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgebert_runtime.reporting.charts.colours import GRID, INK, PAPER, SERIES, SOFT, Colour
+from edgebert.reporting.colours import SERIES
+from edgebert_runtime.reporting.html import GRID, INK, PAPER, SOFT, Colour
 
 SEEN = {
     "normal": np.eye(3),

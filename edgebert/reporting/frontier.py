@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
+from edgebert.reporting import plots
 from edgebert_quantize import Search
 from edgebert_quantize.recipes import format_counts
 from edgebert_quantize.search.budget import Budget, Measured
@@ -73,17 +74,30 @@ def _in_points(share: float | None) -> float | None:
 
 def page(search: Search, name: str) -> document.Page:
     """What each limit is on against time, where it was measured, and size; then the table."""
+    drawn = _plots(search)
     return document.Page(
-        title=f"{name}: quality and cost",
+        title=f"What does quality cost {name}?",
+        answer=_answer(search),
+        chart=next(drawn, None),
         lead=f"Every graph that the search for `{search.budget.text}` measured.",
         sections=[
-            document.Section(title="What quality costs", blocks=list(_plots(search))),
+            document.Section(title="Other limits and costs", blocks=list(drawn)),
             document.Section(title="What was measured", blocks=[_page_table(search)]),
         ],
     )
 
 
-def _plots(search: Search) -> Iterator[document.Plot]:
+def _answer(search: Search) -> str:
+    chosen = search.chosen
+    if chosen is None:
+        return f"No graph meets `{search.budget.text}`."
+    layers = format_counts(chosen.assignment.counts)
+    size = f"{chosen.size_bytes / search.source_bytes:.2f} of fp32's size"
+    time = "" if chosen.over_fp32 is None else f", {chosen.over_fp32:.2f} of its time"
+    return f"{layers}: similarity {chosen.measured.mean:.5f} to fp32, {size}{time}."
+
+
+def _plots(search: Search) -> Iterator[plots.Plot]:
     times = [search.milliseconds(point) for point in search.frontier]
     sizes = [point.size_bytes / MEBIBYTE for point in search.frontier]
     for quantity in QUANTITIES:
@@ -100,7 +114,7 @@ def _plot(
     x_label: str,
     places: Sequence[float | None],
     original: float,
-) -> document.Plot:
+) -> plots.Plot:
     """A line through all points, the chosen one above it, fp32, and the budget."""
     drawn = [
         (point, place)
@@ -111,12 +125,12 @@ def _plot(
     chosen = [_labelled(place, point, True) for point, place in drawn if point == search.chosen]
     exact = _place(quantity, search.exact, original)
     series = [
-        document.Series(name="measured", points=every),
-        document.Series(name="chosen", points=chosen, joined=False, chosen=True),
-        document.Series(name=ORIGINAL, points=[exact] if exact else [], joined=False),
+        plots.Series(name="measured", points=every),
+        plots.Series(name="chosen", points=chosen, joined=False, chosen=True),
+        plots.Series(name=ORIGINAL, points=[exact] if exact else [], joined=False),
     ]
     xs = [point.x for each in series for point in each.points]
-    return document.Plot(
+    return plots.Plot(
         x_label=x_label,
         y_label=quantity.label,
         series=[*(each for each in series if each.points), _limit(search, quantity, xs)],
@@ -125,27 +139,27 @@ def _plot(
     )
 
 
-def _place(quantity: Quantity, measured: Measured, x: float | None) -> document.Point | None:
+def _place(quantity: Quantity, measured: Measured, x: float | None) -> plots.Point | None:
     loss = quantity.loss(measured)
     if x is None or loss is None or not isfinite(loss):
         return None
-    return document.Point(x=x, y=_drawn(quantity, loss))
+    return plots.Point(x=x, y=_drawn(quantity, loss))
 
 
 def _drawn(quantity: Quantity, loss: float) -> float:
     return max(loss, SMALLEST_LOSS) if quantity.log else loss
 
 
-def _labelled(place: document.Point, point: Point, labelled: bool) -> document.Point:
+def _labelled(place: plots.Point, point: Point, labelled: bool) -> plots.Point:
     label = format_counts(point.assignment.counts) if labelled else ""
-    return document.Point(x=place.x, y=place.y, label=label)
+    return plots.Point(x=place.x, y=place.y, label=label)
 
 
-def _limit(search: Search, quantity: Quantity, xs: Sequence[float]) -> document.Series:
+def _limit(search: Search, quantity: Quantity, xs: Sequence[float]) -> plots.Series:
     """The budget: what lies on this line or below it is accepted."""
     y = _drawn(quantity, quantity.limit(search.budget) or 0.0)
-    ends = [document.Point(x=x, y=y) for x in (min(xs), max(xs))]
-    return document.Series(name="budget", points=ends)
+    ends = [plots.Point(x=x, y=y) for x in (min(xs), max(xs))]
+    return plots.Series(name="budget", points=ends)
 
 
 def _page_table(search: Search) -> document.Table:

@@ -1,0 +1,1 @@
+"""Charts and pages of results, drawn on the build machine (extra `report`)."""

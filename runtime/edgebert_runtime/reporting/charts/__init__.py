@@ -1,1 +1,0 @@
-"""Charts as SVG, with the standard library only."""
