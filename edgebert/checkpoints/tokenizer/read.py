@@ -135,9 +135,10 @@ def read_tokenizer(
         CheckpointError: a JSON file beside it is damaged.
     """
     side = read_side_files(folder, demands.default_class)
-    _check_truncation(folder, side.settings)
-    fields, padding = _read_fields(folder, side)
-    fields, kept, notes = _completed(folder, fields, side)
+    _check_settings(folder, side.settings)
+    stored = _read_fields(folder, side)
+    padding = stored.get("padding") or {}
+    fields, kept, notes = _completed(folder, stored, side)
     settings = {**side.settings, **kept}
     if demands.lowercase and not _lowers(fields.get("normalizer")):
         fields = _lowered(fields)
@@ -168,27 +169,31 @@ def read_tokenizer(
     return files, (*notes, *limit_notes, *_padding_note(settings))
 
 
-def _check_truncation(folder: Path, settings: Mapping[str, Any]) -> None:
+def _check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     if settings.get("truncation_side", "right") != "right":
         raise TokenizerError(
             f"{folder / CONFIG} has truncation_side {settings['truncation_side']!r}, edgebert cuts "
             "long texts at their end; set it to 'right' if that suits the model"
         )
+    if settings.get("split_special_tokens"):
+        raise TokenizerError(
+            f"{folder / CONFIG} has split_special_tokens={settings['split_special_tokens']!r}, a "
+            "bundle takes special tokens in texts for what they are; set it to false if that suits "
+            "the model"
+        )
 
 
-def _read_fields(folder: Path, side: SideFiles) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of `tokenizer.json` without truncation and padding, and that padding."""
+def _read_fields(folder: Path, side: SideFiles) -> dict[str, Any]:
     path = folder / "tokenizer.json"
-    fields = read_json(path, dict) if path.exists() else build(folder, side)
-    parse(folder, fields)  # after this its parts have the types they should
-    return fields | {"truncation": None, "padding": None}, fields.get("padding") or {}
+    return read_json(path, dict) if path.exists() else build(folder, side)
 
 
 def _completed(
     folder: Path, fields: dict[str, Any], side: SideFiles
 ) -> tuple[dict[str, Any], Mapping[str, Any], tuple[str, ...]]:
     """The fields with what side files and class say; what the file alone says; notes."""
-    tokenizer = parse(folder, fields)
+    tokenizer = parse(folder, fields)  # after this its parts have the types they should
+    fields = fields | {"truncation": None, "padding": None}
     fields, token_notes = merge(folder, fields, tokenizer, side)
     fields, template_notes = add_template(folder, fields, tokenizer, side)
     fields, kept, notes = follow_arguments(folder, fields, side)
