@@ -146,6 +146,8 @@ def read_checkpoint(
         other_tensors=others,
         notes=(
             *task_notes,
+            *pipeline.notes,
+            *purpose.notes,
             *_left_out_notes(chosen, pipeline, family, others),
             *notes,
             *limit_notes,
@@ -162,6 +164,7 @@ class _Purpose:
     dense: Mapping[str, DenseWeights] = field(default_factory=dict)
     head: Head | None = None
     head_info: HeadInfo | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _read_purpose(
@@ -173,8 +176,8 @@ def _read_purpose(
     tokenizer: TokenizerFiles,
 ) -> _Purpose:
     if table is None:
-        embedding, dense = read_embedding(described.pipeline, config.hidden)
-        return _Purpose(embedding=embedding, dense=dense)
+        embedding, dense, notes = read_embedding(described.pipeline, config.hidden)
+        return _Purpose(embedding=embedding, dense=dense, notes=notes)
     source, hf_config = str(described.path), described.hf_config
     outputs = _outputs(task, table, tensors, config)
     wanted = head_config(table, hf_config, config, outputs)

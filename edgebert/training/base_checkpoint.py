@@ -193,7 +193,7 @@ def _described(folder: Path, wanted: HeadRequest) -> _Source:
     described = describe(folder)
     config = described.config(pooler=bool(described.family.pooler))
     tokenizer, notes = described.tokenizer(config, wanted.max_length)
-    embedding, dense = read_embedding(described.pipeline, config.hidden)
+    embedding, dense, told = read_embedding(described.pipeline, config.hidden)
     return _Source(
         family=described.family,
         hf_config=described.hf_config,
@@ -202,7 +202,7 @@ def _described(folder: Path, wanted: HeadRequest) -> _Source:
         embedding=embedding,
         dense=dense,
         tensors={},
-        notes=notes,
+        notes=(*notes, *told),
     )
 
 
