@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from edgebert.checkpoints.files import json_bytes, read_json, read_json_if_present
+from edgebert.checkpoints.known_keys import DENSE, NORMALIZE, POOLING, unknown_keys
 from edgebert.checkpoints.sentence_transformers import MODULES, Module, Pipeline
 from edgebert.checkpoints.weights import read_weights
 from edgebert.model.sentence import DenseWeights
@@ -62,22 +63,27 @@ TYPE_PREFIX: Final = "sentence_transformers.models."
 
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
-    """A module that was read: its step, the width of its output, and its weights if it has any."""
+    """A module that was read: its step, the width of its output, and its weights if it has any.
+
+    `notes` is what the user should be told about it.
+    """
 
     step: Step
     width: int
     dense: DenseWeights | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_embedding(
     pipeline: Pipeline, hidden: int
-) -> tuple[EmbeddingInfo, dict[str, DenseWeights]]:
+) -> tuple[EmbeddingInfo, dict[str, DenseWeights], tuple[str, ...]]:
     """Read how token vectors of `hidden` numbers become one vector, and the dense steps' weights.
 
     Without `modules.json` it is the mean, as sentence-transformers does.
 
     Returns:
-        The steps, and `Step.file` of each dense step with its weights.
+        The steps, `Step.file` of each dense step with its weights, and what the user should be
+        told.
 
     Raises:
         CheckpointError: a module is damaged, or takes another width than the one before it gives.
@@ -87,14 +93,16 @@ def read_embedding(
         stages = [_Stage(step=Step(kind="pool", modes=("mean",)), width=hidden)]
     else:
         stages = _read_stages(pipeline, pipeline.modules, hidden)
+    stages += _truncation(pipeline.truncate, stages[-1].width)
     embedding = EmbeddingInfo(
         dimensions=stages[-1].width,
         steps=tuple(stage.step for stage in stages),
         prompts=pipeline.prompts,
         default_prompt=pipeline.default_prompt,
+        similarity=pipeline.similarity,
     )
-    dense = {stage.step.file: stage.dense for stage in stages}
-    return embedding, {file: w for file, w in dense.items() if file is not None and w is not None}
+    dense = {str(stage.step.file): stage.dense for stage in stages if stage.dense is not None}
+    return embedding, dense, tuple(note for stage in stages for note in stage.notes)
 
 
 def sentence_transformers_files(
@@ -111,7 +119,9 @@ def sentence_transformers_files(
     modules = [_module_entry(0, "", "Transformer")]
     files: dict[str, bytes] = {}
     width = hidden
-    for index, step in enumerate(embedding.steps, start=1):
+    steps = [step for step in embedding.steps if step.kind != "truncate"]
+    cut = {} if steps == list(embedding.steps) else {"truncate_dim": embedding.dimensions}
+    for index, step in enumerate(steps, start=1):
         kind = CLASSES[step.kind]
         folder = step.file.rpartition("/")[0] if step.file else f"{index}_{kind}"
         modules.append(_module_entry(index, folder, kind))
@@ -133,37 +143,65 @@ def sentence_transformers_files(
         {
             "prompts": dict(embedding.prompts),
             "default_prompt_name": embedding.default_prompt,
-            "similarity_fn_name": "cosine",
+            "similarity_fn_name": embedding.similarity,
+            **cut,
         }
     )
     return files
 
 
 def _read_stages(pipeline: Pipeline, modules: tuple[Module, ...], hidden: int) -> list[_Stage]:
+    """What the modules do; a Pooling starts anew from the token vectors, whatever came before."""
     kinds = [module.kind for module in modules]
-    if kinds[:1] != ["Pooling"] or kinds.count("Pooling") != 1:
+    if kinds[:1] != ["Pooling"]:
         raise UnsupportedModelError(
             f"{pipeline.root / MODULES} lists {', '.join(kinds) or 'nothing'} after the "
-            "Transformer, expected one Pooling and then Dense or Normalize"
+            "Transformer, expected a Pooling and then Dense or Normalize"
         )
-    stages = [_pooling(modules[0], hidden, pipeline.prompts)]
-    for module in modules[1:]:
-        read = _dense if module.kind == "Dense" else _normalize
-        stages.append(read(module, stages[-1].width))
-    return stages
+    stages: list[_Stage] = []
+    for module in modules:
+        if module.kind == "Pooling":
+            without = [earlier.path for earlier in modules[: len(stages)]]
+            stages.append(_pooling(module, hidden, pipeline.prompts, without))
+        else:
+            read = _dense if module.kind == "Dense" else _normalize
+            stages.append(read(module, stages[-1].width))
+    return stages[len(kinds) - 1 - kinds[::-1].index("Pooling") :]
 
 
-def _pooling(module: Module, hidden: int, prompts: Mapping[str, str]) -> _Stage:
+def _truncation(dimensions: int | None, width: int) -> list[_Stage]:
+    """What sentence-transformers does with the finished vector: it is cut and stays as it is."""
+    if dimensions is None or dimensions >= width:
+        return []
+    note = (
+        f"vectors are cut to their first {dimensions} of {width} numbers and not normalised again, "
+        "as truncate_dim in config_sentence_transformers.json says"
+    )
+    step = Step(kind="truncate", dimensions=dimensions)
+    return [_Stage(step=step, width=dimensions, notes=(note,))]
+
+
+def _pooling(module: Module, hidden: int, prompts: Mapping[str, str], without: list[str]) -> _Stage:
+    """A Pooling; `without` are the modules before it, whose vector it replaces."""
     path = module.folder / "config.json"
     config = read_json(path, dict)
-    _check_width(path, config, ("embedding_dimension", "word_embedding_dimension"), hidden)
+    _check_vector(path, config)
+    replaced = (f"{path} pools anew: {', '.join(without)} before it changes nothing",)
+    notes = [*unknown_keys(path, config, POOLING), *(replaced if without else ())]
+    notes += [
+        f"{path} has {key}={config[key]!r}, the model's vectors have {hidden} numbers; "
+        "sentence-transformers pools them all the same, and so does this export"
+        for key in ("embedding_dimension", "word_embedding_dimension")
+        if config.get(key) not in (None, hidden)
+    ]
     if config.get("include_prompt") is False and any(prompts.values()):
         raise UnsupportedModelError(
             f"{path} has include_prompt=false, edgebert pools over prompts too; set it to true if "
             "that suits the model, or remove the prompts from config_sentence_transformers.json"
         )
     modes = _modes(path, config)
-    return _Stage(step=Step(kind="pool", modes=modes), width=hidden * len(modes))
+    step = Step(kind="pool", modes=modes)
+    return _Stage(step=step, width=hidden * len(modes), notes=tuple(notes))
 
 
 def _modes(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -198,7 +236,8 @@ def _dense(module: Module, width: int) -> _Stage:
     step = Step(
         kind="dense", file=f"{module.path}/model.safetensors", activation=_activation(path, config)
     )
-    return _Stage(step=step, width=outputs, dense=weights)
+    notes = unknown_keys(path, config, DENSE)
+    return _Stage(step=step, width=outputs, dense=weights, notes=notes)
 
 
 def _dense_weights(folder: Path, config: Mapping[str, Any], width: int) -> DenseWeights:
@@ -229,15 +268,20 @@ def _activation(path: Path, config: Mapping[str, Any]) -> str:
 
 def _normalize(module: Module, width: int) -> _Stage:
     path = module.folder / "config.json"
-    _check_vector(path, read_json_if_present(path))
-    return _Stage(step=Step(kind="normalize"), width=width)
+    config = read_json_if_present(path)
+    _check_vector(path, config)
+    notes = unknown_keys(path, config, NORMALIZE)
+    return _Stage(step=Step(kind="normalize"), width=width, notes=notes)
 
 
 def _check_vector(path: Path, config: Mapping[str, Any]) -> None:
     """Refuse a module that reads or writes something else than the sentence vector."""
-    for key in ("module_input_name", "module_output_name"):
+    for key in ("module_input_name", "module_output_name", "output_key"):
         if config.get(key) not in (None, VECTOR):
-            raise UnsupportedModelError(f"{path} has {key}={config[key]!r}, expected {VECTOR!r}")
+            raise UnsupportedModelError(
+                f"{path} has {key}={config[key]!r}, expected {VECTOR!r}: a bundle gives one vector "
+                f"for a text; take that module out of {MODULES} to export the vector without it"
+            )
 
 
 def _check_width(path: Path, config: Mapping[str, Any], keys: tuple[str, ...], width: int) -> None:

@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgebert.checkpoints.files import folder_inside, read_json, read_json_if_present, setting
+from edgebert.checkpoints.known_keys import (
+    MODULE_ENTRY,
+    SENTENCE_MODEL,
+    SENTENCE_SETTINGS,
+    unknown_keys,
+)
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 
 MODULES: Final = "modules.json"
@@ -27,8 +33,15 @@ EMBEDDER: Final = "SentenceTransformer"
 CROSS_ENCODER: Final = "CrossEncoder"
 """Kinds of models, as `config_sentence_transformers.json` calls them."""
 
+SCORES: Final = "sequence-classification"
+"""`transformer_task` of a cross encoder."""
+
+SIMILARITIES: Final = ("cosine", "dot", "euclidean", "manhattan")
+"""Of one vector with another, as `similarity_fn_name` calls them."""
+
 PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
     kind: {
+        "tokenizer_name_or_path": None,
         "transformer_task": task,
         "module_output_name": output,
         "processing_kwargs": {},
@@ -38,7 +51,7 @@ PLAIN: Final[Mapping[str, Mapping[str, Any]]] = {
     }
     for kind, task, output in (
         (EMBEDDER, "feature-extraction", "token_embeddings"),
-        (CROSS_ENCODER, "sequence-classification", "scores"),
+        (CROSS_ENCODER, SCORES, "scores"),
     )
 }
 """Settings that change the vectors, with the one value that does not."""
@@ -98,6 +111,9 @@ class Pipeline:
         default_prompt: name of the prompt used when none is asked for.
         cross_encoder: whether it scores pairs of texts, instead of giving vectors.
         activation: of a cross encoder's score, as torch's class is called; None for the default.
+        truncate: how many numbers of a vector are kept; None for all.
+        similarity: what vectors are compared by, where the settings say so.
+        notes: what the user should be told.
     """
 
     root: Path
@@ -109,6 +125,9 @@ class Pipeline:
     default_prompt: str | None
     cross_encoder: bool = False
     activation: str | None = None
+    truncate: int | None = None
+    similarity: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_pipeline(folder: Path) -> Pipeline:
@@ -122,24 +141,33 @@ def read_pipeline(folder: Path) -> Pipeline:
     """
     path = folder / "config_sentence_transformers.json"
     fields = read_json_if_present(path)
-    kind = _kind(path, fields)
     prompts, default_prompt = _prompts(path, fields)
-    modules = _modules(folder, kind) if (folder / MODULES).exists() else None
-    settings: tuple[int | None, bool] = (None, False)
-    transformer = folder
-    if modules is not None:
-        transformer = modules[0].folder
-        settings = _settings(transformer, kind)
+    modules, notes = _modules(folder) if (folder / MODULES).exists() else (None, ())
+    transformer = folder if modules is None else modules[0].folder
+    settings_path = transformer / _settings_name(transformer)
+    settings = {} if modules is None else read_json_if_present(settings_path)
+    kind = _kind(path, fields, settings)
+    _check(folder, modules or (), kind)
+    _refuse_odd(settings_path, settings, kind)
+    similarity, compared = _similarity(path, fields)
     return Pipeline(
         root=folder,
         transformer=transformer,
         modules=None if modules is None else modules[1:],
-        max_length=settings[0],
-        lowercase=settings[1],
+        max_length=setting(settings_path, settings, "max_seq_length", int),
+        lowercase=setting(settings_path, settings, "do_lower_case", bool) is True,
         prompts=prompts,
         default_prompt=default_prompt,
         cross_encoder=kind == CROSS_ENCODER,
         activation=setting(path, fields, "activation_fn", str),
+        truncate=_truncate(path, fields),
+        similarity=similarity,
+        notes=(
+            *notes,
+            *unknown_keys(settings_path, settings, SENTENCE_SETTINGS),
+            *unknown_keys(path, fields, SENTENCE_MODEL),
+            *compared,
+        ),
     )
 
 
@@ -154,21 +182,27 @@ def module_paths(folder: Path) -> tuple[str, ...]:
     return tuple(_entry(folder, entry)[1] for entry in read_json(folder / MODULES, list))
 
 
-def _modules(folder: Path, kind: str) -> tuple[Module, ...]:
-    """All modules; the first must be the Transformer."""
+def _modules(folder: Path) -> tuple[tuple[Module, ...], tuple[str, ...]]:
+    """All modules, of which the first must be the Transformer, and what to tell the user."""
     path = folder / MODULES
-    modules = tuple(_module(folder, entry) for entry in read_json(path, list))
+    entries = read_json(path, list)
+    modules = tuple(_module(folder, entry) for entry in entries)
     kinds = [module.kind for module in modules]
     if kinds[:1] != [TRANSFORMER] or kinds.count(TRANSFORMER) != 1:
         raise UnsupportedModelError(
             f"{path} lists {', '.join(kinds) or 'nothing'}, expected one Transformer and then its "
             f"{', '.join(STEPS)}"
         )
+    notes = (note for entry in entries for note in unknown_keys(path, entry, MODULE_ENTRY))
+    return modules, tuple(dict.fromkeys(notes))
+
+
+def _check(folder: Path, modules: tuple[Module, ...], kind: str) -> None:
     if kind == CROSS_ENCODER and len(modules) > 1:
+        kinds = ", ".join(module.kind for module in modules)
         raise UnsupportedModelError(
-            f"{path} lists {', '.join(kinds)}, a {CROSS_ENCODER} here is a Transformer alone"
+            f"{folder / MODULES} lists {kinds}, a {CROSS_ENCODER} here is a Transformer alone"
         )
-    return modules
 
 
 def _module(folder: Path, entry: object) -> Module:
@@ -203,20 +237,18 @@ def _entry(folder: Path, entry: object) -> tuple[str, str]:
     return type_name, path
 
 
-def _settings(transformer: Path, kind: str) -> tuple[int | None, bool]:
-    """The limit in tokens and whether to lower-case, from the Transformer module's settings."""
-    path = next((transformer / name for name in SETTINGS if (transformer / name).exists()), None)
-    if path is None:
-        return None, False
-    settings = read_json(path, dict)
+def _settings_name(transformer: Path) -> str:
+    """The file of the Transformer module's settings."""
+    return next((name for name in SETTINGS if (transformer / name).exists()), SETTINGS[0])
+
+
+def _refuse_odd(path: Path, settings: Mapping[str, Any], kind: str) -> None:
     refused = _refused(path, settings, kind)
     if refused:
         raise UnsupportedModelError(
             f"{path} has {', '.join(refused)}, which changes the answers in a way edgebert does "
             f"not compute; save the model as a plain {kind} without it"
         )
-    lowercase = setting(path, settings, "do_lower_case", bool)
-    return setting(path, settings, "max_seq_length", int), lowercase is True
 
 
 def _refused(path: Path, settings: Mapping[str, Any], kind: str) -> list[str]:
@@ -232,13 +264,33 @@ def _refused(path: Path, settings: Mapping[str, Any], kind: str) -> list[str]:
     return [f"{key}={settings[key]!r}" for key in odd]
 
 
-def _kind(path: Path, fields: Mapping[str, Any]) -> str:
-    kind = fields.get("model_type", EMBEDDER)
+def _kind(path: Path, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """What the model is for; the Transformer's settings tell where nothing else does."""
+    told = CROSS_ENCODER if settings.get("transformer_task") == SCORES else EMBEDDER
+    kind = fields.get("model_type", told)
     if kind not in (EMBEDDER, CROSS_ENCODER):
         raise UnsupportedModelError(
             f"{path} has model_type {kind!r}, edgebert reads {EMBEDDER} and {CROSS_ENCODER} models"
         )
     return str(kind)
+
+
+def _truncate(path: Path, fields: Mapping[str, Any]) -> int | None:
+    dimensions = setting(path, fields, "truncate_dim", int)
+    if dimensions is not None and dimensions < 1:
+        raise CheckpointError(f"{path} has truncate_dim={dimensions}, expected 1 or more")
+    return dimensions
+
+
+def _similarity(path: Path, fields: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """What vectors are compared by, and a note where it is not what most callers expect."""
+    name = setting(path, fields, "similarity_fn_name", str)
+    if name is None or name == SIMILARITIES[0]:
+        return name, ()
+    if name not in SIMILARITIES:
+        known = ", ".join(SIMILARITIES)
+        return None, (f"{path} has similarity_fn_name {name!r}, which is none of {known}",)
+    return name, (f"compare the vectors by {name}: {path} has similarity_fn_name {name!r}",)
 
 
 def _prompts(path: Path, fields: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:

@@ -109,13 +109,28 @@ class Normalize(nn.Module):
         return vectors / torch.clamp(norms, min=SMALLEST_NORM)
 
 
+class Truncate(nn.Module):
+    """The first numbers of a vector, as sentence-transformers' `truncate_dim` keeps them."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Shapes: (batch, inputs) to (batch, dimensions); the mask is not looked at."""
+        del mask
+        return vectors[:, : self.dimensions]
+
+
 def _module(step: Step, dense: Mapping[str, DenseWeights]) -> nn.Module:
     if step.kind == "pool":
         return Pool(step.modes)
     if step.kind == "normalize":
         return Normalize()
+    if step.kind == "truncate" and step.dimensions is not None:
+        return Truncate(step.dimensions)
     if step.kind != "dense":
-        raise ConfigError(f"embedding step {step.kind!r}; choose of pool, dense, normalize")
+        raise ConfigError(f"{step}; choose of pool, dense, normalize, truncate with dimensions")
     if step.file is None or step.file not in dense or step.activation not in ACTIVATIONS:
         raise ConfigError(f"{step} has no weights or an activation not in {', '.join(ACTIVATIONS)}")
     return Dense(dense[step.file], step.activation)

@@ -176,6 +176,8 @@ def test_prompts_are_read(tmp_path: Path) -> None:
         ({"prompts": {"query": ""}, "default_prompt_name": "passage"}, "'passage'.*: query"),
         ({"prompts": ["query: "]}, "prompts"),
         ({"model_type": "SparseEncoder"}, "CrossEncoder"),
+        ({"truncate_dim": 0}, "truncate_dim=0"),
+        ({"truncate_dim": "8"}, "truncate_dim='8'"),
     ],
 )
 def test_prompts_that_make_no_sense_are_refused(
@@ -184,3 +186,34 @@ def test_prompts_that_make_no_sense_are_refused(
     write_sentence_model(tmp_path, prompts=prompts)
     with pytest.raises(CheckpointError, match=rf"config_sentence_transformers\.json .*{complaint}"):
         read_pipeline(tmp_path)
+
+
+def test_a_cross_encoder_is_known_by_its_transformer_alone(tmp_path: Path) -> None:
+    write_modules(tmp_path, (("", f"{BASE}.transformer.Transformer"),))
+    write_json(
+        tmp_path / "sentence_bert_config.json",
+        {
+            "transformer_task": "sequence-classification",
+            "modality_config": {"text": {"method": "forward", "method_output_name": "logits"}},
+            "module_output_name": "scores",
+        },
+    )
+    assert read_pipeline(tmp_path).cross_encoder
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "told"),
+    [
+        (None, None, False),
+        ("cosine", "cosine", False),
+        ("dot", "dot", True),
+        ("maxsim", None, True),
+    ],
+)
+def test_a_similarity_other_than_cosine_is_told(
+    tmp_path: Path, name: str | None, read: str | None, told: bool
+) -> None:
+    write_sentence_model(tmp_path, prompts={"similarity_fn_name": name})
+    pipeline = read_pipeline(tmp_path)
+    assert pipeline.similarity == read
+    assert any("similarity_fn_name" in note for note in pipeline.notes) == told

@@ -76,6 +76,20 @@ def test_a_dense_step_computes_what_torch_does(activation: str, tmp_path: Path) 
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("normalized", [True, False])
+def test_a_cut_vector_keeps_its_first_numbers_as_they_are(normalized: bool) -> None:
+    before = (
+        Step(kind="pool", modes=("mean", "max")),
+        *((Step(kind="normalize"),) if normalized else ()),
+    )
+    steps = (*before, Step(kind="truncate", dimensions=3))
+    module = SentenceEmbedder(Given(), steps, {})
+    _, expected = module(torch.from_numpy(HIDDEN), torch.from_numpy(MASK))
+    found = apply_steps(steps, HIDDEN, MASK, folder=Path())
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-6)
+    np.testing.assert_array_equal(found, apply_steps(before, HIDDEN, MASK, folder=Path())[:, :3])
+
+
 class Given(torch.nn.Module):
     """An encoder whose answer is its input."""
 

@@ -49,26 +49,33 @@ class Step:
     """One step from `last_hidden_state` to `sentence_embedding`.
 
     Attributes:
-        kind: `pool`, `dense` or `normalize`.
+        kind: `pool`, `dense`, `normalize` or `truncate`.
         modes: for `pool`, the pooled vectors to concatenate.
         file: for `dense`, the safetensors file with `linear.weight` and perhaps `linear.bias`.
         activation: for `dense`, what follows the linear map.
+        dimensions: for `truncate`, how many of the first numbers of a vector are kept.
     """
 
     kind: str
     modes: tuple[str, ...] = ()
     file: str | None = None
     activation: str | None = None
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingInfo:
-    """How token vectors become one vector of `dimensions` numbers."""
+    """How token vectors become one vector of `dimensions` numbers.
+
+    `similarity` is what the model's author compares vectors by: `cosine`, `dot`, `euclidean` or
+    `manhattan`; None where nothing says so.
+    """
 
     dimensions: int
     steps: tuple[Step, ...]
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
+    similarity: str | None = None
 
     @property
     def normalized(self) -> bool:
@@ -160,6 +167,8 @@ class Manifest:
         ordered = {"schema_version": fields.pop("schema_version"), **fields}
         if self.embedding is not None:
             ordered["embedding"]["steps"] = [_bare(step) for step in self.embedding.steps]
+            if self.embedding.similarity is None:
+                del ordered["embedding"]["similarity"]
         if self.head is not None and self.head.aggregation is None:
             del ordered["head"]["aggregation"]
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
@@ -271,6 +280,7 @@ class _Reader:
             steps=self._each(fields, "steps", self._step),
             prompts=self._get(fields, "prompts", dict),
             default_prompt=self._get(fields, "default_prompt", (str, type(None))),
+            similarity=self._get({"similarity": None, **fields}, "similarity", (str, type(None))),
         )
 
     def _head(self, fields: Mapping[str, Any]) -> HeadInfo:
@@ -288,6 +298,7 @@ class _Reader:
             modes=tuple(fields.get("modes", ())),
             file=fields.get("file"),
             activation=fields.get("activation"),
+            dimensions=self._get({"dimensions": None, **fields}, "dimensions", (int, type(None))),
         )
 
     def _variant(self, fields: Mapping[str, Any]) -> Variant:

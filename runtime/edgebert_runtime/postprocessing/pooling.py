@@ -66,6 +66,8 @@ def apply_steps(
             vectors = _dense(vectors, step, folder)
         elif step.kind == "normalize":
             vectors = normalize(vectors)
+        elif step.kind == "truncate":
+            vectors = vectors[:, : step.dimensions]
         else:
             raise BundleError(f"embedding step {step.kind!r} is unknown to this version")
     return vectors
