@@ -16,7 +16,7 @@ import edgebert
 from edgebert.workflow.sources import open_source
 from edgebert_export import check_parity
 from edgebert_export.targets import TARGETS
-from edgebert_export.verification.parity import parity_cases
+from edgebert_export.verification.cases import parity_cases
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.engine.providers import PROVIDERS

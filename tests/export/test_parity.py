@@ -9,7 +9,7 @@ import pytest
 from edgebert.workflow.sources import Source, open_source
 from edgebert_export import check_parity
 from edgebert_export.graph.trace import EXAMPLE_BATCH, EXAMPLE_SEQUENCE
-from edgebert_export.verification.parity import MASKS, parity_cases
+from edgebert_export.verification.cases import MASKS, parity_cases
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import ParityError
 

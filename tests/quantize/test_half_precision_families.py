@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgebert_export.verification.parity import parity_cases
+from edgebert_export.verification.cases import parity_cases
 from edgebert_quantize.recipes import RECIPES
 from edgebert_quantize.rewrite.rewrite import write_half
 from edgebert_runtime.engine.session import Session

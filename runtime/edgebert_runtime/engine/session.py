@@ -91,6 +91,7 @@ class Session:
         optimized: bool = False,
         shared: bool = False,
         longest: int | None = None,
+        keeps_memory: bool = True,
         opened: "Session | None" = None,
     ) -> None:
         """Open `graph`.
@@ -104,6 +105,7 @@ class Session:
             shared: whether it takes turns with all such sessions of the process, so that together
                 they have no more threads running than one of them.
             longest: tokens of the longest text the graph takes; None where runs are not captured.
+            keeps_memory: whether memory of the CPU that a run took stays for the next one.
             opened: a session on the same graph; this one is then opened when it is first run.
 
         Raises:
@@ -122,6 +124,7 @@ class Session:
         self._graph = graph
         self.optimized = optimized
         self._longest = longest
+        self._keeps_memory = keeps_memory
         self._closed = False
         self.cuda_graphs: CudaGraphCache | None = None
         self.concurrency: ConcurrencyTracker = (
@@ -206,6 +209,7 @@ class Session:
             optimized=self.optimized,
             shared=self.shared,
             longest=self._longest,
+            keeps_memory=self._keeps_memory,
             opened=self,
         )
 
@@ -268,6 +272,7 @@ class Session:
     def _create(self, engine: Any, graph: Path) -> Any:
         provider = PROVIDERS[self.provider]
         options = session_options(engine, self.threads)
+        options.enable_cpu_mem_arena = self._keeps_memory
         if self.shared:
             options.add_session_config_entry(STOP_SPINNING, "1")
         if self.optimized:
