@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.engine.onnxruntime import TELEMETRY_OFF
 from edgebert_runtime.engine.session import Session
+from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EngineError, ModelClosedError
 from edgebert_runtime.tokenization import fork_safety
 from tests.support.tiny_encoder import TEXTS
@@ -46,6 +48,7 @@ for _ in range(2):
     child = os.fork()
     if child == 0:
         same = np.array_equal(model.embed(texts), expected)
+        same &= os.environ["TOKENIZERS_PARALLELISM"] == sys.argv[3].replace("unset", "false")
         if sys.argv[2] == "close":
             model.close()
         grandchild = os.fork()
@@ -64,7 +67,38 @@ for _ in range(5):
         sys.exit()
     assert os.waitpid(child, 0)[1] == 0
 assert np.array_equal(model.embed(texts), expected)
-assert "TOKENIZERS_PARALLELISM" not in os.environ
+assert os.environ.get("TOKENIZERS_PARALLELISM", "unset") == sys.argv[3]
+"""
+
+ENDING = """
+import asyncio, contextlib, sys, threading, time
+from edgebert_runtime import load
+
+folder, way = sys.argv[1:]
+model = load(folder, threads=2)
+texts = ["the small cat", "a dog that has seen the small cat and the red house"] * 50
+begun = threading.Event()
+
+async def several():
+    with contextlib.suppress(RuntimeError):  # at the end, asyncio's executor takes nothing new
+        await asyncio.gather(*(model.aembed(texts) for _ in range(3)))
+
+WAYS = {
+    "embed": lambda: model.embed(texts),
+    "load": lambda: load(folder),
+    "async": lambda: asyncio.run(several()),
+}
+
+def work():
+    while True:
+        begun.set()
+        WAYS[way]()
+
+for _ in range(2):
+    threading.Thread(target=work, daemon=True).start()
+begun.wait()
+time.sleep(0.1)
+sys.exit(7)
 """
 
 CLOSING = """
@@ -116,11 +150,17 @@ def embed(model: Any) -> np.ndarray:
     return vectors
 
 
-@pytest.mark.parametrize("way", ["go", "close"])
-def test_a_forked_child_works_and_nobody_says_a_word(tiny_bundle: Bundle, way: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "parallelism"), [("go", "unset"), ("close", "unset"), ("go", "true"), ("go", "false")]
+)
+def test_a_forked_child_works_and_nobody_says_a_word(
+    tiny_bundle: Bundle, way: str, parallelism: str
+) -> None:
     variables = {name: value for name, value in os.environ.items() if name != fork_safety.VARIABLE}
+    if parallelism != "unset":
+        variables[fork_safety.VARIABLE] = parallelism
     done = subprocess.run(
-        [sys.executable, "-c", FORKING, str(tiny_bundle.folder), way],
+        [sys.executable, "-c", FORKING, str(tiny_bundle.folder), way, parallelism],
         env=variables,  # transformers sets it, where another test has run one of its pipelines
         capture_output=True,
         text=True,
@@ -128,6 +168,26 @@ def test_a_forked_child_works_and_nobody_says_a_word(tiny_bundle: Bundle, way: s
         timeout=SECONDS,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("way", ["embed", "load", "async"])
+def test_a_program_ends_while_daemon_threads_work(tiny_bundle: Bundle, way: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, str(tiny_bundle.folder), way],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+
+
+def test_threads_without_a_core_do_not_spin(tiny_bundle: Bundle) -> None:
+    """That they sleep is seen in the processor's time, which other processes do not take."""
+    load(tiny_bundle).embed(TEXTS)
+    before = time.process_time()
+    load(tiny_bundle, threads=usable_cores() + 64).embed(TEXTS)
+    assert time.process_time() - before < 1
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -220,7 +280,6 @@ def serving(folder: Path, tmp_path: Path) -> Iterator[str]:
 
 def test_a_server_that_forks_its_workers(tiny_bundle: Bundle, tmp_path: Path) -> None:
     import json
-    import time
 
     (vector,) = load(tiny_bundle, "int8").embed(["the small cat"])
     seen: set[int] = set()

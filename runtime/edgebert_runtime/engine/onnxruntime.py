@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert_runtime.engine.native_calls import native_call
 from edgebert_runtime.engine.providers import PROVIDERS
+from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import EngineMissingError
 
 ERRORS_ONLY: Final = 3
@@ -20,6 +22,9 @@ GRAPH_ID: Final = "gpu_graph_id"
 
 CONTRIB: Final = "com.microsoft"
 """Domain of the operators that only ONNX Runtime has."""
+
+NO_SPINNING: Final = "session.intra_op.allow_spinning"
+"""The entry of a session's configuration that lets idle threads sleep, where it is 0."""
 
 TELEMETRY_OFF: Final = "ORT_DISABLE_TELEMETRY"
 """ONNX Runtime 1.29 and later report their use to Microsoft unless this says 1 when they start."""
@@ -36,7 +41,8 @@ def import_engine() -> Any:
     """
     os.environ.setdefault(TELEMETRY_OFF, "1")
     try:
-        import onnxruntime
+        with native_call():
+            import onnxruntime
     except ImportError as error:
         raise EngineMissingError(
             f"onnxruntime is not installed; {PROVIDERS['cpu'].install} (CPU) or "
@@ -46,8 +52,14 @@ def import_engine() -> Any:
 
 
 def session_options(engine: Any, threads: int) -> Any:
-    """ONNX Runtime's options that every session of ours starts from."""
+    """ONNX Runtime's options that every session of ours starts from.
+
+    Threads without a core of their own do not spin: those that do keep the others from their work,
+    and opening a graph with 64 threads on two cores takes seconds.
+    """
     options = engine.SessionOptions()
+    if threads > usable_cores():
+        options.add_session_config_entry(NO_SPINNING, "0")
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
@@ -67,13 +79,15 @@ def cpu_session(
     Raises:
         Exception: ONNX Runtime cannot open the graph; its exceptions share no narrower base.
     """
-    return import_engine().InferenceSession(
-        graph if isinstance(graph, bytes) else str(graph),
-        options,
-        providers=[PROVIDERS["cpu"].engine_name],
-        enable_fallback=0,
-        disabled_optimizers=list(disabled_optimizers),
-    )
+    engine = import_engine()
+    with native_call():
+        return engine.InferenceSession(
+            graph if isinstance(graph, bytes) else str(graph),
+            options,
+            providers=[PROVIDERS["cpu"].engine_name],
+            enable_fallback=0,
+            disabled_optimizers=list(disabled_optimizers),
+        )
 
 
 def run_options(engine: Any, capture: int = -1) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from edgebert_runtime.engine.concurrency import ConcurrencyTracker
+from edgebert_runtime.engine.native_calls import native_call
 from edgebert_runtime.engine.native_log import engine_log, reemit
 from edgebert_runtime.engine.onnxruntime import import_engine, run_options, session_options
 from edgebert_runtime.engine.providers import PROVIDERS, captures, has_provider, prepare
@@ -147,7 +148,7 @@ class Session:
         """
         session = self._live()
         replays = self.cuda_graphs
-        with self._translated(feeds), _turns if self.shared else nullcontext():
+        with self._running(feeds):
             if replays is not None:
                 return replays.run(list(outputs), feeds)
             arrays: list[NDArray[np.float32]] = session.run(list(outputs), dict(feeds), self._quiet)
@@ -169,14 +170,15 @@ class Session:
 
         device = self._device()
         session = self._live()
-        with self._translated(feeds), _turns if self.shared else nullcontext():
+        with self._running(feeds):
             return run_on_device(import_engine(), session, device, outputs, feeds)
 
     @contextmanager
-    def _translated(self, feeds: Mapping[str, "NDArray[np.int64]"]) -> Iterator[None]:
-        """ONNX Runtime's errors as ours."""
+    def _running(self, feeds: Mapping[str, "NDArray[np.int64]"]) -> Iterator[None]:
+        """ONNX Runtime's errors as ours, in its turn, and before the program ends."""
         try:
-            yield
+            with _turns if self.shared else nullcontext(), native_call():
+                yield
         except EdgebertError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
@@ -249,7 +251,7 @@ class Session:
         heard: list[str] = []
         falls_back = PROVIDERS[self.provider].falls_back
         try:
-            with engine_log() if falls_back else nullcontext(heard) as heard:
+            with native_call(), engine_log() if falls_back else nullcontext(heard) as heard:
                 session = self._create(engine, graph)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._open_error(engine, graph, error, heard) from error

@@ -1,14 +1,22 @@
-"""Let a process that has used the tokenizer fork without a word.
+"""Let a process that has used the tokenizer fork, without a hang and without a word.
 
-The tokenizer's threads are not in a forked child. It notices, prints a warning and goes on without
-threads, unless `TOKENIZERS_PARALLELISM` says what to do
+The tokenizer's threads are not in a forked child. A batch that is given to them there waits for
+ever, so a child tokenizes text by text, which needs none of them, whatever the environment says.
+
+The library itself notices a fork and prints a warning, unless `TOKENIZERS_PARALLELISM` is set
 (https://huggingface.co/docs/tokenizers/api/tokenizer). So around a fork the variable says `false`,
-which stays in the child's environment and not in the parent's; where somebody has set it, nothing
-changes.
+which stays in the child's environment and not in the parent's; where somebody has set it, it stays
+as it is.
 """
 
 import os
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from edgebert_runtime.tokenization.items import Item
 
 VARIABLE: Final = "TOKENIZERS_PARALLELISM"
 
@@ -16,6 +24,23 @@ _forks = 0
 """Under way; several threads may fork at once."""
 _ours = False
 """Whether the variable is there because of them."""
+_forked = False
+"""Whether this process is a child, without the threads of its parent."""
+
+
+def encode_all(tokenizer: "Tokenizer", items: "Sequence[Item]") -> Sequence[Any]:
+    """The encodings of texts and pairs, on all cores unless this is a forked child.
+
+    Raises:
+        Exception: the tokenizer fails on one; its errors share no narrower base.
+    """
+    if not _forked:
+        found: Sequence[Any] = tokenizer.encode_batch(items)
+        return found
+    return [
+        tokenizer.encode(item) if isinstance(item, str) else tokenizer.encode(*item)
+        for item in items
+    ]
 
 
 def _before() -> None:
@@ -35,8 +60,8 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    global _forks, _ours
-    _forks, _ours = 0, False
+    global _forks, _ours, _forked
+    _forks, _ours, _forked = 0, False, True
 
 
 if hasattr(os, "register_at_fork"):

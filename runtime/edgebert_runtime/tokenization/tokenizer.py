@@ -14,11 +14,9 @@ from tokenizers import Tokenizer
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import InputError, TokenizerError
-from edgebert_runtime.tokenization import (
-    fork_safety as fork_safety,  # what it registers is all it is for
-)
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS, slices
 from edgebert_runtime.tokenization.encoding import EncodedText
+from edgebert_runtime.tokenization.fork_safety import encode_all
 from edgebert_runtime.tokenization.items import Item, check_item, strings_of
 from edgebert_runtime.tokenization.sliding_window import (
     kept_positions,
@@ -257,7 +255,7 @@ class TextTokenizer:
             InputError: it fails on one, which has its number.
         """
         try:
-            found: Sequence[Any] = self._tokenizer.encode_batch(items)
+            found = encode_all(self._tokenizer, items)
         except Exception as error:  # the Rust side raises bare Exception
             if len(items) > 1:
                 alone = (
