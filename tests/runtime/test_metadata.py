@@ -144,7 +144,7 @@ CONTRADICTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("embedding/steps/1", {"kind": "dense", "file": PATHS[2]}, "is 'dense' and lacks activation"),
     ("embedding/steps/2", {"kind": "pool", "modes": ["cls"]}, "expected 'pool' as the first step"),
     ("default_variant", "int8", "default_variant is 'int8', which it does not hold"),
-    (VARIANT + "files", ["x.onnx"], "needs onnx/model.onnx, x.onnx, not among 'files'"),
+    (VARIANT + "files", ["x.onnx"], "variant 'portable' needs x.onnx, not among 'files'"),
     (VARIANT + "files", ["tokenizer.json"], "files[0] = 'tokenizer.json', expected 'onnx/model"),
 )
 """Likewise, what JSON Schema cannot say: to it 1.0 is an integer."""

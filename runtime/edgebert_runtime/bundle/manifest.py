@@ -239,6 +239,12 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
             f"tokenizer.pad_id is {tokenizer.pad_id}, expected less than architecture.vocabulary, "
             f"{vocabulary}"
         )
+    types = manifest.architecture["token_types"]
+    if types and tokenizer.pad_type_id >= types:
+        yield (
+            f"tokenizer.pad_type_id is {tokenizer.pad_type_id}, expected less than "
+            f"architecture.token_types, {types}"
+        )
     if manifest.embedding is not None:
         yield from _embedding(manifest, manifest.embedding)
 
