@@ -229,9 +229,9 @@ def places(value: Any) -> list[list[Any]]:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=JSON)
 def test_any_value_anywhere_is_read_or_refused(tmp_path: Path, data: Any, value: Any) -> None:
-    found: Any = {"root": deepcopy(fields())}
-    *others, last = ["root", *data.draw(st.sampled_from(places(found["root"])))]
-    holder = found
+    holder: Any = {"root": deepcopy(fields())}
+    found, chosen = holder, data.draw(st.sampled_from(places(holder["root"])))
+    *others, last = "root", *chosen
     for key in others:
         holder = holder[key]
     holder[last] = value

@@ -118,9 +118,9 @@ def _container(kind: Kind) -> Schema:
             sizes |= {"maxItems": most} if most < MOST else {}
             return {"type": "array", "items": schema_of(of), **sizes}
         case Table():
-            named = {"propertyNames": schema_of(kind.keys)} if kind.keys != Text() else {}
-            least = {"minProperties": kind.least} if kind.least else {}
-            return {"type": "object", "additionalProperties": schema_of(kind.of), **named, **least}
+            named: Schema = {"propertyNames": schema_of(kind.keys)} if kind.keys != Text() else {}
+            named |= {"minProperties": kind.least} if kind.least else {}
+            return {"type": "object", "additionalProperties": schema_of(kind.of), **named}
         case Fields(required, optional):
             both = {**required, **optional}
             properties = {key: schema_of(each) for key, each in both.items()}

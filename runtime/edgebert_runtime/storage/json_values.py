@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Protocol, TypeVar, Union, get_args, get_origin
 
@@ -95,7 +94,8 @@ class Number:
         fits = fits and (self.most is None or value <= self.most)
         if not fits or (self.above is not None and value <= self.above):
             raise UnfitError(place, value, self.expected)
-        return value
+        found: float = value
+        return found
 
 
 @dataclass(frozen=True)
@@ -302,14 +302,19 @@ def read_structure(kind: type[Record], value: object, refusal: Refusal) -> Recor
     return record
 
 
-@cache
 def keys_of(record: type[Any]) -> dict[str, tuple[Kind, bool]]:
     """Attribute of a dataclass → what it may be, and whether it must be there."""
-    missing = dataclasses.MISSING
-    return {
-        each.name: (kind_of(each.type), each.default is missing is each.default_factory)
-        for each in dataclasses.fields(record)
-    }
+    if record not in _KEYS:
+        missing = dataclasses.MISSING
+        _KEYS[record] = {
+            each.name: (kind_of(each.type), each.default is missing is each.default_factory)
+            for each in dataclasses.fields(record)
+        }
+    return _KEYS[record]
+
+
+_KEYS: Final[dict[type[Any], dict[str, tuple[Kind, bool]]]] = {}
+"""What `keys_of` has found: a bundle has many files."""
 
 
 def kind_of(annotation: Any) -> Kind:

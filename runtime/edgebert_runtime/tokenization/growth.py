@@ -98,12 +98,12 @@ def _growth(steps: list[Mapping[str, Any]]) -> float:
     """
     times, fresh = 1.0, False
     for step in steps:
-        kind = step.get("type")
+        kind = str(step.get("type"))
         if kind in DECOMPOSING:
             times *= max(UNICODE, _longest(step)) if fresh else _beyond_unicode(step)
             fresh = False
             continue
-        times *= GROWTH.get(str(kind), lambda _: 1.0)(step)
+        times *= GROWTH.get(kind, lambda _: 1.0)(step)
         fresh = fresh or not str(step.get("content", "")).isascii()
         if times > MOST**4:
             break
