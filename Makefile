@@ -24,6 +24,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# Damaged files and odd arguments for ten minutes; FUZZ='--seconds 60 --seed 3' for less, or for the same again.
+fuzz: $(INSTALLED)
+	$(BIN)/python -W ignore -m tests.fuzz $(FUZZ)
+
 cuda: $(INSTALLED)
 	$(BIN)/python -m pytest -m cuda tests/cuda
 

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from edgebert_runtime.errors import CheckpointError
+from edgebert_runtime.storage.json_reader import read_json as read_any_json
 
 Parsed = TypeVar("Parsed", dict[str, Any], list[Any])
 Value = TypeVar("Value")
@@ -15,16 +16,16 @@ def read_json(path: Path, kind: type[Parsed]) -> Parsed:
     """Read a JSON file that holds an object (`dict`) or an array (`list`).
 
     Raises:
-        CheckpointError: it is missing, is not JSON, or holds something else.
+        CheckpointError: it is missing, holds something else, or is no JSON that
+            `edgebert_runtime.storage.json_reader` reads.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise CheckpointError(
+    value = read_any_json(
+        path,
+        lambda problem: CheckpointError(f"{path} {problem}; fetch it again"),
+        absent=lambda: CheckpointError(
             f"{path} not found; a checkpoint folder is what save_pretrained or save writes"
-        ) from error
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} is not readable JSON ({error}); fetch it again") from error
+        ),
+    )
     if not isinstance(value, kind):
         wanted = "object" if kind is dict else "array"
         raise CheckpointError(f"{path} holds {type(value).__name__}, expected a JSON {wanted}")

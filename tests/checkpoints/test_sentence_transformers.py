@@ -103,7 +103,7 @@ def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "not readable JSON"),
+        ("{", "is not valid JSON"),
         ("{}", "expected a JSON array"),
         ("[3]", "expected an object with type and path"),
         ('[{"path": ""}]', "expected an object with type and path"),

@@ -337,5 +337,5 @@ def test_a_tokenizer_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_tokenizer_file_cut_short_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text('{"model": ', encoding="utf-8")
-    with pytest.raises(CheckpointError, match=r"tokenizer\.json is not readable JSON"):
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json is not valid JSON"):
         read(tmp_path)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
+from edgebert_runtime.bundle.samples import Sample, Samples, read_samples
 from edgebert_runtime.errors import BundleError, EngineError, InputError, OutputError
 from edgebert_runtime.inference.output_checks import check_shapes, require_finite
 from edgebert_runtime.io.writers import json_line, write_records
@@ -19,7 +20,6 @@ from edgebert_runtime.tasks.answer import Answerer
 from edgebert_runtime.tasks.classify import Classifier, ClassifyOptions
 from edgebert_runtime.tasks.tag import Tagger
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
-from edgebert_runtime.verification.samples import Sample, Samples, read_samples
 from tests.support.fake_sessions import Arrays, opened
 
 Ids = NDArray[np.int64]

@@ -14,9 +14,9 @@ import pytest
 
 from edgebert_runtime import Bundle, CheckReport, check
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.samples import read_samples
 from edgebert_runtime.errors import BundleError, BundleIntegrityError, SampleError
 from edgebert_runtime.verification.probes import score_deviation, vector_deviation
-from edgebert_runtime.verification.samples import read_samples
 from edgebert_runtime.verification.self_test import check_all, check_files
 from tests.support.bundle_files import change_weights, rehash
 from tests.support.fence import run_fenced

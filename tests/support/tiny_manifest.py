@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest, TokenizerInfo, Variant
+from edgebert_runtime.bundle.manifest import FileInfo, Manifest, TensorInfo, TokenizerInfo, Variant
 from edgebert_runtime.bundle.staging import hash_folder
 
 
@@ -32,13 +32,14 @@ def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:
         pad_type_id=0,
         special_tokens={},
     )
+    tensor = TensorInfo(name="input_ids", dtype="int64", shape=("batch", "sequence"))
     return Manifest(
         task="embed",
         created_by={},
         source={"kind": "module", "name": "nothing", "model_type": None},
-        architecture={},
-        inputs=(),
-        outputs=(),
+        architecture=dict.fromkeys(("hidden", "layers", "heads", "vocabulary", "token_types")),
+        inputs=(tensor,),
+        outputs=(tensor,),
         tokenizer=tokenizer,
         embedding=None,
         default_variant="fp32",

@@ -6,12 +6,11 @@ left, or the yardsticks of those that are left differ, the machine was another o
 said of the bundle.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.errors import (
@@ -20,6 +19,8 @@ from edgebert_runtime.errors import (
     InputError,
     MachineChangedError,
 )
+from edgebert_runtime.storage.json_reader import parse_json
+from edgebert_runtime.storage.json_values import Array, Number, Structure, read_structure
 
 COLUMNS: Final = ("", "before, ms", "after, ms", "ratio", "machine", "")
 
@@ -146,6 +147,59 @@ def require_no_slower(changes: Sequence[Change], at_most: float) -> None:
         )
 
 
+POSITIVE: Final = Number(above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchRound:
+    """A round of a shape, as `bench --json` writes it; of it, what is compared."""
+
+    median_ms: Annotated[float, POSITIVE]
+    yardstick_ms: Annotated[float | None, POSITIVE] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchTiming:
+    """A shape, likewise."""
+
+    variant: str
+    batch: int
+    sequence: int
+    threads: int
+    rounds: Annotated[Sequence[BenchRound], Array(Structure(BenchRound), least=1)]
+
+    @property
+    def name(self) -> str:
+        """What the timing is called."""
+        return shape_name(self.variant, self.batch, self.sequence, self.threads)
+
+    def measured(self) -> Measured:
+        """Its times."""
+        yardsticks = [each.yardstick_ms for each in self.rounds if each.yardstick_ms is not None]
+        return Measured([each.median_ms for each in self.rounds], yardsticks, self.threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchStart:
+    """A start, likewise."""
+
+    variant: str
+    rounds_ms: Annotated[Sequence[float], Array(POSITIVE, least=1)]
+    yardsticks_ms: Annotated[Sequence[float], Array(POSITIVE)] = ()
+
+    def measured(self) -> Measured:
+        """Its times."""
+        return Measured(list(self.rounds_ms), list(self.yardsticks_ms))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchFile:
+    """The file, likewise."""
+
+    timings: tuple[BenchTiming, ...]
+    starts: tuple[BenchStart, ...]
+
+
 def without_yardstick(measurements: Measurements) -> bool:
     """Whether a record is of a version that timed no yardstick."""
     return not all(each.yardsticks for each in measurements.values())
@@ -157,34 +211,24 @@ def read_record(path: Path) -> dict[str, Measured]:
     Raises:
         InputError: the file cannot be read, or is not a result of `bench --json`.
     """
+
+    def refusal(problem: str) -> InputError:
+        return InputError(
+            f"{path} is not a result of `bench --json`: it {problem}; measure again with --json"
+        )
+
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        timed = {_timing_name(each): _timing(each) for each in record["timings"]}
-        started = {f"{each['variant']}, start": _start(each) for each in record["starts"]}
+        content = path.read_bytes()  # may be a pipe
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} is not a result of `bench --json`") from error
-    return timed | started
+    record = read_structure(BenchFile, parse_json(content, refusal), refusal)
+    timed = {each.name: each.measured() for each in record.timings}
+    return timed | {f"{each.variant}, start": each.measured() for each in record.starts}
 
 
 def shape_name(variant: str, batch: int, sequence: int, threads: int) -> str:
     """What a timing is called."""
     return f"{variant}, {batch}×{sequence}, {threads} thread{'' if threads == 1 else 's'}"
-
-
-def _timing_name(timing: Mapping[str, Any]) -> str:
-    return shape_name(*(timing[key] for key in ("variant", "batch", "sequence", "threads")))
-
-
-def _timing(timing: Mapping[str, Any]) -> Measured:
-    rounds = timing["rounds"]
-    yardsticks = [each["yardstick_ms"] for each in rounds if "yardstick_ms" in each]
-    return Measured([each["median_ms"] for each in rounds], yardsticks, timing["threads"])
-
-
-def _start(start: Mapping[str, Any]) -> Measured:
-    return Measured(start["rounds_ms"], start.get("yardsticks_ms", ()))
 
 
 def _fastest(measured: Sequence[Measured]) -> dict[int, float]:

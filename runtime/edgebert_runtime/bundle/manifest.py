@@ -2,23 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final
 
+from edgebert_runtime.bundle import manifest_values as values
 from edgebert_runtime.bundle.found_instead import describe
+from edgebert_runtime.bundle.paths import check_spelling
 from edgebert_runtime.errors import BundleError
+from edgebert_runtime.storage.json_reader import read_json, shown
+from edgebert_runtime.storage.json_values import Array, Structure, Table, read_structure
 
 MANIFEST_NAME: Final = "edgebert.json"
 CARD_NAME: Final = "README.md"
 SCHEMA_VERSION: Final = 1
 READABLE_SCHEMAS: Final = (1,)
 
+MAX_BYTES: Final = 4 * 2**20
+
 NARROW: Final = "avx2"
 """The class of CPU whose integer files are exact on every CPU: their weights have 7 bits."""
-
-Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +30,18 @@ class TensorInfo:
     """One graph input or output; strings in `shape` are symbolic dimensions."""
 
     name: str
-    dtype: str
-    shape: tuple[str | int, ...]
+    dtype: Annotated[str, values.DTYPE]
+    shape: Annotated[tuple[str | int, ...], values.SHAPE]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerInfo:
     """How texts become ids; `max_length` and `max_positions` are in tokens, specials included."""
 
-    file: str
-    max_length: int
-    max_positions: int
-    padding_side: str
+    file: Annotated[str, values.PATH]
+    max_length: Annotated[int, values.MAX_LENGTH]
+    max_positions: Annotated[int, values.MAX_LENGTH]
+    padding_side: Annotated[str, values.PADDING_SIDE]
     pad_id: int
     pad_token: str
     pad_type_id: int
@@ -56,11 +60,11 @@ class Step:
         dimensions: for `truncate`, how many of the first numbers of a vector are kept.
     """
 
-    kind: str
-    modes: tuple[str, ...] = ()
-    file: str | None = None
-    activation: str | None = None
-    dimensions: int | None = None
+    kind: Annotated[str, values.STEP]
+    modes: Annotated[tuple[str, ...], values.MODES] = ()
+    file: Annotated[str | None, values.PATH] = None
+    activation: Annotated[str | None, values.DENSE_ACTIVATION] = None
+    dimensions: Annotated[int | None, values.DIMENSIONS] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +75,11 @@ class EmbeddingInfo:
     `manhattan`; None where nothing says so.
     """
 
-    dimensions: int
+    dimensions: Annotated[int, values.DIMENSIONS]
     steps: tuple[Step, ...]
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
-    similarity: str | None = None
+    similarity: Annotated[str | None, values.SIMILARITY] = None
 
     @property
     def normalized(self) -> bool:
@@ -95,8 +99,8 @@ class HeadInfo:
     """
 
     labels: tuple[str, ...]
-    activation: str
-    aggregation: str | None = None
+    activation: Annotated[str, values.ACTIVATION]
+    aggregation: Annotated[str | None, values.AGGREGATION] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,23 +111,23 @@ class Variant:
     `cpu`; None where nothing was measured.
     """
 
-    file: str
-    files: tuple[str, ...]
+    file: Annotated[str, values.PATH]
+    files: Annotated[tuple[str, ...], values.PATHS]
     precision: str
-    target: str
+    target: Annotated[str, values.TARGET]
     recipe: str | None
-    opset: int
-    ir_version: int
-    min_onnxruntime: str
+    opset: Annotated[int, values.POSITIVE]
+    ir_version: Annotated[int, values.POSITIVE]
+    min_onnxruntime: Annotated[str, values.VERSION]
     fusions: Mapping[str, int]
-    parity: Mapping[str, Any] | None
-    quality: Mapping[str, Any] | None
+    parity: Annotated[Mapping[str, Any] | None, values.PARITY]
+    quality: Annotated[Mapping[str, Any] | None, values.QUALITY]
     batch_invariant: bool
-    cpu: str | None = None
-    needs: str | None = None
+    cpu: Annotated[str | None, values.CPU] = None
+    needs: Annotated[str | None, values.PROVIDER] = None
     verified: bool = True
     capturable: bool = True
-    speed: Mapping[str, Any] | None = None
+    speed: Annotated[Mapping[str, Any] | None, values.SPEED] = None
 
     @property
     def needs_wide_sums(self) -> bool:
@@ -139,25 +143,25 @@ class Variant:
 class FileInfo:
     """Size in bytes and lower-case hex sha256 of one file."""
 
-    size_bytes: int
-    sha256: str
+    size_bytes: Annotated[int, values.SIZE]
+    sha256: Annotated[str, values.SHA256]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything `edgebert.json` says."""
 
-    task: str
+    task: Annotated[str, values.TASK]
     created_by: Mapping[str, str]
-    source: Mapping[str, str | None]
-    architecture: Mapping[str, int | None]
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
+    source: Annotated[Mapping[str, str | None], values.SOURCE]
+    architecture: Annotated[Mapping[str, int | None], values.ARCHITECTURE]
+    inputs: Annotated[tuple[TensorInfo, ...], Array(Structure(TensorInfo), least=1)]
+    outputs: Annotated[tuple[TensorInfo, ...], Array(Structure(TensorInfo), least=1)]
     tokenizer: TokenizerInfo
     embedding: EmbeddingInfo | None
     default_variant: str
-    variants: Mapping[str, Variant]
-    files: Mapping[str, FileInfo]
+    variants: Annotated[Mapping[str, Variant], Table(Structure(Variant), values.NAME, least=1)]
+    files: Annotated[Mapping[str, FileInfo], Table(Structure(FileInfo), values.PATH)]
     head: HeadInfo | None = None
     schema_version: int = SCHEMA_VERSION
 
@@ -178,28 +182,35 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check `edgebert.json` of a bundle folder.
 
     Raises:
-        BundleError: it is missing, is not JSON, has a schema version this build cannot read, or
-            lacks a key or has one of the wrong type; the text names the file and the key, or says
-            what is there instead of a bundle.
+        BundleError: it is missing, is not JSON, has a schema version this build cannot read, lacks
+            a key, has one whose value makes no sense, or two that contradict each other; the text
+            names the file and the key, or says what is there instead of a bundle.
+        UnsafePathError: it names a path outside the folder.
     """
     path = folder / MANIFEST_NAME
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(describe(folder, MANIFEST_NAME)) from error
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} is not valid JSON ({error}); export the model again") from error
+
+    def refusal(problem: str) -> BundleError:
+        return BundleError(f"{path} {problem}; export the model again")
+
+    def absent() -> BundleError:
+        return BundleError(describe(folder, MANIFEST_NAME))
+
+    fields = read_json(path, refusal, absent=absent, most_bytes=MAX_BYTES)
     if not isinstance(fields, dict):
-        raise BundleError(f"{path} holds {type(fields).__name__}, expected a JSON object")
+        raise refusal(f"holds {type(fields).__name__}, expected a JSON object")
     found = fields.get("schema_version")
-    if found not in READABLE_SCHEMAS:
+    if type(found) is not int or found not in READABLE_SCHEMAS:
         raise BundleError(
-            f"{path} has schema version {found!r}, this edgebert reads {list(READABLE_SCHEMAS)}; "
-            "export the model again or install a matching edgebert-runtime"
+            f"{path} has schema version {shown(found)}, this edgebert reads "
+            f"{list(READABLE_SCHEMAS)}; export the model again or install a matching "
+            "edgebert-runtime"
         )
-    return _Reader(path).manifest(fields)
+    manifest = read_structure(Manifest, fields, refusal)
+    for name in manifest.files:
+        check_spelling(folder, name)
+    for problem in _contradictions(manifest):
+        raise refusal(problem)
+    return manifest
 
 
 def hash_file(path: Path) -> FileInfo:
@@ -207,6 +218,15 @@ def hash_file(path: Path) -> FileInfo:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileInfo(size_bytes=file.tell(), sha256=digest.hexdigest())
+
+
+STEP_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "pool": ("modes",),
+    "dense": ("file", "activation"),
+    "normalize": (),
+    "truncate": ("dimensions",),
+}
+"""Kind of a step → the keys it has."""
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -219,137 +239,69 @@ def _bare(step: Step) -> dict[str, Any]:
     return {key: value for key, value in asdict(step).items() if value not in (None, ())}
 
 
-class _Reader:
-    """Turns JSON values into typed ones and names the key of whatever does not fit."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def manifest(self, fields: Mapping[str, Any]) -> Manifest:
-        embedding = self._get(fields, "embedding", (dict, type(None)))
-        head = self._get({"head": None, **fields}, "head", (dict, type(None)))
-        manifest = Manifest(
-            schema_version=fields["schema_version"],
-            task=self._get(fields, "task", str),
-            created_by=self._get(fields, "created_by", dict),
-            source=self._get(fields, "source", dict),
-            architecture=self._get(fields, "architecture", dict),
-            inputs=self._each(fields, "inputs", self._tensor),
-            outputs=self._each(fields, "outputs", self._tensor),
-            tokenizer=self._tokenizer(self._get(fields, "tokenizer", dict)),
-            embedding=None if embedding is None else self._embedding(embedding),
-            default_variant=self._get(fields, "default_variant", str),
-            variants=self._values(fields, "variants", self._variant),
-            files=self._values(fields, "files", self._file),
-            head=None if head is None else self._head(head),
+def _contradictions(manifest: Manifest) -> Iterator[str]:
+    """What is wrong between keys that each make sense alone."""
+    yield from _names(manifest)
+    tokenizer, vocabulary = manifest.tokenizer, manifest.architecture["vocabulary"]
+    if tokenizer.max_length > tokenizer.max_positions:
+        yield (
+            f"tokenizer.max_length is {tokenizer.max_length}, expected at most "
+            f"tokenizer.max_positions, {tokenizer.max_positions}"
         )
-        self._check_names(manifest)
-        return manifest
-
-    def _check_names(self, manifest: Manifest) -> None:
-        precisions = {variant.precision for variant in manifest.variants.values()}
-        if manifest.default_variant not in precisions | manifest.variants.keys():
-            self._refuse(f"default_variant is {manifest.default_variant!r}, which it does not hold")
-        for name, variant in manifest.variants.items():
-            unlisted = sorted({variant.file, *variant.files} - manifest.files.keys())
-            if unlisted:
-                self._refuse(f"variant {name!r} needs {', '.join(unlisted)}, not among 'files'")
-
-    def _tensor(self, fields: Mapping[str, Any]) -> TensorInfo:
-        return TensorInfo(
-            name=self._get(fields, "name", str),
-            dtype=self._get(fields, "dtype", str),
-            shape=tuple(self._get(fields, "shape", list)),
+    if vocabulary and tokenizer.pad_id >= vocabulary:
+        yield (
+            f"tokenizer.pad_id is {tokenizer.pad_id}, expected less than architecture.vocabulary, "
+            f"{vocabulary}"
         )
-
-    def _tokenizer(self, fields: Mapping[str, Any]) -> TokenizerInfo:
-        return TokenizerInfo(
-            file=self._get(fields, "file", str),
-            max_length=self._get(fields, "max_length", int),
-            max_positions=self._get(fields, "max_positions", int),
-            padding_side=self._get(fields, "padding_side", str),
-            pad_id=self._get(fields, "pad_id", int),
-            pad_token=self._get(fields, "pad_token", str),
-            pad_type_id=self._get(fields, "pad_type_id", int),
-            special_tokens=self._get(fields, "special_tokens", dict),
+    types = manifest.architecture["token_types"]
+    if types and tokenizer.pad_type_id >= types:
+        yield (
+            f"tokenizer.pad_type_id is {tokenizer.pad_type_id}, expected less than "
+            f"architecture.token_types, {types}"
         )
+    if manifest.embedding is not None:
+        yield from _embedding(manifest, manifest.embedding)
 
-    def _embedding(self, fields: Mapping[str, Any]) -> EmbeddingInfo:
-        return EmbeddingInfo(
-            dimensions=self._get(fields, "dimensions", int),
-            steps=self._each(fields, "steps", self._step),
-            prompts=self._get(fields, "prompts", dict),
-            default_prompt=self._get(fields, "default_prompt", (str, type(None))),
-            similarity=self._get({"similarity": None, **fields}, "similarity", (str, type(None))),
-        )
 
-    def _head(self, fields: Mapping[str, Any]) -> HeadInfo:
-        return HeadInfo(
-            labels=tuple(self._get(fields, "labels", list)),
-            activation=self._get(fields, "activation", str),
-            aggregation=self._get(
-                {"aggregation": None, **fields}, "aggregation", (str, type(None))
-            ),
-        )
+def _names(manifest: Manifest) -> Iterator[str]:
+    """Names of variants and files that are not there."""
+    precisions = {variant.precision for variant in manifest.variants.values()}
+    if manifest.default_variant not in precisions | manifest.variants.keys():
+        yield f"default_variant is {manifest.default_variant!r}, which it does not hold"
+    steps = manifest.embedding.steps if manifest.embedding else ()
+    needed = {f"embedding.steps[{at}]": {step.file} for at, step in enumerate(steps) if step.file}
+    needed["tokenizer"] = {manifest.tokenizer.file}
+    for name, variant in manifest.variants.items():
+        needed[f"variant {name!r}"] = {variant.file, *variant.files}
+    for user, files in needed.items():
+        unlisted = sorted(files - manifest.files.keys())
+        if unlisted:
+            yield f"{user} needs {', '.join(unlisted)}, not among 'files'"
+    for name, variant in manifest.variants.items():
+        if variant.file != variant.files[0]:
+            yield f"variant {name!r} has files[0] = {variant.files[0]!r}, expected {variant.file!r}"
 
-    def _step(self, fields: Mapping[str, Any]) -> Step:
-        return Step(
-            kind=self._get(fields, "kind", str),
-            modes=tuple(fields.get("modes", ())),
-            file=fields.get("file"),
-            activation=fields.get("activation"),
-            dimensions=self._get({"dimensions": None, **fields}, "dimensions", (int, type(None))),
-        )
 
-    def _variant(self, fields: Mapping[str, Any]) -> Variant:
-        return Variant(
-            file=self._get(fields, "file", str),
-            files=tuple(self._get(fields, "files", list)),
-            precision=self._get(fields, "precision", str),
-            target=self._get(fields, "target", str),
-            recipe=self._get(fields, "recipe", (str, type(None))),
-            opset=self._get(fields, "opset", int),
-            ir_version=self._get(fields, "ir_version", int),
-            min_onnxruntime=self._get(fields, "min_onnxruntime", str),
-            fusions=self._get(fields, "fusions", dict),
-            parity=self._get(fields, "parity", (dict, type(None))),
-            quality=self._get(fields, "quality", (dict, type(None))),
-            batch_invariant=self._get(fields, "batch_invariant", bool),
-            cpu=self._get({"cpu": None, **fields}, "cpu", (str, type(None))),
-            needs=self._get({"needs": None, **fields}, "needs", (str, type(None))),
-            verified=self._get({"verified": True, **fields}, "verified", bool),
-            capturable=self._get({"capturable": True, **fields}, "capturable", bool),
-            speed=self._get({"speed": None, **fields}, "speed", (dict, type(None))),
-        )
-
-    def _file(self, fields: Mapping[str, Any]) -> FileInfo:
-        return FileInfo(
-            size_bytes=self._get(fields, "size_bytes", int),
-            sha256=self._get(fields, "sha256", str),
-        )
-
-    def _get(self, fields: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:
-        if key not in fields:
-            self._refuse(f"lacks {key!r}")
-        if not isinstance(fields[key], kind):
-            self._refuse(f"has {key!r} = {fields[key]!r}, which is not of the type specified")
-        return fields[key]
-
-    def _each(
-        self, fields: Mapping[str, Any], key: str, parse: Callable[[Mapping[str, Any]], Parsed]
-    ) -> tuple[Parsed, ...]:
-        return tuple(parse(self._object(key, item)) for item in self._get(fields, key, list))
-
-    def _values(
-        self, fields: Mapping[str, Any], key: str, parse: Callable[[Mapping[str, Any]], Parsed]
-    ) -> dict[str, Parsed]:
-        items = self._get(fields, key, dict).items()
-        return {name: parse(self._object(name, item)) for name, item in items}
-
-    def _object(self, key: str, value: object) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            self._refuse(f"has {value!r} under {key!r}, expected an object")
-        return value
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise BundleError(f"{self._path} {what}; export the model again")
+def _embedding(manifest: Manifest, embedding: EmbeddingInfo) -> Iterator[str]:
+    """Steps and sizes of vectors that do not fit."""
+    widths = {output.name: output.shape[-1] for output in manifest.outputs if output.shape}
+    width = widths.get("last_hidden_state", manifest.architecture["hidden"])
+    for at, step in enumerate(embedding.steps):
+        place = f"embedding.steps[{at}]"
+        lacking = [key for key in STEP_NEEDS[step.kind] if not getattr(step, key)]
+        if lacking:
+            yield f"{place} is {step.kind!r} and lacks {', '.join(lacking)}"
+        if (step.kind == "pool") != (at == 0):
+            yield f"{place} is {step.kind!r}, expected 'pool' as the first step and only there"
+        if step.kind == "pool" and isinstance(width, int):
+            width *= len(step.modes)
+        if step.kind in ("dense", "truncate"):
+            width = step.dimensions
+    for found in (widths.get("sentence_embedding"), width if embedding.steps else None):
+        if isinstance(found, int) and found != embedding.dimensions:
+            yield (
+                f"embedding.dimensions is {embedding.dimensions}, expected {found} as the graph "
+                "and the steps give"
+            )
+    if embedding.default_prompt not in (None, *embedding.prompts):
+        yield f"embedding.default_prompt is {embedding.default_prompt!r}, not among its prompts"

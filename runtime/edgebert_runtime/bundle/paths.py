@@ -20,9 +20,7 @@ def resolve_inside(folder: Path, relative: str) -> Path:
         UnsafePathError: `relative` is empty, absolute (in the POSIX or a Windows form), contains
             a backslash, a NUL or `..`, or leads out of the folder through a link.
     """
-    reason = _why_unsafe(relative)
-    if reason is not None:
-        raise _refusal(folder, relative, reason)
+    check_spelling(folder, relative)
     try:
         root = folder.resolve()
         real = (root / relative).resolve()
@@ -31,6 +29,21 @@ def resolve_inside(folder: Path, relative: str) -> Path:
     if not real.is_relative_to(root):
         raise _refusal(folder, relative, f"which a link leads out to {str(real)!r}")
     return real
+
+
+def check_spelling(folder: Path, relative: str) -> None:
+    """Refuse a path whose text alone shows that it does not stay in the folder.
+
+    Args:
+        folder: the bundle's folder, for the error.
+        relative: as `resolve_inside` takes it.
+
+    Raises:
+        UnsafePathError: as `resolve_inside`, links left aside.
+    """
+    reason = _why_unsafe(relative)
+    if reason is not None:
+        raise _refusal(folder, relative, reason)
 
 
 def _why_unsafe(relative: str) -> str | None:

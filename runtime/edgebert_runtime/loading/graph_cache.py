@@ -1,16 +1,26 @@
 """The cache of optimised graphs: `warm` writes it, `load` reads it."""
 
 import hashlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from edgebert_runtime.bundle.manifest import FileInfo, Manifest, Variant
 from edgebert_runtime.engine.cpu import first_processor
+from edgebert_runtime.errors import BundleError
 from edgebert_runtime.inference.reports import Report
+from edgebert_runtime.storage.json_reader import read_json
+from edgebert_runtime.storage.json_values import (
+    Fields,
+    Flag,
+    Integer,
+    Nullable,
+    Table,
+    Text,
+    read_structure,
+)
 
 GRAPHS: Final = "graphs"
 GRAPH: Final = "graph.onnx"
@@ -30,6 +40,20 @@ class Tuning(NamedTuple):
     micro_batch_tokens: int
     workers: bool
     latency_threads: int | None = None
+
+
+TUNING: Final = Fields(
+    {"micro_batch_tokens": Integer(1), "workers": Flag()}, {"latency_threads": Nullable(Integer(1))}
+)
+THREADS: Final = Text(pattern="[1-9][0-9]{0,5}", words="a number of threads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """The file beside a cached graph: its files, and number of threads → a `Tuning`."""
+
+    files: Mapping[str, FileInfo]
+    tunings: Annotated[Mapping[str, Any], Table(TUNING, THREADS)]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -67,20 +91,15 @@ def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) ->
     """The cached graph of a variant for an engine's version and this CPU; None if there is none."""
     folder = place_of(cache, manifest, variant, engine)
     try:
-        entry: dict[str, Any] = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
-        files = {name: FileInfo(**info) for name, info in entry["files"].items()}
-        tunings = {int(threads): _tuning(found) for threads, found in entry["tunings"].items()}
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        entry = read_structure(Entry, read_json(folder / ENTRY, BundleError), BundleError)
+    except BundleError:
         return None
+    tunings = {
+        int(threads): Tuning(**{key: found[key] for key in Tuning._fields if key in found})
+        for threads, found in entry.tunings.items()
+    }
+    files = entry.files
     return WarmGraph(folder=folder, files=files, tunings=tunings) if GRAPH in files else None
-
-
-def _tuning(fields: Mapping[str, Any]) -> Tuning:
-    tuning = Tuning(**fields)
-    threads = tuning.latency_threads
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ValueError(threads)
-    return tuning
 
 
 def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> Path:

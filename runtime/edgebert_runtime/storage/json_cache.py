@@ -7,12 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.storage.json_reader import read_json
+
 
 def read_json_cache(path: Path) -> dict[str, Any]:
     """The object in a file; empty if the file cannot be read or holds none."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = read_json(path, EdgebertError)
+    except EdgebertError:
         return {}
     return values if isinstance(values, dict) else {}
 

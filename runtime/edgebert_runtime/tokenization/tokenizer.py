@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import InputError, TokenizerError
 from edgebert_runtime.tokenization.chunking import SLICE_CHARACTERS, slices
 from edgebert_runtime.tokenization.encoding import EncodedText
-from edgebert_runtime.tokenization.fork_safety import encode_all
 from edgebert_runtime.tokenization.items import Item, check_item, strings_of
+from edgebert_runtime.tokenization.rust_tokenizer import RustTokenizer
 from edgebert_runtime.tokenization.sliding_window import (
     kept_positions,
     room_in,
@@ -43,22 +42,32 @@ class TextTokenizer:
         SLICE_CHARACTERS: the longest text in characters that is tokenized at once.
 
     Raises:
-        TokenizerError: `tokenizer.json` cannot be read.
+        TokenizerError: `tokenizer.json` cannot be read, lengthens texts without bound, or does
+            not fit the manifest.
     """
 
     SLICE_CHARACTERS: ClassVar[int] = SLICE_CHARACTERS
 
     def __init__(self, path: Path, info: TokenizerInfo) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the Rust side raises bare Exception
-            raise TokenizerError(
-                f"{path} cannot be read: {error}; export the model again"
-            ) from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()  # what is left out is for the caller to choose
+        self._tokenizer = RustTokenizer(path)
         self._info = info
         self.limit = info.max_length
+        self._check(path)
+
+    def _check(self, path: Path) -> None:
+        """Refuse a tokenizer that is not the one which the manifest is about."""
+        added, info = self._tokenizer.specials(pair=False), self._info
+        if added >= self.limit:
+            raise TokenizerError(
+                f"{path} adds {added} special tokens to a text, and max_length is {self.limit}, "
+                "which leaves no room for the text; export the model with a larger max_length"
+            )
+        found = self.id_of(info.pad_token)
+        if found not in (None, info.pad_id):
+            raise TokenizerError(
+                f"{path} has {info.pad_token!r} as token {found}, expected {info.pad_id} as the "
+                "manifest says; export the model again"
+            )
 
     def is_huge(self, text: str) -> bool:
         """Whether a text is so long that it is tokenized in slices."""
@@ -67,7 +76,7 @@ class TextTokenizer:
     @property
     def marks_subwords(self) -> bool:
         """Whether a piece that continues a word shows it by a prefix, as WordPiece's `##`."""
-        return bool(getattr(self._tokenizer.model, "continuing_subword_prefix", None))
+        return bool(self._tokenizer.subword_prefix)
 
     def encode(self, items: Sequence[Item], first: int = 0, prefix: str = "") -> list[EncodedText]:
         """Encode texts and pairs, cut to the limit; of a pair, the longer loses first.
@@ -228,23 +237,19 @@ class TextTokenizer:
 
     def id_of(self, token: str) -> int | None:
         """Id of a token as the vocabulary spells it."""
-        found: int | None = self._tokenizer.token_to_id(token)
-        return found
+        return self._tokenizer.id_of(token)
 
     def ids_of(self, text: str) -> list[int]:
-        """Ids of a text alone, without special tokens."""
-        try:
-            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        except Exception as error:  # the Rust side raises bare Exception
-            raise InputError(
-                f"text cannot be tokenized: {error}; leave out characters the vocabulary lacks"
-            ) from error
-        return ids
+        """Ids of a text alone, without special tokens.
+
+        Raises:
+            InputError: it cannot be tokenized.
+        """
+        return self._tokenizer.ids_of(text)
 
     def decode(self, ids: Sequence[int], *, skip_specials: bool) -> str:
         """The text that ids stand for."""
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_specials)
-        return text
+        return self._tokenizer.decode(ids, skip_specials=skip_specials)
 
     def _encode_batch(
         self, items: Sequence[Item], numbers: Sequence[int], first: int
@@ -254,20 +259,14 @@ class TextTokenizer:
         Raises:
             InputError: it fails on one, which has its number.
         """
+        number = first + (numbers[0] if numbers else 0)
         try:
-            found = encode_all(self._tokenizer, items)
-        except Exception as error:  # the Rust side raises bare Exception
-            if len(items) > 1:
-                alone = (
-                    self._encode_batch([item], [at], first)
-                    for at, item in zip(numbers, items, strict=True)
-                )
-                return [encoding for (encoding,) in alone]
-            raise InputError(
-                f"item {first + numbers[0]} cannot be tokenized: {error}; leave out characters the "
-                "vocabulary lacks, or export the model with a tokenizer that has an unknown token"
-            ) from error
-        return found
+            return self._tokenizer.encode_batch(items, f"item {number}")
+        except InputError:
+            if len(items) == 1:
+                raise
+        each = zip(numbers, items, strict=True)
+        return [self._encode_batch([item], [at], first)[0] for at, item in each]
 
     def _never_empty(self, encoded: EncodedText) -> EncodedText:
         """A text without any token as one padding token: a graph runs no row of length 0."""
@@ -283,7 +282,7 @@ class TextTokenizer:
         Raises:
             TokenizerError: the vocabulary has none.
         """
-        known = (self._tokenizer.decode([at]) for at in range(self._tokenizer.get_vocab_size()))
+        known = (self.decode([at], skip_specials=True) for at in range(self._tokenizer.vocabulary))
         for text in chain([PROBE], known):
             with suppress(InputError):
                 if self.ids_of(text):

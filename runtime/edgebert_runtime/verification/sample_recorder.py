@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.samples import Sample, Samples
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
@@ -20,7 +21,6 @@ from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from edgebert_runtime.verification.probes import COMPARISONS, probe
-from edgebert_runtime.verification.samples import Sample, Samples
 
 PROVIDER: Final = "cpu"
 """Where the writer of a bundle measures everything else, too."""

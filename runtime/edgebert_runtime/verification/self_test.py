@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.integrity import IntegrityCheck
+from edgebert_runtime.bundle.samples import Samples, read_samples
 from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
@@ -18,7 +19,6 @@ from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.probes import COMPARISONS, Deviation, probe
-from edgebert_runtime.verification.samples import Samples, read_samples
 
 SHOWN_CHARACTERS: Final = 40
 SHOWN_TOKENS: Final = 8

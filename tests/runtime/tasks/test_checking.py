@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from edgebert_runtime import Bundle, check, diff
+from edgebert_runtime.bundle.samples import read_samples
 from edgebert_runtime.errors import ConfigError, DiffError, SampleError
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.bundle_diff import item_maker
 from edgebert_runtime.verification.probes import COMPARISONS
 from edgebert_runtime.verification.sample_recorder import record
-from edgebert_runtime.verification.samples import read_samples
 from tests.support.bundle_files import change_weights, rehash
 from tests.support.task_bundles import BERT, ROBERTA, GetSample, Recipe
 

@@ -154,7 +154,7 @@ def test_load_imports_the_task_at_hand_and_no_other(sample: GetSample, tiny_bund
         "tokenization.offsets",
         "verification.self_test",
         "postprocessing.pooling",
-        "verification.samples",
+        "bundle.samples",
     )
     for folder, task in ((sample(BERT["rank"]).folder, "rank"), (tiny_bundle.folder, "embed")):
         modules = imported(code, str(folder))
