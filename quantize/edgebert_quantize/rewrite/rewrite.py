@@ -56,7 +56,7 @@ def rewrite_graph(
         ExportError: there is nothing to quantize, or the graph is quantized already.
     """
     if recipe.half is not None:
-        write_half(path, destination, recipe.half)
+        write_half(path, destination, recipe.half, source=source)
         return
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".prepared.") as scratch:
         prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
@@ -67,24 +67,31 @@ def rewrite_graph(
 
 
 def write_half(
-    path: Path, destination: Path, recipe: HalfRecipe, *, emulated: bool = False
+    path: Path,
+    destination: Path,
+    recipe: HalfRecipe,
+    *,
+    emulated: bool = False,
+    source: Path | None = None,
 ) -> None:
     """Write a graph in half precision, or `emulated` in float32 as `to_half` describes.
 
     Raises:
-        ExportError: it is quantized already, or nothing in it can be in half precision.
+        ExportError: it is quantized already, or nothing in it can be in half precision, or not in
+            its opset. The error calls it `source` if that is not `path`.
     """
-    model = ir.load(path)
-    refuse_quantized(model.graph, path)
+    model, source = ir.load(path), source or path
+    refuse_quantized(model.graph, source)
     ir.external_data.load_to_model(model)
     if not to_half(model, recipe, emulated=emulated):
-        raise ExportError(f"{path} has no operator of float32 to run in {recipe.precision}")
+        raise ExportError(f"{source} has no operator of float32 to run in {recipe.precision}")
     ir.save(model, destination)
     try:
         onnx.checker.check_model(destination, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(
-            f"{path} has operators that cannot run in {recipe.precision}: {error}"
+            f"{source} has operators that cannot run in {recipe.precision} at its opset, "
+            f"{model.opset_imports['']}: {error}; export it again at a newer opset"
         ) from error
 
 
