@@ -43,7 +43,7 @@ class SentenceEmbedder(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.steps = nn.ModuleList(_module(step, dense) for step in steps)
+        self.steps = step_modules(steps, dense)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
@@ -61,6 +61,19 @@ class SentenceEmbedder(nn.Module):
         for step in self.steps:
             vectors = step(vectors, attention_mask)
         return hidden, vectors
+
+
+def step_modules(steps: tuple[Step, ...], dense: Mapping[str, DenseWeights]) -> nn.ModuleList:
+    """A module for each step, called with vectors and the mask.
+
+    Args:
+        steps: in order.
+        dense: the weights of dense steps, by the step's `file`.
+
+    Raises:
+        ConfigError: as `SentenceEmbedder`.
+    """
+    return nn.ModuleList(_module(step, dense) for step in steps)
 
 
 class Pool(nn.Module):

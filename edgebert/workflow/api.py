@@ -50,8 +50,8 @@ def export(
     """Export a torch encoder to a verified bundle.
 
     Args:
-        source: a Hugging Face or sentence-transformers folder, a Hub id, or an `nn.Module` that
-            returns `last_hidden_state`, or its task's logits, for the spec's inputs.
+        source: a Hugging Face or sentence-transformers folder, a Hub id, or an `nn.Module`, which
+            stays as it is; docs/own-modules.md says what it takes and returns.
         out: the bundle's folder; must not exist unless `overwrite`.
         task: `"embed"`, `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"fill"`,
             `"next_sentence"`, or `"auto"`, which goes by `modules.json`, `architectures` and the
@@ -78,18 +78,21 @@ def export(
         CheckpointError: the source cannot be read.
         TokenizerError: its tokenizer cannot be read or does not fit.
         BundleExistsError: something is at `out`.
-        ExportError: torch cannot trace the module.
+        ExportError: torch cannot trace the module, or it does not do what its spec says.
         FusionError: a promised fusion is missing.
         ParityError: a finished graph differs from torch; nothing is written.
         QualityError, SpeedError: as `quantize`; the bundle is there, in fp32.
     """
     if precision not in (None, *PRECISIONS):
         raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    from edgebert.workflow.plain_torch import plain_torch
     from edgebert.workflow.sources import open_source
     from edgebert_export import export_bundle
 
-    opened = open_source(source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length)
-    with steps(progress) as tell:
+    with plain_torch(), steps(progress) as tell:
+        opened = open_source(
+            source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length
+        )
         for note in opened.notes:
             tell(note)
         bundle = export_bundle(

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
 from edgebert.checkpoints.families.registry import FAMILIES
@@ -18,6 +18,7 @@ from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_toke
 from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import SentenceEmbedder
 from edgebert.tasks.registry import checkpoint_tasks
+from edgebert.workflow.module_adapter import adapt
 from edgebert_export import BundleParts, ExportSpec
 from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError
@@ -151,19 +152,21 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
             default_class=_tokenizer_class(tokenizer),
         ),
     )
-    limited = replace(spec, max_length=files.max_length)
+    adapted = adapt(module, replace(spec, max_length=files.max_length), files.pad_id)
+    limited = adapted.spec
     embedding = (
-        EmbeddingInfo(dimensions=spec.vector_size, steps=spec.steps) if spec.embeds else None
+        EmbeddingInfo(dimensions=limited.vector_size, steps=limited.steps)
+        if limited.embeds
+        else None
     )
     parts = BundleParts(
         tokenizer=files.info(max_length=limited.text_limit, max_positions=limited.max_positions),
         embedding=embedding,
-        config=_module_config(spec),
+        config=_module_config(limited),
         files={**files.contents(), **_pipeline_files(embedding, {}, limited)},
-        source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
+        source={"kind": "module", "name": adapted.name, "model_type": limited.model_type},
     )
-    exported = SentenceEmbedder(module, spec.steps, {}) if spec.embeds else TupleOutputs(module)
-    return Source(module=exported.eval(), spec=limited, parts=parts, notes=notes)
+    return Source(module=adapted.module, spec=limited, parts=parts, notes=(*notes, *adapted.notes))
 
 
 def _tokenizer_class(folder: Path) -> str:
@@ -172,27 +175,11 @@ def _tokenizer_class(folder: Path) -> str:
     return PLAIN_CLASS if family is None else family.tokenizer_class
 
 
-class TupleOutputs(nn.Module):
-    """A module whose one output comes as a tuple of one."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
-        """Shapes as the module's."""
-        optional = () if token_type_ids is None else (token_type_ids,)
-        outputs = self.module(input_ids, attention_mask, *optional)
-        return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
 def _pipeline_files(
     embedding: EmbeddingInfo | None, dense: Mapping[str, DenseWeights], spec: ExportSpec
 ) -> dict[str, bytes]:
-    """What sentence-transformers reads, for models that give vectors."""
-    if embedding is None:
+    """What sentence-transformers reads, for models that give token vectors and pool them."""
+    if embedding is None or not spec.pools:
         return {}
     return sentence_transformers_files(embedding, dense, spec.hidden, spec.text_limit)
 

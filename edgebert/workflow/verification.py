@@ -150,6 +150,7 @@ def verify(
         InputError: a file cannot be used.
         BundleError, CheckpointError: something cannot be read.
     """
+    from edgebert.workflow.plain_torch import plain_torch
     from edgebert.workflow.same_model import require_same_model
     from edgebert_quantize.calibration.text_split import read_text_split
     from edgebert_runtime.bundle.staging import mark_verified
@@ -161,17 +162,17 @@ def verify(
     manifest = opened.manifest
     labelled = _accuracy_checks(opened, evaluation)
     check = _started_check(opened)
-    source = _open_as(opened, against, spec)
-    check.wait()
-    require_same_model(opened, against, source)
-    limited = replace(source.spec, max_length=manifest.tokenizer.max_length)
-    source = replace(source, spec=limited)
-    if labelled is not None:
-        labelled.run_reference(source.module)
     results: dict[str, Any] = {}
     accuracy: dict[str, AccuracyCheck] = {}
     left_out: dict[str, str] = {}
-    with steps(progress) as tell:
+    with plain_torch(), steps(progress) as tell:
+        source = _open_as(opened, against, spec)
+        check.wait()
+        require_same_model(opened, against, source)
+        limited = replace(source.spec, max_length=manifest.tokenizer.max_length)
+        source = replace(source, spec=limited)
+        if labelled is not None:
+            labelled.run_reference(source.module)
         for name, variant in manifest.variants.items():
             if variant.needs is not None and not has_provider(variant.needs, import_engine()):
                 left_out[name] = variant.needs
@@ -196,8 +197,9 @@ def _open_as(
     try:
         return open_source(against, spec=spec, tokenizer=tokenizer, task=task)
     except (CheckpointError, ConfigError) as error:
+        name = against if isinstance(against, str | PathLike) else type(against).__name__
         raise type(error)(
-            f"{against} cannot be read as a model for task {task!r}, which {bundle.folder} has: "
+            f"{name} cannot be read as a model for task {task!r}, which {bundle.folder} has: "
             f"{error}"
         ) from error
 

@@ -33,14 +33,19 @@ class OutputSpec:
         """Whether it has a value for every token, or one for every text."""
         return "sequence" in self.shape
 
+    def sized(self, batch: int, sequence: int) -> tuple[str | int, ...]:
+        """The shape for a batch of `batch` texts of `sequence` tokens."""
+        sizes: dict[str | int, int] = {"batch": batch, "sequence": sequence}
+        return tuple(sizes.get(size, size) for size in self.shape)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSpec:
     """A text encoder, seen from outside.
 
-    The module's `forward` takes the inputs in order. For the task `embed` it returns
-    `last_hidden_state` (batch, sequence, hidden) or, once pooling is attached, that and
-    `sentence_embedding`; for others it returns the task's logits (docs/bundle-format.md).
+    For the task `embed` the module gives `last_hidden_state` (batch, sequence, hidden), from which
+    `steps` make `sentence_embedding`, or, without a step that pools, `sentence_embedding` (batch,
+    dimensions) itself; for others it gives the task's logits (docs/bundle-format.md).
 
     Attributes:
         vocabulary: token ids are below it.
@@ -52,7 +57,8 @@ class ExportSpec:
         max_length: where texts are cut, in tokens; `max_positions` when None.
         task: what the module is for.
         head: for tasks other than `embed`, what its logits mean.
-        steps: for `embed`, from token vectors to one vector; mean pooling when left out.
+        steps: for `embed`, from token vectors to one vector; mean pooling when left out. Without
+            a step that pools, the module gives one vector a text.
         dimensions: length of that vector; `hidden` when None.
         promises: fusion → how many the finished graph must have. `attention` is `layers` unless
             said otherwise; a fusion that is not named is counted and not held to a number.
@@ -112,6 +118,11 @@ class ExportSpec:
         return self.head is None
 
     @property
+    def pools(self) -> bool:
+        """Whether the module gives token vectors, from which `steps` make one."""
+        return self.embeds and any(step.kind == "pool" for step in self.steps)
+
+    @property
     def text_limit(self) -> int:
         """Where texts are cut, in tokens."""
         return self.max_positions if self.max_length is None else self.max_length
@@ -140,10 +151,12 @@ class ExportSpec:
             "vocabulary": self.vocabulary,
             "labels": len(self.head.labels) if self.head else 0,
         }
-        return tuple(
+        outputs = (
             OutputSpec(name=name, shape=tuple(sizes.get(size, size) for size in shape))
             for name, shape in require_task(self.task).graph
         )
+        whole = not self.embeds or self.pools
+        return tuple(item for item in outputs if whole or not item.per_token)
 
     @property
     def promised(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from edgebert_export.fusions import (
     ExpandNorm,
     ExpandPackedAttention,
     ExpandPackedProjections,
+    ExpandRMSNorm,
     ExpandRotary,
     FuseAttention,
     FuseBiasGelu,
@@ -79,7 +80,7 @@ ON_CUDA: Final = (
     FuseAttention,
     JoinProjections,
 )
-FUSED_ON_CUDA: Final = (FuseSkipLayerNorm, FuseBiasGelu)
+FUSED_ON_CUDA: Final = (ExpandRMSNorm, FuseSkipLayerNorm, FuseBiasGelu)
 CUDA_ENGINE: Final = "1.25.0"
 """The first whose CUDA provider has kernels for Attention; 1.24 has some that take no mask."""
 
@@ -87,14 +88,14 @@ TARGETS: Final[Mapping[str, Target]] = {
     "portable": Target(
         name="portable",
         file="onnx/model.onnx",
-        rules=(ConstantReshape, ExpandAttention, ExpandNorm, ExpandRotary),
+        rules=(ConstantReshape, ExpandAttention, ExpandNorm, ExpandRMSNorm, ExpandRotary),
         fused_attention=False,
         min_onnxruntime=OLDEST_ENGINE,
     ),
     "cpu": Target(
         name="cpu",
         file="onnx/model_cpu.onnx",
-        rules=(ConstantReshape, BroadcastMask, ExpandRotary, FuseAttention),
+        rules=(ConstantReshape, BroadcastMask, ExpandRMSNorm, ExpandRotary, FuseAttention),
         fused_attention=True,
         min_onnxruntime="1.23.0",
     ),

@@ -18,6 +18,7 @@ import edgebert
 from edgebert.cli.app import app
 from edgebert.model.encoder import Encoder
 from edgebert_quantize.recipes import RECIPES
+from edgebert_quantize.rewrite.rewrite import write_half
 from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import (
@@ -177,6 +178,33 @@ def test_errors_name_the_file_that_was_given(odd: Path, tmp_path: Path) -> None:
     """And not the one it was simplified into."""
     with pytest.raises(ExportError, match=f"^{odd} has no embedding table large enough"):
         edgebert.quantize_file(odd, tmp_path / "out.onnx", "embeddings-int8")
+
+
+def test_a_graph_that_was_fused_is_refused_for_that(odd: Path, tmp_path: Path) -> None:
+    """Its tables and linear layers are inputs of operators that quantization does not read."""
+    numbers = ", ".join(["0.5"] * 2000)
+    text = f"""<ir_version: 8, opset_import: ["": 18, "com.microsoft": 1]>
+    g (int32[N,S] ids, int32[N,S] mask) => (float[N,S,2] y)
+    <float[1000,2] word = {{{numbers}}}, float[1000,2] place = {{{numbers}}},
+     float[2] scale = {{1, 1}}, float[2] shift = {{0, 0}}>
+    {{ y, sums = com.microsoft.EmbedLayerNormalization(ids, , word, place, , scale, shift, mask) }}
+    """
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "fused.onnx")
+    with pytest.raises(ExportError, match=r"fused\.onnx has EmbedLayerNormalization, .* before"):
+        edgebert.quantize_file(
+            tmp_path / "fused.onnx", tmp_path / "out.onnx", tokenizer=odd.parents[1]
+        )
+
+
+def test_an_old_opset_is_named_with_the_callers_file(tmp_path: Path) -> None:
+    """Pow takes bfloat16 from opset 15 on (https://onnx.ai/onnx/operators/onnx__Pow.html)."""
+    text = """<ir_version: 8, opset_import: ["": 14]>
+    g (float[N,2] x, float[N,2] z) => (float[N,2] y) { y = Pow (x, z) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "plain.onnx")
+    half = RECIPES["bf16"].half
+    assert half is not None
+    with pytest.raises(ExportError, match=r"^theirs\.onnx .* opset, 14: .* at a newer opset$"):
+        write_half(tmp_path / "plain.onnx", tmp_path / "out", half, source=Path("theirs.onnx"))
 
 
 def test_fixed_shapes_are_refused(odd: Path, tmp_path: Path) -> None:

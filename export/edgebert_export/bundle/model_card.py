@@ -75,6 +75,6 @@ def _meaning(manifest: Manifest) -> str:
             "+".join(step.modes) + " pooling" if step.kind == "pool" else step.kind
             for step in manifest.embedding.steps
         )
-        return f"Vectors come from {steps}."
+        return f"Vectors come from {steps or 'the model itself'}."
     labels = manifest.head.labels if manifest.head else ()
     return f"Labels: {', '.join(labels)}." if labels else ""

@@ -92,8 +92,9 @@ def export_bundle(
     """
     chosen = _chosen(target)
     with steps(progress) as tell, new_bundle(destination, overwrite=overwrite) as staging:
-        tell(f"tracing {type(module).__name__} at opset {CANONICAL_OPSET}")
-        canonical = trace(module, spec)
+        name = parts.source["name"] or type(module).__name__
+        tell(f"tracing {name} at opset {CANONICAL_OPSET}")
+        canonical = trace(module, spec, name)
         tell(f"fusing for {', '.join(item.name for item in chosen)}")
         floors = {"portable": min_onnxruntime} if min_onnxruntime else {}
         graphs = []

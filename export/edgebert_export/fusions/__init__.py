@@ -11,6 +11,7 @@ from edgebert_export.fusions.packed_projections import PackProjections
 from edgebert_export.fusions.packed_projections_expansion import ExpandPackedProjections
 from edgebert_export.fusions.projections import JoinProjections
 from edgebert_export.fusions.reshape import ConstantReshape
+from edgebert_export.fusions.rms_norm_expansion import ExpandRMSNorm
 from edgebert_export.fusions.rotary_expansion import ExpandRotary
 from edgebert_export.fusions.rule import Fusion, apply
 from edgebert_export.fusions.skip_layer_norm import FuseSkipLayerNorm
@@ -23,6 +24,7 @@ __all__ = [
     "ExpandNorm",
     "ExpandPackedAttention",
     "ExpandPackedProjections",
+    "ExpandRMSNorm",
     "ExpandRotary",
     "FuseAttention",
     "FuseBiasGelu",

@@ -114,13 +114,21 @@ def require_fusions(
     ]
     if not wrong:
         return
-    lacking = {name: found[name] for name, count in required.items() if found[name] < count}
     why = f". Rules did not match: {'; '.join(refusals)}" if refusals else ""
-    advice = (
-        ". Use torch's scaled_dot_product_attention, gelu and layer_norm, or accept an unfused "
-        f"graph: ExportSpec(promises={lacking})"
-    )
-    raise FusionError(f"target {target}: {'; '.join(wrong)}{why}{advice if lacking else ''}")
+    message = f"target {target}: {'; '.join(wrong)}{why}"
+    raise FusionError(f"{message}{_advice(found, required)}", shell=message)
+
+
+def _advice(found: Mapping[str, int], required: Mapping[str, int]) -> str:
+    """How to accept the graph as it is, for those who wrote its spec."""
+    lacking = {name: found[name] for name, count in required.items() if found[name] < count}
+    if lacking:
+        return (
+            ". Use torch's scaled_dot_product_attention, gelu and layer_norm, or accept an unfused "
+            f"graph: ExportSpec(promises={lacking})"
+        )
+    more = {name: found[name] for name, count in required.items() if found[name] > count > 0}
+    return f". Promise what the module has: ExportSpec(promises={more})" if more else ""
 
 
 def require_operators(model: ir.Model, opset: int, target: str, refusals: list[str]) -> None:

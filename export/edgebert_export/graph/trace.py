@@ -11,7 +11,8 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from edgebert_export.spec import ExportSpec
+from edgebert_export.graph.reasons import reason_of
+from edgebert_export.spec import ExportSpec, OutputSpec
 from edgebert_runtime.errors import ExportError
 
 CANONICAL_OPSET: Final = 23
@@ -22,14 +23,21 @@ EXAMPLE_SEQUENCE: Final = 7
 """Sizes of the traced example; parity never uses them."""
 
 
-def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
+def trace(module: nn.Module, spec: ExportSpec, name: str | None = None) -> ir.Model:
     """Trace `module` with a dynamic batch and a dynamic sequence from 1 to `max_positions`.
 
+    Args:
+        module: takes the spec's inputs in order and returns a tuple of its outputs.
+        spec: what it is.
+        name: what errors call it; None, its class.
+
     Raises:
-        ExportError: torch cannot trace the module, or it returns something else.
+        ExportError: torch cannot trace the module, with torch's reason, or the module returns
+            something else.
     """
+    name = name or type(module).__name__
     example = _example(spec)
-    _check_outputs(module, example, spec)
+    _check_outputs(module, example, spec, name)
     sequence = torch.export.Dim("sequence", min=1, max=spec.max_positions)
     dynamic = {0: torch.export.Dim("batch", min=1), 1: sequence if spec.max_positions > 1 else None}
     with _quiet():
@@ -45,14 +53,12 @@ def trace(module: nn.Module, spec: ExportSpec) -> ir.Model:
                 verbose=False,
             )
         except Exception as error:  # torch.export raises many unrelated types
-            reason = str(error).strip().splitlines()[0]
             raise ExportError(
-                f"torch cannot trace {type(module).__name__}: {reason}; the module must be "
-                "traceable by torch.export with inputs "
-                f"{', '.join(item.name for item in spec.inputs)}"
+                f"torch cannot trace {name}, which must be traceable by torch.export with inputs "
+                f"{', '.join(item.name for item in spec.inputs)}: {reason_of(error)}"
             ) from error
     if program is None:
-        raise ExportError(f"torch.onnx.export returned nothing for {type(module).__name__}")
+        raise ExportError(f"torch.onnx.export returned nothing for {name}")
     return program.model
 
 
@@ -66,30 +72,47 @@ def _example(spec: ExportSpec) -> tuple[Tensor, ...]:
     )
 
 
-def _check_outputs(module: nn.Module, example: tuple[Tensor, ...], spec: ExportSpec) -> None:
+def _check_outputs(
+    module: nn.Module, example: tuple[Tensor, ...], spec: ExportSpec, name: str
+) -> None:
     """Run the module once, so that a wrong signature is not reported as a tracing problem."""
     try:
         with torch.no_grad():
             outputs = module.eval()(*example)
     except Exception as error:
         raise ExportError(
-            f"{type(module).__name__} fails on a batch of shape {tuple(example[0].shape)}: {error}"
+            f"{name} fails on a batch of shape {tuple(example[0].shape)}: {reason_of(error)}"
         ) from error
     names = ", ".join(item.name for item in spec.outputs)
     if not isinstance(outputs, tuple) or len(outputs) != len(spec.outputs):
         raise ExportError(
-            f"{type(module).__name__} must return a tuple ({names}), "
-            f"returned {type(outputs).__name__}"
+            f"{name} must return a tuple ({names}), returned {type(outputs).__name__}"
         )
     for item, output in zip(spec.outputs, outputs, strict=True):
         batch, sequence = example[0].shape
-        sizes: dict[str | int, int] = {"batch": batch, "sequence": sequence}
-        expected = tuple(sizes.get(size, size) for size in item.shape)
-        if tuple(output.shape) != expected:
-            raise ExportError(
-                f"{type(module).__name__} gives {item.name} of shape {tuple(output.shape)}, "
-                f"expected {expected}, which is ({', '.join(map(str, item.shape))})"
-            )
+        require_shape(name, item, tuple(output.shape), (batch, sequence))
+
+
+def require_shape(
+    name: str, output: OutputSpec, shape: tuple[int, ...], inputs: tuple[int, int]
+) -> None:
+    """Check an output's shape.
+
+    Args:
+        name: of the module.
+        output: what it should be.
+        shape: what it is.
+        inputs: batch and sequence that it was made from.
+
+    Raises:
+        ExportError: names both shapes.
+    """
+    expected = output.sized(*inputs)
+    if shape != expected:
+        raise ExportError(
+            f"{name} gives {output.name} of shape {shape}, expected {expected}, which is "
+            f"({', '.join(map(str, output.shape))})"
+        )
 
 
 @contextmanager

@@ -63,13 +63,13 @@ def compared_rows(case: Case, spec: ExportSpec, *, unpadded: bool) -> dict[str, 
 
 def _is_mean(spec: ExportSpec) -> bool:
     """Whether a text without tokens has a vector of zeros."""
-    means = spec.embeds and spec.steps[0].modes == ("mean",)
+    means = spec.pools and spec.steps[0].modes == ("mean",)
     return means and all(step.kind != "dense" for step in spec.steps)
 
 
 def _reads_first(spec: ExportSpec) -> bool:
     """Whether what is said of a text is said of its first token."""
-    return not spec.embeds or any("cls" in step.modes for step in spec.steps)
+    return not spec.pools or any("cls" in step.modes for step in spec.steps)
 
 
 def differences(found: Outputs, expected: Outputs, rows: Mapping[str, Rows]) -> dict[str, Difference]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.rewrite.rewrite import refuse_quantized
 from edgebert_runtime.engine.onnxruntime import (
+    CONTRIB,
     FATAL_ONLY,
     cpu_session,
     import_engine,
@@ -25,6 +26,10 @@ PASS_THROUGH: Final = ("Cast", "Identity")
 
 LENGTHS: Final = (128, 64, 32, 16, 8)
 """Lengths in tokens to try, longest first; texts are cut to the first that the graph runs."""
+
+HIDING: Final = frozenset({"Attention", "EmbedLayerNormalization"})
+"""Operators of ONNX Runtime's own that have weights of linear layers and embeddings inside
+(docs/ContribOperators.md there)."""
 
 MOST_TYPES: Final = 8
 """The most rows of an embedding table of token types."""
@@ -54,10 +59,12 @@ def find_inputs(plain: Path, source: Path, vocabulary: int) -> Inputs:
         vocabulary: tokens of its tokenizer.
 
     Raises:
-        ExportError: it is quantized, not a text encoder for this tokenizer, or of fixed shape.
+        ExportError: it is quantized, fused for ONNX Runtime, not a text encoder for this
+            tokenizer, or of fixed shape.
     """
     graph = ir.load(plain).graph
     refuse_quantized(graph, source)
+    _refuse_fused(graph, source)
     roles = [(_role(value, vocabulary), value) for value in graph.inputs]
     found = dict(roles)
     names = ", ".join(f"{value.name} ({role})" for role, value in roles)
@@ -102,6 +109,15 @@ def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[st
         floats = ((name, array) for name, array in named if array.dtype == np.float32)
         return length, {name: array.shape[-1] for name, array in floats if array.ndim > 1}
     raise ExportError(f"{source} does not run on a text of {LENGTHS[-1]} tokens: {failure}")
+
+
+def _refuse_fused(graph: ir.Graph, source: Path) -> None:
+    found = sorted({node.op_type for node in graph if node.domain == CONTRIB} & HIDING)
+    if found:
+        raise ExportError(
+            f"{source} has {', '.join(found)}, which onnxruntime.transformers (optimum's -O2) has "
+            "fused weights into; quantize the graph as it was before that optimization"
+        )
 
 
 def _role(value: ir.Value, vocabulary: int) -> str:

@@ -76,25 +76,22 @@ def write_half(
 ) -> None:
     """Write a graph in half precision, or `emulated` in float32 as `to_half` describes.
 
-    `source` is the graph's name in errors, if that is not `path`.
-
     Raises:
-        ExportError: it is quantized already, or nothing in it can be in half precision.
+        ExportError: it is quantized already, or nothing in it can be in half precision, or not in
+            its opset. The error calls it `source` if that is not `path`.
     """
-    model = ir.load(path)
-    refuse_quantized(model.graph, path)
+    model, source = ir.load(path), source or path
+    refuse_quantized(model.graph, source)
     ir.external_data.load_to_model(model)
     if not to_half(model, recipe, emulated=emulated):
-        raise ExportError(
-            f"{source or path} has no operator of float32 to run in {recipe.precision}"
-        )
+        raise ExportError(f"{source} has no operator of float32 to run in {recipe.precision}")
     ir.save(model, destination)
     try:
         onnx.checker.check_model(destination, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(
-            f"{source or path} has operators that opset {model.opset_imports['']} lacks in "
-            f"{recipe.precision} ({error}); write it at a newer opset, or quantize it to fp16"
+            f"{source} has operators that cannot run in {recipe.precision} at its opset, "
+            f"{model.opset_imports['']}: {error}; export it again at a newer opset"
         ) from error
 
 
