@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
 from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO
+from edgebert.checkpoints.token_gate.witnesses import Origin
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import SentenceEmbedder
@@ -29,12 +30,14 @@ class Source:
         module: takes the spec's inputs in order and returns its outputs.
         spec: what it is.
         parts: what goes beside its graphs.
+        tokenizer: where its tokenizer comes from.
         notes: what the user should be told about how it was read.
     """
 
     module: nn.Module
     spec: ExportSpec
     parts: BundleParts
+    tokenizer: Origin
     notes: tuple[str, ...] = ()
 
 
@@ -94,7 +97,16 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
             "model_type": checkpoint.model_type,
         },
     )
-    return Source(module=_module(checkpoint).eval(), spec=spec, parts=parts, notes=checkpoint.notes)
+    pipeline = checkpoint.pipeline
+    return Source(
+        module=_module(checkpoint).eval(),
+        spec=spec,
+        parts=parts,
+        tokenizer=Origin(
+            folder=pipeline.transformer, vocabulary=spec.vocabulary, lowercase=pipeline.lowercase
+        ),
+        notes=checkpoint.notes,
+    )
 
 
 def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
@@ -160,7 +172,8 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         source={"kind": "module", "name": type(module).__name__, "model_type": spec.model_type},
     )
     exported = SentenceEmbedder(module, spec.steps, {}) if spec.embeds else TupleOutputs(module)
-    return Source(module=exported.eval(), spec=limited, parts=parts, notes=notes)
+    origin = Origin(folder=tokenizer, vocabulary=spec.vocabulary)
+    return Source(module=exported.eval(), spec=limited, parts=parts, tokenizer=origin, notes=notes)
 
 
 class TupleOutputs(nn.Module):

@@ -32,7 +32,11 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerInfo:
-    """How texts become ids; `max_length` and `max_positions` are in tokens, specials included."""
+    """How texts become ids; `max_length` and `max_positions` are in tokens, specials included.
+
+    `tokens` is how its tokens were checked at export: `choice`, `texts` and `witnesses`; None in
+    bundles of older versions.
+    """
 
     file: str
     max_length: int
@@ -42,6 +46,7 @@ class TokenizerInfo:
     pad_token: str
     pad_type_id: int
     special_tokens: Mapping[str, str]
+    tokens: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +165,8 @@ class Manifest:
         ordered = {"schema_version": fields.pop("schema_version"), **fields}
         if self.embedding is not None:
             ordered["embedding"]["steps"] = [_bare(step) for step in self.embedding.steps]
+        if self.tokenizer.tokens is None:
+            del ordered["tokenizer"]["tokens"]
         if self.head is not None and self.head.aggregation is None:
             del ordered["head"]["aggregation"]
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
@@ -263,6 +270,7 @@ class _Reader:
             pad_token=self._get(fields, "pad_token", str),
             pad_type_id=self._get(fields, "pad_type_id", int),
             special_tokens=self._get(fields, "special_tokens", dict),
+            tokens=self._get({"tokens": None, **fields}, "tokens", (dict, type(None))),
         )
 
     def _embedding(self, fields: Mapping[str, Any]) -> EmbeddingInfo:
