@@ -17,8 +17,8 @@ REASON_CHARACTERS: Final = 160
 Result = TypeVar("Result")
 
 
-class TransformersFailedError(Exception):
-    """transformers failed, or its Rust code panicked; the text is its first line."""
+class CallFailedError(Exception):
+    """A call failed, or Rust code in it panicked; the text is the first line of the reason."""
 
 
 def transformers_version() -> str | None:
@@ -33,7 +33,7 @@ def load_auto_tokenizer(folder: Path) -> Any:
     """What `AutoTokenizer` makes of a folder, without the network and without its code.
 
     Raises:
-        TransformersFailedError: it cannot be imported, or cannot load the folder.
+        CallFailedError: it cannot be imported, or cannot load the folder.
     """
 
     def load() -> Any:
@@ -51,7 +51,7 @@ def guarded(call: Callable[[], Result]) -> Result:
     """The call's result, where it has one.
 
     Raises:
-        TransformersFailedError: it raised anything but an interruption. A Rust panic is a
+        CallFailedError: it raised anything but an interruption. A Rust panic is a
             `BaseException` (pyo3, `pyo3::panic::PanicException`), which `except Exception` misses.
     """
     try:
@@ -61,7 +61,7 @@ def guarded(call: Callable[[], Result]) -> Result:
     except BaseException as error:
         lines = str(error).strip().splitlines() or ["no message"]
         reason = f"{type(error).__name__}: {lines[0]}"[:REASON_CHARACTERS]
-        raise TransformersFailedError(reason) from error
+        raise CallFailedError(reason) from error
 
 
 @contextmanager

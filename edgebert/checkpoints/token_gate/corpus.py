@@ -7,9 +7,12 @@ characters), added tokens (inside words, in other case, with white space around 
 (pairs, empty texts) and truncation (one token below the limit, at it, and above).
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, cycle, islice, pairwise
 from typing import Any, Final
+
+from tokenizers import Tokenizer
 
 from edgebert_runtime.tokenization.items import Item
 
@@ -93,9 +96,6 @@ WRITTEN: Final = (
     "^_^ :-) <3 ~`|\\/",
     "[not a token] <not> {{x}} ## ##s @@",
     "C:\\path\\file ../a /usr/bin",
-    "x" * 99,
-    "x" * 100,
-    "x" * 101,
     "pneumono" * 40,
     "中" * 101,
     "é" * 101,
@@ -111,25 +111,38 @@ FROM_VOCABULARY: Final = 120
 ADDED: Final = 24
 """How many tokens of each kind are tried, spread over all of them."""
 
+UNITS: Final = 5
+"""Words that texts of a given length are made of."""
+
 Added = tuple[str, ...]
 
 
-def build_corpus(tokenizer: Any, limit: int) -> tuple[Item, ...]:
-    """All texts and pairs for a tokenizer; always the same ones for the same tokenizer.
+def build_corpus(text: str, limit: int, others: Iterable[str] = ()) -> tuple[Item, ...]:
+    """All texts and pairs for a tokenizer; always the same ones for the same tokenizers.
 
     Args:
-        tokenizer: of the tokenizers library.
+        text: of its `tokenizer.json`.
         limit: where texts are cut, in tokens, special tokens included.
+        others: texts of tokenizers that it is compared with, whose added tokens are tried, too.
     """
-    added = _added_tokens(tokenizer)
+    tokenizer = Tokenizer.from_str(text)
+    added = _added_tokens([text, *others])
     words = _spread(_vocabulary(tokenizer, added), FROM_VOCABULARY)
-    texts = [*FIXED, *_own_words(words), *chain.from_iterable(map(_around, added))]
-    return tuple(dict.fromkeys([*texts, *_pairs(words, added), *_at_limit(tokenizer, limit)]))
+    texts = [*FIXED, *_long_words(tokenizer), *_own_words(words)]
+    texts += chain.from_iterable(map(_around, added))
+    units = _units(tokenizer, words)
+    return tuple(
+        dict.fromkeys([*texts, *_pairs(words, added), *_at_limit(tokenizer, limit, units)])
+    )
 
 
-def _added_tokens(tokenizer: Any) -> Added:
-    added = tokenizer.get_added_tokens_decoder()
-    return _spread([added[at].content for at in sorted(added)], ADDED)
+def _added_tokens(texts: Sequence[str]) -> Added:
+    """Those that some of the tokenizers lack, and those that all have."""
+    each = [[token["content"] for token in json.loads(text)["added_tokens"]] for text in texts]
+    all_have = set(each[0]).intersection(*each)
+    lacking = [token for token in dict.fromkeys(chain(*each)) if token not in all_have]
+    common = [token for token in each[0] if token in all_have]
+    return tuple(filter(None, (*_spread(lacking, ADDED), *_spread(common, ADDED))))
 
 
 def _vocabulary(tokenizer: Any, added: Added) -> list[str]:
@@ -148,7 +161,7 @@ def _spread(items: Sequence[str], count: int) -> tuple[str, ...]:
 
 def _own_words(tokens: Sequence[str]) -> Iterator[str]:
     """Tokens as the vocabulary spells them, and without marks: alone, in case, and joined."""
-    bare = [token.replace("▁", " ").replace("Ġ", " ").removeprefix("##") for token in tokens]
+    bare = [_without_marks(token) for token in tokens]
     for token in tokens:
         yield token
     for token in bare[::4]:
@@ -156,6 +169,16 @@ def _own_words(tokens: Sequence[str]) -> Iterator[str]:
     for size in (2, 3, 7):
         yield from (" ".join(bare[at : at + size]) for at in range(0, len(bare), 4 * size))
         yield from ("".join(bare[at : at + size]) for at in range(0, len(bare), 8 * size))
+
+
+def _without_marks(token: str) -> str:
+    return token.replace("▁", " ").replace("Ġ", " ").removeprefix("##")
+
+
+def _long_words(tokenizer: Any) -> Iterator[str]:
+    """Words about as long as WordPiece knows them, of a letter that may continue a word."""
+    letter = next((each for each in "aeiourst" if tokenizer.token_to_id(f"##{each}")), "x")
+    yield from (letter * length for length in (99, 100, 101, 250))
 
 
 def _around(token: str) -> Iterator[str]:
@@ -174,24 +197,27 @@ def _pairs(words: Sequence[str], added: Added) -> Iterator[Item]:
     yield from ((f"the {token}", f"{token} b") for token in added[:8])
 
 
-def _at_limit(tokenizer: Any, limit: int) -> Iterator[Item]:
+def _at_limit(tokenizer: Any, limit: int, units: Sequence[str]) -> Iterator[Item]:
     """Texts of one token less than the limit, as many, and one more; pairs likewise."""
     single = limit - tokenizer.num_special_tokens_to_add(False)
     double = limit - tokenizer.num_special_tokens_to_add(True)
     for more in (-1, 0, 1):
-        yield _text_of(tokenizer, single + more)
+        yield _joined(units, single + more)
     for first in (double // 2, max(double - 2, 1)):
-        second = _text_of(tokenizer, double - first)
-        yield (_text_of(tokenizer, first), second)
-        yield (_text_of(tokenizer, first), _text_of(tokenizer, double - first + 1))
-    yield (_text_of(tokenizer, limit), _text_of(tokenizer, limit))
+        for more in (0, 1):
+            yield (_joined(units, first), _joined(units, double - first + more))
+    yield (_joined(units, limit), _joined(units, limit))
 
 
-def _text_of(tokenizer: Any, tokens: int) -> str:
-    """A text of so many tokens, where words of one token are found; else of about as many."""
-    words = cycle(("a", "the", "in", "of", "1"))
-    units = [word for word in islice(words, 5) if _count(tokenizer, f"{word} {word}") == 2]
-    return " ".join(islice(cycle(units or ["a"]), max(tokens, 0)))
+def _units(tokenizer: Any, tokens: Sequence[str]) -> tuple[str, ...]:
+    """Words of one token each, wherever they stand; a vocabulary without any gives "a"."""
+    words = ("a", "the", "in", "of", "1", *(_without_marks(token).strip() for token in tokens))
+    units = (word for word in words if word and _count(tokenizer, f"{word} {word}") == 2)
+    return tuple(islice(units, UNITS)) or ("a",)
+
+
+def _joined(units: Sequence[str], count: int) -> str:
+    return " ".join(islice(cycle(units), max(count, 0)))
 
 
 def _count(tokenizer: Any, text: str) -> int:

@@ -141,8 +141,9 @@ def _check_fit(tokenizer: Any, info: TokenizerInfo, origin: Origin, name: str) -
 
 
 def _reach(text: str, info: TokenizerInfo, origin: Origin, choice: TokensChoice) -> Verdict:
-    corpus = build_corpus(Tokenizer.from_str(text), info.max_length)
     witnesses = [_ask(name, text, info, origin) for name in ASKED[choice]]
+    others = [each.json for each in witnesses if isinstance(each, Witness) and each.json]
+    corpus = build_corpus(text, info.max_length, others)
     return compare(bundle_witness(text, info), witnesses, corpus)
 
 

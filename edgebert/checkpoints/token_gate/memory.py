@@ -39,15 +39,17 @@ def remembered(folder: Path, options: dict[str, Any], reach: Callable[[], Verdic
         reach: compares.
     """
     key = _key(folder, options)
-    if key not in _reached:
-        cached = default_cache_dir()
-        path = None if cached is None else cached / FOLDER / f"{key}.json"
-        stored = {} if path is None else read_json_cache(path)
-        verdict = _read(stored) or reach()
-        if path is not None and not stored:
-            write_json_cache(path, verdict.to_dict())
-        _reached[key] = verdict
-    return _reached[key]
+    cached = default_cache_dir()
+    if cached is None:
+        if key not in _reached:
+            _reached[key] = reach()
+        return _reached[key]
+    path = cached / FOLDER / f"{key}.json"
+    verdict = _read(read_json_cache(path))
+    if verdict is None:
+        verdict = reach()
+        write_json_cache(path, verdict.to_dict())
+    return verdict
 
 
 def _read(stored: dict[str, Any]) -> Verdict | None:

@@ -136,9 +136,10 @@ def _complaint(
     width = max(map(len, (*names, "text")))
     yield f"{len(rows)} of {total} texts differ in {READABLE[row.kind]}, for example:"
     yield f"  {'text':{width}}  {_shortened(row.item)}"
+    shown = _shown_as(row)
     at = _first_difference(row)
     for name, tokens in zip(names, row.found, strict=True):
-        yield f"  {name:{width}}  {_shown(tokens, row.kind, at)}"
+        yield f"  {name:{width}}  {_shown(tokens, shown, at)}"
     yield _likely(witnesses, rows)
 
 
@@ -154,6 +155,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
 
 
+def _shown_as(row: _Row) -> str:
+    """The attribute of `Tokens` that shows the difference best."""
+    pieces = {tokens.pieces for tokens in row.found}
+    return "pieces" if row.kind == "ids" and len(pieces) > 1 else row.kind
+
+
 def _first_difference(row: _Row) -> int:
     values = [getattr(tokens, row.kind) or () for tokens in row.found]
     shortest = min(map(len, values))
@@ -161,17 +168,17 @@ def _first_difference(row: _Row) -> int:
     return next(unlike, shortest)
 
 
-def _shown(tokens: Tokens, kind: str, at: int) -> str:
+def _shown(tokens: Tokens, name: str, at: int) -> str:
     if tokens.failure is not None:
         return _cut(f"fails: {tokens.failure}")
-    values = getattr(tokens, "pieces" if kind == "ids" else kind) or ()
+    values = getattr(tokens, name) or ()
     start = max(at - BEFORE, 0) if len(values) > SHOWN else 0
     part = values[start : start + SHOWN]
-    shown = " ".join(ascii_safe(str(value)) for value in part) or "no tokens"
+    shown = " ".join(_printable(str(value)) for value in part) or "no tokens"
     return f"{'… ' if start else ''}{shown}{' …' if start + SHOWN < len(values) else ''}"
 
 
-def ascii_safe(piece: str) -> str:
+def _printable(piece: str) -> str:
     """A token that a terminal can show: what does not print is escaped."""
     return piece if piece.isprintable() else repr(piece)[1:-1]
 

@@ -9,6 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +19,12 @@ from tokenizers import Tokenizer, normalizers
 from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.token_gate.tokens import Tokens, spans_of
 from edgebert.transformers_bridge import (
-    TransformersFailedError,
+    CallFailedError,
     guarded,
     load_auto_tokenizer,
     transformers_version,
 )
 from edgebert_runtime.bundle.manifest import TokenizerInfo
-from edgebert_runtime.errors import InputError
 from edgebert_runtime.tokenization.items import Item, strings_of
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
@@ -54,15 +54,22 @@ class Witness:
 
     Attributes:
         name, version: of what runs its tokenizer.
-        encode: gives the tokens of an item.
+        run: gives the tokens of an item, or raises anything.
         json: its tokenizer as a `tokenizer.json` without truncation and padding; None where it has
             none, as transformers' tokenizers in Python.
     """
 
     name: str
     version: str
-    encode: Callable[[Item], Tokens]
+    run: Callable[[Item], Tokens]
     json: str | None
+
+    def encode(self, item: Item) -> Tokens:
+        """The tokens of an item, or why there are none; Rust panics are caught."""
+        try:
+            return guarded(lambda: self.run(item))
+        except CallFailedError as error:
+            return Tokens(failure=str(error))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +97,8 @@ def bundle_witness(text: str, info: TokenizerInfo) -> Witness:
         path.write_text(text, encoding="utf-8")
         runtime = TextTokenizer(path, info)
 
-    def encode(item: Item) -> Tokens:
-        try:
-            (encoded,), (aligned,) = runtime.encode([item]), runtime.align([item])
-        except InputError as error:
-            return Tokens(failure=str(error))
+    def run(item: Item) -> Tokens:
+        (encoded,), (aligned,) = runtime.encode([item]), runtime.align([item])
         if encoded.tokens == 0:  # the runtime gives one padding token, as a graph needs a row
             return Tokens()
         ids, whole = tuple(encoded.input_ids), len(aligned.input_ids) == len(encoded.input_ids)
@@ -106,7 +110,7 @@ def bundle_witness(text: str, info: TokenizerInfo) -> Witness:
             pieces=tuple(aligned.pieces),
         )
 
-    return Witness(name=BUNDLE, version=tokenizers.__version__, encode=encode, json=text)
+    return Witness(name=BUNDLE, version=tokenizers.__version__, run=run, json=text)
 
 
 def file_witness(origin: Origin, bundle_json: str, limit: int) -> Witness | Silent:
@@ -123,8 +127,8 @@ def file_witness(origin: Origin, bundle_json: str, limit: int) -> Witness | Sile
         return Silent(name=FILE, reason="the folder has none")
     fields = _with_side_tokens(read_json(path, dict), json.loads(bundle_json))
     try:
-        tokenizer = Tokenizer.from_str(json.dumps(fields, ensure_ascii=False))
-    except Exception as error:  # the Rust side raises bare Exception
+        tokenizer = guarded(lambda: Tokenizer.from_str(json.dumps(fields, ensure_ascii=False)))
+    except CallFailedError as error:
         return Silent(name=FILE, reason=f"tokenizers {tokenizers.__version__} refuses it: {error}")
     if origin.lowercase:
         _lower_first(tokenizer)
@@ -132,11 +136,8 @@ def file_witness(origin: Origin, bundle_json: str, limit: int) -> Witness | Sile
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
 
-    def encode(item: Item) -> Tokens:
-        try:
-            encoding = tokenizer.encode(*strings_of(item))
-        except Exception as error:  # the Rust side raises bare Exception
-            return Tokens(failure=str(error))
+    def run(item: Item) -> Tokens:
+        encoding = tokenizer.encode(*strings_of(item))
         return Tokens(
             ids=tuple(encoding.ids),
             type_ids=tuple(encoding.type_ids),
@@ -145,7 +146,7 @@ def file_witness(origin: Origin, bundle_json: str, limit: int) -> Witness | Sile
             pieces=tuple(encoding.tokens),
         )
 
-    return Witness(name=FILE, version=tokenizers.__version__, encode=encode, json=text)
+    return Witness(name=FILE, version=tokenizers.__version__, run=run, json=text)
 
 
 def transformers_witness(origin: Origin, limit: int) -> Witness | Silent:
@@ -155,24 +156,18 @@ def transformers_witness(origin: Origin, limit: int) -> Witness | Silent:
         return Silent(name=TRANSFORMERS, reason="it is not installed")
     try:
         tokenizer = load_auto_tokenizer(origin.folder)
-    except TransformersFailedError as error:
+    except CallFailedError as error:
         return Silent(name=TRANSFORMERS, reason=f"version {version} cannot load it: {error}")
     if origin.lowercase and not tokenizer.is_fast:
         return Silent(name=TRANSFORMERS, reason=f"version {version} lower-cases it in Python")
     if origin.lowercase:
         _lower_first(tokenizer.backend_tokenizer)
     text = _plain(tokenizer.backend_tokenizer) if tokenizer.is_fast else None
-
-    def encode(item: Item) -> Tokens:
-        try:
-            return guarded(lambda: _encode(tokenizer, item, limit))
-        except TransformersFailedError as error:
-            return Tokens(failure=str(error))
-
-    return Witness(name=TRANSFORMERS, version=version, encode=encode, json=text)
+    run = partial(_call, tokenizer, limit)
+    return Witness(name=TRANSFORMERS, version=version, run=run, json=text)
 
 
-def _encode(tokenizer: Any, item: Item, limit: int) -> Tokens:
+def _call(tokenizer: Any, limit: int, item: Item) -> Tokens:
     found = tokenizer(
         *([text] for text in strings_of(item)),  # as a batch: alone, an empty second text is none
         truncation=True,
