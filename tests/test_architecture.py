@@ -1,6 +1,8 @@
 """The contracts of import-linter hold, and each of them can fail."""
 
 import copy
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,15 @@ def test_a_contract_holds_and_can_fail(name: str, graph: grimp.ImportGraph) -> N
         broken.add_module(imported, is_squashed=True)
     broken.add_import(importer=importer, imported=imported)
     assert not kept(name, broken)
+
+
+def test_one_module_imports_transformers_and_only_when_it_is_asked(
+    graph: grimp.ImportGraph,
+) -> None:
+    importers = graph.find_modules_that_directly_import("transformers")
+    assert importers == {"edgebert.transformers_bridge"}
+    code = "import sys, edgebert.transformers_bridge; assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def room(module: str) -> str:

@@ -61,6 +61,7 @@ class Checkpoint:
         tokenizer: what the bundle needs of the tokenizer.
         max_length: where texts are cut, in tokens, special tokens included.
         hf_config: `config.json` as it was.
+        pipeline: what sentence-transformers wrote around it.
         other_tensors: the tensors that are not the encoder's, its heads' among them, as stored.
         notes: what the user should be told.
     """
@@ -81,6 +82,7 @@ class Checkpoint:
     tokenizer: TokenizerFiles
     max_length: int
     hf_config: Mapping[str, Any]
+    pipeline: Pipeline
     other_tensors: Mapping[str, Tensor]
     notes: tuple[str, ...]
 
@@ -140,6 +142,7 @@ def read_checkpoint(
         tokenizer=tokenizer,
         max_length=tokenizer.max_length,
         hf_config=hf_config,
+        pipeline=pipeline,
         other_tensors=others,
         notes=(
             *task_notes,

@@ -48,6 +48,13 @@ def export(
         str,
         typer.Option(help="fp32, int8, fp16 or bf16; auto: fp16 for cuda, otherwise fp32"),
     ] = "auto",
+    tokens: Annotated[
+        str,
+        typer.Option(
+            help="whose tokens are right: auto (all must agree), file (tokenizer.json), "
+            "transformers or unchecked (no comparison)"
+        ),
+    ] = "auto",
     max_length: MaxLength = None,
     min_ort: Annotated[
         str | None,
@@ -62,6 +69,7 @@ def export(
         "task": task,
         "target": target,
         "precision": None if precision == "auto" else precision,
+        "tokens": tokens,
     }
     bundle = edgebert.export(
         source,

@@ -13,6 +13,7 @@ from edgebert_runtime.tasks.registry import require_task
 
 INDENT: Final = "  "
 NOT_MEASURED: Final = "not measured"
+NOT_COMPARED: Final = "not compared"
 DECIMALS: Final = (4, 12)
 """Fewest and most decimals of a similarity."""
 
@@ -32,6 +33,7 @@ def summary_lines(bundle: Bundle, width: int | None) -> Iterator[str]:
             ("task", manifest.task),
             ("labels", _labels(manifest)),
             ("longest text", f"{manifest.tokenizer.max_length} tokens"),
+            ("tokens as", _witnesses(manifest)),
         ],
         width,
         INDENT,
@@ -109,6 +111,15 @@ def _speed(variant: Variant) -> str:
 def _labels(manifest: Manifest) -> str:
     labels = manifest.head.labels if manifest.head else ()
     return ", ".join(labels) or "none"
+
+
+def _witnesses(manifest: Manifest) -> str:
+    """Whose tokens its own were compared with."""
+    tokens = manifest.tokenizer.tokens
+    if not tokens or not tokens["witnesses"]:
+        return NOT_COMPARED
+    named = (f"{each['name']} ({each['version']})" for each in tokens["witnesses"])
+    return f"{', '.join(named)}, {tokens['texts']} texts"
 
 
 def _source(manifest: Manifest) -> str:

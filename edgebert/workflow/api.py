@@ -14,6 +14,7 @@ from edgebert_runtime.tasks.registry import TaskName
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgebert.checkpoints.token_gate.gate import TokensChoice
     from edgebert_export import ExportSpec
     from edgebert_export.targets import TargetName
     from edgebert_quantize.recipes import RecipeName
@@ -39,6 +40,7 @@ def export(
     spec: "ExportSpec | None" = None,
     tokenizer: str | PathLike[str] | None = None,
     *,
+    tokens: "TokensChoice" = "auto",
     max_length: int | None = None,
     min_onnxruntime: str | None = None,
     precision: ExportPrecision | None = None,
@@ -61,6 +63,9 @@ def export(
             without padding with `"cuda"`, if the model allows it.
         spec: what an `nn.Module` is; only with one.
         tokenizer: folder with the tokenizer of an `nn.Module`; only with one.
+        tokens: whose tokens are right. `"auto"`: the folder's `tokenizer.json` and, where it is
+            installed, transformers must give those of the bundle. `"file"` or `"transformers"`: the
+            bundle gets that one's tokenizer. `"unchecked"`: nothing is compared.
         max_length: where texts are cut, in tokens; the source says when None.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
         precision: `"fp32"` for no more than that; `"int8"`, `"fp16"` or `"bf16"` to quantize as
@@ -77,6 +82,7 @@ def export(
         ConfigError: arguments that do not go together.
         CheckpointError: the source cannot be read.
         TokenizerError: its tokenizer cannot be read or does not fit.
+        TokensDifferError: its tokenizer is read in more than one way; `tokens` chooses.
         BundleExistsError: something is at `out`.
         ExportError: torch cannot trace the module, or it does not do what its spec says.
         FusionError: a promised fusion is missing.
@@ -85,6 +91,7 @@ def export(
     """
     if precision not in (None, *PRECISIONS):
         raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+    from edgebert.workflow.checked_tokens import with_checked_tokens
     from edgebert.workflow.plain_torch import plain_torch
     from edgebert.workflow.sources import open_source
     from edgebert_export import export_bundle
@@ -93,6 +100,7 @@ def export(
         opened = open_source(
             source, spec=spec, tokenizer=tokenizer, task=task, max_length=max_length
         )
+        opened = with_checked_tokens(opened, tokens)
         for note in opened.notes:
             tell(note)
         bundle = export_bundle(

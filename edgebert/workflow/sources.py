@@ -13,6 +13,7 @@ from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.files import read_json_if_present
 from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO
+from edgebert.checkpoints.token_gate.witnesses import Origin
 from edgebert.checkpoints.tokenizer.classes import PLAIN_CLASS
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.model.heads import EncoderWithHead
@@ -33,12 +34,14 @@ class Source:
         module: takes the spec's inputs in order and returns its outputs.
         spec: what it is.
         parts: what goes beside its graphs.
+        tokenizer: where its tokenizer comes from.
         notes: what the user should be told about how it was read.
     """
 
     module: nn.Module
     spec: ExportSpec
     parts: BundleParts
+    tokenizer: Origin
     notes: tuple[str, ...] = ()
 
 
@@ -98,7 +101,16 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
             "model_type": checkpoint.model_type,
         },
     )
-    return Source(module=_module(checkpoint).eval(), spec=spec, parts=parts, notes=checkpoint.notes)
+    pipeline = checkpoint.pipeline
+    return Source(
+        module=_module(checkpoint).eval(),
+        spec=spec,
+        parts=parts,
+        tokenizer=Origin(
+            folder=pipeline.transformer, vocabulary=spec.vocabulary, lowercase=pipeline.lowercase
+        ),
+        notes=checkpoint.notes,
+    )
 
 
 def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
@@ -166,7 +178,13 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
         files={**files.contents(), **_pipeline_files(embedding, {}, limited)},
         source={"kind": "module", "name": adapted.name, "model_type": limited.model_type},
     )
-    return Source(module=adapted.module, spec=limited, parts=parts, notes=(*notes, *adapted.notes))
+    return Source(
+        module=adapted.module,
+        spec=limited,
+        parts=parts,
+        tokenizer=Origin(folder=tokenizer, vocabulary=spec.vocabulary),
+        notes=(*notes, *adapted.notes),
+    )
 
 
 def _tokenizer_class(folder: Path) -> str:

@@ -36,7 +36,11 @@ class TensorInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerInfo:
-    """How texts become ids; `max_length` and `max_positions` are in tokens, specials included."""
+    """How texts become ids; `max_length` and `max_positions` are in tokens, specials included.
+
+    `tokens` is how its tokens were checked at export: `choice`, `texts` and `witnesses`; None in
+    bundles of older versions.
+    """
 
     file: Annotated[str, values.PATH]
     max_length: Annotated[int, values.MAX_LENGTH]
@@ -46,6 +50,7 @@ class TokenizerInfo:
     pad_token: str
     pad_type_id: int
     special_tokens: Mapping[str, str]
+    tokens: Annotated[Mapping[str, Any] | None, values.TOKENS] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +176,9 @@ class Manifest:
         ordered = {"schema_version": fields.pop("schema_version"), **fields}
         if self.embedding is not None:
             ordered["embedding"]["steps"] = [_bare(step) for step in self.embedding.steps]
-            if self.embedding.similarity is None:
-                del ordered["embedding"]["similarity"]
-        if self.head is not None and self.head.aggregation is None:
-            del ordered["head"]["aggregation"]
+        for group, key in LEFT_OUT:
+            if ordered[group] is not None and ordered[group][key] is None:
+                del ordered[group][key]
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -219,6 +223,13 @@ def hash_file(path: Path) -> FileInfo:
         digest = hashlib.file_digest(file, "sha256")
         return FileInfo(size_bytes=file.tell(), sha256=digest.hexdigest())
 
+
+LEFT_OUT: Final = (
+    ("embedding", "similarity"),
+    ("head", "aggregation"),
+    ("tokenizer", "tokens"),
+)
+"""Keys that are not written where nothing is known; bundles of older versions lack them."""
 
 STEP_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "pool": ("modes",),

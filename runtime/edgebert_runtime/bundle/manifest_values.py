@@ -64,6 +64,15 @@ MODES: Final = Array(
 DENSE_ACTIVATION: Final = Text(among=("identity", "tanh", "relu", "gelu"))
 ACTIVATION: Final = Text(known=("softmax", "sigmoid", "none"))
 AGGREGATION: Final = Text(known=("none", "simple", "first", "average", "max"))
+TOKENS: Final = Fields(
+    {
+        "choice": Text(known=("auto", "file", "transformers", "unchecked")),
+        "texts": COUNT,
+        "witnesses": Array(
+            Fields({"name": Text(known=("tokenizer.json", "transformers")), "version": Text()})
+        ),
+    }
+)
 TARGET: Final = Text(known=("portable", "cpu", "cuda", "cuda-packed"))
 CPU: Final = Text(known=("avx512_vnni", "arm64", "avx2"))
 PROVIDER: Final = Text(known=("cpu", "cuda"))

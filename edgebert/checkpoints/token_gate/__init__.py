@@ -1,0 +1,1 @@
+"""Whether a bundle's tokens are those of the checkpoint's own tokenizer."""
