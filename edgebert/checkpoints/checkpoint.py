@@ -18,6 +18,7 @@ from edgebert.checkpoints.hub import download
 from edgebert.checkpoints.left_out import left_out_notes
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.own_settings import MAX_LENGTH, read_own_settings
+from edgebert.checkpoints.sentence_transformers import Pipeline
 from edgebert.checkpoints.state_dict import has_pooler, other_tensors, state_from_hf
 from edgebert.checkpoints.tasks import (
     AUTO,

@@ -106,8 +106,8 @@ def bench_lines(given: argparse.Namespace) -> Iterator[str]:
     check_files(given.json, given.html, given.pages)
     with ExitStack() as stack:
         report = bench(given.bundle, options, track=lambda jobs: _shown(jobs, stack))
-    command = [given.program, *given.arguments]
-    note = write_files(report, given.json, given.html, command, given.pages)
+    asked = [given.program, *given.arguments]
+    note = write_files(report, given.json, given.html, asked, given.pages)
     yield from report_lines(report, output_width())
     if note:
         sys.stderr.write(f"{note}\n")
