@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edgebert._version import __version__
-from edgebert.cli import PROGRAM, build, profile, push, variants
+from edgebert.cli import PROGRAM, build, profile, push, report, variants
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.main import command_summaries
 
@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
     "remove": (variants.remove, "my-model int8"),
     "push": (push.push, "my-model org/name"),
     "profile": (profile.profile, "my-model --batch 8 --sequence 128"),
+    "report": (report.report, "bench.json -o bench.html"),
 }
 """Name → what it calls, and what stands behind the name in the example of the help."""
 

@@ -14,6 +14,10 @@ from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.reporting.text_table import table_lines
 
 COLUMNS: Final = ("operators", "count", "ms", "share")
+KIND: Final = "profile"
+VERSION: Final = 1
+"""Of the results as JSON: what they are of, and their format."""
+
 UNSTEADY: Final = 1.25
 """Largest ratio of a run to the medians of its parts; on an idle machine it is below 1.1."""
 
@@ -234,7 +238,10 @@ class ProfileReport(Report):
         """Everything, for JSON; times in µs, rates in 10⁹ operations a second."""
         how = ("bundle", "variant", "engine", "batch", "sequence", "threads", "runs")
         return {
+            "kind": KIND,
+            "version": VERSION,
             **{name: getattr(self, name) for name in how},
+            "outside_us": self.outside_us,
             "plain_us": self.plain._asdict(),
             "profiled_us": self.profiled._asdict(),
             "unsteady": self.unsteady,
@@ -246,7 +253,7 @@ class ProfileReport(Report):
             "by_kind": [_fields(group) for group in self.by_kind],
             "by_region": [_fields(group) for group in self.by_region],
             "products": [_use_fields(use) for use in self.uses],
-            "ceilings": {kind: found.giga_per_second for kind, found in self.ceilings.items()},
+            "ceilings": {kind: _rate_fields(found) for kind, found in self.ceilings.items()},
             "operators": [_operator_fields(operator) for operator in self.operators],
         }
 
@@ -266,6 +273,14 @@ def _use_fields(use: Use) -> dict[str, Any]:
         "isolated_us": use.isolated.microseconds if use.isolated else None,
         "isolated_giga_per_second": use.isolated_giga_per_second,
         "fraction": use.fraction,
+    }
+
+
+def _rate_fields(found: MatmulRate) -> dict[str, Any]:
+    return {
+        "product": found.product._asdict(),
+        "microseconds": found.microseconds,
+        "giga_per_second": found.giga_per_second,
     }
 
 

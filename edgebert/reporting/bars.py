@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert.reporting.colours import SERIES, look
-from edgebert.reporting.drawing import chart_html, listed, new_figure
+from edgebert.reporting.drawing import chart_html, fitted, listed, new_figure
 from edgebert.reporting.numbers import check_numbers, short, ticks_of
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.reporting.html import INK
@@ -141,6 +141,7 @@ def _draw_bars(bars: Bars, width: float) -> "Figure":
         _draw_parts(axes, place, bar, numbers, faded=faded and not bar.chosen)
         _draw_total(axes, place, bar)
     _set_axes(axes, bars, names)
+    axes.set_xlabel(fitted(bars.unit, (1 - NAMES) * width))
     if rows:
         handles, labels = axes.get_legend_handles_labels()
         found = dict(zip(reversed(labels), reversed(handles), strict=True))
@@ -195,7 +196,6 @@ def _set_axes(axes: Any, bars: Bars, names: list[str]) -> None:
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(bars.unit)
     ends = [max(bar.total, bar.high or 0.0) for bar in bars.bars]
     ticks_of(axes.xaxis, ends, log=False)
     axes.set_xlim(0, max(*ends, 1e-12, 0.0) * 1.12)

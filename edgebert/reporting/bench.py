@@ -1,14 +1,38 @@
-"""Charts of `bench`."""
+"""Results of `bench`: read from JSON, and their charts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from edgebert.reporting.bars import Bar, Bars, Part
 from edgebert.reporting.plots import Plot, Point, Series
+from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.benchmarking.report import LATENCY, START, THROUGHPUT, fastest
 from edgebert_runtime.benchmarking.results import BenchResults, Choice, Setting, Start, Timing
 from edgebert_runtime.reporting.document import Chart
+from edgebert_runtime.storage.json_reader import Refusal
+from edgebert_runtime.storage.json_values import read_structure
 
-QUARTILES = "Medians and quartiles of the rounds."
+QUARTILES: Final = "Medians and quartiles of the rounds."
+
+
+def read_bench(value: Mapping[str, Any], refusal: Refusal) -> BenchResults:
+    """Results from the JSON that `bench --json` wrote.
+
+    Args:
+        value: the object.
+        refusal: makes the error for a problem.
+
+    Raises:
+        EdgebertError: what `refusal` makes: a key is missing or does not fit.
+    """
+    report = read_structure(BenchResults, {**value, "within": []}, refusal)
+    batches = {timing.batch for timing in report.timings}
+    for choice in (report.latency, report.throughput):
+        if choice.batch not in batches:
+            raise refusal(f"ranks batches of {choice.batch}, expected one of {sorted(batches)}")
+    budget = report.budget_ms
+    return report if budget is None else replace(report, within=within(report.timings, budget))
 
 
 def bench_answer(report: BenchResults) -> Chart:

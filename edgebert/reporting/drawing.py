@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edgebert.reporting.colours import dark_rules
@@ -23,6 +24,9 @@ NARROW: Final = 344.0
 """Widths of drawings in CSS pixels: of a page's column, and of a phone of 390 less its margins."""
 
 FONT_PIXELS: Final = 12.0
+LETTER: Final = 8.0
+"""Width of a letter of that size, at most about."""
+
 POINTS_PER_INCH: Final = 72.0
 
 SETTINGS: Final = {
@@ -135,6 +139,11 @@ def new_figure(width: float, height: float) -> tuple["Figure", Any]:
     size = (width / POINTS_PER_INCH, height / POINTS_PER_INCH)
     figure = Figure(figsize=size, dpi=POINTS_PER_INCH, layout="constrained")
     return figure, figure.subplots()
+
+
+def fitted(label: str, room: float) -> str:
+    """A label of an axis in lines that have room, in CSS pixels."""
+    return "\n".join(wrap(label, max(1, int(room // LETTER))))
 
 
 def listed(what: str, names: Iterable[str]) -> str:

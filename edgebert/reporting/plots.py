@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert.reporting.colours import look
-from edgebert.reporting.drawing import chart_html, listed, new_figure
+from edgebert.reporting.drawing import chart_html, fitted, listed, new_figure
 from edgebert.reporting.numbers import check_numbers, ticks_of
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.reporting.html import PAPER
@@ -137,6 +137,8 @@ def _draw_plot(plot: Plot, width: float) -> "Figure":
     for number, series in sorted(enumerate(plot.series), key=lambda item: item[1].chosen):
         _draw_series(axes, number, series)
     _set_axes(axes, plot)
+    axes.set_xlabel(fitted(plot.x_label, 0.8 * width))
+    axes.set_ylabel(fitted(plot.y_label, 0.8 * HEIGHT))
     if rows:
         order = [series.name for series in plot.series]
         found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
@@ -177,8 +179,6 @@ def _draw_series(axes: Any, number: int, series: Series) -> None:
 
 def _set_axes(axes: Any, plot: Plot) -> None:
     points = [point for series in plot.series for point in series.points]
-    axes.set_xlabel(plot.x_label)
-    axes.set_ylabel(plot.y_label)
     ys = [value for point in points for value in (point.y, *point.quartiles)]
     ticks_of(axes.xaxis, [point.x for point in points], log=plot.log_x)
     ticks_of(axes.yaxis, ys, log=plot.log_y)

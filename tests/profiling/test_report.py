@@ -116,7 +116,7 @@ def test_fields_are_json() -> None:
     assert [item["name"] for item in fields["operators"]] == [item.name for item in OPERATORS]
     assert fields["operators"][2]["products"][0]["k"] == 400
     assert fields["by_region"][2]["count"] == 3
-    assert fields["ceilings"]["int8"] == pytest.approx(2 * 512**3 / 250e3)
+    assert fields["ceilings"]["int8"]["giga_per_second"] == pytest.approx(2 * 512**3 / 250e3)
 
 
 def blocks(page: Page) -> list[Block]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from edgebert_runtime import BenchReport
+from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.benchmarking.results import (
     Choice,
     PairwiseWin,
@@ -97,3 +98,8 @@ REPORT: Final = BenchReport(
 FEW_ROUNDS: Final = replace(
     REPORT, rounds=2, latency=Choice(batch=1, groups=((ONE, TWO, OTHER),)), tuned=None
 )
+
+
+def with_budget(report: BenchReport, budget_ms: float) -> BenchReport:
+    found = tuple(within(report.timings, budget_ms))
+    return replace(report, budget_ms=budget_ms, within=found)

@@ -4,9 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
 
 from edgebert_runtime.inference.reports import AsDict, Report
+from edgebert_runtime.storage.json_values import Array, Integer, Number, Structure
+
+KIND: Final = "bench"
+VERSION: Final = 1
+"""Of the results as JSON: what they are of, and their format."""
+
+POSITIVE: Final = Number(above=0)
+COUNT: Final = Integer(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +59,10 @@ class Round:
             as many threads; tells how fast the machine was.
     """
 
-    median_ms: float
-    p95_ms: float
-    samples: int
-    yardstick_ms: float
+    median_ms: Annotated[float, POSITIVE]
+    p95_ms: Annotated[float, POSITIVE]
+    samples: Annotated[int, COUNT]
+    yardstick_ms: Annotated[float, POSITIVE]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +80,11 @@ class Timing(AsDict):
     """
 
     variant: str
-    threads: int
-    batch: int
-    sequence: int
-    rounds: Sequence[Round]
-    peak_memory_bytes: int
+    threads: Annotated[int, COUNT]
+    batch: Annotated[int, COUNT]
+    sequence: Annotated[int, COUNT]
+    rounds: Annotated[Sequence[Round], Array(Structure(Round), least=1)]
+    peak_memory_bytes: Annotated[int, Integer(0, 2**63 - 1)]
 
     @property
     def setting(self) -> Setting:
@@ -138,9 +146,9 @@ class Start(AsDict):
     """
 
     variant: str
-    size_bytes: int
+    size_bytes: Annotated[int, Integer(0, 2**63 - 1)]
     warm: bool
-    rounds_ms: Sequence[float]
+    rounds_ms: Annotated[Sequence[float], Array(POSITIVE, least=1)]
     yardsticks_ms: Sequence[float]
 
     @property
@@ -248,8 +256,8 @@ class BenchResults(Report):
     rounds: int
     seconds: float
     left_out: Mapping[str, str]
-    timings: Sequence[Timing]
-    starts: Sequence[Start]
+    timings: Annotated[Sequence[Timing], Array(Structure(Timing), least=1)]
+    starts: Annotated[Sequence[Start], Array(Structure(Start), least=1)]
     latency: Choice
     throughput: Choice
     tuned: TunedSettings | None = None
@@ -259,6 +267,8 @@ class BenchResults(Report):
     def to_dict(self) -> dict[str, Any]:
         """All of it, and beside each timing and start what follows from its rounds."""
         return {
+            "kind": KIND,
+            "version": VERSION,
             **super().to_dict(),
             "timings": [_timing(each) for each in self.timings],
             "starts": [_start(each) for each in self.starts],

@@ -8,7 +8,7 @@ has are ignored, so that older readers read newer files.
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
@@ -325,7 +325,7 @@ def kind_of(annotation: Any) -> Kind:
         return Nullable(kind) if NoneType in get_args(arguments[0]) else kind
     if annotation in SIMPLE:
         return SIMPLE[annotation]
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         return Array(kind_of(arguments[0]))
     if origin is Mapping:
         return Table(kind_of(arguments[1]))
