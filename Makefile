@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino pages dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m examples.demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not browser" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Damaged files and odd arguments for ten minutes; FUZZ='--seconds 60 --seed 3' for less, or for the same again.
 fuzz: $(INSTALLED)
@@ -50,6 +50,9 @@ architecture: $(INSTALLED)
 
 interop: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/interop
+
+pages: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/pages
 
 openvino: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/openvino

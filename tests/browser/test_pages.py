@@ -21,6 +21,7 @@ from tests.support.bench_reports import REPORT
 from tests.support.browser import BROWSER
 from tests.support.profile_reports import REPORT as PROFILE
 
+pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 WIDTHS = (390, 1280)
 
