@@ -355,6 +355,17 @@ def test_damaged_byte_pairs_are_refused(tmp_path: Path) -> None:
         read(tmp_path, "RobertaTokenizer")
 
 
+@pytest.mark.parametrize(("dropout", "refused"), [(0.1, True), (0.0, False), (None, False)])
+def test_tokens_by_chance_are_refused(tmp_path: Path, dropout: float | None, refused: bool) -> None:
+    model = byte_pairs()["model"] | {"dropout": dropout}
+    write_folder(tmp_path, "roberta", tokenizer=byte_pairs(model=model))
+    if refused:
+        with pytest.raises(TokenizerError, match=r"has dropout 0\.1 in its model"):
+            read(tmp_path, "RobertaTokenizer")
+    else:
+        assert read(tmp_path, "RobertaTokenizer")[0].pad_id == 1
+
+
 def test_an_unknown_class_with_a_file_is_taken_as_it_is_and_told(tmp_path: Path) -> None:
     config = {"tokenizer_class": "SmilesTokenizer", "do_lower_case": False}
     write_folder(tmp_path, "bert", tokenizer=word_pieces(), tokenizer_config=config)
