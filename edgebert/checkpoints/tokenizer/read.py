@@ -145,9 +145,10 @@ def read_tokenizer(
         settings["tokenizer_class"] = PLAIN_CLASS
     tokenizer = parse(folder, fields)
     _check_ids(folder, tokenizer, fields)
+    _check_dropout(folder, fields)
     vocabulary = _check_fit(folder, tokenizer, demands.vocabulary)
     _check_unknown(folder, tokenizer)
-    pad_token = _pad_token(folder, tokenizer, side, padding)
+    pad_token, pad_id = _pad_token(folder, tokenizer, side, padding)
     pad_type_id = setting(folder / CONFIG, settings, "pad_token_type_id", int)
     max_length, limit_notes = choose_limit(
         asked=demands.asked,
@@ -155,14 +156,15 @@ def read_tokenizer(
         tokenizer=settings.get("model_max_length", settings.get("max_len")),
         positions=demands.positions,
     )
+    special_tokens = _known({**side.roles, "pad_token": pad_token}, tokenizer)
     files = TokenizerFiles(
         json=json.dumps(fields, ensure_ascii=False),
         vocab_txt=_bytes_if_present(folder / "vocab.txt"),
-        tokenizer_config=_config(settings, max_length, pad_token),
+        tokenizer_config=_config({**settings, **special_tokens}, max_length),
         pad_token=pad_token,
-        pad_id=tokenizer.token_to_id(pad_token),
+        pad_id=pad_id,
         pad_type_id=padding.get("pad_type_id", 0) if pad_type_id is None else pad_type_id,
-        special_tokens=_known({**side.roles, "pad_token": pad_token}, tokenizer),
+        special_tokens=special_tokens,
         max_length=max_length,
         vocabulary=vocabulary,
     )
@@ -238,6 +240,16 @@ def _check_ids(folder: Path, tokenizer: Tokenizer, fields: Mapping[str, Any]) ->
             )
 
 
+def _check_dropout(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Refuse byte pairs that leave merges out by chance, as training may."""
+    dropout = fields["model"].get("dropout")
+    if dropout:
+        raise TokenizerError(
+            f"{folder / 'tokenizer.json'} has dropout {dropout} in its model, so that a text has "
+            "other tokens at each call; set it to null"
+        )
+
+
 def _check_unknown(folder: Path, tokenizer: Tokenizer) -> None:
     """Refuse a tokenizer that fails on characters that its vocabulary lacks."""
     with tokenizer_errors(
@@ -262,12 +274,13 @@ def _check_fit(folder: Path, tokenizer: Tokenizer, vocabulary: int) -> int:
 
 def _pad_token(
     folder: Path, tokenizer: Tokenizer, side: SideFiles, padding: Mapping[str, Any]
-) -> str:
-    """The padding token: the named one, the class's, that of stored padding, or a usual one."""
+) -> tuple[str, int]:
+    """The padding token and its id: named, the class's, that of stored padding, or a usual one."""
     wanted = [side.roles.get("pad_token"), padding.get("pad_token"), *USUAL_PADDING]
     for token in wanted:
-        if token is not None and tokenizer.token_to_id(token) is not None:
-            return str(token)
+        token_id = None if token is None else tokenizer.token_to_id(token)
+        if token_id is not None:
+            return str(token), token_id
     raise TokenizerError(
         f"the tokenizer of {folder} has no padding token, looked for "
         f"{', '.join(dict.fromkeys(token for token in wanted if token))}; name one that its "
@@ -281,13 +294,9 @@ def _known(named: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, str]:
     }
 
 
-def _config(settings: Mapping[str, Any], max_length: int, pad_token: str) -> dict[str, Any]:
+def _config(settings: Mapping[str, Any], max_length: int) -> dict[str, Any]:
     kept = {key: value for key, value in settings.items() if key not in LEFT_OUT}
-    return kept | {
-        "model_max_length": max_length,
-        "padding_side": "right",
-        "pad_token": pad_token,
-    }
+    return kept | {"model_max_length": max_length, "padding_side": "right"}
 
 
 def _padding_note(settings: Mapping[str, Any]) -> tuple[str, ...]:
