@@ -72,9 +72,27 @@ def unwrapped(family: Family, tensors: Mapping[str, Tensor], config: EncoderConf
 
 
 def cause(
-    family: Family, missing: Sequence[str], unexpected: Sequence[str], config: EncoderConfig
+    family: Family,
+    missing: Sequence[str],
+    unexpected: Sequence[str],
+    config: EncoderConfig,
+    *,
+    empty: bool = False,
 ) -> str:
-    """What is probably the matter with tensors, and what to do: the end of a message."""
+    """What is probably the matter with tensors, and what to do: the middle of a message.
+
+    Args:
+        family: whose tensors they should be.
+        missing: names that are not there.
+        unexpected: names that are there and should not be.
+        config: the model's shape.
+        empty: whether some tensors have no number.
+    """
+    if empty:
+        return (
+            "some of its tensors are empty, as DeepSpeed leaves them where it keeps the weights "
+            "in shards; join these with zero_to_fp32.py"
+        )
     prefixes = _prefixes(family, unexpected, config)
     other = next(filter(None, map(_model_type, prefixes)), None)
     if other is not None:

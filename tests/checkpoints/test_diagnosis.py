@@ -100,6 +100,18 @@ def test_a_model_without_a_table_of_positions_is_no_bert() -> None:
     assert "no table of positions" in refusal(tensors)
 
 
+def test_empty_tensors_are_told_from_wrong_ones() -> None:
+    tensors = hf_state() | {"pooler.dense.weight": torch.zeros(0)}
+    assert "zero_to_fp32.py" in refusal(tensors)
+    assert "zero_to_fp32.py" not in refusal(tensors | {"pooler.dense.weight": torch.zeros(3)})
+
+
+def test_eight_bit_floats_are_refused_by_name() -> None:
+    tensors = hf_state()
+    tensors["pooler.dense.weight"] = tensors["pooler.dense.weight"].to(torch.float8_e4m3fn)
+    assert "pooler.dense.weight is torch.float8_e4m3fn, expected one of" in refusal(tensors)
+
+
 def test_weights_of_nothing_that_is_known_are_named_in_few_words() -> None:
     text = refusal({f"blocks.{number}.weight": ONE for number in range(500)})
     assert "blocks.0.weight is not expected" in text
