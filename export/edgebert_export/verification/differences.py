@@ -72,14 +72,14 @@ def _reads_first(spec: ExportSpec) -> bool:
     return not spec.embeds or any("cls" in step.modes for step in spec.steps)
 
 
-def differences(found: Outputs, expected: Outputs, rows: Mapping[str, Rows]) -> dict[str, Difference]:
+def differences(
+    found: Outputs, expected: Outputs, rows: Mapping[str, Rows]
+) -> dict[str, Difference]:
     """Output → the largest difference where rows are compared; NaN or infinity counts anywhere."""
     return {name: _largest(found[name], expected[name], rows[name]) for name in rows}
 
 
-def _largest(
-    found: NDArray[np.floating], expected: NDArray[np.floating], rows: Rows
-) -> Difference:
+def _largest(found: NDArray[np.floating], expected: NDArray[np.floating], rows: Rows) -> Difference:
     """In slices: float64 copies of a whole output would be twice its size each."""
     count = rows.compared.size
     flat, other = found.reshape(count, -1), expected.reshape(count, -1)
