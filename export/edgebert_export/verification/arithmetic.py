@@ -114,7 +114,7 @@ def _first_is_wide(args: tuple[Any, ...]) -> bool:
 
 
 def _product(func: Any, args: tuple[Any, ...]) -> Tensor | None:
-    """A product with a large matrix in pieces of its columns; None where it is another operation."""
+    """A product with a large matrix, in pieces of its columns; None for another operation."""
     if func is torch.ops.aten.mm.default:
         bias, (rows, weights) = None, args
     elif func is torch.ops.aten.addmm.default:
