@@ -63,12 +63,20 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingInfo:
-    """How token vectors become one vector of `dimensions` numbers."""
+    """How token vectors become one vector of `dimensions` numbers.
+
+    Without a step that pools, the graph gives one vector a text and no token vectors.
+    """
 
     dimensions: int
     steps: tuple[Step, ...]
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
+
+    @property
+    def pools(self) -> bool:
+        """Whether the graph gives token vectors, from which the steps make one."""
+        return any(step.kind == "pool" for step in self.steps)
 
     @property
     def normalized(self) -> bool:
