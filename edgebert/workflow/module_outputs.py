@@ -66,11 +66,15 @@ def select(returned: Any, spec: ExportSpec, inputs: tuple[int, int], name: str) 
                 require_shape(f"{name}.forward", output, tuple(found[label].shape), inputs)
             notes = _notes(returned, spec, form, labels, name)
             return Selection(spec=form, labels=labels, notes=tuple(notes))
-    shapes = ", ".join(f"{label} {tuple(x.shape)}" for label, x in found.items()) or "no tensor"
+    shapes = ", ".join(
+        f"{label} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+        for label, value in _items(returned)
+        if isinstance(value, Tensor)
+    )
     raise ExportError(
-        f"{name}.forward returns {type(returned).__name__} with {shapes} for inputs of shape "
-        f"{inputs}. For task {spec.task!r} it must return {_wanted(spec)}: a tensor, a tuple, or "
-        "a field of that name"
+        f"{name}.forward returns {type(returned).__name__} with {shapes or 'no tensor'} for "
+        f"inputs of shape {inputs}. For task {spec.task!r} it must return {_wanted(spec)}: a "
+        "tensor, a tuple, or a field of that name"
     )
 
 

@@ -29,4 +29,5 @@ class AdditiveMask(MaskRule):
         zero = op.Constant(value=ir.tensor(np.float32(0)))
         lowest = op.Constant(value=ir.tensor(np.float32(LOWEST)))
         added: ir.Value = op.Where(mask, zero, lowest)
+        added.shape, added.dtype = mask.shape, ir.DataType.FLOAT  # BroadcastMask asks for them
         return added

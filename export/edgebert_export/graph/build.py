@@ -116,10 +116,10 @@ def require_fusions(
         return
     why = f". Rules did not match: {'; '.join(refusals)}" if refusals else ""
     message = f"target {target}: {'; '.join(wrong)}{why}"
-    raise FusionError(f"{message}{_advice(found, required)}", shell=message)
+    raise FusionError(f"{message}{_advice(found, required, why)}", shell=message)
 
 
-def _advice(found: Mapping[str, int], required: Mapping[str, int]) -> str:
+def _advice(found: Mapping[str, int], required: Mapping[str, int], why: str) -> str:
     """How to accept the graph as it is, for those who wrote its spec."""
     lacking = {name: found[name] for name, count in required.items() if found[name] < count}
     if lacking:
@@ -127,7 +127,9 @@ def _advice(found: Mapping[str, int], required: Mapping[str, int]) -> str:
             ". Use torch's scaled_dot_product_attention, gelu and layer_norm, or accept an unfused "
             f"graph: ExportSpec(promises={lacking})"
         )
-    more = {name: found[name] for name, count in required.items() if found[name] > count > 0}
+    more = {name: found[name] for name, count in required.items() if found[name] > count}
+    if why and not all(required[name] for name in more):
+        return ""  # a rule of the target was to replace them
     return f". Promise what the module has: ExportSpec(promises={more})" if more else ""
 
 

@@ -18,6 +18,10 @@ from edgebert_runtime.errors import ExportError
 CANONICAL_OPSET: Final = 23
 """The first with `Attention` (https://onnx.ai/onnx/operators/onnx__Attention.html)."""
 
+HALF: Final = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+PRODUCTS: Final = ("Attention", "Conv", "Gemm", "MatMul")
+"""Operators that a CPU has no kernels for in half precision."""
+
 EXAMPLE_BATCH: Final = 2
 EXAMPLE_SEQUENCE: Final = 7
 """Sizes of the traced example; parity never uses them."""
@@ -59,7 +63,23 @@ def trace(module: nn.Module, spec: ExportSpec, name: str | None = None) -> ir.Mo
             ) from error
     if program is None:
         raise ExportError(f"torch.onnx.export returned nothing for {name}")
+    _refuse_half(program.model, name)
     return program.model
+
+
+def _refuse_half(model: ir.Model, name: str) -> None:
+    """A quantized variant may be in half precision; the graph it is made from is in float32."""
+    found = {
+        f"{node.op_type} in {value.dtype.name.lower()}"
+        for node in model.graph
+        for value in node.outputs
+        if value.dtype in HALF and node.op_type in PRODUCTS
+    }
+    if found:
+        raise ExportError(
+            f"{name} computes in half precision whatever its weights are in: "
+            f"{', '.join(sorted(found))}; take autocast, .half() and .bfloat16() out of forward"
+        )
 
 
 def _example(spec: ExportSpec) -> tuple[Tensor, ...]:

@@ -76,6 +76,8 @@ class Step:
 class EmbeddingInfo:
     """How token vectors become one vector of `dimensions` numbers.
 
+    Without a step that pools, the graph gives one vector a text and no token vectors.
+
     `similarity` is what the model's author compares vectors by: `cosine`, `dot`, `euclidean` or
     `manhattan`; None where nothing says so.
     """
@@ -85,6 +87,11 @@ class EmbeddingInfo:
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
     similarity: Annotated[str | None, values.SIMILARITY] = None
+
+    @property
+    def pools(self) -> bool:
+        """Whether the graph gives token vectors, from which the steps make one."""
+        return any(step.kind == "pool" for step in self.steps)
 
     @property
     def normalized(self) -> bool:
@@ -302,8 +309,8 @@ def _embedding(manifest: Manifest, embedding: EmbeddingInfo) -> Iterator[str]:
         lacking = [key for key in STEP_NEEDS[step.kind] if not getattr(step, key)]
         if lacking:
             yield f"{place} is {step.kind!r} and lacks {', '.join(lacking)}"
-        if (step.kind == "pool") != (at == 0):
-            yield f"{place} is {step.kind!r}, expected 'pool' as the first step and only there"
+        if step.kind == "pool" and at > 0:
+            yield f"{place} is 'pool', which only the first step can be"
         if step.kind == "pool" and isinstance(width, int):
             width *= len(step.modes)
         if step.kind in ("dense", "truncate"):

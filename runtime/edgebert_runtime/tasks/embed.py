@@ -66,6 +66,11 @@ class Embedder(TaskModel[EmbedOptions]):
             )
         self._embedding: EmbeddingInfo = self._bundle.manifest.embedding
 
+    def _required_outputs(self) -> tuple[str, ...]:
+        embedding = self._bundle.manifest.embedding
+        pools = embedding is None or embedding.pools
+        return super()._required_outputs() if pools else self.RUN
+
     @overload
     def embed(
         self,
@@ -224,6 +229,13 @@ class Embedder(TaskModel[EmbedOptions]):
             ConfigError: it does.
         """
         self._check_dimensions(options.dimensions)
+        if options.normalize is False and self._embedding.normalized and not self._embedding.pools:
+            raise ConfigError(
+                "normalize=False is for graphs that give token vectors; this one gives vectors of "
+                "length 1 only",
+                shell="--no-normalize is for graphs that give token vectors; this one gives "
+                "vectors of length 1 only",
+            )
         find_output_dtype(options.output_dtype)
         self._prefix(options)
 

@@ -60,7 +60,7 @@ class OpenBundle:
             reopen: loads the model anew, where it is unpickled; None if it cannot be pickled.
         """
         self._bundle = bundle
-        self._outputs = tuple(output.name for output in self.GRAPH)
+        self._outputs = self._required_outputs()
         self._shapes = {output.name: output.shape for output in bundle.manifest.outputs}
         self._variant = variant
         self._runner = BatchRunner(session, plan or ExecutionPlan())
@@ -77,6 +77,10 @@ class OpenBundle:
         Raises:
             BundleError: the manifest does not fit the task.
         """
+
+    def _required_outputs(self) -> tuple[str, ...]:
+        """Outputs that the graph must offer, by name."""
+        return tuple(output.name for output in self.GRAPH)
 
     def info(self) -> ModelInfo:
         """What is running, for logs and bug reports."""
