@@ -200,7 +200,7 @@ def _digest_of(weights: Mapping[str, Tensor | None]) -> str:
         if tensor is None:  # a bias that a layer does not have
             continue
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

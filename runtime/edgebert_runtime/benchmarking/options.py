@@ -16,6 +16,7 @@ from edgebert_runtime.engine.providers import (
 )
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.inference.arguments import check_fields
 from edgebert_runtime.loading.compatibility import unsupported_reason
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 
@@ -55,6 +56,9 @@ class BenchOptions:
         cache_dir: where; None takes the user's cache.
         provider: as `load` takes it.
         provider_options: the provider's own options.
+
+    Raises:
+        ConfigError: one is of another type.
     """
 
     variants: Sequence[str] = (ALL,)
@@ -69,6 +73,9 @@ class BenchOptions:
     cache_dir: CacheDir = None
     provider: ProviderName = "auto"
     provider_options: ProviderOptions | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
