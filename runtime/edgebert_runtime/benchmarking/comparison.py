@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
+from edgebert_runtime.benchmarking.disturbance import DISTURBED
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.errors import (
     CheckFailedError,
@@ -23,9 +24,6 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.reporting.text_table import table_lines
 
 COLUMNS: Final = ("", "before, ms", "after, ms", "ratio", "machine", "")
-
-DISTURBED: Final = 1.25
-"""A round does not count if its yardstick took this many times as long as the fastest."""
 
 SHARE_COUNTED: Final = 0.8
 """Of the rounds of each record, at least so many must count: four of five."""

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
         program: what usage and messages call the program.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    return run_to_end(program, lambda: _run(given, program))
+    return run_to_end(program, given, lambda: _run(given, program))
 
 
 def is_command(name: str) -> bool:
