@@ -160,9 +160,13 @@ def _check_numbers(options: BenchOptions) -> None:
             f"rounds must be at least {FEWEST_ROUNDS}, got {options.rounds}: the spread needs "
             f"{FEWEST_ROUNDS}"
         )
-    budget = options.budget_ms
-    if budget is not None and not (budget > 0 and math.isfinite(budget)):
-        raise ConfigError(f"the budget must be a positive number of milliseconds, got {budget:g}")
+    times = {
+        "the budget must be a positive number of milliseconds": options.budget_ms,
+        "the time of a shape must be a positive number of seconds": options.seconds,
+    }
+    for expected, value in times.items():
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise ConfigError(f"{expected}, got {value:g}")
 
 
 def _check_storable(found: Plan, options: BenchOptions, cores: int) -> None:
