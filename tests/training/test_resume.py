@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -145,100 +144,6 @@ def test_a_damaged_state_is_refused(base: Path, interrupted: Path) -> None:
     path = interrupted / f"out{SUFFIX}"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cannot be read"):
-        train_dropping(
-            base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
-        )
-
-
-def drop(name: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda stored: {key: value for key, value in stored.items() if key != name}
-
-
-def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], Any]:
-    def changed(stored: dict[str, Any]) -> dict[str, Any]:
-        *parents, last = path
-        part: Any = stored
-        for name in parents:
-            part = part[name]
-        part[last] = to
-        return stored
-
-    return changed
-
-
-FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "a list": (lambda _: [1, 2], "it is list, expected a dictionary"),
-    "a tensor": (lambda _: torch.ones(2), "it is Tensor, expected a dictionary"),
-    "nothing": (lambda _: {}, "it has no identity, no progress, no random, no model"),
-    "weights alone": (lambda stored: stored["model"], "it has no identity"),
-    "no random": (drop("random"), "it has no random"),
-    "no optimizer": (drop("optimizer"), "it has no optimizer"),
-    "another part": (change("schedule", to={}), "it has the unknown schedule"),
-    "a part of another kind": (change("identity", to=3), "identity is int, expected a dictionary"),
-    "a newer progress": (change("progress", "epoch", to=1), "progress has the unknown epoch"),
-    "an older progress": (change("progress", to={"step": 6}), "progress has no losses"),
-    "a step below none": (change("progress", "step", to=-1), "step of progress is -1"),
-    "another step": (change("progress", "step", to=5), "progress is at step 5, expected as many"),
-    "a step that is text": (change("progress", "step", to="6"), "step of progress is '6'"),
-    "scores of another kind": (
-        change("progress", "history", to=[{"step": 3}]),
-        "KeyError: 'scores",
-    ),
-    "a validation without a metric": (
-        change("progress", "history", 0, "scores", to={"values": {}}),
-        "no number for a metric",
-    ),
-    "a best without weights": (change("progress", "best_weights", to=None), "expected both"),
-    "a best from elsewhere": (
-        change("progress", "best", to={"step": 3, "scores": {"values": {}}}),
-        "is none of its history",
-    ),
-    "random of another kind": (change("random", to={"python": 1}), "TypeError"),
-    "numpy's other generator": (change("random", "numpy", to=("PCG64", 1)), "AttributeError"),
-    "torch's other generator": (change("random", "torch", to=torch.zeros(3)), "TypeError"),
-    "no moments": (change("optimizer", "state", to={}), "no moments after step 6"),
-    "other moments": (
-        change("optimizer", "state", 0, "exp_avg", to=torch.ones(2)),
-        r"exp_avg of the optimizer's parameter 0 is \(2,\), expected \(",
-    ),
-    "other groups": (change("optimizer", "param_groups", to=[]), "ValueError"),
-    "another dtype": (
-        change("model", "head.out.bias", to=torch.zeros(3, dtype=torch.float64)),
-        r"head.out.bias is \(3,\) float64, expected \(3,\)",
-    ),
-    "no tensor": (change("model", "head.out.bias", to=[0.0] * 3), "head.out.bias is list"),
-}
-"""What a state may be, and what is said of it."""
-
-
-def test_a_state_of_something_else_is_refused(base: Path, interrupted: Path) -> None:
-    path, data = interrupted / f"out{SUFFIX}", interrupted / "classify.csv"
-    whole = path.read_bytes()
-    for name, (damage, said) in FOREIGN.items():
-        path.write_bytes(whole)
-        torch.save(damage(torch.load(path, weights_only=True)), path)
-        with pytest.raises(CheckpointError, match=said) as caught:
-            train_dropping(base, data, interrupted / "out", "classify", resume=True)
-        assert str(path) in str(caught.value), name
-        assert "remove" in str(caught.value), name
-
-
-def test_a_state_with_one_other_bit_is_refused(base: Path, interrupted: Path) -> None:
-    path = interrupted / f"out{SUFFIX}"
-    content = bytearray(path.read_bytes())
-    weight = torch.load(path, weights_only=True)["model"]["head.out.weight"].numpy().tobytes()
-    content[content.index(weight)] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        train_dropping(
-            base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
-        )
-
-
-def test_a_state_is_never_run_as_code(base: Path, interrupted: Path) -> None:
-    path = interrupted / f"out{SUFFIX}"
-    torch.save({"identity": Path("a class of somebody else")}, path)
-    with pytest.raises(CheckpointError, match=r"cannot be read \(UnpicklingError\); remove it"):
         train_dropping(
             base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
         )
