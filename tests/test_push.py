@@ -105,6 +105,34 @@ def test_a_bundle_is_pushed_in_one_commit_and_loaded_by_the_printed_line(
     np.testing.assert_array_equal(np.float32(json.loads(loaded.stdout)), expected)
 
 
+def test_files_of_an_earlier_push_are_removed_and_others_stay(
+    hub: Hub, tmp_path: Path, published: Bundle
+) -> None:
+    home, folder = tmp_path / "home", published.folder
+    repository = hub.repositories.setdefault(NAME, Repository())
+    repository.commit({"onnx/model_of_mine.onnx": b"another tool's"})
+    ((code, _, error),) = commands(hub, home, f"push {folder} {NAME}")
+    assert code == 0, error
+    before = set(repository.commits[repository.branches["main"]])
+    removed, again = commands(hub, home, f"remove {folder} int8", f"push {folder} {NAME}")
+    assert (removed[0], again[0]) == (0, 0), (removed, again)
+    after = repository.commits[repository.branches["main"]]
+    assert before - set(after) == {"onnx/model_quantized.onnx", "samples/int8.json"}
+    assert after["onnx/model_of_mine.onnx"] == b"another tool's"
+    assert len(repository.commits) == 3
+
+
+def test_a_manifest_of_another_program_removes_nothing(
+    hub: Hub, tmp_path: Path, published: Bundle
+) -> None:
+    repository = hub.repositories.setdefault(NAME, Repository())
+    foreign = {"edgebert.json": b'{"files": {"kept.txt": 1}}', "kept.txt": b"kept"}
+    repository.commit(foreign)
+    ((code, _, error),) = commands(hub, tmp_path / "home", f"push {published.folder} {NAME}")
+    assert code == 0, error
+    assert repository.commits[repository.branches["main"]]["kept.txt"] == b"kept"
+
+
 def test_what_its_author_wrote_into_the_card_stays(
     hub: Hub, tmp_path: Path, published: Bundle
 ) -> None:

@@ -83,7 +83,7 @@ def _ending(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**given: Any) -> None:
-        code = run_to_end(PROGRAM, partial(command, **given))
+        code = run_to_end(PROGRAM, sys.argv[1:], partial(command, **given))
         if code:
             sys.exit(code)
 

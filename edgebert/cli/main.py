@@ -22,4 +22,4 @@ def main() -> None:
         sys.exit(runtime.main(given, PROGRAM, DrawnPages()))
     from edgebert.cli.app import app  # starts slower, and the other commands need none of it
 
-    sys.exit(run_to_end(PROGRAM, lambda: app(prog_name=PROGRAM)))
+    sys.exit(run_to_end(PROGRAM, given, lambda: app(prog_name=PROGRAM)))

@@ -1,17 +1,20 @@
 """The base model of a training: a checkpoint's encoder with its own head or a new one."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from edgebert.checkpoints import TokenizerFiles, read_checkpoint
 from edgebert.checkpoints.describe import describe
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.head_table import HeadTable
+from edgebert.checkpoints.files import json_bytes
 from edgebert.checkpoints.heads import head_config, labels_of, read_head, untied
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
@@ -56,6 +59,8 @@ class BaseCheckpoint:
         labels: of the head's outputs, in order.
         family, tokenizer, embedding, hf_config: what goes into the folder with them.
         notes: what the user should be told.
+        digests: sha256 of what was read of the base, by its kind; the new weights of a training
+            from scratch are not among it.
     """
 
     model: nn.Module
@@ -67,6 +72,7 @@ class BaseCheckpoint:
     embedding: EmbeddingInfo | None
     hf_config: Mapping[str, Any]
     notes: tuple[str, ...]
+    digests: Mapping[str, str]
 
     def parts(self, settings: Mapping[str, Any]) -> CheckpointParts:
         """What to save, with further keys for `config.json`."""
@@ -154,6 +160,7 @@ def open_base(source: str | PathLike[str], wanted: HeadRequest) -> BaseCheckpoin
         embedding=None if heads else read.embedding,
         hf_config=read.hf_config,
         notes=(*read.notes, *notes),
+        digests=_digests(read, from_scratch=wanted.from_scratch),
     )
 
 
@@ -169,6 +176,32 @@ def dense_weights(model: nn.Module, embedding: EmbeddingInfo | None) -> dict[str
         for step, module in zip(embedding.steps, model.steps, strict=True)
         if isinstance(module, Dense)
     }
+
+
+def _digests(read: _Source, *, from_scratch: bool) -> dict[str, str]:
+    """What tells a base from another one of the same name."""
+    config = json_bytes([read.hf_config, repr(read.embedding)])
+    tokenizer = json_bytes([read.tokenizer.json, read.tokenizer.max_length])
+    digests = {
+        "base config": hashlib.sha256(config).hexdigest(),
+        "base tokenizer": hashlib.sha256(tokenizer).hexdigest(),
+    }
+    if not from_scratch:
+        weights = {**read.encoder.state_dict(), **read.tensors}
+        for file, step in read.dense.items():
+            weights |= {f"{file}.{name}": each for name, each in vars(step).items()}
+        digests["base weights"] = _digest_of(weights)
+    return digests
+
+
+def _digest_of(weights: Mapping[str, Tensor | None]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        if tensor is None:  # a bias that a layer does not have
+            continue
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _stored(source: str | PathLike[str], wanted: HeadRequest) -> _Source:

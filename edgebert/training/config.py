@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.inference.arguments import check_fields
 
 TrainingTask = Literal["embed", "classify", "tag", "answer", "rank", "fill", "pretrain"]
 """What a type checker knows of `task`; those that other packages register are taken, too."""
@@ -69,7 +70,8 @@ class TrainingConfig:
         precision: the old name of `autocast`, deprecated.
 
     Raises:
-        ConfigError: a number is out of its range; all of them are named.
+        ConfigError: a number is out of its range, and all of them are named; or an argument is of
+            another type.
     """
 
     epochs: int = 3
@@ -97,6 +99,7 @@ class TrainingConfig:
                 stacklevel=3,
             )
             object.__setattr__(self, "autocast", precision)
+        check_fields(self)
         problems = [*self._bad_counts(), *self._bad_numbers()]
         if self.autocast not in tuple(Autocast):
             problems.append(f"autocast={self.autocast!r}, expected one of {', '.join(Autocast)}")

@@ -85,6 +85,7 @@ class Job:
             **numbers,
             "autocast": str(request.config.autocast),
             "base": Path(request.base).name,
+            **self.base.digests,
             "data": _digest(request.data),
             "validation": None if request.validation is None else _digest(request.validation),
             "task": request.task,

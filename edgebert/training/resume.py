@@ -9,11 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation
-from edgebert_runtime.errors import CheckpointError, ConfigError
+from edgebert.training.stored_state import (
+    DamagedStateError,
+    check_optimizer,
+    check_parts,
+    check_progress,
+    check_shapes,
+    evaluation_of,
+    read_state,
+)
+from edgebert_runtime.errors import CheckpointError, ConfigError, EdgebertError
 from edgebert_runtime.storage.atomic_write import draft, remove_partials
 
 SUFFIX = ".state.pt"
@@ -72,13 +80,30 @@ class StateFile:
         """Load the state, with the states of the random generators.
 
         Raises:
-            CheckpointError: the file is damaged, or holds a model of another shape.
+            CheckpointError: the file is damaged, lacks a part, or holds a model of another shape.
             ConfigError: it is the state of another training.
         """
         remove_partials(self.path)
-        stored = self._read()
-        self._check_identity(stored["identity"])
-        _check_shapes(self.path, parts["model"], stored["model"])
+        stored = read_state(self.path)
+        try:
+            check_parts(stored, parts)
+            self._check_identity(stored["identity"])
+            return self._apply(stored, parts)
+        except EdgebertError:
+            raise
+        except Exception as error:  # whatever a part of another kind does to who takes it
+            reason = error if isinstance(error, DamagedStateError) else _short(error)
+            raise CheckpointError(
+                f"{self.path} is not the whole state of a training: {reason}; remove it to begin "
+                "anew"
+            ) from error
+
+    def _apply(self, stored: Mapping[str, Any], parts: Mapping[str, Any]) -> Progress:
+        """Check every part before any is taken."""
+        check_shapes(self.path, parts["model"], stored["model"])
+        check_progress(stored["progress"], Progress, parts["model"], self.path)
+        step = stored["progress"]["step"]
+        check_optimizer(parts["optimizer"], stored["optimizer"], step=step)
         for name, part in parts.items():
             part.load_state_dict(stored[name])
         set_random_state(stored["random"])
@@ -88,15 +113,6 @@ class StateFile:
         """Delete the state, and temporary files of a writer that crashed."""
         remove_partials(self.path)
         self.path.unlink(missing_ok=True)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            stored: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load documents no errors
-            raise CheckpointError(
-                f"{self.path} cannot be read ({type(error).__name__}); remove it and train anew"
-            ) from error
-        return stored
 
     def _check_identity(self, found: Mapping[str, Any]) -> None:
         names = sorted(self.identity.keys() | found.keys())
@@ -129,8 +145,8 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy(), *rest))
     torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    for device, drawn in zip(range(torch.cuda.device_count()), state["cuda"], strict=False):
+        torch.cuda.set_rng_state(drawn, device)
 
 
 @contextmanager
@@ -155,29 +171,12 @@ def _plain_values(progress: Progress) -> dict[str, Any]:
 
 
 def _progress(stored: Mapping[str, Any]) -> Progress:
-    history = [_evaluation(fields) for fields in stored["history"]]
-    best = None if stored["best"] is None else _evaluation(stored["best"])
+    history = [evaluation_of(fields) for fields in stored["history"]]
+    best = None if stored["best"] is None else evaluation_of(stored["best"])
     return Progress(**{**stored, "history": history, "best": best})
 
 
-def _evaluation(fields: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(step=fields["step"], scores=Scores(**fields["scores"]))
-
-
-def _check_shapes(path: Path, model: nn.Module, stored: Mapping[str, Tensor]) -> None:
-    """Check each tensor once; a tied one has two names."""
-    wanted = {
-        **{name: tuple(tensor.shape) for name, tensor in model.named_parameters()},
-        **{name: tuple(tensor.shape) for name, tensor in model.named_buffers()},
-    }
-    found = {name: tuple(tensor.shape) for name, tensor in stored.items()}
-    problems = [
-        f"{name} is {found.get(name, 'missing')}, expected {shape}"
-        for name, shape in wanted.items()
-        if name in model.state_dict() and found.get(name) != shape
-    ]
-    if problems:
-        raise CheckpointError(
-            f"{path} holds a model of another shape: {'; '.join(problems)}. Resume with the base "
-            "model it was started with, or remove the file to begin anew"
-        )
+def _short(error: Exception) -> str:
+    """The kind of an error and its first line."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}"

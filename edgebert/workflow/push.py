@@ -1,6 +1,6 @@
 """From a bundle's folder to a repository on the Hub, in one commit."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.card_metadata import PLACE, card_metadata
-from edgebert_runtime.bundle.hub_client import LOG_IN, require_hub
+from edgebert_runtime.bundle.hub_client import LOG_IN, fetch, require_hub
 from edgebert_runtime.bundle.hub_name import HubName, parse_name
-from edgebert_runtime.bundle.manifest import CARD_NAME, MANIFEST_NAME
+from edgebert_runtime.bundle.manifest import CARD_NAME, MANIFEST_NAME, read_manifest
 from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.errors import BundleError, ConfigError, HubError
 from edgebert_runtime.progress import ProgressOption, steps
@@ -46,7 +46,8 @@ def push(
     """Upload a bundle to the Hub: its files, its manifest and its model card, in one commit.
 
     The card's metadata is completed and its example names the repository; the bundle's own copy
-    is replaced once the commit is there. What else the repository holds stays.
+    is replaced once the commit is there. Files of the bundle that the repository held before and
+    that this one does not have are removed; what else the repository holds stays.
 
     Args:
         bundle: its folder, whose files are hashed first.
@@ -115,16 +116,32 @@ def _commit(
     api.create_repo(target.repository, private=private or None, exist_ok=True)
     if revision is not None:
         api.create_branch(target.repository, branch=revision, exist_ok=True)
+    there = HubName(repository=target.repository, revision=revision)
+    stale = _bundle_files(there, api.list_repo_files(target.repository, revision=revision))
     done = api.create_commit(
         target.repository,
         operations=[
-            hub.CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
-            for path, content in files.items()
+            *(
+                hub.CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
+                for path, content in files.items()
+            ),
+            *(hub.CommitOperationDelete(path) for path in sorted(stale - files.keys())),
         ],
         commit_message=message or f"Add the edgebert bundle of {bundle.manifest.source['name']}",
         revision=revision,
     )
     return str(done.oid)
+
+
+def _bundle_files(name: HubName, held: Collection[str]) -> set[str]:
+    """Those files of a repository that its manifest lists: an earlier push wrote them."""
+    if MANIFEST_NAME not in held:
+        return set()
+    try:
+        before = read_manifest(fetch(name, [MANIFEST_NAME], quiet=True))
+    except BundleError:  # of another program, or of a later version
+        return set()
+    return set(before.files) & set(held)
 
 
 def _card(hub: Any, bundle: Bundle, target: HubName) -> str:

@@ -1,11 +1,14 @@
 """Arguments of the wrong type are refused by name; numbers of numpy are numbers."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgebert import TrainingConfig
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.benchmarking.options import BenchOptions
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.answer import AnswerOptions
@@ -36,6 +39,47 @@ def test_load_names_an_argument_of_another_type(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         load(**{"bundle": tiny_bundle.folder, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "message"),
+    [
+        (
+            BenchOptions,
+            {"threads": "4"},
+            "threads must be a list of whole numbers or None, got '4'",
+        ),
+        (BenchOptions, {"threads": 4}, "threads must be a list of whole numbers or None, got 4 "),
+        (BenchOptions, {"batches": [1, "8"]}, r"batches must be a list of .*, got \[1, '8'\]"),
+        (BenchOptions, {"batches": [1, True]}, r"batches must be a list of .*, got \[1, True\]"),
+        (BenchOptions, {"variants": "fp32"}, "variants must be a list of strings, got 'fp32'"),
+        (BenchOptions, {"variants": [8]}, "variants must be a list of strings, got"),
+        (BenchOptions, {"rounds": 5.0}, r"rounds must be a whole number, got 5\.0"),
+        (BenchOptions, {"budget_ms": "5"}, r"budget_ms must be a number or None, got '5' \(str\)"),
+        (TrainingConfig, {"epochs": True}, r"epochs must be a whole number, got True \(bool\)"),
+        (TrainingConfig, {"epochs": 1.5}, r"epochs must be a whole number, got 1\.5 \(float\)"),
+        (TrainingConfig, {"learning_rate": "1e-5"}, "learning_rate must be a number, got '1e-5'"),
+        (TrainingConfig, {"patience": "2"}, "patience must be a whole number or None, got '2'"),
+        (TrainingConfig, {"device": 0}, r"device must be a string, got 0 \(int\)"),
+        (TrainingConfig, {"autocast": 16}, "autocast must be Autocast or a string, got 16"),
+    ],
+)
+def test_benchmarks_and_trainings_name_an_argument_of_another_type(
+    options: type[Any], arguments: Any, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        options(**arguments)
+
+
+def test_benchmarks_and_trainings_take_numbers_of_numpy() -> None:
+    measured = BenchOptions(
+        threads=[np.int64(2)], batches=(np.int32(1), 8), budget_ms=np.float32(2)
+    )
+    assert json.dumps([measured.threads, measured.batches, measured.budget_ms]) == (
+        "[[2], [1, 8], 2.0]"
+    )
+    trained = TrainingConfig(epochs=np.int64(2), learning_rate=np.float64(0.25), max_length=None)
+    assert json.dumps([trained.epochs, trained.learning_rate]) == "[2, 0.25]"
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,9 @@ def test_other_tokens_are_shown(bundle: Bundle, tiny_bundle: Bundle) -> None:
     (example,) = report.token_examples
     assert (example.index, example.text) == (1, "a cat")
     assert "tokens: 1 of 2 texts differ\n  text 1 ('a cat')\n    old [CLS] a cat" in str(report)
+    placed = diff(tiny_bundle, bundle.folder, ["a dog", "a cat"], places=["x, line 2", "x, line 4"])
+    assert "\n  x, line 4 ('a cat')\n    old [CLS]" in str(placed)
+    assert f"\n  worst: {placed.worst.place} ('" in str(placed)
 
 
 def test_a_shorter_limit_is_another_model(bundle: Bundle, tiny_bundle: Bundle) -> None:
@@ -178,6 +181,14 @@ def test_what_is_no_text_has_its_number(tiny_bundle: Bundle) -> None:
         diff(tiny_bundle, tiny_bundle, iter(texts), variant="cpu")
 
 
+def test_what_is_no_text_has_its_place(tiny_bundle: Bundle) -> None:
+    texts: list[Any] = ["a cat"] * 1100
+    texts[1050] = 7
+    places = (f"some.csv, line {number}" for number in range(2, 1102))
+    with pytest.raises(InputError, match=r"^some\.csv, line 1052: item 1050 is int"):
+        diff(tiny_bundle, tiny_bundle, iter(texts), places=places, variant="cpu")
+
+
 def test_no_more_than_a_chunk_is_held(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     read, ahead, add = 0, 0, Tally.add_answer
 
@@ -187,10 +198,10 @@ def test_no_more_than_a_chunk_is_held(tiny_bundle: Bundle, monkeypatch: pytest.M
             read += 1
             yield "a cat"
 
-    def counted(self: Tally, item: Item, old: Any, new: Any) -> None:
+    def counted(self: Tally, item: Item, old: Any, new: Any, *, place: str) -> None:
         nonlocal ahead
         ahead = max(ahead, read - self.texts)
-        add(self, item, old, new)
+        add(self, item, old, new, place=place)
 
     monkeypatch.setattr(Tally, "add_answer", counted)
     assert diff(tiny_bundle, tiny_bundle, texts(), variant="cpu").texts == 1100
@@ -227,7 +238,11 @@ def test_it_ends_with_0_or_1_and_prints_json(
     assert main([*command, "--variant", "cpu,int8", "--tolerance", "0"]) == 1
     output = capsys.readouterr()
     assert json.loads(output.out)["passed"] is False
-    assert "2 of 2 answers are further apart than 0; the worst is text" in output.err
+    assert "2 of 2 answers are further apart than 0; the worst is " in output.err
+    worst = json.loads(output.out)["worst"]
+    assert worst["place"] == f"{texts}, line {worst['index'] + 2}"
+    assert f"the worst is {worst['place']} ('" in output.err
+    assert worst["text"] == ["a small cat", "the dog ran"][worst["index"]]
     assert main([*command, "--column", "none"]) == 2
     assert "has no column 'none'" in capsys.readouterr().err
 

@@ -41,10 +41,11 @@ class Repository:
     refusal: tuple[int, str] | None = None
     private: bool = False
 
-    def commit(self, files: Mapping[str, bytes], branch: str = "main") -> str:
-        """Add files to a branch; returns the commit."""
+    def commit(self, files: Mapping[str, bytes | None], branch: str = "main") -> str:
+        """Add files to a branch, and remove those that are None; returns the commit."""
         before = self.commits.get(self.branches.get(branch, ""), {})
-        after = {**before, **files}
+        changed: dict[str, bytes | None] = {**before, **files}
+        after = {path: content for path, content in changed.items() if content is not None}
         named = repr((len(self.commits), branch, sorted(after.items())))
         commit = hashlib.sha1(named.encode()).hexdigest()
         self.commits[commit] = after
@@ -273,13 +274,15 @@ class Handler(BaseHTTPRequestHandler):
             address = f"{self.hub.url}/{name}/commit/{commit}"
             self._json({"success": True, "commitOid": commit, "commitUrl": address})
 
-    def _contents(self, lines: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    def _contents(self, lines: list[dict[str, Any]]) -> Iterator[tuple[str, bytes | None]]:
         for line in lines:
             value = line["value"]
             if line["key"] == "file":
                 yield value["path"], base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":
                 yield value["path"], self.hub.uploaded[value["oid"]]
+            elif line["key"] == "deletedFile":
+                yield value["path"], None
 
     def _refuse(self, status: int, code: str, headers: Mapping[str, str] = {}) -> None:
         self._send(status, b"{}", {"X-Error-Code": code, **headers})

@@ -2,16 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from edgebert import train
 from edgebert.training.resume import SUFFIX
@@ -145,6 +147,39 @@ def test_a_damaged_state_is_refused(base: Path, interrupted: Path) -> None:
         train_dropping(
             base, interrupted / "classify.csv", interrupted / "out", "classify", resume=True
         )
+
+
+@pytest.mark.parametrize("kind", ["weights", "config", "tokenizer"])
+def test_another_base_of_the_same_name_is_refused(
+    kind: str, base: Path, interrupted: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = Path(shutil.copytree(base, tmp_path_factory.mktemp("other") / base.name))
+    train_again = partial(
+        train_dropping, other, interrupted / "classify.csv", interrupted / "out", "classify"
+    )
+    if kind == "weights":
+        weights = load_file(other / "model.safetensors")
+        name = next(name for name in weights if name.endswith("query.weight"))
+        weights[name][0, 0] += 1
+        save_file(weights, other / "model.safetensors")
+    elif kind == "config":
+        config = json.loads((other / "config.json").read_text())
+        (other / "config.json").write_text(json.dumps({**config, "layer_norm_eps": 1e-6}))
+    else:
+        text = (other / "tokenizer.json").read_text(encoding="utf-8")
+        assert '"mat"' in text
+        (other / "tokenizer.json").write_text(text.replace('"mat"', '"rug"'), encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"base {kind} was '[0-9a-f]+' and is '") as caught:
+        train_again(resume=True)
+    assert str(caught.value).count(" and is ") == 1
+
+
+def test_the_same_base_from_another_folder_goes_on(
+    base: Path, interrupted: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = Path(shutil.copytree(base, tmp_path_factory.mktemp("copy") / base.name))
+    data = interrupted / "classify.csv"
+    assert train_dropping(copy, data, interrupted / "out", "classify", resume=True).steps == 12
 
 
 def test_a_state_half_written_is_not_there(

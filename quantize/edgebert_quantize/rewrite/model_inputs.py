@@ -10,6 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.rewrite.rewrite import refuse_quantized
+from edgebert_runtime.engine.native_calls import native_call
 from edgebert_runtime.engine.onnxruntime import (
     CONTRIB,
     FATAL_ONLY,
@@ -101,7 +102,8 @@ def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[st
         ones = np.ones((1, length), np.int64)
         feeds = inputs.complete(make_feeds(ones))
         try:
-            found = session.run(None, {name: feeds[name] for name in names})
+            with native_call():
+                found = session.run(None, {name: feeds[name] for name in names})
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             failure = str(error)
             continue

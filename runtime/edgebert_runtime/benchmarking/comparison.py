@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Final, NamedTuple
 
+from edgebert_runtime.benchmarking.disturbance import DISTURBED
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.errors import (
     CheckFailedError,
@@ -23,9 +24,6 @@ from edgebert_runtime.storage.json_reader import parse_json
 from edgebert_runtime.storage.json_values import Array, Number, Structure, read_structure
 
 COLUMNS: Final = ("", "before, ms", "after, ms", "ratio", "machine", "")
-
-DISTURBED: Final = 1.25
-"""A round does not count if its yardstick took this many times as long as the fastest."""
 
 SHARE_COUNTED: Final = 0.8
 """Of the rounds of each record, at least so many must count: four of five."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from edgebert_runtime.benchmarking.disturbance import disturbance
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
 from edgebert_runtime.benchmarking.results import (
     BenchResults,
@@ -104,12 +105,19 @@ def machine_line(report: BenchResults) -> str:
 
 
 def notes(report: BenchResults) -> Iterator[str]:
-    """Other load on the machine, and variants that were not measured."""
+    """Other load on the machine before and meanwhile, and variants that were not measured."""
     load, cores = report.machine["load"], report.machine["cores"]
     if load is not None and load > BUSY * cores:
         yield (
             f"the machine was busy (load {load:g} before the measurement), which slows settings "
             "with many threads most; measure again when it is idle"
+        )
+    found = disturbance(report)
+    if found.disturbed:
+        yield (
+            f"another program slowed the machine in {found.disturbed} of {found.rounds} "
+            "measurements, as a fixed product beside each of them tells; measure again when it is "
+            "idle"
         )
     for name, reason in report.left_out.items():
         yield f"{name} was not measured: it {reason}"

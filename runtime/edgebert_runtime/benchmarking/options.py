@@ -16,6 +16,7 @@ from edgebert_runtime.engine.providers import (
 )
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.inference.arguments import check_fields
 from edgebert_runtime.loading.compatibility import unsupported_reason
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 
@@ -55,6 +56,9 @@ class BenchOptions:
         cache_dir: where; None takes the user's cache.
         provider: as `load` takes it.
         provider_options: the provider's own options.
+
+    Raises:
+        ConfigError: one is of another type.
     """
 
     variants: Sequence[str] = (ALL,)
@@ -69,6 +73,9 @@ class BenchOptions:
     cache_dir: CacheDir = None
     provider: ProviderName = "auto"
     provider_options: ProviderOptions | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +160,13 @@ def _check_numbers(options: BenchOptions) -> None:
             f"rounds must be at least {FEWEST_ROUNDS}, got {options.rounds}: the spread needs "
             f"{FEWEST_ROUNDS}"
         )
-    budget = options.budget_ms
-    if budget is not None and not (budget > 0 and math.isfinite(budget)):
-        raise ConfigError(f"the budget must be a positive number of milliseconds, got {budget:g}")
+    times = {
+        "the budget must be a positive number of milliseconds": options.budget_ms,
+        "the time of a shape must be a positive number of seconds": options.seconds,
+    }
+    for expected, value in times.items():
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise ConfigError(f"{expected}, got {value:g}")
 
 
 def _check_storable(found: Plan, options: BenchOptions, cores: int) -> None:

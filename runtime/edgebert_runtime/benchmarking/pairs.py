@@ -14,7 +14,8 @@ from os import PathLike
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from edgebert_runtime.benchmarking.comparison import DISTURBED, shape_name
+from edgebert_runtime.benchmarking.comparison import shape_name
+from edgebert_runtime.benchmarking.disturbance import DISTURBED
 from edgebert_runtime.benchmarking.options import BenchOptions, Plan, plan
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
 from edgebert_runtime.benchmarking.sweep import Job, run_job

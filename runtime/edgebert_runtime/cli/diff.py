@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from itertools import tee
 from pathlib import Path
 from typing import Final
 
@@ -60,10 +61,12 @@ def _diff(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.verification.bundle_diff import diff, item_maker
 
     source = open_file(options.texts, options.column, options.column_pair)
+    rows, placed_rows = tee(source.rows)
     report = diff(
         options.old,
         options.new,
-        map(item_maker(options.old), (row.values for row in source.rows)),
+        map(item_maker(options.old), (row.values for row in rows)),
+        places=(row.place for row in placed_rows),
         variant=pair_of(options.variant) or "auto",
         tolerance=options.tolerance,
         provider=options.provider,

@@ -1,9 +1,10 @@
 """How a command ends: with an exit code, and at most one line of what went wrong."""
 
+import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
@@ -17,20 +18,22 @@ TERMINATED: Final = 143
 """128 and the number of the signal, as shells have it: SIGINT is 2, SIGPIPE 13, SIGTERM 15."""
 
 
-def run_to_end(program: str, work: Callable[[], object]) -> int:
+def run_to_end(program: str, given: Sequence[str], work: Callable[[], object]) -> int:
     """Do the work of a command; returns its exit code.
 
     Args:
         program: what its messages begin with.
-        work: the command. Its own errors, an interrupt and a reader of standard output that has
-            gone end it; any other exception keeps its traceback. A warning is one line. SIGTERM
-            is `SystemExit`, so that nothing half written stays.
+        given: the user's words behind it.
+        work: the command. Its own errors, an interrupt, a reader of standard output that has gone
+            and a file that the user named and that cannot be used end it; any other exception
+            keeps its traceback. A warning is one line. SIGTERM is `SystemExit`, so that nothing
+            half written stays.
     """
     with explained_streams():
-        return _code_of(program, work)
+        return _code_of(program, given, work)
 
 
-def _code_of(program: str, work: Callable[[], object]) -> int:
+def _code_of(program: str, given: Sequence[str], work: Callable[[], object]) -> int:
     try:
         with warnings.catch_warnings(), _terminable():
             warnings.showwarning = _warning_sayer(program)
@@ -44,11 +47,26 @@ def _code_of(program: str, work: Callable[[], object]) -> int:
     except ReaderGone:
         return READER_GONE
     except OSError as error:
-        if error.filename is None:
+        if not _is_named(error.filename, given):
             raise
         say(f"{program}: {error.filename!r} cannot be used: {error.strerror}")
         return EdgebertError.exit_code
     return 0
+
+
+def _is_named(file: object, given: Sequence[str]) -> bool:
+    """Whether a file is one that the user named, lies in it, or lies beside it, as drafts do."""
+    if not isinstance(file, str | bytes | os.PathLike):
+        return False
+    path = os.path.abspath(os.fsdecode(file))
+    words = (word.partition("=")[2] if word.startswith("--") else word for word in given)
+    named = [os.path.abspath(word) for word in words if word]
+    return any(
+        path == each
+        or path.startswith(each + os.sep)
+        or os.path.dirname(path) == os.path.dirname(each)
+        for each in named
+    )
 
 
 def _do_all(work: Callable[[], object]) -> None:

@@ -40,7 +40,7 @@ def main(
         pages: writes the files of `--html`.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    return run_to_end(program, lambda: _run(given, program, pages))
+    return run_to_end(program, given, lambda: _run(given, program, pages))
 
 
 def is_command(name: str) -> bool:

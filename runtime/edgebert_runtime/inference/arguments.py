@@ -17,7 +17,8 @@ NAMES: Final[Mapping[Any, str]] = {
     float: "a number",
     str: "a string",
     os.PathLike: "a path",
-    Sequence: "a list of strings",
+    Sequence[str]: "a list of strings",
+    Sequence[int]: "a list of whole numbers",
     Mapping: "a dictionary",
 }
 """How errors call a type."""
@@ -75,13 +76,13 @@ def _hints(of: Any) -> dict[str, Any]:
 
 
 def _choices(expected: Any) -> list[Any]:
-    """The types of an annotation, each alone and without what it holds; of a flag its value."""
+    """The types of an annotation, each alone; of a flag its value, of a list what it holds."""
     origin = get_origin(expected)
     if origin in (Union, UnionType):
         return [each for part in get_args(expected) for each in _choices(part)]
     if origin is Literal:
         return [each if isinstance(each, bool) else type(each) for each in get_args(expected)]
-    return [origin or expected]
+    return [expected if origin is Sequence else origin or expected]
 
 
 def _fits(value: Any, choice: Any) -> bool:
@@ -89,13 +90,16 @@ def _fits(value: Any, choice: Any) -> bool:
         return value is choice
     if choice in (int, float):
         return isinstance(value, int | choice) and not isinstance(value, bool)
-    if choice is Sequence:
+    if get_origin(choice) is Sequence:
+        (item,) = get_args(choice)
         listed = isinstance(value, Sequence) and not isinstance(value, str)
-        return listed and all(isinstance(each, str) for each in value)
+        return listed and all(_fits(each, item) for each in value)
     return isinstance(value, choice)
 
 
 def _plain(value: Any) -> Any:
-    """A number of numpy as Python's; nothing is imported for that."""
+    """Numbers of numpy as Python's, alone and in a list; nothing is imported for that."""
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
     is_number = type(value).__module__ == NUMPY and getattr(value, "shape", None) == ()
     return value.item() if is_number else value

@@ -1,19 +1,15 @@
 """What a task's model makes of a stream of texts: one record after the other."""
 
-import re
-from collections.abc import Generator, Iterable, Iterator
-from itertools import islice, tee
-from typing import Any, Final, NamedTuple
+from collections.abc import Generator, Iterable
+from itertools import tee
+from typing import Any, NamedTuple
 
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.io.readers import Source
-from edgebert_runtime.io.tables import Row
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
+from edgebert_runtime.tasks.places import placed
 from edgebert_runtime.tasks.spec import Columns, PartRows, Record, TaskSpec
-
-NUMBERED: Final = re.compile(r"(?:item|document) (\d+)(?=[ \[])|text has ")
-"""How the error of a text calls it, by its number from 0; of a lone one without."""
 
 
 class Answers(NamedTuple):
@@ -82,25 +78,7 @@ def _records(
             answered += 1
             yield dict(texts) | dict(spec.record(found))
     except InputError as error:
-        raise _placed(error, shown, answered) from error
-
-
-def _placed(error: InputError, rows: Iterator[Row], first: int) -> InputError:
-    """An error that says in which file and line its text is.
-
-    Args:
-        error: of the model, or of the file, which knows its line.
-        rows: from the first that has no answer on.
-        first: how many have one.
-    """
-    numbered = NUMBERED.match(str(error))
-    if numbered is None:
-        return error
-    place = next(islice(rows, int(numbered[1] or first) - first, None)).place
-    if not place:
-        return error
-    shell = None if error.shell is None else f"{place}: {error.shell}"
-    return InputError(f"{place}: {error}", shell=shell)
+        raise placed(error, (row.place for row in shown), answered) from error
 
 
 def _item(texts: tuple[str, ...], question: str | None) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import tee
+from itertools import repeat, tee
 from os import PathLike
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
+from edgebert_runtime.tasks.places import placed
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.tokenization.items import Item
@@ -66,6 +67,7 @@ def diff(
     new: Bundle | str | PathLike[str],
     texts: Iterable[Item],
     *,
+    places: Iterable[str] | None = None,
     variant: str | tuple[str, str] = "auto",
     tolerance: float | None = None,
     provider: ProviderName = "auto",
@@ -79,6 +81,7 @@ def diff(
         new: that of another one, or the same.
         texts: strings; pairs of them for tasks that take two texts, the question or query first.
             They are read as they are run, and none is kept.
+        places: where each text comes from, such as its file and line, for the report and errors.
         variant: of both, as `load` takes it, or one of each.
         tolerance: how far an answer may be apart: for vectors the Euclidean distance as a share
             of the old vector's length, for scores the largest change, as a share of the score if
@@ -113,7 +116,7 @@ def diff(
             _tolerance(spec, pair) if tolerance is None else tolerance,
             _beside(spec),
         )
-        _run(spec, pair, texts, tally)
+        _run(spec, pair, texts, iter(repeat("") if places is None else places), tally)
         return _report(spec, pair, tally)
 
 
@@ -163,7 +166,13 @@ def _tolerance(spec: TaskSpec, pair: tuple[Opened, Opened]) -> float:
     return max(TOLERANCES.get(each.side.precision, TOLERANCES["int8"])[at] for each in pair)
 
 
-def _run(spec: TaskSpec, pair: tuple[Opened, Opened], texts: Iterable[Item], tally: Tally) -> None:
+def _run(
+    spec: TaskSpec,
+    pair: tuple[Opened, Opened],
+    texts: Iterable[Item],
+    places: Iterator[str],
+    tally: Tally,
+) -> None:
     """Both take the texts in chunks, as they come; what one of them has read waits for the other.
 
     Raises:
@@ -172,10 +181,14 @@ def _run(spec: TaskSpec, pair: tuple[Opened, Opened], texts: Iterable[Item], tal
     shown, *copies = tee(texts, 5)
     tokens = map(_tokens, pair, copies[:2])
     answers = (stream(spec, each.model, copy) for each, copy in zip(pair, copies[2:], strict=True))
-    for item, *ids, before, after in zip(shown, *tokens, *answers, strict=True):
-        if ids[0] != ids[1]:
-            tally.add_tokens(item, *map(_words, pair, ids))
-        tally.add_answer(item, before, after)
+    try:
+        for item, *ids, before, after in zip(shown, *tokens, *answers, strict=True):
+            place = next(places, "")
+            if ids[0] != ids[1]:
+                tally.add_tokens(item, *map(_words, pair, ids), place=place)
+            tally.add_answer(item, before, after, place=place)
+    except InputError as error:
+        raise placed(error, places, tally.texts) from error
     if not tally.texts:
         raise InputError("there is no text to compare; give at least one")
 

@@ -42,12 +42,13 @@ class MetadataChange(AsDict):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenDifference(AsDict):
-    """A text whose tokens differ: its number from 0, and the tokens of each."""
+    """A text whose tokens differ: its number from 0, the tokens of each, and where it is from."""
 
     index: int
     text: str | tuple[str, str]
     old: Sequence[str]
     new: Sequence[str]
+    place: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ class AnswerDifference(AsDict):
             another shape, which is beyond every tolerance.
         at: where in the answer.
         old, new: the number there; None where it is none.
+        place: where the text comes from, such as its file and line; empty if that was not given.
     """
 
     index: int
@@ -69,6 +71,7 @@ class AnswerDifference(AsDict):
     at: str
     old: float | None
     new: float | None
+    place: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -123,7 +126,7 @@ class DiffReport(Report):
         far = "infinitely far" if worst.amount is None else f"{worst.amount:.3g}"
         return (
             f"{self.beyond} of {self.texts} answers are further apart than {self.tolerance:.3g}; "
-            f"the worst is text {worst.index} ({shown(worst.text)}) with {far}: {worst.at} was "
+            f"the worst is {named(worst)} ({shown(worst.text)}) with {far}: {worst.at} was "
             f"{_number(worst.old)} and is {_number(worst.new)}"
         )
 
@@ -160,7 +163,7 @@ def report_lines(report: DiffReport) -> Iterator[str]:
         yield f"{change.name}: {change.old} → {change.new}"
     yield f"tokens: {report.tokens_differ} of {report.texts} texts differ"
     for each in report.token_examples:
-        yield f"  text {each.index} ({shown(each.text)})"
+        yield f"  {named(each)} ({shown(each.text)})"
         yield f"    old {' '.join(each.old)}"
         yield f"    new {' '.join(each.new)}"
     yield f"answers: {report.beyond} of {report.texts} beyond {report.tolerance:.3g}"
@@ -175,8 +178,13 @@ def _answers(report: DiffReport) -> Iterator[str]:
         yield f"  cosine: mean {report.cosine_mean:.6f}, worst {report.cosine_worst:.6f}"
     if report.equal is not None:
         yield f"  equal answers: {100 * report.equal:.2f} %"
-    yield f"  worst text: {worst.index} ({shown(worst.text)})"
+    yield f"  worst: {named(worst)} ({shown(worst.text)})"
     yield f"    {worst.at}: {_number(worst.old)} → {_number(worst.new)}"
+
+
+def named(each: TokenDifference | AnswerDifference) -> str:
+    """A text by its place; by its number where no place was given."""
+    return each.place or f"text {each.index}"
 
 
 def shown(text: str | tuple[str, str]) -> str:

@@ -104,16 +104,20 @@ class Tally:
         self._tokens_differ = self._beyond = self.texts = 0
         self._sum = 0.0
 
-    def add_tokens(self, item: Item, old: Sequence[str], new: Sequence[str]) -> None:
+    def add_tokens(
+        self, item: Item, old: Sequence[str], new: Sequence[str], *, place: str = ""
+    ) -> None:
         """Count a text whose tokens differ; `add_answer` follows."""
         self._tokens_differ += 1
         if len(self._examples) < EXAMPLES:
             pairs = enumerate(zip_longest(old, new))
             first = next((at for at, (one, other) in pairs if one != other), 0)
             shown = {"old": _around(old, first), "new": _around(new, first)}
-            self._examples.append(TokenDifference(index=self.texts, text=item, **shown))
+            self._examples.append(
+                TokenDifference(index=self.texts, text=item, place=place, **shown)
+            )
 
-    def add_answer(self, item: Item, old: Any, new: Any) -> None:
+    def add_answer(self, item: Item, old: Any, new: Any, *, place: str = "") -> None:
         """Count the two answers to a text."""
         off = self._deviation(old, new)
         self._beyond += off.amount > self._tolerance
@@ -126,6 +130,7 @@ class Tally:
                 at=off.at,
                 old=_finite(off.expected),
                 new=_finite(off.found),
+                place=place,
             )
         self._beside.add(item, old, new)
         self.texts += 1

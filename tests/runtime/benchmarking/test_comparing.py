@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert_runtime.benchmarking.comparison import (
-    DISTURBED,
     SAME_MACHINE,
     Change,
     Measured,
     compare,
     read_record,
 )
+from edgebert_runtime.benchmarking.disturbance import DISTURBED
 from edgebert_runtime.cli.compare import compare_lines
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.errors import (

@@ -98,6 +98,8 @@ def test_a_variant_that_does_not_run_here_is_left_out_or_refused(tiny_bundle: Bu
         ({"budget_ms": 0.0}, "a positive number of milliseconds, got 0"),
         ({"budget_ms": float("nan")}, "a positive number of milliseconds, got nan"),
         ({"budget_ms": float("inf")}, "a positive number of milliseconds, got inf"),
+        ({"seconds": -1.0}, "a positive number of seconds, got -1"),
+        ({"seconds": float("inf")}, "a positive number of seconds, got inf"),
         ({"batches": (0, 1)}, "batches must be whole numbers of at least 1, got 0, 1"),
         ({"batches": ()}, "batches must be whole numbers of at least 1, got none"),
         ({"sequences": (-1,)}, "sequences must be whole numbers of at least 1, got -1"),

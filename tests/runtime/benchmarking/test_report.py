@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edgebert_runtime import BenchReport
+from edgebert_runtime.benchmarking.disturbance import disturbance
 from edgebert_runtime.benchmarking.report import page
 from edgebert_runtime.benchmarking.results import Round, Setting, Start, Timing
 from edgebert_runtime.benchmarking.table import report_lines
@@ -126,6 +127,39 @@ def test_few_rounds_say_so_and_rank_nothing() -> None:
     lines = list(report_lines(FEW_ROUNDS))
     assert lines.count("  no ranking: it needs at least 5 rounds, got 2") == 2
     assert not any("best choice" in line or "best here" in line for line in lines)
+
+
+def with_yardsticks(report: BenchReport, *yardsticks: float) -> BenchReport:
+    """The rounds of the first timing have these."""
+    first, *others = report.timings
+    beside = zip(first.rounds, yardsticks, strict=True)
+    rounds = [replace(each, yardstick_ms=ms) for each, ms in beside]
+    return replace(report, timings=(replace(first, rounds=rounds), *others))
+
+
+def test_rounds_that_another_program_slowed_are_counted() -> None:
+    """In the sample every yardstick takes 1 ms; the limit is 1.25 times the fastest."""
+    count = 5 * (len(REPORT.timings) + len(REPORT.starts))
+    assert (
+        disturbance(REPORT) == disturbance(with_yardsticks(REPORT, 1, 1, 1, 1, 1.25)) == (0, count)
+    )
+    disturbed = with_yardsticks(REPORT, 1, 1, 1.26, 1.2, 3)
+    assert disturbance(disturbed) == (2, count)
+    said = f"another program slowed the machine in 2 of {count} measurements"
+    assert any(said in line for line in report_lines(disturbed))
+    assert said in page(disturbed).lead
+    assert not any("another program" in line for line in report_lines(REPORT))
+
+
+def test_a_yardstick_is_compared_with_those_of_as_many_threads() -> None:
+    first, *others = REPORT.timings
+    slower = [
+        replace(each, rounds=[replace(round_, yardstick_ms=2.0) for round_ in each.rounds])
+        if each.threads != first.threads
+        else each
+        for each in others
+    ]
+    assert disturbance(replace(REPORT, timings=(first, *slower))).disturbed == 0
 
 
 @pytest.mark.parametrize(("load", "busy"), [(None, False), (1.0, False), (1.1, True)])
