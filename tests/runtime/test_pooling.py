@@ -1,5 +1,7 @@
+import json
 import math
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -74,6 +76,48 @@ def test_a_dense_step_computes_what_torch_does(activation: str, tmp_path: Path) 
         _, expected = module(torch.from_numpy(HIDDEN), torch.from_numpy(MASK))
     found = apply_steps(steps, HIDDEN, MASK, tmp_path)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def safetensors(shapes: dict[str, tuple[int, ...]], **changed: Any) -> bytes:
+    entries: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + 4 * math.prod(shape)
+        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end], **changed}
+    header = json.dumps(entries).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(end)
+
+
+WEIGHT: Final = {"linear.weight": (3, 2)}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not valid JSON"),
+        (b"\xff" * 20, "is not a float32 safetensors file"),
+        (safetensors(WEIGHT)[:-1], r"of shape \(3, 2\) at bytes 0 to 24"),
+        (
+            safetensors(WEIGHT, shape=[3, 2**40]),
+            r"shape\[1\] is 1099511627776, expected an integer",
+        ),
+        (safetensors(WEIGHT, shape=[3, -2]), r"shape\[1\] is -2"),
+        (safetensors(WEIGHT, data_offsets=[-24, 0]), r"data_offsets\[0\] is -24"),
+        (safetensors(WEIGHT, dtype="F16"), "dtype is 'F16', expected 'F32'"),
+        (safetensors({"other": (3, 2)}), r"expected linear.weight \(outputs, inputs\)"),
+        (safetensors({"linear.weight": (6,)}), r"expected linear.weight \(outputs, inputs\)"),
+        (safetensors({**WEIGHT, "linear.bias": (2,)}), r"linear.bias \(outputs\)"),
+        (safetensors({"linear.weight": (2, 3)}), "takes vectors of 3 numbers, the step before it"),
+    ],
+)
+def test_weights_that_are_none_are_refused(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(content)
+    steps = (
+        Step(kind="pool", modes=("mean",)),
+        Step(kind="dense", file="x", activation="tanh"),
+    )
+    with pytest.raises(BundleError, match=said):
+        apply_steps(steps, HIDDEN, MASK, tmp_path)
 
 
 class Given(torch.nn.Module):
