@@ -1,5 +1,6 @@
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def test_a_dense_step_computes_what_torch_does(activation: str, tmp_path: Path) 
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
-def safetensors(shapes: dict[str, tuple[int, ...]], **changed: Any) -> bytes:
+def safetensors(shapes: Mapping[str, tuple[int, ...]], **changed: Any) -> bytes:
     entries: dict[str, Any] = {}
     end = 0
     for name, shape in shapes.items():
