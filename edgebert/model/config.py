@@ -123,6 +123,10 @@ class LocalAttention:
     theta: float
 
 
+MOST: Final = 2**24
+MOST_LAYERS: Final = 1_000
+"""No encoder comes near; a module of so many layers would fill the memory before it has weights."""
+
 SIZES: Final = ("vocabulary", "hidden", "layers", "heads", "intermediate", "positions")
 
 
@@ -205,6 +209,16 @@ class EncoderConfig:
             raise ConfigError(f"sizes must be at least 1, got {', '.join(bad)}")
         if self.token_types < 0:
             raise ConfigError(f"token_types must be at least 0, got {self.token_types!r}")
+        limits = dict.fromkeys((*SIZES, "token_types"), MOST) | {"layers": MOST_LAYERS}
+        bad = [
+            f"{name}={found}"
+            for name, most in limits.items()
+            if (found := getattr(self, name)) > most
+        ]
+        if bad:
+            raise ConfigError(
+                f"sizes must be at most {MOST}, and layers {MOST_LAYERS}, got {', '.join(bad)}"
+            )
         if self.hidden % self.heads:
             raise ConfigError(
                 f"{self.heads} heads do not divide a hidden size of {self.hidden}; "

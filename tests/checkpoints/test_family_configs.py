@@ -166,3 +166,18 @@ def test_robertas_settings_overrule_the_stored_prefix_space(tmp_path: Path, pref
     for text in TEXTS:
         assert ours.encode(text).ids == theirs(text)["input_ids"]
     assert any("add_prefix_space" in note for note in notes) == prefix
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("vocab_size", 2**63),
+        ("max_position_embeddings", 2**24 + 1),
+        ("type_vocab_size", 10**30),
+        ("num_hidden_layers", 1_001),
+    ],
+)
+def test_sizes_that_no_encoder_has_are_refused(key: str, value: int) -> None:
+    """Found by make fuzz: torch counts sizes in 64 bits, and layers are made one by one."""
+    with pytest.raises(CheckpointError, match=f"sizes must be at most 16777216.*={value}"):
+        read(default_config("Bert") | {key: value})

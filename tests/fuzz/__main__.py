@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -16,6 +17,11 @@ from tests.support.tiny_encoder import build_tiny, save_tiny
 
 KEPT: Final = Path(".cache/fuzz")
 SHOWN: Final = 5
+SENTENCE_TRANSFORMERS: Final = (
+    *("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"),
+    "1_Pooling",
+)
+"""Of the bundle, put into the checkpoint, so that they are damaged, too."""
 
 
 def main(arguments: list[str]) -> int:
@@ -52,6 +58,9 @@ def _targets(folder: Path) -> list[Target]:
         try:
             save_tiny(build_tiny(), checkpoint)
             edgebert.export(checkpoint, bundle, progress=False)
+            for name in SENTENCE_TRANSFORMERS:
+                copy = shutil.copytree if (bundle / name).is_dir() else shutil.copy
+                copy(bundle / name, checkpoint / name)
             status = 0
         finally:
             os._exit(status)

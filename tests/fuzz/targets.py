@@ -34,7 +34,7 @@ def targets(bundle: Path, checkpoint: Path) -> list[Target]:
         bundle: a bundle of task `embed`.
         checkpoint: the folder it was made of.
     """
-    files = sorted(path.name for path in checkpoint.glob("*.json"))
+    files = sorted(path.relative_to(checkpoint).as_posix() for path in checkpoint.rglob("*.json"))
     return [
         Target("manifest", _maker(bundle, [MANIFEST], damaged_json), _described(bundle)),
         Target("tokenizer", _maker(bundle, ["tokenizer.json"], damaged_json), _answer),

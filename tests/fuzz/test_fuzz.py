@@ -10,8 +10,7 @@ import pytest
 
 from tests.fuzz.__main__ import report
 from tests.fuzz.mutations import damaged_bytes, damaged_json
-from tests.fuzz.pool import Outcome, run_case
-from tests.fuzz.targets import Target
+from tests.fuzz.pool import Outcome, Target, run_case
 from tests.support.planted_faults import make, right
 
 Found = dict[str, tuple[int, str, str | None]]

@@ -149,6 +149,21 @@ def test_a_tokenizer_without_room_for_a_text_is_refused(tmp_path: Path) -> None:
         opened(tmp_path, TokenizerInfo(**{**vars(INFO), "max_length": 2}))
 
 
+def test_a_pair_without_room_is_refused(tmp_path: Path) -> None:
+    words = opened(tmp_path, TokenizerInfo(**{**vars(INFO), "max_length": 3}))
+    assert list(words.encode(["dog dog"])[0].input_ids) == [1, 3, 2]
+    for pair in (("dog", "dog"), ("dog", "dog " * words.SLICE_CHARACTERS)):
+        with pytest.raises(InputError, match="special tokens are 3 tokens and fill a window of 3"):
+            words.encode([pair])
+
+
+def test_a_part_of_no_type_is_refused(tmp_path: Path) -> None:
+    """Found by make fuzz."""
+    for part in ({"type": []}, {"type": "Replace", "pattern": 5}, {"type": "Sequence"}, {}):
+        with pytest.raises(TokenizerError, match="cannot be read"):
+            opened(tmp_path, normalizer=part)
+
+
 def test_a_padding_token_with_another_id_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match=r"'\[PAD\]' as token 0, expected 3 as the manifest"):
         opened(tmp_path, TokenizerInfo(**{**vars(INFO), "pad_id": 3}))

@@ -218,7 +218,7 @@ JSON: Final = st.recursive(
 )
 
 
-def places(value: Any) -> list[list[Any]]:
+def places(value: Any) -> list[list[str | int]]:
     """Keys of every value in a value."""
     if not isinstance(value, dict | list):
         return [[]]
@@ -230,8 +230,9 @@ def places(value: Any) -> list[list[Any]]:
 @given(data=st.data(), value=JSON)
 def test_any_value_anywhere_is_read_or_refused(tmp_path: Path, data: Any, value: Any) -> None:
     holder: Any = {"root": deepcopy(fields())}
-    found, chosen = holder, data.draw(st.sampled_from(places(holder["root"])))
-    *others, last = "root", *chosen
+    found = holder
+    chosen: list[str | int] = ["root", *data.draw(st.sampled_from(places(holder["root"])))]
+    *others, last = chosen
     for key in others:
         holder = holder[key]
     holder[last] = value

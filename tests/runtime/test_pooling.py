@@ -1,5 +1,8 @@
+import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -88,6 +91,48 @@ def test_a_cut_vector_keeps_its_first_numbers_as_they_are(normalized: bool) -> N
     found = apply_steps(steps, HIDDEN, MASK, folder=Path())
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-6)
     np.testing.assert_array_equal(found, apply_steps(before, HIDDEN, MASK, folder=Path())[:, :3])
+
+
+def safetensors(shapes: Mapping[str, tuple[int, ...]], **changed: Any) -> bytes:
+    entries: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + 4 * math.prod(shape)
+        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end], **changed}
+    header = json.dumps(entries).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(end)
+
+
+WEIGHT: Final = {"linear.weight": (3, 2)}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not valid JSON"),
+        (b"\xff" * 20, "is not a float32 safetensors file"),
+        (safetensors(WEIGHT)[:-1], r"of shape \(3, 2\) at bytes 0 to 24"),
+        (
+            safetensors(WEIGHT, shape=[3, 2**40]),
+            r"shape\[1\] is 1099511627776, expected an integer",
+        ),
+        (safetensors(WEIGHT, shape=[3, -2]), r"shape\[1\] is -2"),
+        (safetensors(WEIGHT, data_offsets=[-24, 0]), r"data_offsets\[0\] is -24"),
+        (safetensors(WEIGHT, dtype="F16"), "dtype is 'F16', expected 'F32'"),
+        (safetensors({"other": (3, 2)}), r"expected linear.weight \(outputs, inputs\)"),
+        (safetensors({"linear.weight": (6,)}), r"expected linear.weight \(outputs, inputs\)"),
+        (safetensors({**WEIGHT, "linear.bias": (2,)}), r"linear.bias \(outputs\)"),
+        (safetensors({"linear.weight": (2, 3)}), "takes vectors of 3 numbers, the step before it"),
+    ],
+)
+def test_weights_that_are_none_are_refused(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(content)
+    steps = (
+        Step(kind="pool", modes=("mean",)),
+        Step(kind="dense", file="x", activation="tanh"),
+    )
+    with pytest.raises(BundleError, match=said):
+        apply_steps(steps, HIDDEN, MASK, tmp_path)
 
 
 class Given(torch.nn.Module):

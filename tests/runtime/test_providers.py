@@ -425,6 +425,16 @@ def test_a_damaged_graph_is_no_fault_of_the_provider(content: bytes, tmp_path: P
         Session(graph, provider="cuda")
 
 
+def test_the_names_in_a_damaged_graph_do_not_break_the_line(tmp_path: Path) -> None:
+    """Found by make fuzz."""
+    model = onnx.parser.parse_model(MIXED)
+    model.graph.node[0].op_type = "Mat\nMul\x1b"
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(BundleError, match=r"cannot open .*model\.onnx: .*Mat Mul ") as caught:
+        Session(tmp_path / "model.onnx", provider="cpu")
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(("said", "error"), [(CUDA_LIBRARY, "libcublasLt"), ("", "cannot open")])
 @pytest.mark.usefixtures("stand_in")
 def test_an_operator_that_the_cpu_lacks_is_no_fault_of_the_graph(

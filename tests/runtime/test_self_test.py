@@ -152,6 +152,15 @@ def test_samples_that_are_none_say_so(text: str, bundle: Bundle) -> None:
         check(rehash(bundle.folder), "cpu")
 
 
+def test_samples_of_another_task_say_so(bundle: Bundle) -> None:
+    def change(fields: Any) -> None:
+        fields["samples"][1]["expected"] = [{"x": 1.0}] * 48
+
+    edit_json(bundle.folder / "samples/cpu.json", change)
+    with pytest.raises(BundleError, match="task 'embed', and its sample 1 has no vector as"):
+        check(rehash(bundle.folder), "cpu")
+
+
 @pytest.mark.parametrize("emptied", [False, True])
 def test_nothing_compared_is_no_proof(emptied: bool, bundle: Bundle) -> None:
     if emptied:

@@ -12,7 +12,7 @@ from edgebert_runtime.bundle.found_instead import describe
 from edgebert_runtime.bundle.paths import check_spelling
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.storage.json_reader import read_json, shown
-from edgebert_runtime.storage.json_values import Array, Structure, Table, read_structure
+from edgebert_runtime.storage.json_values import REQUIRED, Array, Structure, Table, read_structure
 
 MANIFEST_NAME: Final = "edgebert.json"
 CARD_NAME: Final = "README.md"
@@ -84,8 +84,8 @@ class EmbeddingInfo:
 
     dimensions: Annotated[int, values.DIMENSIONS]
     steps: tuple[Step, ...]
-    prompts: Mapping[str, str] = field(default_factory=dict)
-    default_prompt: str | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict, metadata=REQUIRED)
+    default_prompt: str | None = field(default=None, metadata=REQUIRED)
     similarity: Annotated[str | None, values.SIMILARITY] = None
 
     @property

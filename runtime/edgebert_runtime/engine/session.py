@@ -68,6 +68,10 @@ def _names(nodes: Any) -> list[str]:
     return [node.name for node in nodes]
 
 
+MAX_SAID: Final = 2_000
+"""Characters of a message of ONNX Runtime that are shown."""
+
+
 class Session:
     """An open graph; in a forked process it is opened anew when it is first run there.
 
@@ -187,7 +191,8 @@ class Session:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
             kind = EngineMemoryError if is_out_of_memory(error) else EngineError
             raise kind(
-                f"ONNX Runtime cannot run {self._graph} on {shapes}{what_to_do(error)}: {error}"
+                f"ONNX Runtime cannot run {self._graph} on {shapes}{what_to_do(error)}: "
+                f"{_one_line(error)}"
             ) from error
 
     def _device(self) -> "Device":
@@ -300,4 +305,11 @@ class Session:
             of_graph = type(error).__name__ in GRAPH_ERRORS or NOT_LOADED in str(error)
             if not of_graph or did_not_start(self.provider, said):
                 return refusal(self.provider, self.provider_options, said)
-        return BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {error}")
+        said = _one_line(error)
+        return BundleError(f"ONNX Runtime {engine.__version__} cannot open {graph}: {said}")
+
+
+def _one_line(error: Exception) -> str:
+    """What ONNX Runtime says, without the line ends and controls that a graph's names may have."""
+    printable = (each if each.isprintable() else " " for each in str(error))
+    return " ".join("".join(printable).split())[:MAX_SAID]

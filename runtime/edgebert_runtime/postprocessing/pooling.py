@@ -4,7 +4,6 @@ The exported graph computes the same steps for its `sentence_embedding`; a test 
 equal. Modes are those of sentence-transformers' `Pooling` module.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from edgebert_runtime.bundle.manifest import Step
+from edgebert_runtime.bundle.safetensors_header import read_safetensors
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.inference.arrays import Floats
 from edgebert_runtime.inference.arrays import Ids as Mask
@@ -143,27 +143,36 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
 def _dense(vectors: Floats, step: Step, folder: Path) -> Floats:
     if step.file is None or step.activation is None or step.activation not in ACTIVATIONS:
         raise BundleError(f"dense step {step} lacks a file or has an unknown activation")
-    tensors = _read_safetensors(folder / step.file)
-    projected = vectors @ tensors["linear.weight"].T + tensors.get("linear.bias", np.float32(0))
+    weight, bias = _linear(folder / step.file)
+    if weight.shape[1] != vectors.shape[-1]:
+        raise BundleError(
+            f"{folder / step.file} takes vectors of {weight.shape[1]} numbers, the step before it "
+            f"gives {vectors.shape[-1]}; export the model again"
+        )
+    projected = vectors @ weight.T + bias
     return ACTIVATIONS[step.activation](projected)
 
 
 @lru_cache(maxsize=8)
-def _read_safetensors(path: Path) -> dict[str, Floats]:
-    """Read float32 tensors, once and not per micro-batch.
+def _linear(path: Path) -> tuple[Floats, Floats]:
+    """Weight (outputs, inputs) and bias (outputs) of a linear map, read once.
 
-    https://github.com/huggingface/safetensors, section "Format"
+    Raises:
+        BundleError: the file holds none.
     """
-    raw = path.read_bytes()
-    try:
-        start = 8 + int.from_bytes(raw[:8], "little")
-        header = json.loads(raw[8:start])
-        header.pop("__metadata__", None)
-        return {
-            name: np.frombuffer(
-                raw[start:], np.float32, math.prod(entry["shape"]), entry["data_offsets"][0]
-            ).reshape(entry["shape"])
-            for name, entry in header.items()
-        }
-    except (ValueError, KeyError) as error:
-        raise BundleError(f"{path} is not a float32 safetensors file: {error}") from error
+    data, entries = read_safetensors(path)
+    tensors = {
+        name: np.frombuffer(
+            data, np.float32, math.prod(entry.shape), entry.data_offsets[0]
+        ).reshape(entry.shape)
+        for name, entry in entries.items()
+    }
+    weight = tensors.get("linear.weight", np.zeros(0, np.float32))
+    bias = tensors.get("linear.bias", np.zeros(weight.shape[:1], np.float32))
+    if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+        raise BundleError(
+            f"{path} has tensors of shapes {[tensor.shape for tensor in tensors.values()]}, "
+            "expected linear.weight (outputs, inputs) and linear.bias (outputs); export the model "
+            "again"
+        )
+    return weight, bias

@@ -275,6 +275,9 @@ class Either:
         raise UnfitError(place, value, self.expected)
 
 
+REQUIRED: Final = {"required": True}
+"""Metadata of an attribute that has a default for Python, while the key must be there."""
+
 SIMPLE: Final[Mapping[Any, Kind]] = {
     int: Integer(),
     float: Number(),
@@ -305,12 +308,16 @@ def read_structure(kind: type[Record], value: object, refusal: Refusal) -> Recor
 def keys_of(record: type[Any]) -> dict[str, tuple[Kind, bool]]:
     """Attribute of a dataclass → what it may be, and whether it must be there."""
     if record not in _KEYS:
-        missing = dataclasses.MISSING
         _KEYS[record] = {
-            each.name: (kind_of(each.type), each.default is missing is each.default_factory)
+            each.name: (kind_of(each.type), _is_required(each))
             for each in dataclasses.fields(record)
         }
     return _KEYS[record]
+
+
+def _is_required(attribute: "dataclasses.Field[Any]") -> bool:
+    bare = attribute.default is dataclasses.MISSING is attribute.default_factory
+    return bare or attribute.metadata == REQUIRED
 
 
 _KEYS: Final[dict[type[Any], dict[str, tuple[Kind, bool]]]] = {}

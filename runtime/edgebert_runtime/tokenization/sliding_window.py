@@ -75,7 +75,7 @@ def room_in(window: int, others: int) -> int:
     if others >= window:
         raise InputError(
             f"question or query and special tokens are {others} tokens and fill a window of "
-            f"{window}; shorten the question"
+            f"{window}; shorten the question, or export the model with a larger max_length"
         )
     return window - others
 

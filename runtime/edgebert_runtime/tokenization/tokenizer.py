@@ -297,7 +297,7 @@ class TextTokenizer:
         if len(ids) <= self.limit:
             return EncodedText(input_ids=ids, token_type_ids=types, tokens=len(ids))
         sources = encoding.sequence_ids
-        room = self.limit - sources.count(None)
+        room = room_in(self.limit, sources.count(None))
         first, second = longest_first(sources.count(0), sources.count(1), room)
         kept = kept_positions(sources, {0: range(first), 1: range(second)})
         return EncodedText(
@@ -309,7 +309,7 @@ class TextTokenizer:
     def _encode_slices(self, number: int, strings: Sequence[str]) -> EncodedText:
         """A huge text, or two, cut to the limit, their tokens counted to the end."""
         template = self._template(len(strings))
-        room = self.limit - added_tokens(template)
+        room = room_in(self.limit, added_tokens(template))
         every = [self._content(string) for string in strings]
         try:
             heads = [array("q", islice(content, room)) for content in every]

@@ -11,13 +11,14 @@ from edgebert_runtime.bundle.samples import Samples, read_samples
 from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
-from edgebert_runtime.errors import SampleError
+from edgebert_runtime.errors import BundleError, SampleError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.loading.compatibility import unsupported_reason
 from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
+from edgebert_runtime.tasks.spec import TaskSpec
 from edgebert_runtime.verification.probes import COMPARISONS, Deviation, probe
 
 SHOWN_CHARACTERS: Final = 40
@@ -174,7 +175,9 @@ def _compare(
     problem = _other_tokens(bundle, stored, where)
     if problem is not None:
         return {**found, "problem": problem}
-    at, off = _worst(bundle.manifest.task, stored, model)
+    spec = require_task(bundle.manifest.task)
+    _require_kind(bundle, stored, vectors=spec.probe.measure == "distance")
+    at, off = _worst(spec, stored, model)
     place = f"sample {at} ({_start(stored.samples[at].text)})"
     if off.amount > stored.tolerance:
         found["problem"] = _in_words(off, place, stored, where)
@@ -182,9 +185,23 @@ def _compare(
     return {**found, "worst": worst, "worst_at": f"{place}, {off.at}"}
 
 
-def _worst(task: str, stored: Samples, model: Any) -> tuple[int, Deviation]:
+def _require_kind(bundle: Bundle, stored: Samples, *, vectors: bool) -> None:
+    """Refuse samples of a task that answers otherwise.
+
+    Raises:
+        BundleError: a sample has scores where the task answers vectors, or the reverse.
+    """
+    for at, sample in enumerate(stored.samples):
+        if any(isinstance(each, Mapping) == vectors for each in sample.expected):
+            expected = "vector" if vectors else "scores"
+            raise BundleError(
+                f"{bundle.folder} has task {bundle.manifest.task!r}, and its sample {at} has "
+                f"no {expected} as its answer; export the model again"
+            )
+
+
+def _worst(spec: TaskSpec, stored: Samples, model: Any) -> tuple[int, Deviation]:
     """The number of the sample that is furthest off, and how far."""
-    spec = require_task(task)
     here = probe(spec, model, [sample.text for sample in stored.samples])
     compare = COMPARISONS[spec.probe.measure].deviation
     offs = [
