@@ -95,11 +95,13 @@ class _Row:
     unlike: frozenset[str]
 
     @property
-    def rank(self) -> tuple[bool, bool, int]:
-        """Sorts rows that are easily understood first."""
+    def rank(self) -> tuple[bool, bool, bool, int]:
+        """Sorts rows that are easily understood first: ids, what prints, two words, else the shortest."""
         strings = strings_of(self.item)
         hidden = not all(string.isprintable() and string.strip() for string in strings)
-        return self.kind != "ids", hidden, sum(map(len, strings))
+        words = strings[0].split(" ")
+        plain = len(strings) == 1 and len(words) == 2 and all(map(str.isalpha, words))
+        return self.kind != "ids", hidden, not plain, 0 if plain else sum(map(len, strings))
 
 
 def compare(bundle: Witness, asked: Sequence[Witness | Silent], corpus: Sequence[Item]) -> Verdict:
