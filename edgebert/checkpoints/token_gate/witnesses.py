@@ -199,7 +199,8 @@ def _with_side_tokens(file: Mapping[str, Any], bundle: Mapping[str, Any]) -> dic
 def _lower_first(tokenizer: Any) -> None:
     """Lower-case before everything else, unless a Lowercase is there."""
     stored: Any = tokenizer.normalizer
-    parts = list(stored) if isinstance(stored, normalizers.Sequence) else [stored]
+    several = isinstance(stored, normalizers.Sequence)
+    parts = list(stored) if several else [stored]
     if not any(isinstance(part, normalizers.Lowercase) for part in parts):
         rest = [part for part in parts if part is not None]
         tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *rest])
