@@ -19,6 +19,14 @@ QUALITY: Final = {
     "worst": 0.9961,
     "floor": {"mean": 0.99, "worst": 0.98},
 }
+TOKENS: Final = {
+    "choice": "auto",
+    "texts": 400,
+    "witnesses": [
+        {"name": "tokenizer.json", "version": "0.23.3"},
+        {"name": "transformers", "version": "5.23.0"},
+    ],
+}
 SPEED: Final = {"over_fp32": 0.3141, "rounds": 5, "cpu": "avx512_vnni"}
 
 EXPECTED: Final = """\
@@ -27,6 +35,7 @@ my model: classify, from module nothing
   task          classify
   labels        bad, good
   longest text  8 tokens
+  tokens as     tokenizer.json (0.23.3), transformers (5.23.0), 400 texts
 
 portable
   precision           fp32
@@ -64,6 +73,7 @@ def manifest(**changes: Any) -> Manifest:
     )
     head = HeadInfo(labels=("bad", "good"), activation="softmax")
     variants = {"portable": portable, "int8": int8}
+    changes = {"tokenizer": replace(made.tokenizer, tokens=TOKENS), **changes}
     return replace(made, **{"task": "classify", "head": head, "variants": variants, **changes})
 
 
@@ -91,8 +101,11 @@ def test_long_lists_of_labels_are_folded() -> None:
 def test_not_measured_is_said() -> None:
     made = manifest()
     bare = replace(made.variants["portable"], parity=None)
-    bundle = Bundle(folder=Path("m"), manifest=replace(made, variants={"portable": bare}))
-    assert "  quality             not measured" in list(summary_lines(bundle, None))
+    unchecked = replace(made.tokenizer, tokens=None)
+    made = replace(made, variants={"portable": bare}, tokenizer=unchecked)
+    lines = list(summary_lines(Bundle(folder=Path("m"), manifest=made), None))
+    assert "  quality             not measured" in lines
+    assert "  tokens as     not compared" in lines
 
 
 @pytest.mark.parametrize(

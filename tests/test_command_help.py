@@ -8,6 +8,7 @@ from typing import Final, get_args
 import pytest
 from typer.testing import CliRunner
 
+from edgebert.checkpoints.token_gate.gate import TokensChoice
 from edgebert.cli import app as build_side
 from edgebert_export.targets import TARGETS
 from edgebert_quantize.evaluation.target_cpu import CpuName
@@ -34,6 +35,7 @@ ENUMERATED: Final = {
     "--recipe": RECIPES.keys() - {"fp16-packed"},  # a part of fp16
     "--cpu": get_args(CpuName),
     "--precision": ("auto", "fp32", "int8", "fp16", "bf16"),
+    "--tokens": get_args(TokensChoice),
     "--problem": ("single_label", "multi_label", "regression"),
     "--autocast": ("auto", "fp32", "bf16", "fp16"),
     "--device": ("auto", "cpu", "cuda"),

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
+from edgebert.checkpoints.token_gate.gate import ASKED, TokensChoice
 from edgebert.tasks.registry import training_specs
 from edgebert.training.config import (
     Autocast,
@@ -39,6 +40,7 @@ def calls(module, parts, spec: ExportSpec, here: Path):
 RIGHT: Final = """
 edgebert.export("a", "b", task="auto", target="cpu", precision="int8")
 edgebert.export("a", "b", task="next_sentence", target="portable", precision=None)
+edgebert.export("a", "b", tokens="transformers")
 edgebert.quantize("a", "int4", cpu="avx2")
 edgebert.quantize_file("a", "b", "fp16", cpu="arm64")
 edgebert.quantize_within("a", "cosine>=0.9", "int8-static", cpu="avx512_vnni")
@@ -59,6 +61,7 @@ edgebert.export("a", "b", task="sing")
 edgebert.export("a", "b", target="npu")
 edgebert.export("a", "b", target="cuda-packed")
 edgebert.export("a", "b", precision="int3")
+edgebert.export("a", "b", tokens="files")
 edgebert.quantize("a", "int3")
 edgebert.quantize("a", cpu="sparc")
 edgebert.quantize_file("a", "b", "int3")
@@ -97,6 +100,7 @@ BenchOptions(provider="gpu")
         (TaskName, BUILT_IN),
         (ExportTask, ("auto", *BUILT_IN)),
         (ExportPrecision, PRECISIONS),
+        (TokensChoice, ASKED),
         (TargetName, DEFAULT_TARGETS),
         (RecipeName, RECIPES),
         (CpuName, LARGEST_WEIGHT),

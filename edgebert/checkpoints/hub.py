@@ -19,6 +19,8 @@ DESCRIPTIONS: Final = (
     "added_tokens.json",
     "vocab.txt",
     "vocab.json",
+    "merges.txt",
+    "*.model",
     *SETTINGS,
 )
 ROOT_ONLY: Final = ("modules.json", "config_sentence_transformers.json")

@@ -24,7 +24,7 @@ def with_checked_tokens(source: Source, choice: TokensChoice) -> Source:
     text = parts.files[parts.tokenizer.file].decode("utf-8")
     checked = check_tokens(text, parts.tokenizer, source.tokenizer, choice)
     files = dict(parts.files)
-    if checked.json != text:
+    if choice in ("file", "transformers"):
         files[parts.tokenizer.file] = checked.json.encode("utf-8")
         settings = json.loads(files[CONFIG])
         files[CONFIG] = json_bytes(settings | {"tokenizer_class": PLAIN_CLASS})

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from edgebert_runtime.tokenization.items import Item
 
 SCRIPTS: Final = (
+    "Hello World",
     "The quick brown fox jumps over the lazy dog.",
     "HELLO World, iPhone McDonald's NASA",
     "café naïve Über Ångström São Straße İstanbul ŁÓDŹ",

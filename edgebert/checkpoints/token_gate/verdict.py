@@ -22,8 +22,8 @@ REBUILT: Final = (
     "tokenizer.json. Choose file unless the model was trained with this version."
 )
 OVERRULED: Final = (
-    "tokenizer_config.json or another file of the folder changes what tokenizer.json says. Choose "
-    "transformers if the model was trained with transformers."
+    "Other files of the folder, or defaults of its tokenizer class, overrule tokenizer.json in "
+    "transformers. Choose transformers if the model was trained with it, file if they lack a key."
 )
 UNLIKE_ALL: Final = "edgebert reads these files in another way than all others. Choose file."
 UNLIKE_FILE: Final = (
@@ -95,11 +95,13 @@ class _Row:
     unlike: frozenset[str]
 
     @property
-    def rank(self) -> tuple[bool, bool, int]:
-        """Sorts rows that are easily understood first."""
+    def rank(self) -> tuple[bool, bool, bool, int]:
+        """Sorts what is easily understood first: ids, what prints, two words, short texts."""
         strings = strings_of(self.item)
         hidden = not all(string.isprintable() and string.strip() for string in strings)
-        return self.kind != "ids", hidden, sum(map(len, strings))
+        words = strings[0].split(" ")
+        plain = len(strings) == 1 and len(words) == 2 and all(map(str.isalpha, words))
+        return self.kind != "ids", hidden, not plain, 0 if plain else sum(map(len, strings))
 
 
 def compare(bundle: Witness, asked: Sequence[Witness | Silent], corpus: Sequence[Item]) -> Verdict:

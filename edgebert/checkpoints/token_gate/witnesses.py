@@ -137,7 +137,7 @@ def file_witness(origin: Origin, bundle_json: str, limit: int) -> Witness | Sile
     tokenizer.enable_truncation(limit)
 
     def run(item: Item) -> Tokens:
-        encoding = tokenizer.encode(*strings_of(item))
+        encoding = tokenizer.encode_batch([item])[0]
         return Tokens(
             ids=tuple(encoding.ids),
             type_ids=tuple(encoding.type_ids),
@@ -198,8 +198,9 @@ def _with_side_tokens(file: Mapping[str, Any], bundle: Mapping[str, Any]) -> dic
 
 def _lower_first(tokenizer: Any) -> None:
     """Lower-case before everything else, unless a Lowercase is there."""
-    stored = tokenizer.normalizer
-    parts = list(stored) if isinstance(stored, normalizers.Sequence) else [stored]
+    stored: Any = tokenizer.normalizer
+    several = isinstance(stored, normalizers.Sequence)
+    parts = list(stored) if several else [stored]
     if not any(isinstance(part, normalizers.Lowercase) for part in parts):
         rest = [part for part in parts if part is not None]
         tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *rest])
