@@ -139,21 +139,12 @@ def test_special_tokens_of_its_own_name_are_used(tmp_path: Path) -> None:
     [
         ("do_basic_tokenize", False),
         ("never_split", ["hello"]),
-        ("additional_special_tokens", ["<x>"]),
-        ("added_tokens_decoder", {"13": {"content": "<x>"}}),
     ],
 )
 def test_what_a_vocabulary_cannot_say_is_refused(tmp_path: Path, name: str, value: object) -> None:
     write_vocabulary(tmp_path)
     write_json(tmp_path / "tokenizer_config.json", {name: value})
     with pytest.raises(TokenizerError, match="AutoTokenizer"):
-        read(tmp_path)
-
-
-def test_added_tokens_beside_a_vocabulary_are_refused(tmp_path: Path) -> None:
-    write_vocabulary(tmp_path)
-    write_json(tmp_path / "added_tokens.json", {"<x>": 13})
-    with pytest.raises(TokenizerError, match="cannot give <x>"):
         read(tmp_path)
 
 
@@ -177,7 +168,7 @@ def test_a_slow_tokenizer_is_refused_with_the_command_to_convert_it(
 ) -> None:
     for name in names:
         (tmp_path / name).touch()
-    with pytest.raises(TokenizerError, match=rf"{names[0]} and no tokenizer\.json; .*python -c"):
+    with pytest.raises(TokenizerError, match=rf"{names[0]}.* and no tokenizer\.json, .*python -c"):
         read(tmp_path)
 
 
@@ -241,15 +232,14 @@ def test_the_written_config_is_finite_and_names_no_machine(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "settings",
     [
-        None,
-        {"tokenizer_class": "BertTokenizer"},
+        {"tokenizer_class": "BertTokenizer", "do_lower_case": True},
         {"tokenizer_class": "BertTokenizer", "do_lower_case": False},
         {"tokenizer_class": "BertTokenizerFast", "do_lower_case": True, "strip_accents": False},
         {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": False},
     ],
 )
 def test_case_and_accents_follow_transformers_where_two_files_disagree(
-    tmp_path: Path, settings: dict[str, Any] | None, stored: bool
+    tmp_path: Path, settings: dict[str, Any], stored: bool
 ) -> None:
     normalizer = {
         "type": "BertNormalizer",
@@ -260,8 +250,7 @@ def test_case_and_accents_follow_transformers_where_two_files_disagree(
     }
     write_json_tokenizer(tmp_path, normalizer=normalizer)
     write_json(tmp_path / "config.json", {"model_type": "bert"})
-    if settings is not None:
-        write_json(tmp_path / "tokenizer_config.json", settings)
+    write_json(tmp_path / "tokenizer_config.json", settings)
     theirs = AutoTokenizer.from_pretrained(tmp_path)
     files = read(tmp_path)
     for text in ("Hello hello", "Café CAFÉ cafe"):
@@ -273,7 +262,7 @@ def test_overruling_the_tokenizer_file_is_told(tmp_path: Path) -> None:
     write_json(tmp_path / "tokenizer_config.json", {"do_lower_case": False})
     _, notes = read_tokenizer(tmp_path, DEMANDS)
     assert notes == (
-        "tokenizer_config.json overrules tokenizer.json, as in transformers: lowercase=False",
+        "tokenizer_config.json overrules tokenizer.json, as in transformers: do_lower_case=False",
     )
 
 
@@ -324,10 +313,12 @@ def test_ids_beyond_the_models_vocabulary_are_refused(tmp_path: Path) -> None:
         read(tmp_path, vocabulary=last)
 
 
-def test_a_padding_token_outside_the_vocabulary_is_refused(tmp_path: Path) -> None:
-    write_json_tokenizer(tmp_path)
-    write_json(tmp_path / "tokenizer_config.json", {"pad_token": "<pad>"})
-    with pytest.raises(TokenizerError, match="no padding token '<pad>'"):
+def test_a_tokenizer_without_a_padding_token_is_refused(tmp_path: Path) -> None:
+    write_vocabulary(tmp_path, ("<p>", *VOCABULARY[1:]))
+    write_json(tmp_path / "tokenizer_config.json", {"pad_token": "<p>"})
+    write_json(tmp_path / "tokenizer.json", json.loads(read(tmp_path).json))
+    write_json(tmp_path / "tokenizer_config.json", {})
+    with pytest.raises(TokenizerError, match=r"no padding token, looked for \[PAD\], <pad>; name"):
         read(tmp_path)
 
 

@@ -12,46 +12,18 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from edgebert.checkpoints.files import json_bytes, read_json, read_json_if_present, setting
+from edgebert.checkpoints.files import json_bytes, read_json, setting
+from edgebert.checkpoints.tokenizer.added_tokens import merge
+from edgebert.checkpoints.tokenizer.classes import PLAIN_CLASS
 from edgebert.checkpoints.tokenizer.max_length import choose_limit
-from edgebert.checkpoints.tokenizer.wordpiece import (
-    CONVERT,
-    build_wordpiece,
-    normalizer_fields,
-    token_text,
-)
+from edgebert.checkpoints.tokenizer.overrules import follow_arguments
+from edgebert.checkpoints.tokenizer.rust import parse, tokenizer_errors
+from edgebert.checkpoints.tokenizer.side_files import CONFIG, SideFiles, read_side_files
+from edgebert.checkpoints.tokenizer.template import add_template
+from edgebert.checkpoints.tokenizer.vocabularies import build
 from edgebert.checkpoints.tokenizer.words import tells_words
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import TokenizerError
-
-ROLES: Final = (
-    "bos_token",
-    "eos_token",
-    "unk_token",
-    "sep_token",
-    "pad_token",
-    "cls_token",
-    "mask_token",
-)
-
-SLOW_ONLY: Final = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "vocab.json")
-"""Files of tokenizers that only transformers' Python code reads."""
-
-BERT_CLASSES: Final = tuple(
-    f"{family}Tokenizer{kind}"
-    for family in ("Bert", "DistilBert", "Electra", "MPNet")
-    for kind in ("", "Fast")
-)
-"""Classes whose settings overrule the normalizer stored in `tokenizer.json`."""
-
-PREFIX_CLASSES: Final = ("RobertaTokenizer", "RobertaTokenizerFast")
-"""Classes whose settings overrule the pre-tokenizer's `add_prefix_space`."""
-
-PLAIN_CLASS: Final = "PreTrainedTokenizerFast"
-"""The class that takes `tokenizer.json` as it is, in transformers 4 and 5."""
-
-CLASS_NAMES: Final = {"TokenizersBackend": PLAIN_CLASS}
-"""Names of transformers 5 that transformers 4 does not know."""
 
 LEFT_OUT: Final = frozenset(
     {
@@ -70,6 +42,10 @@ LEFT_OUT: Final = frozenset(
     }
 )
 """Keys of `tokenizer_config.json` that are not stored: paths of a machine, padding, truncation."""
+
+
+USUAL_PADDING: Final = ("[PAD]", "<pad>")
+"""Padding tokens of tokenizers whose files name none; a mask covers them, so no answer changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +124,7 @@ class TokenizerRequirements:
 def read_tokenizer(
     folder: Path, demands: TokenizerRequirements
 ) -> tuple[TokenizerFiles, tuple[str, ...]]:
-    """Read the tokenizer of a checkpoint folder as transformers would load it.
+    """Read the tokenizer of a checkpoint folder: `tokenizer.json` with what stands beside it.
 
     Returns:
         The tokenizer, and what the user should know about it.
@@ -158,18 +134,20 @@ def read_tokenizer(
         ConfigError: the caller's limit is not one this model can take.
         CheckpointError: a JSON file beside it is damaged.
     """
-    settings = _read_settings(folder, demands.default_class)
-    named = _named_tokens(folder, settings)
-    fields, padding = _read_fields(folder, settings, named)
-    fields, notes = _follow_settings(folder, fields, settings)
+    side = read_side_files(folder, demands.default_class)
+    _check_truncation(folder, side.settings)
+    fields, padding = _read_fields(folder, side)
+    fields, kept, notes = _completed(folder, fields, side)
+    settings = {**side.settings, **kept}
     if demands.lowercase and not _lowers(fields.get("normalizer")):
         fields = _lowered(fields)
         settings["tokenizer_class"] = PLAIN_CLASS
-    tokenizer = _parse(folder, fields)
+    tokenizer = parse(folder, fields)
+    _check_ids(folder, tokenizer, fields)
     vocabulary = _check_fit(folder, tokenizer, demands.vocabulary)
     _check_unknown(folder, tokenizer)
-    pad_token = named.get("pad_token") or padding.get("pad_token") or "[PAD]"
-    pad_type_id = setting(folder / "tokenizer_config.json", settings, "pad_token_type_id", int)
+    pad_token = _pad_token(folder, tokenizer, side, padding)
+    pad_type_id = setting(folder / CONFIG, settings, "pad_token_type_id", int)
     max_length, limit_notes = choose_limit(
         asked=demands.asked,
         settings=demands.settings,
@@ -181,87 +159,51 @@ def read_tokenizer(
         vocab_txt=_bytes_if_present(folder / "vocab.txt"),
         tokenizer_config=_config(settings, max_length, pad_token),
         pad_token=pad_token,
-        pad_id=_pad_id(folder, tokenizer, pad_token),
+        pad_id=tokenizer.token_to_id(pad_token),
         pad_type_id=padding.get("pad_type_id", 0) if pad_type_id is None else pad_type_id,
-        special_tokens=_known({**named, "pad_token": pad_token}, tokenizer),
+        special_tokens=_known({**side.roles, "pad_token": pad_token}, tokenizer),
         max_length=max_length,
         vocabulary=vocabulary,
     )
     return files, (*notes, *limit_notes, *_padding_note(settings))
 
 
-def _read_settings(folder: Path, default_class: str) -> dict[str, Any]:
-    path = folder / "tokenizer_config.json"
-    settings = read_json_if_present(path)
+def _check_truncation(folder: Path, settings: Mapping[str, Any]) -> None:
     if settings.get("truncation_side", "right") != "right":
         raise TokenizerError(
-            f"{path} has truncation_side {settings['truncation_side']!r}, edgebert cuts long texts "
-            "at their end; set it to 'right' if that suits the model"
+            f"{folder / CONFIG} has truncation_side {settings['truncation_side']!r}, edgebert cuts "
+            "long texts at their end; set it to 'right' if that suits the model"
         )
-    name = setting(path, settings, "tokenizer_class", str) or default_class
-    return settings | {"tokenizer_class": CLASS_NAMES.get(name, name)}
 
 
-def _named_tokens(folder: Path, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Role to token, as `special_tokens_map.json` and then `tokenizer_config.json` name them."""
-    stored = read_json_if_present(folder / "special_tokens_map.json") | dict(settings)
-    tokens = {role: token_text(stored[role]) for role in ROLES if stored.get(role) is not None}
-    return {role: token for role, token in tokens.items() if token}
-
-
-def _read_fields(
-    folder: Path, settings: Mapping[str, Any], named: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_fields(folder: Path, side: SideFiles) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of `tokenizer.json` without truncation and padding, and that padding."""
     path = folder / "tokenizer.json"
-    if path.exists():
-        fields = read_json(path, dict)
-        _parse(folder, fields)  # after this its parts have the types they should
-    elif (folder / "vocab.txt").exists():
-        fields = json.loads(build_wordpiece(folder, settings, named).to_str())
-    else:
-        raise TokenizerError(_nothing_readable(folder))
+    fields = read_json(path, dict) if path.exists() else build(folder, side)
+    parse(folder, fields)  # after this its parts have the types they should
     return fields | {"truncation": None, "padding": None}, fields.get("padding") or {}
 
 
-def _nothing_readable(folder: Path) -> str:
-    slow = [name for name in SLOW_ONLY if (folder / name).exists()]
-    if slow:
-        return f"{folder} has {', '.join(slow)} and no tokenizer.json; " + CONVERT.format(
-            folder=folder
-        )
-    return f"{folder} has no tokenizer, expected tokenizer.json or vocab.txt; save it there too"
+def _completed(
+    folder: Path, fields: dict[str, Any], side: SideFiles
+) -> tuple[dict[str, Any], Mapping[str, Any], tuple[str, ...]]:
+    """The fields with what side files and class say; what the file alone says; notes."""
+    tokenizer = parse(folder, fields)
+    fields, token_notes = merge(folder, fields, tokenizer, side)
+    fields, template_notes = add_template(folder, fields, tokenizer, side)
+    fields, kept, notes = follow_arguments(folder, fields, side)
+    if not (folder / "tokenizer.json").exists():
+        return fields, kept, ()  # it was built from its class and arguments
+    return fields, kept, (*_unknown_class(side), *token_notes, *template_notes, *notes)
 
 
-def _follow_settings(
-    folder: Path, fields: dict[str, Any], settings: Mapping[str, Any]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Let `tokenizer_config.json` overrule parts of `tokenizer.json`, as transformers does."""
-    name = settings["tokenizer_class"]
-    if name in BERT_CLASSES:
-        return _overruled(
-            fields, "normalizer", "BertNormalizer", normalizer_fields(folder, settings)
-        )
-    if name in PREFIX_CLASSES:
-        prefix = bool(settings.get("add_prefix_space", False))
-        return _overruled(fields, "pre_tokenizer", "ByteLevel", {"add_prefix_space": prefix})
-    return fields, ()
-
-
-def _overruled(
-    fields: dict[str, Any], part: str, kind: str, wanted: Mapping[str, Any]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The fields with values of one part replaced, where it is of the kind that has them."""
-    stored = fields.get(part)
-    if not isinstance(stored, dict) or stored.get("type") != kind:
-        return fields, ()
-    changed = [f"{key}={value}" for key, value in wanted.items() if stored.get(key) != value]
-    if not changed:
-        return fields, ()
-    note = (
-        f"tokenizer_config.json overrules tokenizer.json, as in transformers: {', '.join(changed)}"
+def _unknown_class(side: SideFiles) -> tuple[str, ...]:
+    if side.row is not None:
+        return ()
+    return (
+        f"edgebert does not know the tokenizer class {side.class_name}; "
+        "tokenizer.json is taken as it is",
     )
-    return fields | {part: {**stored, **wanted}}, (note,)
 
 
 def _lowers(normalizer: object) -> bool:
@@ -279,25 +221,25 @@ def _lowered(fields: dict[str, Any]) -> dict[str, Any]:
     return fields | {"normalizer": {"type": "Sequence", "normalizers": parts}}
 
 
-def _parse(folder: Path, fields: Mapping[str, Any]) -> Tokenizer:
-    try:
-        return Tokenizer.from_str(json.dumps(fields, ensure_ascii=False))
-    except Exception as error:  # the Rust side raises bare Exception
-        raise TokenizerError(
-            f"{folder / 'tokenizer.json'} cannot be read by this version of tokenizers ({error}); "
-            "fetch it again, or install a newer tokenizers"
-        ) from error
+def _check_ids(folder: Path, tokenizer: Tokenizer, fields: Mapping[str, Any]) -> None:
+    """Refuse added tokens whose stored id the tokenizers library does not give them."""
+    for token in fields["added_tokens"]:
+        given = tokenizer.token_to_id(token["content"])
+        if given != token["id"]:
+            raise TokenizerError(
+                f"{folder / 'tokenizer.json'} has the added token {token['content']!r} with id "
+                f"{token['id']}, the tokenizers library gives it id {given}; ids of added tokens "
+                "must follow those of the vocabulary without gaps"
+            )
 
 
 def _check_unknown(folder: Path, tokenizer: Tokenizer) -> None:
     """Refuse a tokenizer that fails on characters that its vocabulary lacks."""
-    try:
+    with tokenizer_errors(
+        f"{folder / 'tokenizer.json'} has no unknown token for characters its vocabulary lacks",
+        "name one in its model (unk_id or unk_token)",
+    ):
         tokenizer.encode("\U000ffffd \u16a0 \U000103a0")  # few vocabularies have these
-    except Exception as error:  # the Rust side raises bare Exception
-        raise TokenizerError(
-            f"{folder / 'tokenizer.json'} has no unknown token for characters that its vocabulary "
-            f"lacks ({error}); name one in its model (unk_id or unk_token)"
-        ) from error
 
 
 def _check_fit(folder: Path, tokenizer: Tokenizer, vocabulary: int) -> int:
@@ -313,14 +255,19 @@ def _check_fit(folder: Path, tokenizer: Tokenizer, vocabulary: int) -> int:
     return ids[token] + 1
 
 
-def _pad_id(folder: Path, tokenizer: Tokenizer, pad_token: str) -> int:
-    pad_id = tokenizer.token_to_id(pad_token)
-    if pad_id is None:
-        raise TokenizerError(
-            f"the tokenizer of {folder} has no padding token {pad_token!r}; name one that its "
-            "vocabulary holds as pad_token in tokenizer_config.json"
-        )
-    return int(pad_id)
+def _pad_token(
+    folder: Path, tokenizer: Tokenizer, side: SideFiles, padding: Mapping[str, Any]
+) -> str:
+    """The padding token: the named one, the class's, that of stored padding, or a usual one."""
+    wanted = [side.roles.get("pad_token"), padding.get("pad_token"), *USUAL_PADDING]
+    for token in wanted:
+        if token is not None and tokenizer.token_to_id(token) is not None:
+            return str(token)
+    raise TokenizerError(
+        f"the tokenizer of {folder} has no padding token, looked for "
+        f"{', '.join(dict.fromkeys(token for token in wanted if token))}; name one that its "
+        "vocabulary holds as pad_token in tokenizer_config.json"
+    )
 
 
 def _known(named: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, str]:
