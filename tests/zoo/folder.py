@@ -99,8 +99,11 @@ def build(layout: Layout, folder: Path) -> Built:
 
 def _tokenizer(layout: Layout) -> dict[str, Any]:
     own = dict(layout.files.get("tokenizer.json", {}))
-    fields = build_fields(layout.tokenizer, own)
     settings = layout.files.get("tokenizer_config.json", {})
+    decoder = settings.get("added_tokens_decoder", {})
+    if "added_tokens" not in own and decoder:  # the two were saved together
+        own["added_tokens"] = [{"id": int(key), **decoder[key]} for key in decoder]
+    fields = build_fields(layout.tokenizer, own)
     if "normalizer" not in own and fields["model"].get("type") == "WordPiece":
         lowercase = settings.get("do_lower_case", True)
         fields["normalizer"] = {**fields["normalizer"], "lowercase": lowercase}

@@ -10,8 +10,10 @@ One JSON file a repository in `layouts/`:
   known to differ from the class's own.
 - `beside`: other files; `absent`: files known not to be there.
 - `evidence`: for each file where its content is known from. `exact` says that the file was read
-  there and nothing in it shows that it was saved anew. Of the kind `memory` are files that nobody
-  could look up: an entry with one of them counts for nothing.
+  there and nothing in it shows that it was saved anew. Of a `tokenizer.json` too large to be read
+  the converter's source says everything but the vocabulary, which is replaced here in any case.
+  Of the kind `memory` are files that nobody could look up: an entry with one that decides tokens or
+  pooling counts for nothing.
 """
 
 import json
@@ -33,8 +35,6 @@ DECIDING: Final = (
     "2_Dense/config.json",
 )
 """Files that decide tokens or pooling; `tokenizer.json` is the other one."""
-CONVERTED: Final = "transformers: convert_slow_tokenizer.py"
-"""Where the pipeline of a `tokenizer.json` is known from whose vocabulary is too large to read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,14 +57,6 @@ ROLES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """The special tokens of each kind of tokenizer."""
 
-OLD_VOCABULARIES: Final = (
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spm.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-)
 OF_A_MACHINE: Final = (
     "added_tokens_decoder",
     "full_tokenizer_file",
@@ -170,9 +162,9 @@ def transformers_5(layout: Layout, tokenizer_class: str | None = "") -> Layout:
             "added_tokens.json": None,
         },
     )
-    beside = tuple(each for each in layout.beside if each not in OLD_VOCABULARIES)
     weights = {**layout.weights, "file": "model.safetensors"}
-    return replace(changed, beside=beside, weights=weights)
+    expected = {key: value for key, value in layout.expected.items() if key != "note"}
+    return replace(changed, beside=(), weights=weights, expected=expected)
 
 
 def sentence_transformers_54(layout: Layout) -> Layout:
@@ -210,8 +202,6 @@ def _pad_of_the_model(layout: Layout) -> Layout:
     return without_key("config.json", "pad_token_id", layout)
 
 
-MEAN: Final = partial(expecting, task="embed")
-TOKENIZER: Final = "tokenizer_config.json"
 MUTATIONS: Final[Mapping[str, tuple[str, Mutation]]] = {
     f"{name}: {what}": (name, change)
     for what, change, names in (
