@@ -62,21 +62,19 @@ class Built:
         folder: where it is.
         layout: what it was made from.
         model: transformers' model that has the weights of the folder.
-        tokenizer: the fields of `tokenizer.json`, whether the folder has that file or not.
         modules: the files of the modules after the Transformer: folder → config and tensors.
     """
 
     folder: Path
     layout: Layout
     model: Any
-    tokenizer: Mapping[str, Any]
     modules: Mapping[str, tuple[Mapping[str, Any], Mapping[str, torch.Tensor]]]
 
 
 def build(layout: Layout, folder: Path) -> Built:
     """Write the folder of a layout; it must not exist, or be empty."""
     folder.mkdir(parents=True, exist_ok=True)
-    fields = _tokenizer(layout)
+    fields = tokenizer_fields(layout)
     ids = _ids(layout, fields)
     files = {name: _small(name, content, layout, ids) for name, content in layout.files.items()}
     files["config.json"] = _config(layout, files["config.json"], ids)
@@ -92,12 +90,12 @@ def build(layout: Layout, folder: Path) -> Built:
         folder=folder,
         layout=layout,
         model=model,
-        tokenizer=fields,
         modules={name: _module(folder / name, files) for name in _module_folders(files)},
     )
 
 
-def _tokenizer(layout: Layout) -> dict[str, Any]:
+def tokenizer_fields(layout: Layout) -> dict[str, Any]:
+    """`tokenizer.json` of the small tokenizer, whether the folder has that file or not."""
     own = dict(layout.files.get("tokenizer.json", {}))
     settings = layout.files.get("tokenizer_config.json", {})
     decoder = settings.get("added_tokens_decoder", {})
@@ -146,7 +144,7 @@ def _small(name: str, content: Any, layout: Layout, ids: Mapping[int, int]) -> A
 
 def _config(layout: Layout, config: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
     """`config.json` with small sizes and the rows of the small vocabulary."""
-    fields = _tokenizer(layout)
+    fields = tokenizer_fields(layout)
     tokens = max(*token_ids(fields["model"]).values(), *(t["id"] for t in fields["added_tokens"]))
     sizes = {key: value for key, value in OLD_SIZES.items() if key in config} or SIZES
     if "layer_types" in config:

@@ -116,7 +116,9 @@ def transformers_4(layout: Layout) -> Layout:
     added = layout.files["tokenizer.json"]["added_tokens"]
     flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
     tokens = {str(each["id"]): {**flags, **each} for each in added}
-    decoder = {index: {key: token[key] for key in token if key != "id"} for index, token in tokens.items()}
+    decoder = {
+        index: {key: token[key] for key in token if key != "id"} for index, token in tokens.items()
+    }
     config = layout.files["config.json"]
     settings = {
         **_kept(layout.files.get("tokenizer_config.json", {})),
@@ -171,7 +173,9 @@ def sentence_transformers_54(layout: Layout) -> Layout:
     """Saved anew by sentence-transformers 5.4 or later, over transformers 5."""
     changed = transformers_5(layout)
     if "modules.json" not in layout.files:  # a cross encoder
-        return with_files(changed, **{name: NEW_RERANKER[name] for name in (*SETTINGS, "modules.json")})
+        return with_files(
+            changed, **{name: NEW_RERANKER[name] for name in (*SETTINGS, "modules.json")}
+        )
     modules = [
         {**entry, "type": NEW_NAMES[entry["type"].rpartition(".")[2]]}
         for entry in layout.files["modules.json"]
@@ -209,8 +213,9 @@ MUTATIONS: Final[Mapping[str, tuple[str, Mutation]]] = {
             "transformers 5",
             transformers_5,
             "all-MiniLM-L6-v2 all-mpnet-base-v2 bge-m3 codebert-base roberta-large-mnli "
-            "nomic-bert-2048 bge-reranker-v2-m3 bge-small-en-v1.5 e5-small-v2 ms-marco-MiniLM-L6-v2 "
-            "bert-base-multilingual-uncased-sentiment distilbert-base-uncased-distilled-squad "
+            "nomic-bert-2048 bge-reranker-v2-m3 bge-small-en-v1.5 e5-small-v2 "
+            "ms-marco-MiniLM-L6-v2 bert-base-multilingual-uncased-sentiment "
+            "distilbert-base-uncased-distilled-squad "
             "twitter-xlm-roberta-base-sentiment resaved-tf4-deberta-v3 roberta-large",
         ),
         (

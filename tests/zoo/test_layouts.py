@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from edgebert.workflow.sources import Source, open_source
 from edgebert_runtime.errors import EdgebertError
-from tests.zoo.folder import Built, build
+from tests.zoo.folder import Built, build, tokenizer_fields
 from tests.zoo.layouts import LAYOUTS, Layout
 from tests.zoo.mutations import MUTATIONS, ROLES, mutated
 from tests.zoo.reference import outputs
@@ -36,7 +36,14 @@ TOLERANCE: Final = 2e-6
 EXACT_REPOSITORIES: Final = 20
 EVIDENCED_CASES: Final = 60
 
-FAILS: Final[dict[str, str]] = {}
+LEFT_OUT: Final = "heads beside the model are left out without a word"
+FAILS: Final[dict[str, str]] = {
+    "bge-m3": LEFT_OUT,
+    "bge-m3: no special_tokens_map.json": LEFT_OUT,
+    "setfit-bge-small": LEFT_OUT,
+    "colbertv2.0": "refused as damaged, not as ColBERT",
+    "lodestone-base-4096-v1": "refused for a missing key, not for ALiBi",
+}
 """Case to why the product is not there yet."""
 
 
@@ -52,6 +59,8 @@ def _cases(names: Any) -> list[Any]:
 @pytest.mark.parametrize("name", _cases(LAYOUTS))
 def test_a_layout_gives_its_own_tokens_and_answers(name: str, tmp_path: Path) -> None:
     _check(LAYOUTS[name], tmp_path)
+    if LAYOUTS[name].refused is None:
+        _check_transformers(LAYOUTS[name], tmp_path / "source")
 
 
 @pytest.mark.parametrize("name", _cases(MUTATIONS))
@@ -66,18 +75,18 @@ def _check(layout: Layout, folder: Path) -> None:
             open_source(built.folder)
         return
     source = open_source(built.folder)
-    _check_description(source, layout, built)
+    _check_description(source, layout)
     _check_tokens(source, built)
     _check_answers(source, built)
 
 
-def _check_description(source: Source, layout: Layout, built: Built) -> None:
+def _check_description(source: Source, layout: Layout) -> None:
     expected = layout.expected
     assert (source.spec.task, source.spec.text_limit) == (expected["task"], expected["max_length"])
     assert expected.get("note", "") in "\n".join(source.notes)
     pad = ROLES[layout.tokenizer]["pad_token"]
     assert source.parts.tokenizer.pad_token == pad
-    assert source.parts.tokenizer.pad_id == _own_tokenizer(built).token_to_id(pad)
+    assert source.parts.tokenizer.pad_id == own_tokenizer(layout).token_to_id(pad)
     if expected["task"] in ("classify", "tag"):
         assert source.spec.head is not None
         labels = layout.files["config.json"].get("id2label", {0: "LABEL_0", 1: "LABEL_1"})
@@ -86,7 +95,7 @@ def _check_description(source: Source, layout: Layout, built: Built) -> None:
 
 def _check_tokens(source: Source, built: Built) -> None:
     ours = Tokenizer.from_str(source.parts.files["tokenizer.json"].decode("utf-8"))
-    own, lowered = _own_tokenizer(built), _lowered(built.layout)
+    own, lowered = own_tokenizer(built.layout), _lowered(built.layout)
     roles = {role.removesuffix("_token"): t for role, t in ROLES[built.layout.tokenizer].items()}
     texts = TEXTS if lowered else (*TEXTS, *(text.format(**roles) for text in MARKED))
     for text in texts:
@@ -97,8 +106,18 @@ def _check_tokens(source: Source, built: Built) -> None:
             assert (given.type_ids, given.offsets) == (wanted.type_ids, wanted.offsets)
 
 
-def _own_tokenizer(built: Built) -> Tokenizer:
-    tokenizer = Tokenizer.from_str(json.dumps(built.tokenizer))
+def _check_transformers(layout: Layout, folder: Path) -> None:
+    """The installed version gives the same tokens, or the table says why not."""
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    own = own_tokenizer(layout)
+    texts = [(text, *second) for text in TEXTS for second in ((), (SECOND,))]
+    same = all(theirs(*each)["input_ids"] == own.encode(*each).ids for each in texts)
+    assert same == ("differs" not in layout.expected), layout.expected.get("differs")
+
+
+def own_tokenizer(layout: Layout) -> Tokenizer:
+    """What the folder's files say, without truncation and padding."""
+    tokenizer = Tokenizer.from_str(json.dumps(tokenizer_fields(layout)))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -111,7 +130,7 @@ def _lowered(layout: Layout) -> bool:
 
 
 def _check_answers(source: Source, built: Built) -> None:
-    own = _own_tokenizer(built)
+    own = own_tokenizer(built.layout)
     for text in TEXTS[:2]:
         given = own.encode(text, SECOND)
         found = run(source, given.ids, given.type_ids)
@@ -124,7 +143,9 @@ def _check_answers(source: Source, built: Built) -> None:
 def run(source: Source, ids: list[int], type_ids: list[int]) -> list[Any]:
     """What the module to be exported gives for one text, without hidden states."""
     feeds = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": type_ids}
-    given = [torch.tensor([feeds[item.name]]).clamp(max=item.upper - 1) for item in source.spec.inputs]
+    given = [
+        torch.tensor([feeds[item.name]]).clamp(max=item.upper - 1) for item in source.spec.inputs
+    ]
     with torch.no_grad():
         results = source.module(*given)
     names = [item.name for item in source.spec.outputs]
@@ -133,20 +154,6 @@ def run(source: Source, ids: list[int], type_ids: list[int]) -> list[Any]:
         for name, result in zip(names, results, strict=True)
         if name != "last_hidden_state"
     ]
-
-
-@pytest.mark.parametrize("name", [name for name in LAYOUTS if LAYOUTS[name].refused is None])
-def test_transformers_gives_those_tokens_or_the_table_says_why(name: str, tmp_path: Path) -> None:
-    layout = LAYOUTS[name]
-    built = build(layout, tmp_path / "source")
-    theirs = transformers.AutoTokenizer.from_pretrained(built.folder)
-    own = _own_tokenizer(built)
-    same = all(
-        theirs(*texts)["input_ids"] == own.encode(*texts).ids
-        for text in TEXTS
-        for texts in ((text,), (text, SECOND))
-    )
-    assert same == ("differs" not in layout.expected), layout.expected.get("differs")
 
 
 def test_enough_of_it_is_known_from_the_files_themselves() -> None:

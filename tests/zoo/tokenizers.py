@@ -54,9 +54,7 @@ def _template(single: str, pair: str) -> dict[str, Any]:
 
 
 BERT_TEMPLATE: Final = _template("[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1")
-FAIRSEQ_TEMPLATE: Final = _template(
-    "<s>:0 $A:0 </s>:0", "<s>:0 $A:0 </s>:0 </s>:0 $B:0 </s>:0"
-)
+FAIRSEQ_TEMPLATE: Final = _template("<s>:0 $A:0 </s>:0", "<s>:0 $A:0 </s>:0 </s>:0 $B:0 </s>:0")
 ROBERTA_POST: Final = {
     "type": "RobertaProcessing",
     "sep": ["</s>", 2],
@@ -238,7 +236,7 @@ def _trained(name: str) -> str:
         "Unigram": partial(_unigram, kind.unknown),
     }[kind.model]()
     learned = model["vocab"]
-    scores = {} if isinstance(learned, dict) else {token: score for token, score in learned}
+    scores = {} if isinstance(learned, dict) else dict(learned)
     plain = [token for token in token_ids(model) if token not in (*kind.first, *kind.last)]
     tokens = [*kind.first, *plain, *kind.last]
     if kind.model == "Unigram":
