@@ -10,19 +10,15 @@ import torch
 from torch import Tensor
 
 from edgebert.checkpoints.describe import Description, describe
+from edgebert.checkpoints.diagnosis import unwrapped
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.head_table import HeadTable
-from edgebert.checkpoints.heads import head_config, labels_of, read_head
+from edgebert.checkpoints.heads import head_config, labels_of, read_head, untied
 from edgebert.checkpoints.hub import download
+from edgebert.checkpoints.left_out import left_out_notes
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.own_settings import MAX_LENGTH, read_own_settings
-from edgebert.checkpoints.sentence_transformers import Pipeline
-from edgebert.checkpoints.state_dict import (
-    has_pooler,
-    heads_in,
-    other_tensors,
-    state_from_hf,
-)
+from edgebert.checkpoints.state_dict import has_pooler, other_tensors, state_from_hf
 from edgebert.checkpoints.tasks import (
     AUTO,
     CheckpointTask,
@@ -32,7 +28,7 @@ from edgebert.checkpoints.tasks import (
 )
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
 from edgebert.checkpoints.weights import read_weights
-from edgebert.model.config import EncoderConfig
+from edgebert.model.config import EncoderConfig, Positions
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head
 from edgebert.model.sentence import DenseWeights
@@ -116,7 +112,8 @@ def read_checkpoint(
     described = describe(folder)
     pipeline, family, hf_config = described.pipeline, described.family, described.hf_config
     where = str(pipeline.transformer)
-    tensors = read_weights(pipeline.transformer)
+    wrapped = unwrapped(family, read_weights(pipeline.transformer), described.config(pooler=False))
+    tensors = wrapped.tensors
     config = described.config(pooler=has_pooler(family, tensors))
     encoder = _build(config, state_from_hf(family, tensors, config, source=where))
     others = other_tensors(family, tensors)
@@ -125,7 +122,7 @@ def read_checkpoint(
     )
     tokenizer, notes = described.tokenizer(config, max_length)
     limit_notes = _limit_notes(hf_config, max_length, tokenizer.max_length, config, where)
-    purpose = _read_purpose(chosen, table, described, others, config, tokenizer)
+    purpose = _read_purpose(chosen, table, described, others, encoder, tokenizer)
     return Checkpoint(
         folder=folder,
         kind=kind,
@@ -146,10 +143,12 @@ def read_checkpoint(
         other_tensors=others,
         notes=(
             *task_notes,
-            *pipeline.notes,
+            *described.notes,
+            *wrapped.notes,
             *purpose.notes,
-            *_left_out_notes(chosen, pipeline, family, others),
+            *left_out_notes(chosen, pipeline, family, hf_config, others),
             *notes,
+            *_padding_notes(hf_config, config, tokenizer),
             *limit_notes,
             *_aggregation_notes(purpose.head_info),
         ),
@@ -172,15 +171,17 @@ def _read_purpose(
     table: HeadTable | None,
     described: Description,
     tensors: Mapping[str, Tensor],
-    config: EncoderConfig,
+    encoder: Encoder,
     tokenizer: TokenizerFiles,
 ) -> _Purpose:
+    config = encoder.config
     if table is None:
         embedding, dense, notes = read_embedding(described.pipeline, config.hidden)
         return _Purpose(embedding=embedding, dense=dense, notes=notes)
     source, hf_config = str(described.path), described.hf_config
     outputs = _outputs(task, table, tensors, config)
-    wanted = head_config(table, hf_config, config, outputs)
+    said = head_config(table, hf_config, config, outputs)
+    wanted = untied(said, table, tensors, encoder.embeddings.token.weight)
     head = read_head(table, tensors, config, wanted)
     labelled = require_task(task.name).labels is not None
     labels = labels_of(hf_config, outputs, source=source) if labelled else ()
@@ -191,7 +192,9 @@ def _read_purpose(
         tells_words=tokenizer.tells_words,
         folder=source,
     )
-    return _Purpose(head=head, head_info=task.head_info(meaning))
+    own = f"{table.out}.weight is not the table of token embeddings: it is used as it is stored"
+    notes = () if wanted == said else (own,)
+    return _Purpose(head=head, head_info=task.head_info(meaning), notes=notes)
 
 
 def _outputs(
@@ -243,19 +246,23 @@ def _limit_notes(
     )
 
 
+def _padding_notes(
+    hf_config: Mapping[str, Any], config: EncoderConfig, tokenizer: TokenizerFiles
+) -> tuple[str, ...]:
+    """What decides where the model and its tokenizer name different padding tokens."""
+    named = hf_config.get("pad_token_id")
+    if named is None or tokenizer.pad_id in (named, config.padding_id):
+        return ()
+    counted = config.position_kind is Positions.COUNTED
+    positions = f"; positions are counted from {config.padding_id}, the model's" if counted else ""
+    return (
+        f"config.json has pad_token_id {named}, the tokenizer pads with {tokenizer.pad_token!r}, "
+        f"which is {tokenizer.pad_id}: texts are padded as the tokenizer says, and padding is "
+        f"masked{positions}",
+    )
+
+
 def _aggregation_notes(head: HeadInfo | None) -> tuple[str, ...]:
     if head is None or head.aggregation is None:
         return ()
     return (f"entities are put together of tokens by {head.aggregation!r}, unless a call says how",)
-
-
-def _left_out_notes(
-    task: CheckpointTask, pipeline: Pipeline, family: Family, tensors: Mapping[str, Tensor]
-) -> tuple[str, ...]:
-    """For vectors: how they are pooled where nothing says so, and which heads are not used."""
-    if task.head is not None:
-        return ()
-    pooled = (
-        () if pipeline.modules is not None else ("no modules.json: vectors are pooled by mean",)
-    )
-    return (*pooled, *(f"the {head} head is left out" for head in heads_in(family, tensors)))

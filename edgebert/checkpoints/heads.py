@@ -1,6 +1,7 @@
 """A checkpoint's task heads, both ways, by a family's tables."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -38,6 +39,23 @@ def head_config(
         "dropout": encoder.hidden_dropout if dropout is None else float(dropout),
     }
     return HeadConfig(**{**known, **table.fields(hf_config)})
+
+
+def untied(
+    config: HeadConfig, table: HeadTable, tensors: Mapping[str, Tensor], embeddings: Tensor
+) -> HeadConfig:
+    """The head with a last map of its own, where one is stored that is not the token table.
+
+    Args:
+        config: the head as `config.json` describes it.
+        table: its names.
+        tensors: those that are not the encoder's.
+        embeddings: the token table, (vocabulary, width), float32.
+    """
+    stored = tensors.get(f"{table.out}.weight")
+    if not config.tied or stored is None or torch.equal(stored.to(torch.float32), embeddings):
+        return config
+    return replace(config, tied=False)
 
 
 def read_head(

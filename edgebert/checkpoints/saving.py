@@ -177,8 +177,10 @@ def _config(parts: CheckpointParts) -> dict[str, Any]:
     written = config_to_hf(parts.family, parts.encoder.config)
     architecture = {"architectures": [_architecture(parts)], "dtype": "float32"}
     merged = {**kept, **written, **architecture, **parts.settings}
-    for table, _ in parts.heads:
+    for table, head in parts.heads:
         merged |= HEAD_SETTINGS.get(table.out, {})
+        if head.config.kind == "fill" and not head.config.tied:
+            merged["tie_word_embeddings"] = False
     return merged
 
 

@@ -8,8 +8,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from edgebert.checkpoints.diagnosis import cause, few
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.fields import ACTIVATIONS, PLAIN, KeyMapping
+from edgebert.checkpoints.known_keys import FAMILY_KEYS, MODEL
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError
@@ -49,6 +51,12 @@ def config_from_hf(
         raise CheckpointError(f"{source}: {error}") from error
 
 
+def config_keys(family: Family) -> frozenset[str]:
+    """The keys of a `config.json` of this family that are read, refused or without effect."""
+    tables = (family.sizes, family.numbers, {family.activation_key}, PLAIN, family.plain)
+    return MODEL.union(FAMILY_KEYS.get(family.model_type, ()), *tables)
+
+
 def config_to_hf(family: Family, config: EncoderConfig) -> dict[str, Any]:
     """The contents of the `config.json` that describes `config`; the pooler has no key."""
     hf_config: dict[str, Any] = {
@@ -76,7 +84,7 @@ def state_from_hf(
 
     Raises:
         CheckpointError: tensors are missing, unexpected, stored twice, of another shape than
-            `config` asks for, or not floating point; each of them is named.
+            `config` asks for, or not floating point; the cause and some of them are named.
     """
     names = encoder_names(family, config)
     expected = _shapes(config)
@@ -86,16 +94,17 @@ def state_from_hf(
         for name, tensor in tensors.items()
         if not _left_out(family, name)
     }
+    missing, unexpected = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     problems = [
-        *(f"{name} is missing" for name in sorted(wanted.keys() - found.keys())),
-        *(f"{name} is not expected" for name in sorted(found.keys() - wanted.keys())),
         *(f"{name} is stored twice" for name in _repeated(family, tensors)),
         *_misfits(names, found, expected),
+        *(f"{name} is not expected" for name in unexpected),
+        *(f"{name} is missing" for name in missing),
     ]
     if problems:
         raise CheckpointError(
             f"{source} does not fit its config.json ({config.layers} layers of {config.hidden}): "
-            f"{'; '.join(problems)}. Save the model and its config together again"
+            f"{cause(family, missing, unexpected, config)}. Tensors: {few(problems)}"
         )
     return {ours: rows for pair in names for ours, rows in _read(pair, found, expected)}
 

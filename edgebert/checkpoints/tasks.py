@@ -10,10 +10,13 @@ from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.sentence_transformers import CROSS_ENCODER, Pipeline
 from edgebert_runtime.bundle.manifest import HeadInfo
-from edgebert_runtime.errors import CheckpointError, ConfigError
+from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError
 from edgebert_runtime.tasks.registry import EMBED
 
 AUTO: Final = "auto"
+
+PRETRAINING: Final = "ForPreTraining"
+"""End of transformers' classes with the heads of pretraining: masked tokens in some families."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,7 @@ def choose_task(
 
     Raises:
         ConfigError: `asked` is no task, or the folder does not say which of several heads counts.
+        UnsupportedModelError: under `auto`, `architectures` names a head that no task has.
         CheckpointError: the head asked for, or named by `architectures`, is not in the tensors.
     """
     if asked not in (AUTO, *tasks):
@@ -142,11 +146,14 @@ def _inferred(
     if pipeline.modules is not None:
         return EMBED, "has a modules.json"
     endings = {ending: task.name for task in tasks.values() for ending in task.architectures}
-    for architecture in hf_config.get("architectures") or ():
-        for ending, name in endings.items():
-            if str(architecture).endswith(ending):
-                return name, f"is a {architecture}"
     found = list(dict.fromkeys(table.task for table in present))
+    for architecture in architectures_of(hf_config):
+        for ending, name in endings.items():
+            if architecture.endswith(PRETRAINING) and name not in found:
+                return EMBED, f"is {architecture}, whose head no task has"
+            if architecture.endswith(ending):
+                return name, f"is a {architecture}"
+    _refuse_other_heads(hf_config, source)
     if len(found) > 1:
         several = (
             f"{source} names {_listed(hf_config)} as its architecture and may have heads for "
@@ -156,8 +163,26 @@ def _inferred(
     return (found[0], "has its head") if found else (EMBED, "has no head")
 
 
+def _refuse_other_heads(hf_config: Mapping[str, Any], source: str) -> None:
+    """Refuse classes with a head of another kind: its tensors may be named as a known head's."""
+    others = [each for each in architectures_of(hf_config) if "For" in each]
+    if others:
+        advice = (
+            f"{source} is {', '.join(others)}, and no task of edgebert has that head; export the "
+            "module with its own code, edgebert.export(module, out, spec=..., tokenizer=...), or "
+            "only its encoder's vectors, with"
+        )
+        raise UnsupportedModelError(f"{advice} task='embed'", shell=f"{advice} --task embed")
+
+
+def architectures_of(hf_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The classes of transformers that `config.json` names; none where it holds no list."""
+    named = hf_config.get("architectures")
+    return tuple(map(str, named)) if isinstance(named, list) else ()
+
+
 def _listed(hf_config: Mapping[str, Any]) -> str:
-    return ", ".join(map(str, hf_config.get("architectures") or ())) or "nothing"
+    return ", ".join(architectures_of(hf_config)) or "nothing"
 
 
 def _table(

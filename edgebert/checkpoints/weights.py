@@ -10,7 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from edgebert.checkpoints.diagnosis import LISTED, few
 from edgebert.checkpoints.files import read_json
+from edgebert.checkpoints.found_instead import found_instead, is_state
 from edgebert_runtime.errors import CheckpointError
 
 LFS_POINTER: Final = b"version https://git-lfs"
@@ -81,22 +83,41 @@ def _read_shards(index: Path, read: Callable[[Path], dict[str, Tensor]]) -> dict
     outside = sorted({name for name in files.values() if Path(name).name != name})
     if outside:
         raise CheckpointError(f"{index} names {', '.join(outside)}; shards must lie beside it")
+    lacking = sorted(name for name in set(files.values()) if not (index.parent / name).is_file())
+    if lacking:
+        raise CheckpointError(
+            f"{index.parent}: {', '.join(lacking[:LISTED])} not found, of the files that "
+            f"{index.name} names ({len(lacking)} of {len(set(files.values()))}); fetch them again"
+        )
     tensors: dict[str, Tensor] = {}
     for name in sorted(set(files.values())):
         tensors |= read(index.parent / name)
     lost = sorted(files.keys() - tensors.keys())
     if lost:
-        raise CheckpointError(f"the shards of {index} lack {', '.join(lost)}; fetch them again")
+        raise CheckpointError(f"the shards of {index} lack {few(lost)}; fetch them again")
     return tensors
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether there is a file that `read_weights` would read."""
+    return any((folder / name).exists() for name in READERS) or len(_pth(folder)) == 1
+
+
+def _pth(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.pth")) if not is_state(path)]
+
+
 def _only_pth(folder: Path) -> Path:
-    found = sorted(folder.glob("*.pth"))
+    found = _pth(folder)
     if len(found) == 1:
         return found[0]
     expected = ", ".join([*READERS, "one *.pth"])
-    names = ", ".join(path.name for path in found) or "none of them"
-    raise CheckpointError(f"{folder} holds {names}, expected weights as one of: {expected}")
+    names = ", ".join(path.name for path in found)
+    known = None if found else found_instead(folder)
+    told = f"; {known}" if known else ""
+    raise CheckpointError(
+        f"{folder} holds {names or 'none of them'}, expected weights as one of: {expected}{told}"
+    )
 
 
 def _checked(path: Path, loaded: object) -> dict[str, Tensor]:
@@ -106,9 +127,12 @@ def _checked(path: Path, loaded: object) -> dict[str, Tensor]:
             "save the model's state_dict()"
         )
     odd = sorted(str(name) for name, value in loaded.items() if not isinstance(value, Tensor))
+    nested = [name for name in odd if isinstance(loaded[name], Mapping)]
     if odd:
+        inside = f" ({', '.join(nested)} may hold it)" if nested else ""
+        listed = ", ".join(odd[:LISTED]) + (" …" if len(odd) > LISTED else "")
         raise CheckpointError(
-            f"{path} holds {', '.join(odd)} beside tensors; save the model's state_dict() alone"
+            f"{path} holds {listed} beside tensors; save the model's state_dict() alone{inside}"
         )
     return dict(loaded)
 
@@ -116,9 +140,18 @@ def _checked(path: Path, loaded: object) -> dict[str, Tensor]:
 def _refuse_absent(path: Path) -> None:
     if not path.is_file():
         raise CheckpointError(f"{path} not found; fetch the checkpoint again")
+    refuse_pointer(path)
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file of Git LFS that was not fetched.
+
+    Raises:
+        CheckpointError: it is such a file.
+    """
     with path.open("rb") as file:
         if file.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise CheckpointError(f"{path} is a Git LFS pointer, not weights; run: git lfs pull")
+            raise CheckpointError(f"{path} is a Git LFS pointer, not the file; run: git lfs pull")
 
 
 def _refuse_unsafe(path: Path, error: Exception) -> None:

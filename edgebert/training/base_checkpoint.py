@@ -12,7 +12,7 @@ from edgebert.checkpoints import TokenizerFiles, read_checkpoint
 from edgebert.checkpoints.describe import describe
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.head_table import HeadTable
-from edgebert.checkpoints.heads import head_config, labels_of, read_head
+from edgebert.checkpoints.heads import head_config, labels_of, read_head, untied
 from edgebert.checkpoints.modules import read_embedding
 from edgebert.checkpoints.saving import MASKED_LM, PRETRAINING, CheckpointParts
 from edgebert.checkpoints.tasks import EMBEDDINGS_ONLY
@@ -202,7 +202,7 @@ def _described(folder: Path, wanted: HeadRequest) -> _Source:
         embedding=embedding,
         dense=dense,
         tensors={},
-        notes=(*notes, *told),
+        notes=(*described.notes, *notes, *told),
     )
 
 
@@ -253,7 +253,10 @@ def _head(
     config = read.encoder.config
     outputs = _outputs(read, table, wanted, labels)
     head = head_config(table, read.hf_config, config, outputs)
-    return read_head(table, read.tensors, config, head) if has_head else Head(config, head)
+    if not has_head:
+        return Head(config, head)
+    stored = untied(head, table, read.tensors, read.encoder.embeddings.token.weight)
+    return read_head(table, read.tensors, config, stored)
 
 
 def _with_pooler(encoder: Encoder, tables: list[tuple[HeadTable, bool]]) -> Encoder:

@@ -74,7 +74,11 @@ def test_real_files_are_read(minilm: Path) -> None:
     assert [step.kind for step in checkpoint.embedding.steps] == ["pool", "normalize"]
     assert checkpoint.max_length == 256
     assert checkpoint.config.pooler
-    assert checkpoint.notes == ("task embed: the checkpoint has a modules.json",)
+    assert checkpoint.notes == (
+        "task embed: the checkpoint has a modules.json",
+        "max_seq_length is 256, the tokenizer's model_max_length is 512, the model has 512 "
+        "positions: texts are cut to 256 tokens",
+    )
 
 
 def test_the_callers_limit_wins(tmp_path: Path) -> None:

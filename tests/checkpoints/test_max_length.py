@@ -23,16 +23,29 @@ from edgebert_runtime.errors import CheckpointError, ConfigError
 def test_the_first_who_names_a_limit_is_followed(
     asked: int | None, settings: int | None, tokenizer: object, expected: int
 ) -> None:
-    limit = choose_limit(asked=asked, settings=settings, tokenizer=tokenizer, positions=512)
-    assert limit == (expected, ())
+    limit, _ = choose_limit(asked=asked, settings=settings, tokenizer=tokenizer, positions=512)
+    assert limit == expected
 
 
-def test_settings_beyond_the_positions_are_cut_with_a_note() -> None:
-    limit, notes = choose_limit(asked=None, settings=8192, tokenizer=None, positions=512)
-    assert limit == 512
-    assert notes == (
-        "max_seq_length is 8192, the model has 512 positions: texts are cut to 512 tokens",
-    )
+@pytest.mark.parametrize(
+    ("settings", "tokenizer", "note"),
+    [
+        (8192, None, "max_seq_length is 8192, the model has 512 positions: texts are cut to 512"),
+        (256, 512, "max_seq_length is 256, the tokenizer's model_max_length is 512, the model"),
+        (None, 32768, "the tokenizer's model_max_length is 32768, the model has 512 positions"),
+        (128, 1e30, None),
+        (512, 512, None),
+        (None, 128, None),
+        (None, None, None),
+    ],
+)
+def test_limits_that_contradict_each_other_are_told(
+    settings: int | None, tokenizer: object, note: str | None
+) -> None:
+    _, notes = choose_limit(asked=None, settings=settings, tokenizer=tokenizer, positions=512)
+    assert len(notes) == (note is not None)
+    assert note is None or notes[0].startswith(note)
+    assert choose_limit(asked=9, settings=settings, tokenizer=tokenizer, positions=512) == (9, ())
 
 
 @pytest.mark.parametrize("asked", [513, 2, 0, -1, True, 1.5])

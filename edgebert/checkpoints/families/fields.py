@@ -25,6 +25,9 @@ PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
     "add_cross_attention": (False, "there is no decoder to attend from"),
     "pruned_heads": ({}, "each layer here has all its heads; save the model unpruned"),
     "quantization_config": (None, "weights here are floats; save the model dequantized"),
+    "alibi_starting_size": (None, "positions here are not ALiBi's distances"),
+    "feed_forward_type": ("original", "the feed-forward here is that of the family"),
+    "lora_adaptations": (None, "adapters are not applied here"),
 }
 """Keys of any model that change the mathematics: the one value computed, and why no other."""
 

@@ -37,12 +37,19 @@ def choose_limit(
             f"the checkpoint's limit is {limit} tokens, expected at least {SHORTEST}; "
             "pass max_length"
         )
-    if settings is not None and settings > positions:
-        return limit, (
-            f"max_seq_length is {settings}, the model has {positions} positions: texts are cut "
-            f"to {positions} tokens",
-        )
-    return limit, ()
+    return limit, _contradiction(limit, settings, _finite(tokenizer), positions)
+
+
+def _contradiction(
+    limit: int, settings: int | None, tokenizer: int, positions: int
+) -> tuple[str, ...]:
+    """A note where the files name limits that differ, or one that the model cannot take."""
+    named = {"max_seq_length": settings, "the tokenizer's model_max_length": tokenizer}
+    finite = {name: value for name, value in named.items() if value not in (None, NO_LIMIT)}
+    if set(finite.values()) <= {limit}:
+        return ()
+    listed = ", ".join(f"{name} is {value}" for name, value in finite.items())
+    return (f"{listed}, the model has {positions} positions: texts are cut to {limit} tokens",)
 
 
 def _finite(tokenizer: object) -> int:

@@ -56,7 +56,7 @@ def rewrite_graph(
         ExportError: there is nothing to quantize, or the graph is quantized already.
     """
     if recipe.half is not None:
-        write_half(path, destination, recipe.half)
+        write_half(path, destination, recipe.half, source=source)
         return
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".prepared.") as scratch:
         prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
@@ -67,9 +67,16 @@ def rewrite_graph(
 
 
 def write_half(
-    path: Path, destination: Path, recipe: HalfRecipe, *, emulated: bool = False
+    path: Path,
+    destination: Path,
+    recipe: HalfRecipe,
+    *,
+    emulated: bool = False,
+    source: Path | None = None,
 ) -> None:
     """Write a graph in half precision, or `emulated` in float32 as `to_half` describes.
+
+    `source` is the graph's name in errors, if that is not `path`.
 
     Raises:
         ExportError: it is quantized already, or nothing in it can be in half precision.
@@ -78,13 +85,16 @@ def write_half(
     refuse_quantized(model.graph, path)
     ir.external_data.load_to_model(model)
     if not to_half(model, recipe, emulated=emulated):
-        raise ExportError(f"{path} has no operator of float32 to run in {recipe.precision}")
+        raise ExportError(
+            f"{source or path} has no operator of float32 to run in {recipe.precision}"
+        )
     ir.save(model, destination)
     try:
         onnx.checker.check_model(destination, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(
-            f"{path} has operators that cannot run in {recipe.precision}: {error}"
+            f"{source or path} has operators that opset {model.opset_imports['']} lacks in "
+            f"{recipe.precision} ({error}); write it at a newer opset, or quantize it to fp16"
         ) from error
 
 
