@@ -25,7 +25,7 @@ def main(folder: str) -> None:
         built = build(LAYOUTS[name], place / "source")
         model = load(edgebert.export(built.folder, place / "bundle"))
         if name == RERANKER:
-            np.savez(place / "expected.npz", pairs=np.array(PAIRS), scores=model.score(PAIRS))
+            np.savez(place / "expected.npz", pairs=np.array(PAIRS), scores=model.predict(PAIRS))
         else:
             np.savez(place / "expected.npz", texts=np.array(TEXTS), vectors=model.embed(TEXTS))
 

@@ -46,7 +46,7 @@ def _outcome(layout: Layout) -> str:
     if layout.refused is not None:
         return f"refused: `{layout.refused}`"
     parts = [f"`{expected['task']}`, {expected['max_length']} tokens"]
-    parts += [f"says that `{expected['note']}` is left out"] if "note" in expected else []
+    parts += [f"a note names `{expected['note']}`"] if "note" in expected else []
     parts += (
         [f"other tokens in transformers: {expected['differs']}"] if "differs" in expected else []
     )
