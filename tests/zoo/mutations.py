@@ -64,6 +64,13 @@ OF_A_MACHINE: Final = (
     "special_tokens_map_file",
     "tokenizer_file",
 )
+OF_A_TRAINER: Final = (
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+    "training_args.bin",
+)
 NEW_NAMES: Final = {
     "Transformer": "sentence_transformers.base.modules.transformer.Transformer",
     "Pooling": "sentence_transformers.sentence_transformer.modules.pooling.Pooling",
@@ -77,6 +84,7 @@ MODES: Final = {
 }
 NEW_EMBEDDER: Final = LAYOUTS["resaved-tf5-st56-bge-small-zh"].files
 NEW_RERANKER: Final = LAYOUTS["resaved-tf5-st55-bge-reranker-base"].files
+CLASS: Final = ("tokenizer_config.json", "tokenizer_class")
 SETTINGS: Final = ("sentence_bert_config.json", "config_sentence_transformers.json")
 
 
@@ -202,8 +210,25 @@ def _kept(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in OF_A_MACHINE}
 
 
-def _pad_of_the_model(layout: Layout) -> Layout:
-    return without_key("config.json", "pad_token_id", layout)
+def of_a_trainer(layout: Layout) -> Layout:
+    """A checkpoint of transformers' Trainer, with what it needs to go on."""
+    return replace(layout, beside=(*layout.beside, *OF_A_TRAINER))
+
+
+def two_keys(layout: Layout) -> Layout:
+    """A Pooling of the first sentence-transformers, which wrote the mode that is on."""
+    file = "1_Pooling/config.json"
+    kept = {key: value for key, value in layout.files[file].items() if value is not False}
+    return with_files(layout, **{file: kept})
+
+
+def no_normalize(layout: Layout) -> Layout:
+    modules = [each for each in layout.files["modules.json"] if "Normalize" not in each["type"]]
+    return with_files(layout, **{"modules.json": modules})
+
+
+def of_class(name: str, layout: Layout) -> Layout:
+    return with_key("tokenizer_config.json", "tokenizer_class", name, layout)
 
 
 MUTATIONS: Final[Mapping[str, tuple[str, Mutation]]] = {
@@ -255,7 +280,58 @@ MUTATIONS: Final[Mapping[str, tuple[str, Mutation]]] = {
             partial(without_file, "config_sentence_transformers.json"),
             "all-MiniLM-L6-v2 LaBSE",
         ),
-        ("no pad_token_id", _pad_of_the_model, "all-MiniLM-L6-v2 multilingual-e5-small"),
+        (
+            "no pad_token_id",
+            partial(without_key, "config.json", "pad_token_id"),
+            "all-MiniLM-L6-v2 multilingual-e5-small",
+        ),
+        (
+            "no tokenizer_config.json",
+            partial(without_file, "tokenizer_config.json"),
+            "roberta-large-mnli bge-m3 codebert-base",
+        ),
+        ("no tokenizer_class", partial(without_key, *CLASS), "all-MiniLM-L6-v2 bge-m3"),
+        (
+            "a class with Fast",
+            partial(of_class, "XLMRobertaTokenizerFast"),
+            "bge-m3 multilingual-e5-small",
+        ),
+        (
+            "no limit in the tokenizer",
+            partial(with_key, "tokenizer_config.json", "model_max_length", int(1e30)),
+            "all-MiniLM-L6-v2 all-mpnet-base-v2 roberta-large-mnli",
+        ),
+        ("two keys of Pooling", two_keys, "all-MiniLM-L6-v2 bge-m3"),
+        ("no Normalize", no_normalize, "all-MiniLM-L6-v2 LaBSE bge-m3"),
+        ("of a Trainer", of_a_trainer, "ms-marco-MiniLM-L6-v2 resaved-tf5-roberta"),
+        (
+            "a class of Python code, no tokenizer.json",
+            lambda layout: expecting(
+                without_file("tokenizer.json", of_class("BertJapaneseTokenizer", layout)),
+                refused="BertJapaneseTokenizer",
+            ),
+            "all-MiniLM-L6-v2",
+        ),
+        (
+            "absolute by name",
+            lambda layout: expecting(
+                with_key("config.json", "position_embedding_type", "absolute", layout),
+                refused="auto_map",
+            ),
+            "jina-embeddings-v2-base-en",
+        ),
+        (
+            "no auto_map, absolute by name",
+            lambda layout: expecting(
+                without_key(
+                    "config.json",
+                    "auto_map",
+                    with_key("config.json", "position_embedding_type", "absolute", layout),
+                ),
+                refused="feed_forward_type='geglu'",
+            ),
+            "jina-embeddings-v2-base-en",
+        ),
         ("pickled", pickled, "all-MiniLM-L6-v2 resaved-tf5-roberta"),
         (
             "no modules.json",
