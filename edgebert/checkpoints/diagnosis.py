@@ -8,6 +8,7 @@ from typing import Final
 from torch import Tensor
 
 from edgebert.checkpoints.families.family import Family
+from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.model.config import EncoderConfig
 
 LISTED: Final = 6
@@ -63,6 +64,8 @@ def unwrapped(family: Family, tensors: Mapping[str, Tensor], config: EncoderConf
     if len(prefixes) != 1 or not all(name.startswith(prefixes[0]) for name in tensors):
         return Wrapped(tensors=tensors)
     (prefix,) = prefixes
+    if _model_type(prefix) is not None:
+        return Wrapped(tensors=tensors)
     bare = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     note = f"the names of all tensors begin with {prefix!r}, as a wrapper saves them; read without"
     return Wrapped(tensors=bare, notes=(note,))
@@ -73,6 +76,12 @@ def cause(
 ) -> str:
     """What is probably the matter with tensors, and what to do: the end of a message."""
     prefixes = _prefixes(family, unexpected, config)
+    other = next(filter(None, map(_model_type, prefixes)), None)
+    if other is not None:
+        return (
+            f"its tensors are named as those of {other} models, its model_type is "
+            f"{family.model_type!r}; correct config.json, or save both together again"
+        )
     if prefixes:
         return (
             f"the model's tensors are there with {' and '.join(map(repr, prefixes))} before their "
@@ -95,6 +104,13 @@ def few(names: Sequence[str]) -> str:
     more = len(names) - LISTED
     listed = "; ".join(names[:LISTED])
     return listed if more <= 0 else f"{listed}; and {more} more"
+
+
+def _model_type(prefix: str) -> str | None:
+    """The family that a prefix names; `model.` is any wrapper's, too."""
+    last = f"{prefix.removesuffix('.').rpartition('.')[2]}."
+    known = (name for name, each in FAMILIES.items() if each.prefix == last != "model.")
+    return next(known, None)
 
 
 def _prefixes(family: Family, names: Iterable[str], config: EncoderConfig) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from edgebert.checkpoints.diagnosis import few
 from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.model.config import EncoderConfig
 from edgebert.model.heads import Head, HeadConfig
@@ -82,7 +83,7 @@ def read_head(
             state[ours] = tensors[stored].to(torch.float32, copy=True)
     if problems:
         raise CheckpointError(
-            f"the head for {config.kind} does not fit its config.json: {'; '.join(problems)}. "
+            f"the head for {config.kind} does not fit its config.json: {few(problems)}. "
             "Save the model and its config together again"
         )
     head.load_state_dict(state, assign=True, strict=False)
@@ -114,7 +115,8 @@ def labels_of(hf_config: Mapping[str, Any], outputs: int, *, source: str) -> tup
         ) from error
     if sorted(named) != list(range(outputs)):
         raise CheckpointError(
-            f"{source} has the labels {named}, the head has {outputs} outputs; give each output "
-            f"one label, numbered 0 to {outputs - 1}"
+            f"{source} has the labels {few([f'{at} {name!r}' for at, name in named.items()])}, but "
+            f"the head has {outputs} outputs; give each output one label, numbered 0 to "
+            f"{outputs - 1}"
         )
     return tuple(named[index] for index in range(outputs))

@@ -70,6 +70,7 @@ SENTENCE_MODEL: Final = frozenset(
         "__version__",
         "activation_fn",
         "default_prompt_name",
+        "keep_in_fp32_modules",
         "model_type",
         "prompts",
         "requirements",

@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from edgebert.checkpoints.diagnosis import few
 from edgebert.checkpoints.files import json_bytes, read_json, read_json_if_present
 from edgebert.checkpoints.known_keys import DENSE, NORMALIZE, POOLING, unknown_keys
 from edgebert.checkpoints.sentence_transformers import MODULES, Module, Pipeline
@@ -245,7 +246,7 @@ def _dense_weights(folder: Path, config: Mapping[str, Any], width: int) -> Dense
     expected = {WEIGHT, BIAS} if config.get("bias", True) else {WEIGHT}
     if tensors.keys() != expected:
         raise CheckpointError(
-            f"{folder} holds {', '.join(sorted(tensors))}, expected {', '.join(sorted(expected))}"
+            f"{folder} holds {few(sorted(tensors))}, expected {', '.join(sorted(expected))}"
         )
     weight, bias = tensors[WEIGHT], tensors.get(BIAS)
     fits = weight.ndim == 2 and weight.shape[1] == width

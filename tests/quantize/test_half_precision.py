@@ -16,6 +16,7 @@ from edgebert_quantize.calibration.text_split import Feeder
 from edgebert_quantize.evaluation.quality import graph_runner
 from edgebert_quantize.recipes import FLOAT_OPERATORS, RECIPES, HalfRecipe, Precision
 from edgebert_quantize.rewrite.half_precision import to_half
+from edgebert_quantize.rewrite.rewrite import write_half
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import (
@@ -64,6 +65,24 @@ def test_a_copy_leaves_the_types_of_its_original() -> None:
     before = [value.dtype for node in original.graph for value in node.outputs]
     to_half(original.clone(), HalfRecipe(precision="fp16", float_operators=KEPT))
     assert [value.dtype for node in original.graph for value in node.outputs] == before
+
+
+def test_operators_of_an_old_opset_are_refused_with_the_callers_file(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["": 14]>
+    g (float[B,4] x) => (float[B,3] y)
+    {
+      p = MatMul (x, w)
+      y = Pow (p, two)
+    }
+    """
+    ir.save(model_of(text, w=np.ones((4, 3)), two=np.array(2.0)), tmp_path / "scratch.onnx")
+    recipe = RECIPES["bf16"].half
+    assert recipe is not None
+    with pytest.raises(ExportError, match=r"^mine\.onnx .*opset 14 lacks in bf16.*fp16$"):
+        write_half(
+            tmp_path / "scratch.onnx", tmp_path / "out.onnx", recipe, source=Path("mine.onnx")
+        )
 
 
 def test_a_type_that_nobody_knows_is_not_guessed() -> None:

@@ -46,12 +46,19 @@ def find_family(hf_config: Mapping[str, Any], path: Path) -> Family:
     """
     known = ", ".join(sorted(FAMILIES))
     model_type = setting(path, hf_config, "model_type", str)
+    module = (
+        "Any torch module can be exported: load it with its own library, then "
+        "edgebert.export(module, out, spec=..., tokenizer=...)"
+    )
+    if model_type is None and hf_config.get("auto_map"):
+        raise UnsupportedModelError(
+            f"{path} names a model of its own Python code (auto_map) and no model_type; edgebert "
+            f"never runs such code. {module}"
+        )
     if model_type is None:
         raise CheckpointError(f"{path} lacks model_type; add it, one of: {known}")
     if model_type not in FAMILIES:
         raise UnsupportedModelError(
-            f"{path} has model_type {model_type!r}, edgebert reads: {known}. Any torch module can "
-            "be exported: load it with its own library, then "
-            "edgebert.export(module, out, spec=..., tokenizer=...)"
+            f"{path} has model_type {model_type!r}, edgebert reads: {known}. {module}"
         )
     return FAMILIES[model_type]
