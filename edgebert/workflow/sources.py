@@ -9,8 +9,11 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.files import read_json_if_present
 from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO
+from edgebert.checkpoints.tokenizer.classes import PLAIN_CLASS
 from edgebert.checkpoints.tokenizer.read import TokenizerRequirements, read_tokenizer
 from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import SentenceEmbedder
@@ -145,7 +148,7 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
             asked=spec.max_length,
             settings=None,
             lowercase=False,
-            default_class="PreTrainedTokenizerFast",
+            default_class=_tokenizer_class(tokenizer),
         ),
     )
     limited = replace(spec, max_length=files.max_length)
@@ -161,6 +164,12 @@ def _from_module(module: nn.Module, spec: ExportSpec, tokenizer: Path) -> Source
     )
     exported = SentenceEmbedder(module, spec.steps, {}) if spec.embeds else TupleOutputs(module)
     return Source(module=exported.eval(), spec=limited, parts=parts, notes=notes)
+
+
+def _tokenizer_class(folder: Path) -> str:
+    """The class that goes with the `config.json` beside a tokenizer, where it names none."""
+    family = FAMILIES.get(str(read_json_if_present(folder / "config.json").get("model_type")))
+    return PLAIN_CLASS if family is None else family.tokenizer_class
 
 
 class TupleOutputs(nn.Module):

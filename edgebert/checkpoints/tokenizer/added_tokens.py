@@ -5,6 +5,7 @@ v4.57.6; ids as `add_tokens` of tokenizers v0.23, src/tokenizer/added_vocabulary
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,17 +75,19 @@ class _Numbers:
         if stored is not None:
             return int(stored)
         self.appended.append(content)
-        taken = self._tokenizer.get_vocab(with_added_tokens=True).values()
-        return max(taken, default=-1) + len(self.appended)
+        return self._last + len(self.appended)
+
+    @cached_property
+    def _last(self) -> int:
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
 
 
 def _changed_flags(added: Mapping[str, Fields], side: SideFiles) -> dict[str, Fields]:
     """Tokens whose flags in `added_tokens_decoder` are others than in `tokenizer.json`."""
     if not side.decoder:
         return {}
-    special = _special(side)
     both = [(token, added[token.content]) for token in side.declared if token.content in added]
-    wanted = [(stored, stored | _flags(token, special)) for token, stored in both]
+    wanted = [(stored, stored | _flags(token, _is_special(token, side))) for token, stored in both]
     return {entry["content"]: entry for stored, entry in wanted if entry != stored}
 
 
@@ -108,21 +111,22 @@ def _missing(
     return (token for token in candidates if token.content and token.content not in entries)
 
 
-def _special(side: SideFiles) -> set[str]:
-    extra = side.row.extra if side.row else ()
-    return {*side.roles.values(), *extra, *(token.content for token in side.extras)}
+def _is_special(token: SideToken, side: SideFiles) -> bool:
+    """A token with an id is special if its file says so, or gives it a role, too."""
+    if token.id is None:
+        return True
+    named = {other.content for other in (*side.named.values(), *side.extras)}
+    return token.flags.get("special", False) or token.content in named
 
 
-def _flags(token: SideToken, special: set[str]) -> dict[str, bool]:
-    """All flags of a token: what is not stated is false, but that only others are normalized."""
-    is_special = token.flags.get("special", False) or token.content in special
-    defaults = {"single_word": False, "lstrip": False, "rstrip": False}
-    normalized = {"normalized": not is_special}
-    return {**defaults, **normalized, **token.flags, "special": is_special}
+def _flags(token: SideToken, special: bool) -> dict[str, bool]:
+    """All flags of a token; where not stated, it is normalized if it is not special."""
+    defaults = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": not special}
+    return {**defaults, **token.flags, "special": special}
 
 
 def _entry(token: SideToken, token_id: int, side: SideFiles) -> Fields:
-    flags = _flags(token, _special(side))
+    flags = _flags(token, _is_special(token, side))
     is_mask = token.content == side.roles.get("mask_token")
     if is_mask and "lstrip" not in token.flags and token.id is None and side.row:
         flags["lstrip"] = side.row.mask_strips

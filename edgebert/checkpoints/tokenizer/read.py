@@ -135,18 +135,20 @@ def read_tokenizer(
         CheckpointError: a JSON file beside it is damaged.
     """
     side = read_side_files(folder, demands.default_class)
-    _check_truncation(folder, side.settings)
-    fields, padding = _read_fields(folder, side)
-    fields, kept, notes = _completed(folder, fields, side)
+    _check_settings(folder, side.settings)
+    stored = _read_fields(folder, side)
+    padding = stored.get("padding") or {}
+    fields, kept, notes = _completed(folder, stored, side)
     settings = {**side.settings, **kept}
     if demands.lowercase and not _lowers(fields.get("normalizer")):
         fields = _lowered(fields)
         settings["tokenizer_class"] = PLAIN_CLASS
     tokenizer = parse(folder, fields)
     _check_ids(folder, tokenizer, fields)
+    _check_dropout(folder, fields)
     vocabulary = _check_fit(folder, tokenizer, demands.vocabulary)
     _check_unknown(folder, tokenizer)
-    pad_token = _pad_token(folder, tokenizer, side, padding)
+    pad_token, pad_id = _pad_token(folder, tokenizer, side, padding)
     pad_type_id = setting(folder / CONFIG, settings, "pad_token_type_id", int)
     max_length, limit_notes = choose_limit(
         asked=demands.asked,
@@ -159,7 +161,7 @@ def read_tokenizer(
         vocab_txt=_bytes_if_present(folder / "vocab.txt"),
         tokenizer_config=_config(settings, max_length, pad_token),
         pad_token=pad_token,
-        pad_id=tokenizer.token_to_id(pad_token),
+        pad_id=pad_id,
         pad_type_id=padding.get("pad_type_id", 0) if pad_type_id is None else pad_type_id,
         special_tokens=_known({**side.roles, "pad_token": pad_token}, tokenizer),
         max_length=max_length,
@@ -168,27 +170,31 @@ def read_tokenizer(
     return files, (*notes, *limit_notes, *_padding_note(settings))
 
 
-def _check_truncation(folder: Path, settings: Mapping[str, Any]) -> None:
+def _check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     if settings.get("truncation_side", "right") != "right":
         raise TokenizerError(
             f"{folder / CONFIG} has truncation_side {settings['truncation_side']!r}, edgebert cuts "
             "long texts at their end; set it to 'right' if that suits the model"
         )
+    if settings.get("split_special_tokens"):
+        raise TokenizerError(
+            f"{folder / CONFIG} has split_special_tokens={settings['split_special_tokens']!r}, a "
+            "bundle takes special tokens in texts for what they are; set it to false if that suits "
+            "the model"
+        )
 
 
-def _read_fields(folder: Path, side: SideFiles) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of `tokenizer.json` without truncation and padding, and that padding."""
+def _read_fields(folder: Path, side: SideFiles) -> dict[str, Any]:
     path = folder / "tokenizer.json"
-    fields = read_json(path, dict) if path.exists() else build(folder, side)
-    parse(folder, fields)  # after this its parts have the types they should
-    return fields | {"truncation": None, "padding": None}, fields.get("padding") or {}
+    return read_json(path, dict) if path.exists() else build(folder, side)
 
 
 def _completed(
     folder: Path, fields: dict[str, Any], side: SideFiles
 ) -> tuple[dict[str, Any], Mapping[str, Any], tuple[str, ...]]:
     """The fields with what side files and class say; what the file alone says; notes."""
-    tokenizer = parse(folder, fields)
+    tokenizer = parse(folder, fields)  # after this its parts have the types they should
+    fields = fields | {"truncation": None, "padding": None}
     fields, token_notes = merge(folder, fields, tokenizer, side)
     fields, template_notes = add_template(folder, fields, tokenizer, side)
     fields, kept, notes = follow_arguments(folder, fields, side)
@@ -233,6 +239,16 @@ def _check_ids(folder: Path, tokenizer: Tokenizer, fields: Mapping[str, Any]) ->
             )
 
 
+def _check_dropout(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Refuse byte pairs that leave merges out by chance, as training may."""
+    dropout = fields["model"].get("dropout")
+    if dropout:
+        raise TokenizerError(
+            f"{folder / 'tokenizer.json'} has dropout {dropout} in its model, so that a text has "
+            "other tokens at each call; set it to null"
+        )
+
+
 def _check_unknown(folder: Path, tokenizer: Tokenizer) -> None:
     """Refuse a tokenizer that fails on characters that its vocabulary lacks."""
     with tokenizer_errors(
@@ -257,12 +273,13 @@ def _check_fit(folder: Path, tokenizer: Tokenizer, vocabulary: int) -> int:
 
 def _pad_token(
     folder: Path, tokenizer: Tokenizer, side: SideFiles, padding: Mapping[str, Any]
-) -> str:
-    """The padding token: the named one, the class's, that of stored padding, or a usual one."""
+) -> tuple[str, int]:
+    """The padding token and its id: named, the class's, that of stored padding, or a usual one."""
     wanted = [side.roles.get("pad_token"), padding.get("pad_token"), *USUAL_PADDING]
     for token in wanted:
-        if token is not None and tokenizer.token_to_id(token) is not None:
-            return str(token)
+        token_id = None if token is None else tokenizer.token_to_id(token)
+        if token_id is not None:
+            return str(token), token_id
     raise TokenizerError(
         f"the tokenizer of {folder} has no padding token, looked for "
         f"{', '.join(dict.fromkeys(token for token in wanted if token))}; name one that its "

@@ -32,12 +32,11 @@ def add_template(
     row = side.row
     if row is None or not row.single or _type(fields) not in SILENT:
         return fields, ()
-    ids = {
-        side.roles[role]: tokenizer.token_to_id(side.roles[role])
-        for role in ("cls_token", "sep_token")
-    }
-    if None in ids.values():
+    tokens = [side.roles[role] for role in ("cls_token", "sep_token")]
+    known = tokenizer.get_vocab(with_added_tokens=True)
+    if not all(token in known for token in tokens):
         return fields, ()
+    ids = {token: known[token] for token in tokens}
     with tokenizer_errors(f"{folder} has special tokens {list(ids)}", "rename them"):
         state = _processor(row, side.roles, ids).__getstate__()
     note = (

@@ -1,0 +1,396 @@
+"""Folders of every tokenizer class, with as few files as the Hub has, beside transformers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tokenizers import Tokenizer, normalizers
+from transformers import AutoTokenizer
+
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.tokenizer.classes import CLASSES, find_class
+from edgebert.checkpoints.tokenizer.read import (
+    TokenizerFiles,
+    TokenizerRequirements,
+    read_tokenizer,
+)
+from edgebert_runtime.errors import TokenizerError
+from tests.support.tokenizer_layouts import (
+    ALBERT,
+    BERT,
+    CAMEMBERT,
+    DEBERTA,
+    DOUBLE,
+    MPNET,
+    TYPED,
+    byte_pairs,
+    pair_files,
+    unigram,
+    vocabulary_txt,
+    without,
+    word_pieces,
+    write_folder,
+)
+
+TEXTS: Final = (
+    "Hello world, the film!",
+    "the <mask> film",
+    "the [MASK] film",
+    "  hello   the  ",
+    "Café CAFÉ 中国",
+    "<s> hello </s> [CLS] [SEP]",
+    "",
+)
+PAIR: Final = ("hello world", "the film")
+
+ALBERT_STEPS: Final = (normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase())
+
+BARE: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
+    "bert": ("bert", {"tokenizer": word_pieces(), "tokenizer_config": {"do_lower_case": True}}),
+    "bert, no mask added": (
+        "bert",
+        {"tokenizer": without(word_pieces(), "[MASK]"), "tokenizer_config": {}},
+    ),
+    "bert, cased": (
+        "bert",
+        {"tokenizer": word_pieces(lower=False), "tokenizer_config": {"do_lower_case": False}},
+    ),
+    "distilbert": ("distilbert", {"vocab_txt": vocabulary_txt()}),
+    "electra": ("electra", {"vocab_txt": vocabulary_txt()}),
+    "mpnet": ("mpnet", {"tokenizer": word_pieces(MPNET)}),
+    "mpnet, vocab.txt": ("mpnet", {"vocab_txt": vocabulary_txt(MPNET)}),
+    "roberta": (
+        "roberta",
+        {"tokenizer": byte_pairs(), "tokenizer_config": {"model_max_length": 512}},
+    ),
+    "roberta, no config": ("roberta", {"tokenizer": byte_pairs()}),
+    "roberta, vocab.json and merges.txt": (
+        "roberta",
+        {
+            **pair_files(byte_pairs()),
+            "tokenizer_config": {"add_prefix_space": True},
+            "special_tokens_map": {
+                "mask_token": {"content": "<mask>", "lstrip": True, "normalized": True}
+            },
+        },
+    ),
+    "xlm-roberta": ("xlm-roberta", {"tokenizer": unigram()}),
+    "xlm-roberta, no mask added": ("xlm-roberta", {"tokenizer": without(unigram(), "<mask>")}),
+    "xlm-roberta, an argument it has not": (
+        "xlm-roberta",
+        {"tokenizer": unigram(), "tokenizer_config": {"do_lower_case": True}},
+    ),
+    "camembert": ("camembert", {"tokenizer": unigram(CAMEMBERT)}),
+    "albert": (
+        "albert",
+        {"tokenizer": unigram(ALBERT, template=TYPED, steps=ALBERT_STEPS)},
+    ),
+    "deberta-v2": (
+        "deberta-v2",
+        {
+            "tokenizer": unigram(DEBERTA, unknown="[UNK]", template=TYPED),
+            "tokenizer_config": {"do_lower_case": False, "vocab_type": "spm"},
+        },
+    ),
+}
+"""Layouts whose tokens transformers 4 and 5 agree on."""
+
+
+def read(folder: Path, default_class: str) -> tuple[TokenizerFiles, tuple[str, ...]]:
+    demands = TokenizerRequirements(
+        vocabulary=500,
+        positions=64,
+        asked=None,
+        settings=None,
+        lowercase=False,
+        default_class=default_class,
+    )
+    return read_tokenizer(folder, demands)
+
+
+def read_layout(folder: Path, model_type: str, **files: Any) -> Tokenizer:
+    """Our tokenizer of a folder with these files."""
+    write_folder(folder, model_type, **files)
+    return Tokenizer.from_str(read(folder, FAMILIES[model_type].tokenizer_class)[0].json)
+
+
+@pytest.mark.parametrize("layout", BARE)
+def test_a_folder_that_names_no_special_tokens_gives_transformers_tokens(
+    tmp_path: Path, layout: str
+) -> None:
+    model_type, stored = BARE[layout]
+    write_folder(tmp_path, model_type, **stored)
+    files, _ = read(tmp_path, FAMILIES[model_type].tokenizer_class)
+    ours = Tokenizer.from_str(files.json)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    for text in TEXTS:
+        assert ours.encode(text).ids == theirs(text)["input_ids"], text
+    assert ours.encode(*PAIR).ids == theirs(*PAIR)["input_ids"]
+    assert files.pad_id == theirs.pad_token_id
+    assert files.special_tokens["mask_token"] == theirs.mask_token
+
+
+@pytest.mark.parametrize("layout", BARE)
+def test_what_a_bundle_stores_is_read_back_the_same(tmp_path: Path, layout: str) -> None:
+    model_type, stored = BARE[layout]
+    name = FAMILIES[model_type].tokenizer_class
+    files, _ = read(write_folder(tmp_path / "a", model_type, **stored), name)
+    (tmp_path / "b").mkdir()
+    for file, content in files.contents().items():
+        (tmp_path / "b" / file).write_bytes(content)
+    assert read(tmp_path / "b", name) == (files, ())
+
+
+TRAINED: Final = {
+    "BertTokenizer": word_pieces(template=False),
+    "MPNetTokenizer": word_pieces(MPNET, template=False),
+    "RobertaTokenizer": byte_pairs(post_processor=None),
+    "XLMRobertaTokenizer": unigram(template=None),
+    "CamembertTokenizer": unigram(CAMEMBERT, template=None),
+    "AlbertTokenizer": unigram(ALBERT, template=None),
+    "DebertaV2Tokenizer": unigram(DEBERTA, unknown="[UNK]", template=None),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("kind", ["", "Fast"])
+def test_a_tokenizer_without_a_template_takes_the_one_of_its_class(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    write_folder(
+        tmp_path, "bert", tokenizer=TRAINED[name], tokenizer_config={"tokenizer_class": name + kind}
+    )
+    files, notes = read(tmp_path, "BertTokenizer")
+    pair = Tokenizer.from_str(files.json).encode("the", "film")
+    typed = name in ("BertTokenizer", "AlbertTokenizer", "DebertaV2Tokenizer")
+    cls, sep = ("[CLS]", "[SEP]") if typed else ("<s>", "</s>")
+    middle = [sep] if typed else [sep, sep]
+    words = [token for token in pair.tokens if token not in (cls, sep)]
+    first, second = words[: len(words) // 2], words[len(words) // 2 :]
+    assert pair.tokens == [cls, *first, *middle, *second, sep]
+    assert pair.type_ids[-1] == int(typed)
+    assert sum(pair.type_ids) == (len(second) + 1 if typed else 0)
+    assert f"those of {name}{kind} are put there: {cls}, {sep}" in notes[0]
+
+
+def test_a_byte_post_processor_adds_no_special_tokens_either(tmp_path: Path) -> None:
+    trims = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    ours = read_layout(tmp_path, "roberta", tokenizer=byte_pairs(post_processor=trims))
+    encoding = ours.encode("hello world")
+    assert encoding.tokens == ["<s>", "hello", "Ġworld", "</s>"]
+    assert encoding.offsets[2] == (6, 11)
+
+
+def test_a_plain_class_takes_a_file_without_a_template_as_it_is(tmp_path: Path) -> None:
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    tokenizer = word_pieces(template=False)
+    ours = read_layout(tmp_path, "bert", tokenizer=tokenizer, tokenizer_config=config)
+    assert ours.encode("hello").tokens == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("model_type", "files"),
+    [
+        ("mpnet", {"vocab_txt": vocabulary_txt(MPNET)}),
+        ("roberta", pair_files(byte_pairs())),
+        ("roberta", {"tokenizer": without(byte_pairs(), "<mask>")}),
+        ("xlm-roberta", {"tokenizer": without(unigram(), "<mask>")}),
+        ("camembert", {"tokenizer": without(unigram(CAMEMBERT), "<mask>")}),
+        ("albert", {"tokenizer": without(unigram(ALBERT, template=TYPED), "[MASK]")}),
+    ],
+)
+def test_the_mask_takes_the_space_before_it(
+    tmp_path: Path, model_type: str, files: dict[str, Any]
+) -> None:
+    ours = read_layout(tmp_path, model_type, **files)
+    mask = "[MASK]" if model_type == "albert" else "<mask>"
+    at = ours.encode(f"the {mask} film").tokens.index
+    assert at(f" {mask}") == 2
+
+
+@pytest.mark.parametrize(
+    ("model_type", "files"),
+    [
+        ("bert", {"vocab_txt": vocabulary_txt()}),
+        ("deberta-v2", {"tokenizer": unigram(DEBERTA, unknown="[UNK]", template=TYPED)}),
+    ],
+)
+def test_the_mask_of_bert_and_deberta_leaves_spaces_alone(
+    tmp_path: Path, model_type: str, files: dict[str, Any]
+) -> None:
+    if "tokenizer" in files:
+        files = {"tokenizer": without(files["tokenizer"], "[MASK]")}
+    ours = read_layout(tmp_path, model_type, **files)
+    assert "[MASK]" in ours.encode("the [MASK] film").tokens
+
+
+def deberta(**config: bool) -> dict[str, Any]:
+    tokenizer = unigram(DEBERTA, unknown="[UNK]", template=TYPED)
+    return {"tokenizer": tokenizer, "tokenizer_config": config}
+
+
+def albert(**config: bool) -> dict[str, Any]:
+    tokenizer = unigram(ALBERT, template=TYPED, steps=ALBERT_STEPS)
+    return {"tokenizer": tokenizer, "tokenizer_config": config}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "files", "text", "tokens"),
+    [
+        ("deberta-v2", deberta(), "Hello,", ["▁Hello", ","]),
+        ("deberta-v2", deberta(split_by_punct=True), "hello,", ["▁hello", "▁", ","]),
+        ("deberta-v2", deberta(do_lower_case=True), "Hello", ["▁hello"]),
+        ("albert", albert(), "Hello café", ["▁hello", "▁cafe"]),
+        ("albert", albert(do_lower_case=False), "Hello", ["▁Hello"]),
+        ("albert", albert(keep_accents=True), "Café", ["▁café"]),
+        (
+            "roberta",
+            {"tokenizer": byte_pairs(), "tokenizer_config": {"add_prefix_space": True}},
+            "world",
+            ["Ġworld"],
+        ),
+    ],
+)
+def test_an_argument_of_the_class_overrules_the_file(
+    tmp_path: Path, model_type: str, files: dict[str, Any], text: str, tokens: list[str]
+) -> None:
+    ours = read_layout(tmp_path, model_type, **files)
+    assert ours.encode(text).tokens[1:-1] == tokens
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "back"), [("do_lower_case", True, False), ("split_by_punct", True, False)]
+)
+def test_an_argument_takes_back_what_the_file_has(
+    tmp_path: Path, name: str, value: bool, back: bool
+) -> None:
+    plain = read_layout(tmp_path / "a", "deberta-v2", **deberta())
+    write_folder(tmp_path / "b", "deberta-v2", **deberta(**{name: value}))
+    changed = read(tmp_path / "b", "DebertaV2Tokenizer")[0].json
+    (tmp_path / "b/tokenizer.json").write_text(changed, encoding="utf-8")
+    config = {name: back}
+    again = read_layout(tmp_path / "b", "deberta-v2", tokenizer_config=config)
+    assert again.encode("Hello, world").tokens == plain.encode("Hello, world").tokens
+    assert (
+        again.encode("Hello, world").tokens
+        != Tokenizer.from_str(changed).encode("Hello, world").tokens
+    )
+
+
+@pytest.mark.parametrize("config", [None, {}, {"tokenizer_class": "BertTokenizer"}])
+def test_a_cased_file_stays_cased_where_nobody_says_otherwise(
+    tmp_path: Path, config: dict[str, Any] | None
+) -> None:
+    write_folder(tmp_path, "bert", tokenizer=word_pieces(lower=False), tokenizer_config=config)
+    files, notes = read(tmp_path, "BertTokenizer")
+    assert Tokenizer.from_str(files.json).encode("Hello").tokens == ["[CLS]", "Hello", "[SEP]"]
+    assert "do_lower_case=False, which is kept" in notes[0]
+    assert files.tokenizer_config["do_lower_case"] is False
+
+
+def test_cleaning_of_the_file_is_kept(tmp_path: Path) -> None:
+    tokenizer = word_pieces()
+    tokenizer["normalizer"] |= {"clean_text": False}
+    config = {"do_lower_case": True, "strip_accents": False}
+    ours = read_layout(tmp_path, "bert", tokenizer=tokenizer, tokenizer_config=config)
+    assert ours.encode("hel\x07lo café").tokens == ["[CLS]", "[UNK]", "café", "[SEP]"]
+
+
+def test_berts_arguments_leave_other_normalizers_alone(tmp_path: Path) -> None:
+    """Saved by sentence-transformers, or a Unigram file under BERT's name."""
+    config = {"tokenizer_class": "BertTokenizer", "do_lower_case": False}
+    lowered = word_pieces(lower=False)
+    steps = [{"type": "Lowercase"}, lowered["normalizer"]]
+    lowered["normalizer"] = {"type": "Sequence", "normalizers": steps}
+    ours = read_layout(tmp_path / "a", "bert", tokenizer=lowered, tokenizer_config=config)
+    assert ours.encode("HELLO").tokens == ["[CLS]", "hello", "[SEP]"]
+    named = {"pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>"}
+    config = {**config, **named, "do_lower_case": True, "mask_token": "<mask>"}
+    ours = read_layout(tmp_path / "b", "bert", tokenizer=unigram(), tokenizer_config=config)
+    assert ours.encode("Hello").tokens == ["<s>", "▁Hello", "</s>"]
+
+
+@pytest.mark.parametrize("place", ["tokenizer_config", "config"])
+@pytest.mark.parametrize("name", ["BertJapaneseTokenizer", "SmilesTokenizer", "PhobertTokenizer"])
+def test_a_vocabulary_of_a_class_that_is_no_word_pieces_is_refused(
+    tmp_path: Path, place: str, name: str
+) -> None:
+    write_folder(tmp_path, "bert", vocab_txt=vocabulary_txt())
+    write_folder(tmp_path, "bert", **{place: {"tokenizer_class": name}})
+    with pytest.raises(TokenizerError, match=rf"vocab\.txt .* no {name}; .*python -c"):
+        read(tmp_path, "BertTokenizer")
+
+
+def test_a_vocabulary_of_no_class_asks_for_one(tmp_path: Path) -> None:
+    write_folder(tmp_path, "transformer", vocab_txt=vocabulary_txt())
+    with pytest.raises(TokenizerError, match=r"names no tokenizer class; name it .*BertTokenizer"):
+        read(tmp_path, "PreTrainedTokenizerFast")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "file"),
+    [
+        ("deberta-v2", "spm.model"),
+        ("albert", "spiece.model"),
+        ("xlm-roberta", "sentencepiece.bpe.model"),
+        ("camembert", "tokenizer.model"),
+        ("bert", "merges.txt"),
+        ("roberta", "vocab.txt"),
+    ],
+)
+def test_files_that_are_not_enough_are_refused_with_the_command(
+    tmp_path: Path, model_type: str, file: str
+) -> None:
+    write_folder(tmp_path, model_type)
+    (tmp_path / file).write_bytes(b"x")
+    name = FAMILIES[model_type].tokenizer_class
+    with pytest.raises(TokenizerError, match=rf"has {file} and .* no {name}; .*transformers<5"):
+        read(tmp_path, name)
+
+
+def test_damaged_byte_pairs_are_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, "roberta", vocab={"a": 0}, merges_txt="#version: 0.2\na b\n")
+    with pytest.raises(TokenizerError, match=r"merges\.txt are no byte pairs \("):
+        read(tmp_path, "RobertaTokenizer")
+
+
+@pytest.mark.parametrize(("dropout", "refused"), [(0.1, True), (0.0, False), (None, False)])
+def test_tokens_by_chance_are_refused(tmp_path: Path, dropout: float | None, refused: bool) -> None:
+    model = byte_pairs()["model"] | {"dropout": dropout}
+    write_folder(tmp_path, "roberta", tokenizer=byte_pairs(model=model))
+    if refused:
+        with pytest.raises(TokenizerError, match=r"has dropout 0\.1 in its model"):
+            read(tmp_path, "RobertaTokenizer")
+    else:
+        assert read(tmp_path, "RobertaTokenizer")[0].pad_id == 1
+
+
+def test_an_unknown_class_with_a_file_is_taken_as_it_is_and_told(tmp_path: Path) -> None:
+    config = {"tokenizer_class": "SmilesTokenizer", "do_lower_case": False}
+    write_folder(tmp_path, "bert", tokenizer=word_pieces(), tokenizer_config=config)
+    files, notes = read(tmp_path, "BertTokenizer")
+    assert Tokenizer.from_str(files.json).encode("HELLO").tokens == ["[CLS]", "hello", "[SEP]"]
+    assert notes == (
+        "edgebert does not know the tokenizer class SmilesTokenizer; tokenizer.json is taken "
+        "as it is",
+    )
+    assert files.tokenizer_config["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
+def test_every_family_has_a_class_of_the_table() -> None:
+    assert {family.tokenizer_class for family in FAMILIES.values()} <= set(CLASSES)
+
+
+@pytest.mark.parametrize("name", ["Tokenizer", "Fast", "BertTokenizerFastFast", "bertTokenizer"])
+def test_near_names_are_no_classes(name: str) -> None:
+    assert find_class(name) is None
+
+
+def test_special_tokens_of_a_class_are_left_out_where_the_vocabulary_lacks_them(
+    tmp_path: Path,
+) -> None:
+    write_folder(tmp_path, "bert", vocab_txt=vocabulary_txt(BERT[:4]))
+    files, _ = read(tmp_path, "BertTokenizer")
+    assert "mask_token" not in files.special_tokens
+    assert DOUBLE[0].split()[0] not in files.json
