@@ -1,0 +1,34 @@
+"""Folders of sentence-transformers in real layouts, and the vectors and scores of our bundles.
+
+Usage: python -m tests.interop.write_layouts FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import edgebert
+from edgebert_runtime import load
+from tests.zoo.folder import build
+from tests.zoo.layouts import LAYOUTS
+
+EMBEDDERS = ("LaBSE", "all-mpnet-base-v2", "bge-small-zh-v1.5", "multilingual-e5-small")
+RERANKER = "ms-marco-MiniLM-L6-v2"
+TEXTS = ["The small Cat sat on the mat.", "Über-café naïve dogs, 中国", "a red Mat " * 200]
+PAIRS = [("the cat", "A small Dog"), ("the cat", "the cat sat"), ("red", "blue " * 400)]
+
+
+def main(folder: str) -> None:
+    for name in (*EMBEDDERS, RERANKER):
+        place = Path(folder) / name
+        built = build(LAYOUTS[name], place / "source")
+        model = load(edgebert.export(built.folder, place / "bundle"))
+        if name == RERANKER:
+            np.savez(place / "expected.npz", pairs=np.array(PAIRS), scores=model.predict(PAIRS))
+        else:
+            np.savez(place / "expected.npz", texts=np.array(TEXTS), vectors=model.embed(TEXTS))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,69 @@
+"""Bundles of layouts answer as transformers and sentence-transformers do; a tenth of the table.
+
+The tenth is the same on every machine. `EDGEBERT_ZOO=all` takes the whole table.
+"""
+
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+
+import edgebert
+from edgebert_runtime import load
+from edgebert_runtime.engine.session import Session
+from tests.zoo.folder import build
+from tests.zoo.layouts import LAYOUTS, Layout
+from tests.zoo.mutations import MUTATIONS, mutated
+from tests.zoo.reference import outputs
+from tests.zoo.test_layouts import FAILS, TEXTS, own_tokenizer
+
+EVERY: Final = 1 if os.environ.get("EDGEBERT_ZOO") == "all" else 10
+TOLERANCE: Final = 2e-5
+
+
+def _layout(name: str) -> Layout:
+    return LAYOUTS[name] if name in LAYOUTS else mutated(name)
+
+
+def _picked() -> list[str]:
+    """Every tenth of the cases that are exported, in the order of a checksum of their names."""
+    exported = [
+        name
+        for name in (*LAYOUTS, *MUTATIONS)
+        if _layout(name).refused is None
+        and name not in FAILS
+        and "differs" not in _layout(name).expected  # an export asks which tokens to take
+    ]
+    return sorted(exported, key=lambda name: zlib.crc32(name.encode()))[::EVERY]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _picked())
+def test_a_bundle_answers_as_transformers_does(name: str, tmp_path: Path) -> None:
+    layout = _layout(name)
+    built = build(layout, tmp_path / "source")
+    bundle = edgebert.export(built.folder, tmp_path / "bundle")
+    task = bundle.manifest.task
+    assert task == layout.expected["task"]
+    own = own_tokenizer(layout)
+    for text in TEXTS[:-1]:
+        given = own.encode(text)
+        wanted = outputs(built, task, given.ids, given.type_ids)
+        if task == "embed":
+            found = [load(bundle).embed([text])[0]]
+        else:
+            feeds = {
+                "input_ids": given.ids,
+                "attention_mask": given.attention_mask,
+                "token_type_ids": given.type_ids,
+            }
+            session = Session(bundle.path_of("onnx/model.onnx"), provider="cpu")
+            arrays = {name: np.array([feeds[name]]) for name in session.inputs}
+            names = [item.name for item in bundle.manifest.outputs]
+            found = [each[0] for each in session.run(names, arrays)]
+        for ours, theirs in zip(found, wanted, strict=True):
+            scale = max(1.0, float(np.abs(theirs).max()))
+            np.testing.assert_allclose(ours, theirs, atol=TOLERANCE * scale)
