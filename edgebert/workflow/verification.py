@@ -244,6 +244,7 @@ def _verify_variant(
         )
     from edgebert.workflow.torch_reference import torch_runner
     from edgebert_quantize.calibration.text_split import Feeder
+    from edgebert_quantize.evaluation.agreement import quality_items
     from edgebert_quantize.evaluation.quality import compare, graph_runner
     from edgebert_quantize.similarity import QualityThreshold, comparison_of
 
@@ -254,7 +255,7 @@ def _verify_variant(
         graph_runner(graph, comparison.outputs, variant.needs or "cpu"),
         torch_runner(bundle, source.module),
         Feeder.of(bundle),
-        split.quality,
+        quality_items(bundle, split.quality),
         threshold=threshold,
         data=split.source,
         agreement=_agreement_of(bundle, variant, split, threshold),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
-from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import Speed, require_speedup
@@ -145,7 +145,7 @@ def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: Te
         graph_runner(graph, comparison.outputs),
         graph_runner(exact, comparison.outputs),
         Feeder.of(bundle),
-        split.quality,
+        quality_items(bundle, split.quality),
         threshold=recipe.threshold(comparison.metric, agreements.metric),
         data=split.source,
         agreement=agreements.measure(graph),

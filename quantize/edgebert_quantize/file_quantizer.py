@@ -164,8 +164,10 @@ def _tokenizer_info(tokenizer: Tokenizer, limit: int) -> TokenizerInfo:
 
 
 def _comparison(widths: Mapping[str, int]) -> Comparison:
-    """Compare outputs that are vectors by their cosine; if none is, all as scores."""
+    """Compare outputs that are vectors by their cosine; if none is, all as scores or as values."""
     vectors = tuple(name for name, width in widths.items() if width >= FEWEST_DIMENSIONS)
     if vectors:
         return Comparison(metric=SimilarityMetric.COSINE, outputs=vectors)
-    return Comparison(metric=SimilarityMetric.SCORES, outputs=tuple(widths))
+    values = all(width == 1 for width in widths.values())
+    metric = SimilarityMetric.VALUES if values else SimilarityMetric.SCORES
+    return Comparison(metric=metric, outputs=tuple(widths))

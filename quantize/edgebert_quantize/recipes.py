@@ -176,9 +176,11 @@ Pair = tuple[float, float]
 """Least mean similarity, and least similarity of a single text."""
 
 
-def _thresholds(*, cosine: Pair, scores: Pair) -> dict[SimilarityMetric, QualityThreshold]:
-    pairs = {SimilarityMetric.COSINE: cosine, SimilarityMetric.SCORES: scores}
-    return {key: QualityThreshold(mean=mean, worst=worst) for key, (mean, worst) in pairs.items()}
+def _thresholds(
+    *, cosine: Pair, scores: Pair, values: Pair
+) -> dict[SimilarityMetric, QualityThreshold]:
+    pairs = zip(SimilarityMetric, (cosine, scores, values), strict=True)
+    return {key: QualityThreshold(mean=mean, worst=worst) for key, (mean, worst) in pairs}
 
 
 def _agreement(answers: float, order: float) -> dict[str, float]:
@@ -189,6 +191,7 @@ def _half(
     precision: Precision,
     cosine: Pair,
     scores: Pair,
+    values: Pair,
     agreement: Pair,
     suffix: str = "",
     sources: tuple[str, ...] = ("cuda", "portable"),
@@ -199,7 +202,7 @@ def _half(
         precision=precision,
         source_targets=sources,
         half=HalfRecipe(precision=precision, float_operators=FLOAT_OPERATORS),
-        thresholds=_thresholds(cosine=cosine, scores=scores),
+        thresholds=_thresholds(cosine=cosine, scores=scores, values=values),
         agreement=_agreement(*agreement),
     )
 
@@ -223,7 +226,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             must_be_faster=True,
-            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90)),
+            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90), values=(0.97, 0.85)),
             agreement=_agreement(answers=0.98, order=0.95),
             min_onnxruntime="1.23.0",
         ),
@@ -234,7 +237,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             linears=LinearRecipe(schemes=("per_tensor_dynamic",)),
             must_be_faster=True,
-            thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.85)),
+            thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.85), values=(0.94, 0.75)),
             agreement=_agreement(answers=0.95, order=0.92),
             min_onnxruntime="1.23.0",
         ),
@@ -247,7 +250,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("qdq",), strengths=STRENGTHS, gptq=True, correct_bias=True
             ),
             tables=True,
-            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.90)),
+            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.90), values=(0.96, 0.82)),
             agreement=_agreement(answers=0.97, order=0.95),
         ),
         Recipe(
@@ -259,7 +262,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("blockwise",), gptq=True, correct_bias=True, bits=4, block=32
             ),
             tables=True,
-            thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.80)),
+            thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.80), values=(0.92, 0.65)),
             agreement=_agreement(answers=0.90, order=0.85),
             min_onnxruntime="1.23.0",
         ),
@@ -269,13 +272,23 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             precision="embeddings-int8",
             source_targets=("cpu",),
             tables=True,
-            thresholds=_thresholds(cosine=(0.9998, 0.999), scores=(0.998, 0.98)),
+            thresholds=_thresholds(
+                cosine=(0.9998, 0.999), scores=(0.998, 0.98), values=(0.99, 0.95)
+            ),
             agreement=_agreement(answers=0.99, order=0.98),
             min_onnxruntime="1.23.0",
         ),
-        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.99, 0.99)),
-        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.99, 0.99), "-packed", ("cuda-packed",)),
-        _half("bf16", (0.999, 0.995), (0.99, 0.9), (0.98, 0.95)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.998, 0.98), (0.99, 0.99)),
+        _half(
+            "fp16",
+            (0.9999, 0.9999),
+            (0.999, 0.99),
+            (0.998, 0.98),
+            (0.99, 0.99),
+            "-packed",
+            ("cuda-packed",),
+        ),
+        _half("bf16", (0.999, 0.995), (0.99, 0.9), (0.975, 0.85), (0.98, 0.95)),
     )
 }
 """Name → recipe.

@@ -1,13 +1,15 @@
 """Similarity of the outputs of two graphs, by the task of the model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.errors import QualityError
 from edgebert_runtime.postprocessing.activations import sigmoid, softmax
 
 Outputs = Sequence[NDArray[np.float32]]
@@ -21,8 +23,22 @@ class SimilarityMetric(StrEnum):
     """Of sentence vectors."""
     SCORES = "scores"
     """1 − the total variation distance between the two score distributions.
-    Independent labels (sigmoid) are compared one by one; raw scores as if they were logits of a
-    sigmoid."""
+    Independent labels (sigmoid) are compared one by one."""
+    VALUES = "values"
+    """Of values without an activation, and of a single one: 1 − the difference over the spread of
+    the reference, `SPREAD_DEVIATIONS` standard deviations over the texts."""
+
+
+SPREAD_DEVIATIONS: Final = 4.0
+"""Scores between 0 and 1 that are spread evenly have a standard deviation of 0.29. So a raw value
+that is off by a share of its spread costs about as much as a score that is off by that share."""
+
+MAGNITUDE: Final = 1 / 16
+"""Share of the largest value that counts as spread, too: half precision rounds a value by a share
+of its size, whatever the other texts' values are."""
+
+CONSTANT: Final = 1 / 32
+"""A spread below this share of the largest value tells no text from another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,29 +70,108 @@ class Comparison:
     outputs: tuple[str, ...]
     activation: str = "softmax"
 
-    def measure(self, found: Outputs, reference: Outputs) -> float:
-        """Similarity of one text's outputs, mean over tokens and outputs. NaN counts as 0."""
-        pairs = zip(found, reference, strict=True)
+    def similarities(self, pairs: Iterable[tuple[Outputs, Outputs]]) -> list[float]:
+        """Similarity of the outputs of each text, mean over tokens and outputs. NaN counts as 0.
+
+        Args:
+            pairs: for each text the outputs of the graph and those of the reference.
+
+        Raises:
+            QualityError: nothing is compared: there is no text, no output or no number, or raw
+                values of the reference are the same for every text.
+        """
+        texts = [
+            [self._part(name, *pair) for name, *pair in zip(self.outputs, *each, strict=True)]
+            for each in pairs
+        ]
+        if not texts or not self.outputs:
+            raise QualityError(
+                f"nothing is compared: {len(texts)} texts and {len(self.outputs)} outputs; give "
+                "texts, and a graph that has a floating-point output"
+            )
+        columns = [
+            self._column(name, list(parts))
+            for name, parts in zip(self.outputs, zip(*texts, strict=True), strict=True)
+        ]
+        return [float(np.mean(each)) for each in zip(*columns, strict=True)]
+
+    def _part(
+        self, name: str, found: NDArray[np.float32], reference: NDArray[np.float32]
+    ) -> "Part":
+        """What is compared of one output for one text."""
+        if found.shape != reference.shape or not found.size:
+            raise QualityError(
+                f"nothing is compared: output {name!r} has shape {found.shape}, that of the "
+                f"reference {reference.shape}; both must be alike, and not empty"
+            )
         if self.metric is SimilarityMetric.COSINE:
-            similarities = np.concatenate(
-                [row_cosines(_mean(one), _mean(other)) for one, other in pairs]
-            )
-        else:
-            similarities = np.concatenate(
-                [score_similarity(*pair, self.activation) for pair in pairs]
-            )
-        return float(np.nan_to_num(similarities, nan=0.0).mean())
+            return row_cosines(_mean(found), _mean(reference))
+        raw = self.metric is SimilarityMetric.VALUES or found.ndim == 1 or found.shape[-1] == 1
+        if raw:
+            return RawValues(_rows(found), _rows(reference))
+        return score_similarity(found, reference, self.activation)
+
+    def _column(self, name: str, parts: Sequence["Part"]) -> list[float]:
+        """Similarity of one output for each text."""
+        raw = [part for part in parts if isinstance(part, RawValues)]
+        if len(raw) == len(parts):
+            return _raw_similarities(name, raw)
+        # A text of one token has one score of a row of tokens, which is 1 whatever its logit is.
+        return [1.0 if isinstance(part, RawValues) else _mean_similarity(part) for part in parts]
+
+
+class RawValues(NamedTuple):
+    """Values of one text that have no scale of their own: (rows, width) each."""
+
+    found: NDArray[np.float64]
+    reference: NDArray[np.float64]
+
+
+Part = RawValues | NDArray[np.float64]
+"""One output of one text: raw values, or similarities, one for each row or label."""
 
 
 def comparison_of(manifest: Manifest) -> Comparison:
     """How outputs of a bundle's graphs are compared."""
     if manifest.embedding is not None:
         return Comparison(metric=SimilarityMetric.COSINE, outputs=("sentence_embedding",))
+    activation = manifest.head.activation if manifest.head else "softmax"
+    values = activation == "none" or all(output.shape[1:] == (1,) for output in manifest.outputs)
     return Comparison(
-        metric=SimilarityMetric.SCORES,
+        metric=SimilarityMetric.VALUES if values else SimilarityMetric.SCORES,
         outputs=tuple(output.name for output in manifest.outputs),
-        activation=manifest.head.activation if manifest.head else "softmax",
+        activation=activation,
     )
+
+
+def _rows(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of one text: (1,) or (1, …, width) to (rows, width)."""
+    rows: NDArray[np.float64] = values.reshape(-1, values.shape[-1]).astype(np.float64)
+    return rows
+
+
+def _mean_similarity(similarities: NDArray[np.float64]) -> float:
+    return float(np.nan_to_num(similarities, nan=0.0).mean())
+
+
+def _raw_similarities(name: str, texts: Sequence[RawValues]) -> list[float]:
+    """1 − difference over spread, at least 0, mean over the values of each text."""
+    every = np.concatenate([text.reference for text in texts])
+    with np.errstate(invalid="ignore", over="ignore"):
+        spread = SPREAD_DEVIATIONS * every.std(axis=0)
+        largest = np.abs(every).max(axis=0)
+        if (spread <= CONSTANT * largest).all():  # NaN is compared, and counts as 0
+            raise QualityError(
+                f"nothing is compared: output {name!r} of the fp32 graph hardly differs between "
+                f"{len(texts)} texts: the spread is {spread.max():.2g}, the largest value "
+                f"{largest.max():.2g}, and at least 1/32 of it is needed; is the head trained? If "
+                "it is, give texts (--texts) with different answers"
+            )
+        scale = np.hypot(spread, MAGNITUDE * largest).clip(np.finfo(np.float64).tiny)
+        return [
+            _mean_similarity(np.maximum(0, 1 - np.abs(text.found - text.reference) / scale))
+            for text in texts
+        ]
 
 
 def _mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

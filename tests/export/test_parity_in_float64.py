@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -29,7 +30,7 @@ TRIED = 2e-7
 """A tolerance that rounding exceeds, so that the yardstick decides."""
 
 
-def enlarge(weights: np.ndarray | Tensor) -> None:
+def enlarge(weights: Any) -> None:
     """Outlier dimensions, and none of the others."""
     weights[:4] *= LARGE_NUMBERS
 
@@ -48,7 +49,7 @@ def pair(
             value.const_value = ir.tensor(array, name=name)
     path = tmp_path_factory.mktemp("large") / "model.onnx"
     ir.save(model, path)
-    module = deepcopy(source.module)
+    module: Any = deepcopy(source.module)
     with torch.no_grad():
         enlarge(module.encoder.layers[1].feed_forward_norm.weight)
     return path, replace(source, module=module)
@@ -67,38 +68,38 @@ def test_rounding_passes_by_every_yardstick(pair: tuple[Path, Source]) -> None:
     )
 
 
-def another_gelu(module: nn.Module) -> None:
+def another_gelu(module: Any) -> None:
     module.encoder.layers[0].feed_forward.activation = nn.GELU(approximate="tanh")
 
 
-def another_epsilon(module: nn.Module) -> None:
+def another_epsilon(module: Any) -> None:
     module.encoder.embeddings.norm.eps = 1e-3
 
 
-def no_bias(module: nn.Module) -> None:
+def no_bias(module: Any) -> None:
     module.encoder.layers[0].attention.output.bias.data.zero_()
 
 
-def positions_off_by_one(module: nn.Module) -> None:
+def positions_off_by_one(module: Any) -> None:
     table = module.encoder.embeddings.position.weight.data
     table.copy_(table.roll(1, 0))
 
 
-def transposed_head(module: nn.Module) -> None:
+def transposed_head(module: Any) -> None:
     weight = module.encoder.layers[0].attention.query.weight.data
     weight[:12] = weight[:12].T.reshape(12, -1)[:, : weight.shape[1]].clone()
 
 
-def exchanged_heads(module: nn.Module) -> None:
+def exchanged_heads(module: Any) -> None:
     weight = module.encoder.layers[1].attention.value.weight.data
     weight.copy_(weight.roll(12, 0))
 
 
-def another_scale(module: nn.Module) -> None:
+def another_scale(module: Any) -> None:
     module.encoder.layers[0].attention.scale *= 1.01
 
 
-def last_token_is_dropped(module: nn.Module) -> None:
+def last_token_is_dropped(module: Any) -> None:
     def drop(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         mask = args[1].clone()
         mask[:, -1] = 0
@@ -121,11 +122,11 @@ def last_token_is_dropped(module: nn.Module) -> None:
     ],
 )
 def test_a_fault_fails_by_orders_of_magnitude(
-    pair: tuple[Path, Source], fault: Callable[[nn.Module], None]
+    pair: tuple[Path, Source], fault: Callable[[Any], None]
 ) -> None:
     """Torch is changed, so the graph is the one that is wrong."""
     graph, source = pair
-    module = deepcopy(source.module)
+    module: Any = deepcopy(source.module)
     fault(module)
     worst = check_parity(graph, module, source.spec).worst
     assert worst.torch_error is not None

@@ -145,7 +145,6 @@ def test_the_evaluator_can_fail(tiny_bundle: Bundle, spoil: float) -> None:
         ("softmax", [[100.0, 0.0]], [[0.0, 100.0]], [0.0]),
         ("softmax", [[0.0, 0.0]], [[np.log(3.0), 0.0]], [0.75]),
         ("sigmoid", [[0.0, 0.0]], [[np.log(3.0), 0.0]], [0.75, 1.0]),
-        ("none", [[0.0]], [[np.log(3.0)]], [0.75]),
     ],
 )
 def test_similarity_of_scores_by_hand(

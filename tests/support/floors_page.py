@@ -20,6 +20,8 @@ COLUMNS: Final = (
     "worst",
     "scores, mean",
     "worst",
+    "values, mean",
+    "worst",
     "answers that agree",
     "order of documents (Kendall's tau)",
 )
@@ -34,7 +36,7 @@ def table() -> str:
 def _row(recipe: Recipe) -> list[str]:
     floors = [
         floor
-        for metric in (SimilarityMetric.COSINE, SimilarityMetric.SCORES)
+        for metric in SimilarityMetric
         for floor in (recipe.thresholds[metric].mean, recipe.thresholds[metric].worst)
     ]
     floors += [recipe.agreement[ANSWERS], recipe.agreement[ORDER]]

@@ -28,7 +28,7 @@ UNMOVED: Final = 1e30
 which is a dropped token's weight."""
 
 
-class Float64(TorchDispatchMode):
+class Float64(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Computes in float64 what a module asks for in float32.
 
     Attributes:
@@ -36,7 +36,7 @@ class Float64(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.narrowed: list[str] = []
 
     def __torch_dispatch__(
@@ -60,7 +60,7 @@ class Float64(TorchDispatchMode):
         return outputs
 
 
-class Moved(TorchDispatchMode):
+class Moved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Moves each float32 result to the next float32 above or below, at random.
 
     What comes out is as far from the exact answer as float32 in another order of sums would be
@@ -68,7 +68,7 @@ class Moved(TorchDispatchMode):
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._random = torch.Generator().manual_seed(seed)
 
     def __torch_dispatch__(
@@ -83,7 +83,7 @@ class Moved(TorchDispatchMode):
     def _moved(self, result: Tensor) -> Tensor:
         """In place, a large one in pieces."""
         if result.dtype is torch.float32:
-            pieces = result.view(-1).split(PIECE) if result.is_contiguous() else (result,)
+            pieces = torch.split(result.view(-1), PIECE) if result.is_contiguous() else (result,)
             for piece in pieces:
                 up = torch.empty_like(piece).random_(0, 2, generator=self._random) > 0
                 there = torch.where(up, torch.inf, -torch.inf)

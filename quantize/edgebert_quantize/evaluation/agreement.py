@@ -16,11 +16,21 @@ from edgebert_runtime.tasks.base import RowOutputs
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.items import Item
 
 PROVIDER: Final = "cpu"
 
 Ran = list[list[RowOutputs]]
 """Of each item its rows with their outputs."""
+
+
+def quality_items(bundle: Bundle, texts: Sequence[str]) -> Sequence[Item]:
+    """What outputs are compared on: texts, or the pairs that a task scores."""
+    return _items_of(require_task(bundle.manifest.task).agreement, texts)
+
+
+def _items_of(spec: AgreementSpec | None, texts: Sequence[str]) -> Sequence[Item]:
+    return texts if spec is None or spec.items is None else spec.items(texts)
 
 
 class AgreementEvaluator:
@@ -58,6 +68,10 @@ class AgreementEvaluator:
     def exact(self) -> Agreement | None:
         """Agreement of fp32 with itself; None if answers are not compared."""
         return None if self.spec is None else self._compare(self.spec, self._expected)
+
+    def items(self, texts: Sequence[str]) -> Sequence[Item]:
+        """As `quality_items`."""
+        return _items_of(self.spec, texts)
 
     def measure(self, graph: Path, provider: str = PROVIDER) -> Agreement | None:
         """How far a graph's answers agree; None where answers are not compared."""

@@ -14,6 +14,7 @@ from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.tasks.agreement import Agreement
+from edgebert_runtime.tokenization.items import Item, strings_of
 
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
@@ -21,6 +22,7 @@ Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 METRICS: Final = {
     SimilarityMetric.COSINE: "cosine of sentence_embedding to fp32, each text alone",
     SimilarityMetric.SCORES: "1 - total variation distance of the scores to fp32, each text alone",
+    SimilarityMetric.VALUES: "1 - difference of the values to fp32 over their spread, each alone",
 }
 
 
@@ -31,7 +33,7 @@ class Quality(Report):
     Attributes:
         metric: of similarity.
         mean, worst: over the texts.
-        worst_text: the least similar text.
+        worst_text: the least similar text; of a pair the second.
         text_count: how many texts.
         data: what the texts are.
         threshold: the least `mean`, `worst` and `agreement` that are accepted.
@@ -106,16 +108,20 @@ def compare(
     run: Runner,
     reference: Runner,
     feeder: Feeder,
-    texts: Sequence[str],
+    texts: Sequence[Item],
     *,
     threshold: QualityThreshold,
     data: str,
     agreement: Agreement | None = None,
 ) -> Quality:
-    """Run both on each text alone and compare their outputs."""
-    similarities = [
-        comparison.measure(run(feeds), reference(feeds)) for feeds in feeder.alone(texts)
-    ]
+    """Run both on each text, or pair of texts, alone and compare their outputs.
+
+    Raises:
+        QualityError: nothing is compared, as `Comparison.similarities` says.
+    """
+    similarities = comparison.similarities(
+        (run(feeds), reference(feeds)) for feeds in feeder.alone(texts)
+    )
     return summarize_quality(
         similarities, comparison, texts, threshold=threshold, data=data, agreement=agreement
     )
@@ -124,7 +130,7 @@ def compare(
 def summarize_quality(
     similarities: Sequence[float],
     comparison: Comparison,
-    texts: Sequence[str],
+    texts: Sequence[Item],
     *,
     threshold: QualityThreshold,
     data: str,
@@ -136,7 +142,7 @@ def summarize_quality(
         metric=comparison.metric,
         mean=float(np.mean(similarities)),
         worst=similarities[worst],
-        worst_text=texts[worst],
+        worst_text=strings_of(texts[worst])[-1],
         text_count=len(texts),
         data=data,
         threshold=threshold,

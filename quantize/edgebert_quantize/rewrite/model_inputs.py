@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx_ir as ir
@@ -88,10 +88,11 @@ def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[st
     """Run a graph to find the longest text it takes, and the width of its outputs.
 
     Returns:
-        the longest of `LENGTHS` that runs, and the width of each float output
+        the longest of `LENGTHS` that runs, and the width of each output of floating-point numbers
+        for the text; that of a single number is 1
 
     Raises:
-        ExportError: none of them runs.
+        ExportError: none of them runs, or no output can be compared.
     """
     options = session_options(import_engine(), usable_cores())
     options.log_severity_level = FATAL_ONLY
@@ -108,8 +109,7 @@ def try_lengths(plain: Path, source: Path, inputs: Inputs) -> tuple[int, dict[st
             failure = str(error)
             continue
         named = zip((value.name for value in session.get_outputs()), found, strict=True)
-        floats = ((name, array) for name, array in named if array.dtype == np.float32)
-        return length, {name: array.shape[-1] for name, array in floats if array.ndim > 1}
+        return length, _widths(dict(named), source)
     raise ExportError(f"{source} does not run on a text of {LENGTHS[-1]} tokens: {failure}")
 
 
@@ -120,6 +120,31 @@ def _refuse_fused(graph: ir.Graph, source: Path) -> None:
             f"{source} has {', '.join(found)}, which onnxruntime.transformers (optimum's -O2) has "
             "fused weights into; quantize the graph as it was before that optimization"
         )
+
+
+def _widths(outputs: Mapping[str, Any], source: Path) -> dict[str, int]:
+    """Width of each output that has numbers of one text: (1,) or (1, …, width)."""
+    numbers = {
+        name: array
+        for name, array in outputs.items()
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f" and array.size
+    }
+    found = {
+        name: 1 if array.ndim == 1 else array.shape[-1]
+        for name, array in numbers.items()
+        if array.ndim and len(array) == 1
+    }
+    if not found:
+        listed = ", ".join(
+            f"{name} ({getattr(array, 'dtype', type(array).__name__)} {np.shape(array)})"
+            for name, array in outputs.items()
+        )
+        raise ExportError(
+            f"{source} has no output whose quality can be measured; for one text it gives "
+            f"{listed}, expected floating-point numbers of shape (batch, …); export it with its "
+            "logits or vectors as outputs"
+        )
+    return found
 
 
 def _role(value: ir.Value, vocabulary: int) -> str:

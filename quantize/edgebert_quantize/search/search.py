@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from edgebert_quantize._version import __version__
 from edgebert_quantize.bundle_quantizer import commit, source_of, variant_of
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
-from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
 from edgebert_quantize.evaluation.labelled_data import (
     Labelled,
     read_labelled,
@@ -49,8 +49,8 @@ from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 from edgebert_runtime.tasks.registry import require_task
 
-POINT_FORMAT: Final = 2
-"""Rises when a cached point gets other fields."""
+POINT_FORMAT: Final = 3
+"""Rises when a cached point gets other fields, or is measured in another way."""
 
 
 def quantize_within(
@@ -184,7 +184,7 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
     quality = summarize_quality(
         trials.similarities(graph),
         comparison,
-        split.quality,
+        quality_items(bundle, split.quality),
         threshold=search.budget.threshold(default),
         data=split.source,
         agreement=agreement,

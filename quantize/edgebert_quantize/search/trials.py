@@ -81,7 +81,8 @@ class Evaluator:
         source: the fp32 graph.
         comparison: how outputs are compared.
         feeder: makes inputs.
-        texts: calibration texts, and held-out texts to measure on.
+        texts: calibration texts, and held-out texts to measure on; pairs where the task scores
+            pairs.
         labelled: labelled texts to measure accuracy on.
         agreements: compares answers.
     """
@@ -101,8 +102,10 @@ class Evaluator:
         every = max(1, len(texts.calibration) // SENSITIVITY_TEXTS)
         run = graph_runner(source, comparison.outputs)
         self._reference = _Reference(run)
-        self._few = list(feeder.alone(texts.calibration[::every]))
-        self._held_out = list(feeder.alone(texts.quality))
+        few, held_out = (
+            agreements.items(each) for each in (texts.calibration[::every], texts.quality)
+        )
+        self._few, self._held_out = list(feeder.alone(few)), list(feeder.alone(held_out))
         self._items = list(feeder.alone(labelled.items)) if labelled else []
         self._answers = answers(run, self._items)
         self.exact = Measured(
@@ -137,7 +140,7 @@ class Evaluator:
 
     def _similarities(self, graph: Path, texts: Sequence[Feeds]) -> list[float]:
         run = graph_runner(graph, self._comparison.outputs)
-        return [self._comparison.measure(run(feeds), self._reference(feeds)) for feeds in texts]
+        return self._comparison.similarities((run(each), self._reference(each)) for each in texts)
 
 
 class _Reference:
