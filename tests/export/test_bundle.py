@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import edgebert
 from edgebert.model.encoder import Encoder
 from edgebert_export import ExportSpec
+from edgebert_export.graph.build import require_fusions
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.manifest import Step
 from edgebert_runtime.errors import (
@@ -181,6 +182,14 @@ def test_a_missing_fusion_is_an_error_with_the_reason(tiny_folder: Path, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_more_fusions_than_promised_are_named() -> None:
+    found, required = {"attention": 2, "gelu": 0}, {"attention": 1}
+    with pytest.raises(FusionError, match=r"found 2\. Promise .*promises=\{'attention': 2\}\)$"):
+        require_fusions(found, required, "cpu", [])
+    with pytest.raises(FusionError, match=r"found 2\. Rules did not match: no$"):
+        require_fusions(found, {"attention": 0}, "portable", ["no"])
+
+
 def test_any_module_exports_with_a_spec(tiny_folder: Path, tmp_path: Path) -> None:
     spec = tiny_spec(layers=1, token_types=0, promises={"attention": 0})
     module = Manual().eval()
@@ -234,10 +243,15 @@ class Untraceable(nn.Module):
 
 
 def test_a_module_torch_cannot_trace_is_named(tiny_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="torch cannot trace Untraceable"):
+    with pytest.raises(ExportError, match="torch cannot trace Untraceable") as refused:
         edgebert.export(
             Untraceable(), tmp_path / "out", spec=tiny_spec(hidden=1), tokenizer=tiny_folder
         )
+    reason = str(refused.value)
+    assert "data-dependent" in reason
+    assert reason.endswith("in forward: if bool(input_ids.sum() > 5):")
+    assert "\x1b" not in reason
+    assert len(reason.splitlines()) < 15
 
 
 @pytest.mark.parametrize(
