@@ -55,7 +55,9 @@ def guarded(call: Callable[[], Result]) -> Result:
             `BaseException` (pyo3, `pyo3::panic::PanicException`), which `except Exception` misses.
     """
     try:
-        return call()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are about other uses of what is called
+            return call()
     except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as error:
@@ -66,14 +68,12 @@ def guarded(call: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without its warnings, which are about how it would be used elsewhere."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = _set_verbosity(None)
-        try:
-            yield
-        finally:
-            _set_verbosity(before)
+    """Without what it logs about other uses of a tokenizer."""
+    before = _set_verbosity(None)
+    try:
+        yield
+    finally:
+        _set_verbosity(before)
 
 
 def _set_verbosity(level: int | None) -> int | None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
@@ -236,6 +237,16 @@ def test_an_interruption_is_not_taken_for_a_failure(ending: type[BaseException])
 
     with pytest.raises(ending):
         transformers_bridge.guarded(end)
+
+
+def test_a_warning_is_no_failure() -> None:
+    """The test's filter makes an error of it."""
+
+    def warn() -> str:
+        warnings.warn("about another use", UserWarning, stacklevel=1)
+        return "tokens"
+
+    assert transformers_bridge.guarded(warn) == "tokens"
 
 
 def test_a_chosen_tokenizer_that_the_model_cannot_take_is_refused(tmp_path: Path) -> None:
