@@ -72,9 +72,27 @@ def unwrapped(family: Family, tensors: Mapping[str, Tensor], config: EncoderConf
 
 
 def cause(
-    family: Family, missing: Sequence[str], unexpected: Sequence[str], config: EncoderConfig
+    family: Family,
+    missing: Sequence[str],
+    unexpected: Sequence[str],
+    config: EncoderConfig,
+    *,
+    empty: bool = False,
 ) -> str:
-    """What is probably the matter with tensors, and what to do: the end of a message."""
+    """What is probably the matter with tensors, and what to do: the middle of a message.
+
+    Args:
+        family: whose tensors they should be.
+        missing: names that are not there.
+        unexpected: names that are there and should not be.
+        config: the model's shape.
+        empty: whether some tensors have no number.
+    """
+    if empty:
+        return (
+            "some of its tensors are empty, as DeepSpeed leaves them where it keeps the weights "
+            "in shards; join these with zero_to_fp32.py"
+        )
     prefixes = _prefixes(family, unexpected, config)
     other = next(filter(None, map(_model_type, prefixes)), None)
     if other is not None:
@@ -83,15 +101,18 @@ def cause(
             f"{family.model_type!r}; correct config.json, or save both together again"
         )
     if prefixes:
+        others = [name for name in unexpected if not name.startswith(tuple(prefixes))]
+        beside = f"beside {', '.join(others[:3])}" if others else "more than once"
         return (
             f"the model's tensors are there with {' and '.join(map(repr, prefixes))} before their "
-            "names, among others without; save that part of the model alone (its "
-            f"save_pretrained), or {MODULE}"
+            f"names, {beside}; save that part of the model alone (its save_pretrained), or {MODULE}"
         )
     for pattern, meaning in SIGNS:
         found = next((name for name in unexpected if re.search(pattern, name)), None)
         if found is not None:
             return f"{found} belongs to {meaning}"
+    if _token_table(family, config) in missing:
+        return "these are another model's weights; save the model and its config together again"
     if any("position_embeddings" in name for name in missing):
         return NO_POSITIONS
     if unexpected and not missing:
@@ -115,10 +136,16 @@ def _model_type(prefix: str) -> str | None:
 
 def _prefixes(family: Family, names: Iterable[str], config: EncoderConfig) -> list[str]:
     """What stands before the name of the token table, but for the family's own prefix."""
-    (table,) = next(iter(family.names(config))).theirs
+    table = _token_table(family, config)
     found = [
         name.removesuffix(table).removesuffix(family.prefix)
         for name in names
         if name.endswith(f".{table}")
     ]
     return [prefix for prefix in dict.fromkeys(found) if prefix]
+
+
+def _token_table(family: Family, config: EncoderConfig) -> str:
+    """The name of the first of a family's tensors."""
+    (table,) = next(iter(family.names(config))).theirs
+    return table

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from edgebert.checkpoints.left_out import SIDE_FILES
 from edgebert.checkpoints.sentence_transformers import SETTINGS, module_paths
 from edgebert_runtime.bundle.hub_client import fetch
 from edgebert_runtime.bundle.hub_name import HubName
@@ -21,7 +22,10 @@ DESCRIPTIONS: Final = (
     "vocab.json",
     *SETTINGS,
 )
-ROOT_ONLY: Final = ("modules.json", "config_sentence_transformers.json")
+BESIDE: Final = tuple(name for name in SIDE_FILES if not name.endswith(".pkl"))
+"""Small, and never opened: that they are there is said at export."""
+
+ROOT_ONLY: Final = ("modules.json", "config_sentence_transformers.json", *BESIDE)
 SAFETENSORS: Final = (
     "model.safetensors",
     "model.safetensors.index.json",

@@ -15,7 +15,7 @@ from edgebert.checkpoints.tasks import CheckpointTask, architectures_of
 SIDE_FILES: Final = {
     "model_head.pkl": "the classifier of SetFit: a pickle can run code and is never opened. This "
     "bundle gives the vectors that it takes; export a classifier by edgebert train",
-    "config_setfit.json": "the labels of SetFit's classifier, which is not exported",
+    "config_setfit.json": "the labels of SetFit's classifier (model_head.pkl), not exported either",
     "colbert_linear.pt": "a head for one vector a token (BGE-M3)",
     "sparse_linear.pt": "a head for weights of words (BGE-M3)",
     "artifact.metadata": "the settings of a ColBERT model, which has one vector a token",

@@ -102,9 +102,11 @@ def state_from_hf(
         *(f"{name} is missing" for name in missing),
     ]
     if problems:
+        empty = any(tensor.numel() == 0 for tensor in found.values())
+        why = cause(family, missing, unexpected, config, empty=empty)
         raise CheckpointError(
             f"{source} does not fit its config.json ({config.layers} layers of {config.hidden}): "
-            f"{cause(family, missing, unexpected, config)}. Tensors: {few(problems)}"
+            f"{why}. Tensors: {few(problems)}"
         )
     return {ours: rows for pair in names for ours, rows in _read(pair, found, expected)}
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from torch import Tensor
 
+from edgebert.checkpoints.diagnosis import few
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.sentence_transformers import CROSS_ENCODER, Pipeline
@@ -119,10 +120,10 @@ def choose_task(
         raise ConfigError(f"task must be one of {', '.join((AUTO, *tasks))}; got {asked!r}")
     present = [table for table in family.tasks if table.is_in(tensors)]
     if asked != AUTO:
-        return tasks[asked], _table(tasks[asked], present, family, source), ()
+        return tasks[asked], _table(tasks[asked], tensors, family, source), ()
     name, why = _inferred(hf_config, present, pipeline, tasks, source=source)
     task = tasks[name]
-    table = _table(task, present, family, f"{source}, which {why},")
+    table = _table(task, tensors, family, f"{source}, which {why},")
     if table is not None:
         outputs = tensors[f"{table.out}.weight"].shape[0] if task.outputs is None else 0
         sharing = [each for each in tasks.values() if each.head == name and each is not task]
@@ -186,10 +187,11 @@ def _listed(hf_config: Mapping[str, Any]) -> str:
 
 
 def _table(
-    task: CheckpointTask, present: list[HeadTable], family: Family, source: str
+    task: CheckpointTask, tensors: Mapping[str, Tensor], family: Family, source: str
 ) -> HeadTable | None:
     if task.head is None:
         return None
+    present = [table for table in family.tasks if table.is_in(tensors)]
     for table in present:
         if table.task == task.head:
             return table
@@ -201,6 +203,7 @@ def _table(
         )
     there = ", ".join(dict.fromkeys(table.task for table in present)) or "none"
     raise CheckpointError(
-        f"{source} has no head for {task.name} among its tensors (heads there: {there}); choose "
-        "another task, or save the model with its head"
+        f"{source} has no head for {task.name} among its tensors (heads there: {there}; tensors "
+        f"beside the encoder: {few(sorted(tensors)) or 'none'}); choose another task, or save the "
+        "model with its head"
     )

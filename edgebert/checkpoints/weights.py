@@ -13,6 +13,7 @@ from torch import Tensor
 from edgebert.checkpoints.diagnosis import LISTED, few
 from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.found_instead import found_instead, is_state
+from edgebert.checkpoints.state_dict import FLOATS
 from edgebert_runtime.errors import CheckpointError
 
 LFS_POINTER: Final = b"version https://git-lfs"
@@ -38,7 +39,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def _finite(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
+        if tensor.dtype in FLOATS and not tensor.isfinite().all():
             raise CheckpointError(
                 f"{path} holds NaN or infinity in {name}, so no answer of the model is a number; "
                 "take a checkpoint from before its training diverged"

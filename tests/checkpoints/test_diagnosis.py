@@ -58,14 +58,14 @@ def test_the_familys_own_prefix_is_no_wrapper() -> None:
 def test_a_model_inside_another_is_named_by_its_prefix() -> None:
     tensors = {f"encoder.{name}": tensor for name, tensor in hf_state().items()}
     text = refusal(tensors | {"fc.weight": ONE})
-    assert "there with 'encoder.' before their names" in text
+    assert "there with 'encoder.' before their names, beside fc.weight;" in text
     assert "edgebert.export(module" in text
 
 
 def test_of_two_models_none_is_taken() -> None:
     tensors = {f"{who}.{name}": ONE for who in ("student", "teacher") for name in hf_state()}
     assert unwrapped(BERT, tensors, TINY).tensors is tensors
-    assert "'student.' and 'teacher.'" in refusal(tensors)
+    assert "'student.' and 'teacher.' before their names, more than once" in refusal(tensors)
 
 
 def test_tensors_of_another_family_are_named() -> None:
@@ -100,8 +100,21 @@ def test_a_model_without_a_table_of_positions_is_no_bert() -> None:
     assert "no table of positions" in refusal(tensors)
 
 
+def test_empty_tensors_are_told_from_wrong_ones() -> None:
+    tensors = hf_state() | {"pooler.dense.weight": torch.zeros(0)}
+    assert "zero_to_fp32.py" in refusal(tensors)
+    assert "zero_to_fp32.py" not in refusal(tensors | {"pooler.dense.weight": torch.zeros(3)})
+
+
+def test_eight_bit_floats_are_refused_by_name() -> None:
+    tensors = hf_state()
+    tensors["pooler.dense.weight"] = tensors["pooler.dense.weight"].to(torch.float8_e4m3fn)
+    assert "pooler.dense.weight is torch.float8_e4m3fn, expected one of" in refusal(tensors)
+
+
 def test_weights_of_nothing_that_is_known_are_named_in_few_words() -> None:
     text = refusal({f"blocks.{number}.weight": ONE for number in range(500)})
+    assert "another model's weights" in text
     assert "blocks.0.weight is not expected" in text
     assert " more" in text
 

@@ -13,7 +13,7 @@ from edgebert.checkpoints.left_out import left_out_notes
 from edgebert.checkpoints.sentence_transformers import read_pipeline
 from edgebert.checkpoints.tasks import EMBEDDINGS_ONLY
 from edgebert.model.heads import EncoderWithHead
-from edgebert_runtime.errors import UnsupportedModelError
+from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 from tests.support.checkpoints import read_checkpoint
 from tests.support.families import SAMPLES, build_with_head, save
 from tests.support.small_checkpoints import (
@@ -92,7 +92,7 @@ def test_a_padding_id_that_contradicts_the_tokenizer_is_told(
 def test_a_decoder_stored_apart_from_its_table_is_used(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = {"tie_word_embeddings": True}
-    theirs = build_with_head(SAMPLES["bert"], "fill", **config)
+    theirs: Any = build_with_head(SAMPLES["bert"], "fill", **config)
     save(theirs, tmp_path)
     tied = read_checkpoint(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
@@ -140,6 +140,21 @@ def test_a_head_that_no_task_has_is_refused_by_its_class(tmp_path: Path, name: s
     assert "task='embed'" in str(caught.value)
     assert "--task embed" in str(caught.value.shell)
     assert "the classification head is left out" in notes_of(tmp_path, task="embed")
+
+
+def test_a_head_of_other_tensors_is_named_by_them(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, architectures=["BertForSequenceClassification"])
+    head = {"classifier.0.weight": torch.ones(3, TINY.hidden)}
+    save_file(hf_state() | head, tmp_path / "model.safetensors")
+    words = r"no head for classify .*tensors beside the encoder: classifier\.0\.weight"
+    with pytest.raises(CheckpointError, match=words):
+        read_checkpoint(tmp_path)
+
+
+def test_a_model_of_its_own_code_without_a_type_says_so(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, model_type=None, auto_map={"AutoModel": "modeling.Mine"})
+    with pytest.raises(UnsupportedModelError, match=r"Python code \(auto_map\).*export\("):
+        read_checkpoint(tmp_path)
 
 
 def test_labels_keep_the_order_of_the_config(tmp_path: Path) -> None:

@@ -161,3 +161,8 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path, bad: float) -> No
     )
     with pytest.raises(CheckpointError, match=r"holds NaN or infinity in layer\.bias"):
         read_weights(tmp_path)
+
+
+def test_eight_bit_floats_are_read_as_stored(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(2).to(torch.float8_e4m3fn)}, tmp_path / "model.safetensors")
+    assert read_weights(tmp_path)["a"].dtype == torch.float8_e4m3fn
