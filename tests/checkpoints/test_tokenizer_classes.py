@@ -1,6 +1,7 @@
 """Folders of every tokenizer class, with as few files as the Hub has, beside transformers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,16 +98,18 @@ BARE: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
 """Layouts whose tokens transformers 4 and 5 agree on."""
 
 
+DEMANDS: Final = TokenizerRequirements(
+    vocabulary=500,
+    positions=64,
+    asked=None,
+    settings=None,
+    lowercase=False,
+    default_class="PreTrainedTokenizerFast",
+)
+
+
 def read(folder: Path, default_class: str) -> tuple[TokenizerFiles, tuple[str, ...]]:
-    demands = TokenizerRequirements(
-        vocabulary=500,
-        positions=64,
-        asked=None,
-        settings=None,
-        lowercase=False,
-        default_class=default_class,
-    )
-    return read_tokenizer(folder, demands)
+    return read_tokenizer(folder, replace(DEMANDS, default_class=default_class))
 
 
 def read_layout(folder: Path, model_type: str, **files: Any) -> Tokenizer:
@@ -376,6 +379,20 @@ def test_an_unknown_class_with_a_file_is_taken_as_it_is_and_told(tmp_path: Path)
         "as it is",
     )
     assert files.tokenizer_config["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
+def test_special_tokens_outlast_the_name_of_the_class(tmp_path: Path) -> None:
+    """The class is not stored where sentence-transformers lower-cases on top of it."""
+    decoder = {"added_tokens_decoder": {"4": {"content": "[MASK]", "special": True}}}
+    config = {"do_lower_case": False, **decoder}
+    write_folder(tmp_path, "bert", tokenizer=word_pieces(), tokenizer_config=config)
+    demands = replace(DEMANDS, lowercase=True, default_class="BertTokenizer")
+    files, _ = read_tokenizer(tmp_path, demands)
+    assert files.tokenizer_config["tokenizer_class"] == "PreTrainedTokenizerFast"
+    for file, content in files.contents().items():
+        (tmp_path / file).write_bytes(content)
+    assert read(tmp_path, "BertTokenizer")[0].special_tokens == files.special_tokens
+    assert files.special_tokens["mask_token"] == "[MASK]"
 
 
 def test_every_family_has_a_class_of_the_table() -> None:

@@ -156,14 +156,15 @@ def read_tokenizer(
         tokenizer=settings.get("model_max_length", settings.get("max_len")),
         positions=demands.positions,
     )
+    special_tokens = _known({**side.roles, "pad_token": pad_token}, tokenizer)
     files = TokenizerFiles(
         json=json.dumps(fields, ensure_ascii=False),
         vocab_txt=_bytes_if_present(folder / "vocab.txt"),
-        tokenizer_config=_config(settings, max_length, pad_token),
+        tokenizer_config=_config({**settings, **special_tokens}, max_length),
         pad_token=pad_token,
         pad_id=pad_id,
         pad_type_id=padding.get("pad_type_id", 0) if pad_type_id is None else pad_type_id,
-        special_tokens=_known({**side.roles, "pad_token": pad_token}, tokenizer),
+        special_tokens=special_tokens,
         max_length=max_length,
         vocabulary=vocabulary,
     )
@@ -293,13 +294,9 @@ def _known(named: Mapping[str, str], tokenizer: Tokenizer) -> dict[str, str]:
     }
 
 
-def _config(settings: Mapping[str, Any], max_length: int, pad_token: str) -> dict[str, Any]:
+def _config(settings: Mapping[str, Any], max_length: int) -> dict[str, Any]:
     kept = {key: value for key, value in settings.items() if key not in LEFT_OUT}
-    return kept | {
-        "model_max_length": max_length,
-        "padding_side": "right",
-        "pad_token": pad_token,
-    }
+    return kept | {"model_max_length": max_length, "padding_side": "right"}
 
 
 def _padding_note(settings: Mapping[str, Any]) -> tuple[str, ...]:
