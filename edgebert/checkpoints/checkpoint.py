@@ -121,7 +121,6 @@ def read_checkpoint(
         task, family, hf_config, others, pipeline=pipeline, source=where, tasks=tasks
     )
     tokenizer, notes = described.tokenizer(config, max_length)
-    limit_notes = _limit_notes(hf_config, max_length, tokenizer.max_length, config, where)
     purpose = _read_purpose(chosen, table, described, others, encoder, tokenizer)
     return Checkpoint(
         folder=folder,
@@ -148,8 +147,7 @@ def read_checkpoint(
             *purpose.notes,
             *left_out_notes(chosen, pipeline, family, hf_config, others),
             *notes,
-            *_padding_notes(hf_config, config, tokenizer),
-            *limit_notes,
+            *_tokenizer_notes(described, config, tokenizer, max_length),
             *_aggregation_notes(purpose.head_info),
         ),
     )
@@ -231,6 +229,17 @@ def _build(config: EncoderConfig, state: Mapping[str, Tensor]) -> Encoder:
         encoder = Encoder(config)
     encoder.load_state_dict(state, assign=True)
     return encoder.eval()
+
+
+def _tokenizer_notes(
+    described: Description, config: EncoderConfig, tokenizer: TokenizerFiles, asked: int | None
+) -> tuple[str, ...]:
+    """Where the model and its tokenizer differ; `asked` is the caller's limit in tokens."""
+    hf_config, where = described.hf_config, str(described.pipeline.transformer)
+    return (
+        *_padding_notes(hf_config, config, tokenizer),
+        *_limit_notes(hf_config, asked, tokenizer.max_length, config, where),
+    )
 
 
 def _limit_notes(
