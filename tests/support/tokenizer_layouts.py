@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,12 @@ from tokenizers import (
     trainers,
 )
 
+from edgebert.checkpoints.families.registry import FAMILIES
+from edgebert.checkpoints.tokenizer.read import (
+    TokenizerFiles,
+    TokenizerRequirements,
+    read_tokenizer,
+)
 from tests.support.small_checkpoints import write_json
 
 Fields = dict[str, Any]
@@ -32,6 +39,17 @@ DEBERTA: Final = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
 
 TYPED: Final = ("[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1")
 DOUBLE: Final = ("<s> $A </s>", "<s> $A </s> </s> $B </s>")
+
+ALBERT_STEPS: Final = (normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase())
+
+DEMANDS: Final = TokenizerRequirements(
+    vocabulary=500,
+    positions=64,
+    asked=None,
+    settings=None,
+    lowercase=False,
+    default_class="PreTrainedTokenizerFast",
+)
 
 
 def flags(content: str, **stated: bool) -> Fields:
@@ -145,3 +163,14 @@ def pair_files(fields: Mapping[str, Any]) -> dict[str, Any]:
     """`vocab.json` and `merges.txt` of byte pairs, for `write_folder`."""
     merges = "\n".join(" ".join(pair) for pair in fields["model"]["merges"])
     return {"vocab": fields["model"]["vocab"], "merges_txt": f"#version: 0.2\n{merges}\n"}
+
+
+def read(folder: Path, default_class: str) -> tuple[TokenizerFiles, tuple[str, ...]]:
+    """The tokenizer of a folder and the notes, for a model with room for its tokens."""
+    return read_tokenizer(folder, replace(DEMANDS, default_class=default_class))
+
+
+def read_layout(folder: Path, model_type: str, **files: Any) -> Tokenizer:
+    """Our tokenizer of a folder with these files."""
+    write_folder(folder, model_type, **files)
+    return Tokenizer.from_str(read(folder, FAMILIES[model_type].tokenizer_class)[0].json)

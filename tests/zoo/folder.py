@@ -180,7 +180,7 @@ def _model(layout: Layout, config: Mapping[str, Any]) -> Any:
     model: nn.Module = model_class(built).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
+            parameter.add_(0.1 * torch.randn_like(parameter))
             if "dtype" in layout.weights:
                 parameter.copy_(parameter.to(getattr(torch, layout.weights["dtype"])))
     return model

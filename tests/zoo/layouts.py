@@ -71,9 +71,9 @@ class Layout:
 
 
 def load(path: Path) -> Layout:
-    fields = json.loads(path.read_text(encoding="utf-8"))
-    lists = {name: tuple(fields.pop(name)) for name in ("beside", "absent", "evidence")}
-    return Layout(name=path.stem, **lists, **fields)
+    fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    lists = {name: tuple(fields[name]) for name in ("beside", "absent", "evidence")}
+    return Layout(name=path.stem, **{**fields, **lists})
 
 
 LAYOUTS: Final = {path.stem: load(path) for path in sorted(FOLDER.glob("*.json"))}

@@ -3,8 +3,9 @@
 Usage: python -m tests.zoo.page
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.zoo.layouts import LAYOUTS, Layout
 
@@ -61,7 +62,7 @@ def _evidence(layout: Layout) -> str:
     return f"{level}: {'; '.join(kinds)}"
 
 
-def _decides(each: dict[str, list[str]]) -> bool:
+def _decides(each: Mapping[str, Any]) -> bool:
     return not {"absent", "weights"}.issuperset(each["files"])
 
 

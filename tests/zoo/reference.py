@@ -4,7 +4,7 @@ Source of the modules: sentence-transformers 5.1, models/Pooling.py, Dense.py an
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,7 @@ FLAGS: Final = {
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
 }
-ACTIVATIONS: Final = {
+ACTIVATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "torch.nn.modules.activation.Tanh": np.tanh,
     "torch.nn.modules.linear.Identity": np.asarray,
 }

@@ -5,7 +5,7 @@ layout does not say what its own file has.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final
@@ -230,11 +230,12 @@ def _piece(text: str) -> dict[str, Any]:
 def _trained(name: str) -> str:
     """The model of a kind, as JSON: its first tokens, what was learned, its last tokens."""
     kind = KINDS[name]
-    model: dict[str, Any] = {
+    learn: dict[str, Callable[[], dict[str, Any]]] = {
         "WordPiece": _word_pieces,
         "BPE": _byte_pairs,
         "Unigram": partial(_unigram, kind.unknown),
-    }[kind.model]()
+    }
+    model = learn[kind.model]()
     learned = model["vocab"]
     scores = {} if isinstance(learned, dict) else dict(learned)
     plain = [token for token in token_ids(model) if token not in (*kind.first, *kind.last)]
