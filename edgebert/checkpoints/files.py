@@ -1,6 +1,7 @@
 """Reading of small JSON files and of the paths in them, with checks."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ def read_json_if_present(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is there but is not a JSON object.
     """
-    return read_json(path, dict) if path.exists() else {}
+    return read_json(path, dict) if os.path.exists(path) else {}  # also for a name too long
 
 
 def json_bytes(value: object) -> bytes:
@@ -64,15 +65,29 @@ def folder_inside(root: Path, relative: str, *, named_by: Path) -> Path:
     """The folder `relative` names below `root`; the empty string names `root` itself.
 
     Raises:
-        CheckpointError: the path is absolute, climbs out with `..`, or leaves through a link.
+        CheckpointError: the path is absolute, climbs out with `..`, leaves through a link, or has
+            a control character.
     """
+    if relative and not relative.isprintable():
+        raise CheckpointError(
+            f"{named_by} names {relative!r}, which has a control character; correct it"
+        )
     parts = PurePosixPath(relative)
     # Folders only: the files of a Hub cache are links out of it by design.
     folder = root.joinpath(*parts.parts)
     escapes = parts.is_absolute() or ".." in parts.parts or "\\" in relative
-    if escapes or not folder.resolve().is_relative_to(root.resolve()):
+    if escapes or not _real(folder, named_by).is_relative_to(root.resolve()):
         raise CheckpointError(
             f"{named_by} names {relative!r}, which is outside {root}; "
             "only folders below the checkpoint are read"
         )
     return folder
+
+
+def _real(folder: Path, named_by: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise CheckpointError(
+            f"{named_by} names {folder}, which cannot be followed ({error}); correct it"
+        ) from error

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from edgebert.checkpoints.files import folder_inside, read_json_if_present
 from edgebert.checkpoints.sentence_transformers import module_paths, read_pipeline
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
 from tests.support.small_checkpoints import write_json, write_modules, write_sentence_model
@@ -80,6 +81,18 @@ def test_arguments_passed_between_modules_are_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "modules.json", [entry])
     with pytest.raises(UnsupportedModelError, match="task"):
         read_pipeline(tmp_path)
+
+
+def test_a_module_without_a_name_that_a_file_can_have_is_refused(tmp_path: Path) -> None:
+    """Found by make fuzz."""
+    for relative in ("a\0b", "a\nb", "\x1b[0m"):
+        with pytest.raises(CheckpointError, match="which has a control character") as caught:
+            folder_inside(tmp_path, relative, named_by=tmp_path / "modules.json")
+        assert str(caught.value).isprintable()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(CheckpointError, match="which cannot be followed"):
+        folder_inside(tmp_path, "loop", named_by=tmp_path / "modules.json")
+    assert read_json_if_present(tmp_path / ("a" * 300)) == {}
 
 
 @pytest.mark.parametrize("path", ["../other", "/etc", "1_Pooling/../../other", "..\\other"])
