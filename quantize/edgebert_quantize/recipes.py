@@ -226,7 +226,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             must_be_faster=True,
-            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90), values=(0.97, 0.85)),
+            thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90), values=(0.95, 0.80)),
             agreement=_agreement(answers=0.98, order=0.95),
             min_onnxruntime="1.23.0",
         ),
@@ -250,7 +250,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 schemes=("qdq",), strengths=STRENGTHS, gptq=True, correct_bias=True
             ),
             tables=True,
-            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.90), values=(0.96, 0.82)),
+            thresholds=_thresholds(cosine=(0.985, 0.97), scores=(0.97, 0.90), values=(0.95, 0.80)),
             agreement=_agreement(answers=0.97, order=0.95),
         ),
         Recipe(
@@ -273,22 +273,22 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             tables=True,
             thresholds=_thresholds(
-                cosine=(0.9998, 0.999), scores=(0.998, 0.98), values=(0.99, 0.95)
+                cosine=(0.9998, 0.999), scores=(0.997, 0.98), values=(0.99, 0.95)
             ),
             agreement=_agreement(answers=0.99, order=0.98),
             min_onnxruntime="1.23.0",
         ),
-        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.998, 0.98), (0.99, 0.99)),
+        _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.997, 0.98), (0.99, 0.99)),
         _half(
             "fp16",
             (0.9999, 0.9999),
             (0.999, 0.99),
-            (0.998, 0.98),
+            (0.997, 0.98),
             (0.99, 0.99),
             "-packed",
             ("cuda-packed",),
         ),
-        _half("bf16", (0.999, 0.995), (0.99, 0.9), (0.975, 0.85), (0.98, 0.95)),
+        _half("bf16", (0.999, 0.995), (0.99, 0.9), (0.97, 0.85), (0.98, 0.95)),
     )
 }
 """Name → recipe.

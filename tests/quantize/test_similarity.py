@@ -1,5 +1,6 @@
 """Similarity of two graphs' outputs: what it is, and that it can fail."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from edgebert_quantize.recipes import RECIPES
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
-from edgebert_quantize.similarity import Comparison, Outputs, SimilarityMetric
+from edgebert_quantize.similarity import Comparison, Outputs, SimilarityMetric, comparison_of
+from edgebert_runtime.bundle.manifest import HeadInfo, TensorInfo
 from edgebert_runtime.errors import ExportError, QualityError
+from tests.support.tiny_manifest import tiny_manifest
 
 TEXTS = 64
 FEATURES = 48
@@ -77,6 +80,24 @@ def test_shuffled_weights_are_found_where_values_differ_little(share: float) -> 
     assert np.mean(similarities) < LOOSEST[SimilarityMetric.VALUES]
 
 
+@pytest.mark.parametrize(
+    ("width", "activation", "metric"),
+    [
+        (1, "sigmoid", SimilarityMetric.VALUES),
+        (3, "none", SimilarityMetric.VALUES),
+        (3, "sigmoid", SimilarityMetric.SCORES),
+        (3, "softmax", SimilarityMetric.SCORES),
+    ],
+)
+def test_a_bundle_is_compared_by_what_its_head_gives(
+    width: int, activation: str, metric: SimilarityMetric
+) -> None:
+    logits = TensorInfo(name="logits", dtype="float32", shape=("batch", width))
+    head = HeadInfo(labels=("label",) * width, activation=activation)
+    manifest = replace(tiny_manifest({}), head=head, outputs=(logits,), embedding=None)
+    assert comparison_of(manifest).metric is metric
+
+
 def test_raw_values_are_scaled_by_their_spread() -> None:
     exact = [one(0.0), one(2.0), one(4.0), one(2.0)]  # standard deviation sqrt(2)
     found = [one(0.0), one(2.0 + np.sqrt(2.0)), one(100.0), one(np.nan)]
@@ -86,8 +107,8 @@ def test_raw_values_are_scaled_by_their_spread() -> None:
 
 
 def test_a_number_for_each_text_is_a_raw_value() -> None:
-    exact = [[np.float32([value])] for value in (0, 2, 4, 2)]
-    found = [[np.float32([value])] for value in (0, 2, 4, 2 + np.sqrt(2.0))]
+    exact = [[np.array([value], dtype=np.float32)] for value in (0, 2, 4, 2)]
+    found = [[np.array([value], dtype=np.float32)] for value in (0, 2, 4, 2 + np.sqrt(2.0))]
     similarities = scores().similarities(zip(found, exact, strict=True))
     np.testing.assert_allclose(similarities, [1, 1, 1, 0.75], atol=1e-3)
 

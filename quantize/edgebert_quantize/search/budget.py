@@ -15,7 +15,9 @@ from edgebert_runtime.tasks.agreement import Agreement
 ACCURACY_DROP: Final = "accuracy_drop"
 WORST: Final = "worst"
 AGREEMENT: Final = "agreement"
-FORMS: Final = "cosine>=0.999, scores>=0.99, worst>=0.99, agreement>=0.99, accuracy_drop<=0.5%"
+FORMS: Final = (
+    "cosine>=0.999, scores>=0.99, values>=0.99, worst>=0.99, agreement>=0.99, accuracy_drop<=0.5%"
+)
 
 LIMIT: Final = re.compile(
     r"\s*([a-z_]+)\s*(>=|<=)\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e-?[0-9]+)?)\s*(%?)\s*"

@@ -78,9 +78,9 @@ def quantize_within(
 
     Args:
         bundle: the bundle or its folder.
-        budget: limits separated by commas, of `cosine>=0.999` (or `scores>=`, for other tasks: mean
-            similarity to fp32), `worst>=0.99` (of a single text), `agreement>=0.99` (of the answers
-            with those of fp32) and `accuracy_drop<=0.5%`.
+        budget: limits separated by commas, of `cosine>=0.999` (for other tasks `scores>=` or
+            `values>=`: mean similarity to fp32), `worst>=0.99` (of a single text),
+            `agreement>=0.99` (of the answers with those of fp32) and `accuracy_drop<=0.5%`.
             A limit on accuracy needs as many labelled rows that one of them is no more than the
             limit: 200 rows for 0.5%, where % means percentage points.
         recipe: its schemes, and float32, are what a layer can have.
