@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -35,6 +35,7 @@ def config_from_hf(
         UnsupportedModelError: a key asks for mathematics edgebert does not compute.
     """
     hf_config = family.upgrade(hf_config)
+    _refuse(source, _other_mathematics(family, hf_config))
     missing = sorted({*family.sizes, family.activation_key} - hf_config.keys())
     if missing:
         raise CheckpointError(
@@ -42,9 +43,7 @@ def config_from_hf(
             f"{family.model_type} encoder?"
         )
     _check_types(family, hf_config, source)
-    refused = _refused(family, hf_config)
-    if refused:
-        raise UnsupportedModelError(f"{source} has {'; '.join(refused)}")
+    _refuse(source, _other_values(family, hf_config))
     try:
         return EncoderConfig(**_fields(family, hf_config), pooler=pooler)
     except ConfigError as error:
@@ -220,21 +219,32 @@ def _misfits(
     return [*shapes, *kinds]
 
 
-def _refused(family: Family, hf_config: Mapping[str, Any]) -> list[str]:
-    """Each key that asks for something edgebert does not compute, with its value and the reason."""
+def _refuse(source: str, reasons: Sequence[str]) -> None:
+    if reasons:
+        raise UnsupportedModelError(f"{source} has {'; '.join(reasons)}")
+
+
+def _other_mathematics(family: Family, hf_config: Mapping[str, Any]) -> list[str]:
+    """Each key that only a model has which edgebert does not compute, with value and reason."""
     refused = [
         f"{key}={hf_config[key]!r}, expected {plain!r}: {reason}"
         for key, (plain, reason) in {**PLAIN, **family.plain}.items()
         if hf_config.get(key) not in (None, plain)
     ]
-    activation = hf_config[family.activation_key]
-    if activation not in tuple(ACTIVATIONS):
-        known = ", ".join(ACTIVATIONS)
-        refused.append(f"{family.activation_key}={activation!r}, expected one of {known}")
     own = any(name.startswith("AutoModel") for name in hf_config.get("auto_map") or ())
     if own and not family.remote_code:
         refused.append("auto_map with a model of its own Python code, which edgebert never runs")
-    return [*refused, *family.refusals(hf_config)]
+    return refused
+
+
+def _other_values(family: Family, hf_config: Mapping[str, Any]) -> list[str]:
+    """Each key that every model has, with a value that edgebert does not compute."""
+    activation = hf_config[family.activation_key]
+    if activation in tuple(ACTIVATIONS):
+        return family.refusals(hf_config)
+    known = ", ".join(ACTIVATIONS)
+    refused = f"{family.activation_key}={activation!r}, expected one of {known}"
+    return [refused, *family.refusals(hf_config)]
 
 
 def _check_types(family: Family, hf_config: Mapping[str, Any], source: str) -> None:

@@ -150,10 +150,11 @@ def _inferred(
     found = list(dict.fromkeys(table.task for table in present))
     for architecture in architectures_of(hf_config):
         for ending, name in endings.items():
-            if architecture.endswith(PRETRAINING) and name not in found:
+            if not architecture.endswith(ending):
+                continue
+            if ending == PRETRAINING and name not in found:
                 return EMBED, f"is {architecture}, whose head no task has"
-            if architecture.endswith(ending):
-                return name, f"is a {architecture}"
+            return name, f"is a {architecture}"
     _refuse_other_heads(hf_config, source)
     if len(found) > 1:
         several = (

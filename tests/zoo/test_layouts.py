@@ -36,34 +36,15 @@ TOLERANCE: Final = 2e-6
 EXACT_REPOSITORIES: Final = 20
 EVIDENCED_CASES: Final = 60
 
-PRETRAINING: Final = "the masked-token head of NomicBertForPreTraining is not seen"
-FAILS: Final[dict[str, str]] = {
-    "lodestone-base-4096-v1": "refused for a missing key, not for ALiBi",
-    "nomic-bert-2048": PRETRAINING,
-    "nomic-bert-2048: transformers 4": PRETRAINING,
-    "nomic-bert-2048: transformers 5": PRETRAINING,
-    "nomic-bert-2048: no tokenizer.json": PRETRAINING,
-}
-"""Case to why the product is not there yet."""
 
-
-def _cases(names: Any) -> list[Any]:
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=FAILS[name]))
-        if name in FAILS
-        else name
-        for name in names
-    ]
-
-
-@pytest.mark.parametrize("name", _cases(LAYOUTS))
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_gives_its_own_tokens_and_answers(name: str, tmp_path: Path) -> None:
     _check(LAYOUTS[name], tmp_path)
     if LAYOUTS[name].refused is None:
         _check_transformers(LAYOUTS[name], tmp_path / "source")
 
 
-@pytest.mark.parametrize("name", _cases(MUTATIONS))
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_a_layout_saved_anew_or_with_a_gap_does_too(name: str, tmp_path: Path) -> None:
     _check(mutated(name), tmp_path)
 
