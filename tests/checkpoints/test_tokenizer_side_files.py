@@ -30,7 +30,13 @@ from tests.support.tokenizer_layouts import (
 SIZE: Final = len(vocabulary())
 LOWER: Final = {"do_lower_case": True}
 DECODER: Final = {str(number): flags(token, special=True) for number, token in enumerate(BERT)}
-TEXTS: Final = ("the <url> film", "a<url>b", "THE <URL> film", "the  <url>  <extra>b", "[MASK]")
+TEXTS: Final = (
+    "the <url> film",
+    "a<url>b",
+    "THE <URL> film",
+    "the  <url>  <extra>b",
+    "[MASK] [CLS]",
+)
 
 
 def with_url(**stated: bool) -> dict[str, Any]:
@@ -106,6 +112,10 @@ MERGED: Final[dict[str, dict[str, Any]]] = {
         "tokenizer": word_pieces(),
         "tokenizer_config": LOWER | {"added_tokens_decoder": DECODER, "pad_token": "[PAD]"},
         "special_tokens_map": {"pad_token": "[UNK]"},
+    },
+    "another token for a role of the class": {
+        "vocab_txt": vocabulary_txt(),
+        "tokenizer_config": LOWER | {"cls_token": "[MASK]"},
     },
     "flags of special_tokens_map.json": {
         "vocab_txt": vocabulary_txt(),

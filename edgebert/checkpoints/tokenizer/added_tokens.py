@@ -96,8 +96,8 @@ def _missing(
 ) -> Iterator[SideToken]:
     """Tokens of the side files, and of the class where the vocabulary has them, not added yet."""
     row = side.row
-    defaults = (*row.roles.values(), *row.extra) if row else ()
-    named = {token.content for token in side.named.values()}
+    roles = [token for role, token in side.roles.items() if role not in side.named]
+    defaults = (*roles, *(row.extra if row else ()))
     candidates = (
         *sorted(side.declared, key=lambda token: token.id or 0),
         *side.named.values(),
@@ -105,7 +105,7 @@ def _missing(
         *(
             SideToken(content=content, flags={}, file="")
             for content in defaults
-            if content not in named and numbers.known(content)
+            if numbers.known(content)
         ),
     )
     return (token for token in candidates if token.content and token.content not in entries)
