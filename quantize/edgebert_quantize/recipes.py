@@ -273,7 +273,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             source_targets=("cpu",),
             tables=True,
             thresholds=_thresholds(
-                cosine=(0.9998, 0.999), scores=(0.997, 0.98), values=(0.99, 0.95)
+                cosine=(0.9998, 0.999), scores=(0.998, 0.98), values=(0.99, 0.95)
             ),
             agreement=_agreement(answers=0.99, order=0.98),
             min_onnxruntime="1.23.0",
