@@ -344,6 +344,22 @@ def test_wrappers_are_looked_into(opened: Callable[..., Source]) -> None:
         source = opened(wrapped)
         assert source.parts.source["name"] == "Words"
         assert torch.equal(source.module(IDS, MASK)[0], Words()(IDS, MASK))
+    inside = Words()
+    compiled: Any = torch.compile(inside.table)
+    inside.table = compiled
+    source = opened(inside)
+    assert {type(each).__name__ for each in source.module.modules()} == {
+        *("ModuleAdapter", "Words", "Embedding", "ModuleList")
+    }
+    assert inside.table is compiled
+
+
+def test_weights_of_inference_mode_are_copied(opened: Callable[..., Source]) -> None:
+    with torch.inference_mode():
+        module = Words()
+    (weight,) = opened(module).module.parameters()
+    assert not weight.is_inference()
+    assert torch.equal(weight, module.table.weight)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
