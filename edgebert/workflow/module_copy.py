@@ -62,7 +62,8 @@ def copied(module: nn.Module, name: str) -> tuple[nn.Module, tuple[str, ...]]:
     for each in result.modules():
         each.training = False
         for key, child in list(each.named_children()):
-            each.add_module(key, unwrapped(child))
+            if unwrapped(child) is not child:
+                each.add_module(key, unwrapped(child))
     return result, tuple(_notes([tensor for _, tensor in tensors], name))
 
 

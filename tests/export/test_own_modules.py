@@ -39,16 +39,18 @@ class Words(nn.Module):
         torch.manual_seed(0)
         self.table = nn.Embedding(TINY.vocabulary, WIDTH)
         if forward is not None:
-            self.forward = partial(forward, self)
+            self.forward = partial(forward, self)  # type: ignore[method-assign]
 
     def hidden(self, ids: Tensor, mask: Tensor, segments: Tensor | int = 0) -> Tensor:
         given = torch.as_tensor(segments)[..., None] * 100 + mask[..., None] * 10
-        return self.table(ids) + given.to(self.table.weight.dtype)
+        hidden: Tensor = self.table(ids) + given.to(self.table.weight.dtype)
+        return hidden
 
     def mean(self, ids: Tensor, mask: Tensor) -> Tensor:
         """NaN where there is no token, as most people write it."""
         kept = mask[..., None].to(self.table.weight.dtype)
-        return (self.table(ids) * kept).sum(dim=1) / kept.sum(dim=1)
+        mean: Tensor = (self.table(ids) * kept).sum(dim=1) / kept.sum(dim=1)
+        return mean
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Any:
         return self.mean(input_ids, attention_mask)
@@ -311,7 +313,7 @@ class Stateful(Words):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         self.seen = input_ids
-        self.count += 1
+        self.count.add_(1)
         mean: Tensor = self.inner(self.mean(input_ids, attention_mask))
         return mean
 
@@ -344,6 +346,22 @@ def test_wrappers_are_looked_into(opened: Callable[..., Source]) -> None:
         source = opened(wrapped)
         assert source.parts.source["name"] == "Words"
         assert torch.equal(source.module(IDS, MASK)[0], Words()(IDS, MASK))
+    inside = Words()
+    compiled: Any = torch.compile(inside.table)
+    inside.table = compiled
+    source = opened(inside)
+    assert {type(each).__name__ for each in source.module.modules()} == {
+        *("ModuleAdapter", "Words", "Embedding", "ModuleList")
+    }
+    assert inside.table is compiled
+
+
+def test_weights_of_inference_mode_are_copied(opened: Callable[..., Source]) -> None:
+    with torch.inference_mode():
+        module = Words()
+    (weight,) = opened(module).module.parameters()
+    assert not weight.is_inference()
+    assert torch.equal(weight, module.table.weight)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -418,7 +436,9 @@ def test_a_frozen_transformer_is_exported_in_any_context(tiny_folder: Path, tmp_
         bundle = edgebert.export(module, tmp_path / "out", spec=spec, tokenizer=tiny_folder)
         assert edgebert.verify(bundle, against=module, spec=spec).passed
     model = load(bundle)
-    ids = torch.tensor([model.encode(["the small cat"])[0].rows[0].input_ids])
+    (encoded,) = model.encode(["the small cat"])
+    (row,) = encoded.rows
+    ids = torch.tensor([row.input_ids])
     with plain_torch():
         expected = nn.functional.normalize(module(ids, torch.ones_like(ids)))
     assert torch.allclose(

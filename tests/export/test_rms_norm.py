@@ -16,7 +16,7 @@ from edgebert_export.verification.runnable_equivalents import runnable
 
 
 class Normed(nn.Module):
-    """With a scale, without, and along two axes, around attention."""
+    """With a scale, without, and along two axes; of tokens, or also of queries and heads."""
 
     def __init__(self, *, of_queries: bool) -> None:
         super().__init__()
@@ -45,8 +45,11 @@ class Normed(nn.Module):
         if self.of_queries:
             query = self.norms[1](query)
         mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        joined: Tensor = self.norms[2](mixed.transpose(1, 2)).reshape(rows, length, 12)
-        return joined
+        mixed = mixed.transpose(1, 2)
+        if self.of_queries:
+            mixed = self.norms[2](mixed)
+        joined: Tensor = mixed.reshape(rows, length, 12)
+        return joined if self.of_queries else self.norms[0](joined)
 
 
 @pytest.mark.parametrize(

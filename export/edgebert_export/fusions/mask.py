@@ -31,7 +31,11 @@ class BroadcastMask(MaskRule):
 
     def new_mask(self, op: Any, query: ir.Value, mask: ir.Value) -> ir.Value:
         one = op.Constant(value=ir.tensor(np.array([1], dtype=np.int64)))
-        shape = op.Concat(one, one, op.Shape(query, start=2, end=3), one, axis=0)
+        # a query that is read once can still be fused with the split into heads
+        queries, keys = query.shape or (None,) * 4, mask.shape or (None,) * 4
+        alike = queries[2] == keys[3]
+        rows = op.Shape(mask, start=3, end=4) if alike else op.Shape(query, start=2, end=3)
+        shape = op.Concat(one, one, rows, one, axis=0)
         finite = mask
         if mask.dtype == ir.DataType.FLOAT:
             finite = op.Max(mask, op.Constant(value=ir.tensor(np.float32(LOWEST))))
