@@ -206,7 +206,6 @@ class Fields:
 
     required: Mapping[str, Kind]
     optional: Mapping[str, Kind] = field(default_factory=dict)
-
     expected: str = "an object"
 
     def read(self, value: Any, place: str) -> dict[str, Any]:
