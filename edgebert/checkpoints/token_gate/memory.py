@@ -17,6 +17,7 @@ from edgebert.checkpoints.token_gate.verdict import Verdict
 from edgebert.transformers_bridge import transformers_version
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 from edgebert_runtime.storage.json_cache import read_json_cache, write_json_cache
+from edgebert_runtime.tokenization import tokenizer
 
 FOLDER: Final = "tokens"
 
@@ -78,6 +79,7 @@ def _add_file(digest: Any, path: Path) -> None:
 
 @cache
 def _own_code() -> bytes:
-    """Of this room: a verdict of another corpus or comparison is none."""
-    parts = sorted(Path(__file__).parent.glob("*.py"))
+    """Of this room and of the runtime's tokenizer: a verdict of other code is none."""
+    rooms = (Path(__file__).parent, Path(tokenizer.__file__).parent)
+    parts = [part for room in rooms for part in sorted(room.glob("*.py"))]
     return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).digest()
