@@ -15,7 +15,7 @@ from edgebert.cli.app import app
 from edgebert_export import ExportSpec
 from edgebert_runtime import Bundle
 from edgebert_runtime.bundle.manifest import read_manifest
-from edgebert_runtime.errors import BundleError, TokensDifferError
+from edgebert_runtime.errors import BundleError, TokenizerError
 from tests.support.small_checkpoints import TINY, write_checkpoint
 from tests.support.tokenizer_folders import ROLES, unigrams, write_tokenizer
 
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_choice_exports_what_is_refused_without_it(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
-    with pytest.raises(TokensDifferError, match=r"\[CLS\] \[UNK\] \[UNK\] \[SEP\]") as caught:
+    with pytest.raises(TokenizerError, match=r"\[CLS\] \[UNK\] \[UNK\] \[SEP\]") as caught:
         edgebert.export(folder, out)
     assert len(str(caught.value).splitlines()) <= 15
     assert not out.exists()
@@ -76,7 +76,7 @@ def test_the_command_refuses_a_choice_that_there_is_not(folder: Path, tmp_path: 
 
 def test_the_tokenizer_of_a_module_is_compared_too(folder: Path, tmp_path: Path) -> None:
     spec = ExportSpec(vocabulary=200, hidden=12, max_positions=16, layers=2, heads=3, task="embed")
-    with pytest.raises(TokensDifferError):
+    with pytest.raises(TokenizerError):
         edgebert.export(nn.Identity(), tmp_path / "bundle", spec=spec, tokenizer=folder)
 
 

@@ -81,8 +81,8 @@ def export(
     Raises:
         ConfigError: arguments that do not go together.
         CheckpointError: the source cannot be read.
-        TokenizerError: its tokenizer cannot be read or does not fit.
-        TokensDifferError: its tokenizer is read in more than one way; `tokens` chooses.
+        TokenizerError: its tokenizer cannot be read, does not fit, or is read in more than one way;
+            `tokens` chooses.
         BundleExistsError: something is at `out`.
         ExportError: torch cannot trace the module, or it does not do what its spec says.
         FusionError: a promised fusion is missing.

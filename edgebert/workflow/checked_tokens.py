@@ -6,19 +6,17 @@ from typing import Final
 
 from edgebert.checkpoints.files import json_bytes
 from edgebert.checkpoints.token_gate.gate import TokensChoice, check_tokens
+from edgebert.checkpoints.tokenizer.classes import PLAIN_CLASS
 from edgebert.workflow.sources import Source
 
 CONFIG: Final = "tokenizer_config.json"
-
-PLAIN_CLASS: Final = "PreTrainedTokenizerFast"
-"""The class of transformers that takes `tokenizer.json` as it is."""
 
 
 def with_checked_tokens(source: Source, choice: TokensChoice) -> Source:
     """The source, with what its manifest says of its tokens, and the tokenizer that was chosen.
 
     Raises:
-        ConfigError, TokenizerError, TokensDifferError, CheckpointError: as `check_tokens`.
+        ConfigError, TokenizerError, CheckpointError: as `check_tokens`.
     """
     parts = source.parts
     text = parts.files[parts.tokenizer.file].decode("utf-8")

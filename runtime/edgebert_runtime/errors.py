@@ -6,7 +6,6 @@
     ├── CheckpointError          a source model cannot be read
     │   └── UnsupportedModelError    …because edgebert does not know its kind
     ├── TokenizerError           a tokenizer is missing, unreadable, or does not fit the model
-    │   └── TokensDifferError        …or it is not certain which tokens it gives
     ├── ExportError              a model cannot be traced or written
     ├── BundleError              a bundle cannot be read
     │   ├── BundleExistsError        …or written, because something is there already
@@ -71,10 +70,6 @@ class UnsupportedModelError(CheckpointError):
 
 class TokenizerError(EdgebertError):
     """A tokenizer is missing, unreadable, or does not fit its model."""
-
-
-class TokensDifferError(TokenizerError):
-    """Those who can say which tokens a checkpoint's texts have do not agree."""
 
 
 class ExportError(EdgebertError):

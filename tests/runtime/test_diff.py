@@ -256,6 +256,7 @@ def test_a_terminal_shows_a_table(
     texts, folder = tmp_path / "texts.txt", str(tiny_bundle.folder)
     texts.write_text("a small cat\n", encoding="utf-8")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
     command = ["diff", folder, folder, "--texts", str(texts), "--variant", "cpu"]
     assert main(command) == 0
     assert capsys.readouterr().out.startswith("task embed, 1 text\nold  ")

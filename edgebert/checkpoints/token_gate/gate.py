@@ -23,7 +23,7 @@ from edgebert.checkpoints.token_gate.witnesses import (
     transformers_witness,
 )
 from edgebert_runtime.bundle.manifest import TokenizerInfo
-from edgebert_runtime.errors import ConfigError, TokenizerError, TokensDifferError
+from edgebert_runtime.errors import ConfigError, TokenizerError
 
 TokensChoice = Literal["auto", "file", "transformers", "unchecked"]
 
@@ -67,8 +67,8 @@ def check_tokens(
 
     Raises:
         ConfigError: another choice.
-        TokensDifferError: tokens differ; the text shows an example and what to choose.
-        TokenizerError: the witness that was chosen cannot speak.
+        TokenizerError: tokens differ, and the text shows an example and what to choose; or the
+            witness that was chosen cannot speak.
         CheckpointError: `tokenizer.json` is damaged.
     """
     if choice not in ASKED:
@@ -147,7 +147,7 @@ def _reach(text: str, info: TokenizerInfo, origin: Origin, choice: TokensChoice)
     return compare(bundle_witness(text, info), witnesses, corpus)
 
 
-def _refusal(origin: Origin, verdict: Verdict) -> TokensDifferError:
+def _refusal(origin: Origin, verdict: Verdict) -> TokenizerError:
     head = f"it is not certain which tokens the texts of {origin.folder} have:"
     choices = {
         "file": "the tokens of tokenizer.json",
@@ -159,7 +159,7 @@ def _refusal(origin: Origin, verdict: Verdict) -> TokensDifferError:
         lines = [f"  {option.format(name):24}{what}" for name, what in choices.items()]
         return "\n".join([head, *verdict.complaint, "choose one:", *lines])
 
-    return TokensDifferError(message('tokens="{}"'), shell=message("--tokens {}"))
+    return TokenizerError(message('tokens="{}"'), shell=message("--tokens {}"))
 
 
 def _notes(verdict: Verdict) -> tuple[str, ...]:
