@@ -219,7 +219,7 @@ def test_token_vectors_are_found(
         ("answer", 0, lambda _, hidden: hidden[..., :2]),
         ("answer", 0, lambda _, hidden: (hidden[..., 0], hidden[..., 1])),
     ],
-    ids=str,
+    ids=("classify", "rank", "tag", "answer in one", "answer in two"),
 )
 def test_logits_are_found(
     task: str, labels: int, cut: Callable[..., Any], opened: Callable[..., Source]
