@@ -22,11 +22,11 @@ demo: $(INSTALLED)
 	$(BIN)/python -m examples.demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not browser" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not browser" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Damaged files and odd arguments for ten minutes; FUZZ='--seconds 60 --seed 3' for less, or for the same again.
 fuzz: $(INSTALLED)
-	$(BIN)/python -W ignore -m tests.fuzz $(FUZZ)
+	$(BIN)/python -W ignore -m tests.support.fuzz $(FUZZ)
 
 cuda: $(INSTALLED)
 	$(BIN)/python -m pytest -m cuda tests/cuda

@@ -24,6 +24,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First the files that start many processes: the last of them would keep one worker alone."""
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: item.path.parent != folder)
+
+
 def pytest_collection_finish() -> None:
     """Leave the imported modules out of each search for garbage: they live to the end."""
     gc.collect()

@@ -38,12 +38,22 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-@each_command
-def test_ctrl_c_is_one_line(program: str, command: str, tmp_path: Path) -> None:
-    manifest = tmp_path / "edgebert.json"
-    os.mkfifo(manifest)  # whoever reads it waits
-    with start(program, command, tmp_path, stdout=subprocess.DEVNULL) as process:
-        writer = opened(lambda: os.open(manifest, os.O_WRONLY | os.O_NONBLOCK))
+@pytest.mark.parametrize(
+    ("program", "command", "option"),
+    [
+        ("edgebert", "quantize", "--texts"),
+        ("edgebert", "embed", "--input"),
+        ("edgebert-run", "embed", "--input"),
+    ],
+)
+def test_ctrl_c_is_one_line(
+    program: str, command: str, option: str, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    os.mkfifo(texts)  # whoever reads it waits
+    given = (command, tiny_bundle.folder, option, texts)
+    with start(program, *given, stdout=subprocess.DEVNULL) as process:
+        writer = opened(lambda: os.open(texts, os.O_WRONLY | os.O_NONBLOCK))
         process.send_signal(signal.SIGINT)
         os.close(writer)  # ends a read that began after Python had looked for signals
         _, errors = process.communicate(timeout=PATIENCE)

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from tests.fuzz.__main__ import report
-from tests.fuzz.mutations import damaged_bytes, damaged_json
-from tests.fuzz.pool import Outcome, Target, run_case
+from tests.support.fuzz.__main__ import report
+from tests.support.fuzz.mutations import damaged_bytes, damaged_json
+from tests.support.fuzz.pool import Outcome, Target, run_case
 from tests.support.planted_faults import make, right
 
 Found = dict[str, tuple[int, str, str | None]]
@@ -60,7 +60,7 @@ def test_a_finding_ends_with_1_and_its_command(capsys: pytest.CaptureFixture[str
     fine = Outcome("graph", 3, "answer")
     assert report([fine], 7) == 0
     assert report([fine, Outcome("graph", 4, "KeyError", "Traceback\nKeyError: 1")], 7) == 1
-    assert "python -m tests.fuzz --seed 7 --case graph-4" in capsys.readouterr().out
+    assert "python -m tests.support.fuzz --seed 7 --case graph-4" in capsys.readouterr().out
 
 
 def test_damage_is_the_same_for_a_seed_and_reaches_everything() -> None:

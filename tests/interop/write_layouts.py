@@ -10,8 +10,8 @@ import numpy as np
 
 import edgebert
 from edgebert_runtime import load
-from tests.zoo.folder import build
-from tests.zoo.layouts import LAYOUTS
+from tests.support.zoo.folder import build
+from tests.support.zoo.layouts import LAYOUTS
 
 EMBEDDERS = ("LaBSE", "all-mpnet-base-v2", "bge-small-zh-v1.5", "multilingual-e5-small")
 RERANKER = "ms-marco-MiniLM-L6-v2"

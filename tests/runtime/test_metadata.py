@@ -142,7 +142,11 @@ CONTRADICTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("embedding/dimensions", 5, "embedding.dimensions is 5, expected 6"),
     ("embedding/default_prompt", "doc", "default_prompt is 'doc', not among its prompts"),
     ("embedding/steps/1", {"kind": "dense", "file": PATHS[2]}, "is 'dense' and lacks activation"),
-    ("embedding/steps/2", {"kind": "pool", "modes": ["cls"]}, "expected 'pool' as the first step"),
+    (
+        "embedding/steps/2",
+        {"kind": "pool", "modes": ["cls"]},
+        "is 'pool', which only the first step can be",
+    ),
     ("default_variant", "int8", "default_variant is 'int8', which it does not hold"),
     (VARIANT + "files", ["x.onnx"], "variant 'portable' needs x.onnx, not among 'files'"),
     (VARIANT + "files", ["tokenizer.json"], "files[0] = 'tokenizer.json', expected 'onnx/model"),

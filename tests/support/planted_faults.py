@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 from edgebert_runtime.errors import BundleError
-from tests.fuzz.pool import Limits, Target, run_cases
+from tests.support.fuzz.pool import Limits, Target, run_cases
 
 
 def make(random: Random, folder: Path) -> None:

@@ -14,11 +14,10 @@ import pytest
 import edgebert
 from edgebert_runtime import load
 from edgebert_runtime.engine.session import Session
-from tests.zoo.folder import build
-from tests.zoo.layouts import LAYOUTS, Layout
-from tests.zoo.mutations import MUTATIONS, mutated, with_key
-from tests.zoo.reference import outputs
-from tests.zoo.test_layouts import TEXTS, own_tokenizer
+from tests.support.zoo.folder import build
+from tests.support.zoo.layouts import LAYOUTS, Layout
+from tests.support.zoo.mutations import MUTATIONS, mutated, with_key
+from tests.support.zoo.reference import TEXTS, outputs, own_tokenizer
 
 EVERY: Final = 1 if os.environ.get("EDGEBERT_ZOO") == "all" else 10
 TOLERANCE: Final = 2e-5

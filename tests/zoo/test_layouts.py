@@ -4,7 +4,6 @@ The tokens are compared with the `tokenizers` library, which runs the folder's o
 folders without one the pipeline of the class; the answers with transformers' model.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -17,18 +16,11 @@ from tokenizers import Tokenizer
 
 from edgebert.workflow.sources import Source, open_source
 from edgebert_runtime.errors import EdgebertError
-from tests.zoo.folder import Built, build, tokenizer_fields
-from tests.zoo.layouts import LAYOUTS, Layout
-from tests.zoo.mutations import MUTATIONS, ROLES, mutated
-from tests.zoo.reference import outputs
+from tests.support.zoo.folder import Built, build
+from tests.support.zoo.layouts import LAYOUTS, Layout
+from tests.support.zoo.mutations import MUTATIONS, ROLES, mutated
+from tests.support.zoo.reference import TEXTS, outputs, own_tokenizer
 
-TEXTS: Final = (
-    "The small Cat sat on the mat.",
-    "Über-café naïve! Ａｂ ﬁ 中国 and 😀",
-    " leading  and trailing ",
-    "tabs\tand\nnewlines\u3000①",
-    "",
-)
 MARKED: Final = ("a {mask} sat {mask}on{sep}", "{cls} the {pad}")
 """Texts with special tokens, where nothing lower-cases them first."""
 SECOND: Final = "unable Dogs"
@@ -98,14 +90,6 @@ def _check_transformers(layout: Layout, folder: Path) -> None:
     texts = [(text, *second) for text in TEXTS for second in ((), (SECOND,))]
     same = all(theirs(*each)["input_ids"] == own.encode(*each).ids for each in texts)
     assert same == ("differs" not in layout.expected), layout.expected.get("differs")
-
-
-def own_tokenizer(layout: Layout) -> Tokenizer:
-    """What the folder's files say, without truncation and padding."""
-    tokenizer = Tokenizer.from_str(json.dumps(tokenizer_fields(layout)))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def _lowered(layout: Layout) -> bool:

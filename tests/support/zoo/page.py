@@ -1,16 +1,16 @@
 """Writes the table of docs/checkpoints.md from the layouts.
 
-Usage: python -m tests.zoo.page
+Usage: python -m tests.support.zoo.page
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.zoo.layouts import LAYOUTS, Layout
+from tests.support.zoo.layouts import LAYOUTS, Layout
 
 PAGE: Final = Path("docs/checkpoints.md")
-BEGIN: Final = "<!-- written: python -m tests.zoo.page -->\n"
+BEGIN: Final = "<!-- written: python -m tests.support.zoo.page -->\n"
 END: Final = "<!-- end -->\n"
 HEADER: Final = (
     "| repository | model | tokenizer | outcome | evidence |\n|---|---|---|---|---|\n"  # columns

@@ -13,7 +13,7 @@ from typing import Any, Final
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tests.support.tokenizers import BERT, FAIRSEQ, TRAINING
-from tests.zoo.charsmap import charsmap
+from tests.support.zoo.charsmap import charsmap
 
 CORPUS: Final = [*TRAINING, *(text.lower() for text in TRAINING)]
 """Both cases are in every vocabulary, so that a wrong case shows."""

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: damage files and arguments for a while; 1 if something is found."""
+"""`python -m tests.support.fuzz`: damage files and arguments; 1 if something is found."""
 
 import argparse
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import edgebert
-from tests.fuzz.pool import Limits, Outcome, Target, run_case, run_cases
-from tests.fuzz.targets import targets
+from tests.support.fuzz.pool import Limits, Outcome, Target, run_case, run_cases
+from tests.support.fuzz.targets import targets
 from tests.support.tiny_encoder import build_tiny, save_tiny
 
 KEPT: Final = Path(".cache/fuzz")
@@ -25,7 +25,7 @@ SENTENCE_TRANSFORMERS: Final = (
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long (default: 600)")
     parser.add_argument("--seed", type=int, help="of the damage (default: another each day)")
     parser.add_argument("--only", help="one target")
@@ -82,7 +82,8 @@ def report(outcomes: list[Outcome], seed: int) -> int:
     print(f"{len(findings)} findings, {len(distinct)} of them distinct")
     for found in findings:
         place = KEPT / f"{found.target}-{found.number}"
-        print(f"{place}; python -m tests.fuzz --seed {seed} --case {found.target}-{found.number}")
+        case = f"--seed {seed} --case {found.target}-{found.number}"
+        print(f"{place}; python -m tests.support.fuzz {case}")
     return int(bool(findings))
 
 

@@ -4,7 +4,7 @@ One JSON file a repository in `layouts/`:
 
 - `expected`: the task and the limit in tokens of an export, or `refused`, words of the refusal.
   `differs` says why the installed transformers gives other tokens than the folder's own file.
-- `tokenizer`: the kind of small tokenizer, of `tests.zoo.tokenizers.KINDS`.
+- `tokenizer`: the kind of small tokenizer, of `tests.support.zoo.tokenizers.KINDS`.
 - `weights`: transformers' class, the file, and what differs from what that class saves.
 - `files`: settings files, with their real keys and values. Of `tokenizer.json`, the parts that are
   known to differ from the class's own.

@@ -15,8 +15,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tests.zoo.layouts import Layout
-from tests.zoo.tokenizers import build_fields, token_ids
+from tests.support.zoo.layouts import Layout
+from tests.support.zoo.tokenizers import build_fields, token_ids
 
 transformers.utils.logging.disable_progress_bar()
 

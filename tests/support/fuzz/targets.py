@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from edgebert.workflow.sources import open_source
 from edgebert_runtime import Bundle, check, load
 from edgebert_runtime.errors import EdgebertError
-from tests.fuzz.mutations import HOSTILE, damaged_bytes, damaged_json
-from tests.fuzz.pool import Target
+from tests.support.fuzz.mutations import HOSTILE, damaged_bytes, damaged_json
+from tests.support.fuzz.pool import Target
 
 TEXTS: Final = ["the small cat sat on the mat .", "a dog", "", "aé中\n🙂" * 30]
 MANIFEST: Final = "edgebert.json"

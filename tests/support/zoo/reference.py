@@ -4,13 +4,16 @@ Source of the modules: sentence-transformers 5.1, models/Pooling.py, Dense.py an
 """
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
-from tests.zoo.folder import Built
+from tests.support.zoo.folder import Built, tokenizer_fields
+from tests.support.zoo.layouts import Layout
 
 FLAGS: Final = {
     "pooling_mode_cls_token": "cls",
@@ -22,6 +25,14 @@ ACTIVATIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "torch.nn.modules.linear.Identity": np.asarray,
 }
 Floats = np.ndarray[Any, Any]
+
+TEXTS: Final = (
+    "The small Cat sat on the mat.",
+    "Über-café naïve! Ａｂ ﬁ 中国 and 😀",
+    " leading  and trailing ",
+    "tabs\tand\nnewlines\u3000①",
+    "",
+)
 
 
 def outputs(built: Built, task: str, ids: list[int], type_ids: list[int]) -> list[Floats]:
@@ -66,3 +77,11 @@ def _dense(
     result = tensors["linear.weight"].numpy() @ vector + bias
     activated: Floats = ACTIVATIONS[config["activation_function"]](result)
     return activated
+
+
+def own_tokenizer(layout: Layout) -> Tokenizer:
+    """What the folder's files say, without truncation and padding."""
+    tokenizer = Tokenizer.from_str(json.dumps(tokenizer_fields(layout)))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from tests.zoo.layouts import LAYOUTS, Layout
+from tests.support.zoo.layouts import LAYOUTS, Layout
 
 Mutation = Callable[[Layout], Layout]
 
