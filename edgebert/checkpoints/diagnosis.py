@@ -10,6 +10,7 @@ from torch import Tensor
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.model.config import EncoderConfig
+from edgebert_runtime.storage.json_reader import printable
 
 LISTED: Final = 6
 """So many names of tensors fit in a message that is read to its end."""
@@ -123,7 +124,7 @@ def cause(
 def few(names: Sequence[str]) -> str:
     """Names of tensors with what is wrong; of many only the first, and how many more."""
     more = len(names) - LISTED
-    listed = "; ".join(names[:LISTED])
+    listed = "; ".join(map(printable, names[:LISTED]))
     return listed if more <= 0 else f"{listed}; and {more} more"
 
 

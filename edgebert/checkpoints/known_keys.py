@@ -11,6 +11,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert_runtime.storage.json_reader import printable
+
 MODULE_ENTRY: Final = frozenset({"idx", "name", "path", "type", "kwargs"})
 """An entry of `modules.json`."""
 
@@ -307,7 +309,7 @@ def unknown_keys(path: Path, fields: Mapping[str, Any], known: AbstractSet[str])
     }
     if not unknown:
         return ()
-    listed = ", ".join(f"{key}={_short(value)}" for key, value in unknown.items())
+    listed = ", ".join(f"{printable(key)}={_short(value)}" for key, value in unknown.items())
     return (
         f"{path} has keys that edgebert does not know and does not apply: {listed}; compare the "
         "answers with those of the library that wrote them",

@@ -11,6 +11,7 @@ from edgebert.checkpoints.known_keys import EXPERTS
 from edgebert.checkpoints.sentence_transformers import Pipeline
 from edgebert.checkpoints.state_dict import heads_in
 from edgebert.checkpoints.tasks import CheckpointTask, architectures_of
+from edgebert_runtime.storage.json_reader import printable
 
 SIDE_FILES: Final = {
     "model_head.pkl": "the classifier of SetFit: a pickle can run code and is never opened. This "
@@ -87,6 +88,6 @@ def _scoring(
     if pipeline.modules is None or not scores or "classification" not in heads:
         return ()
     return (
-        f"config.json names {', '.join(named)}, modules.json says that the model gives vectors; "
-        "for its scores pass task='rank' or task='classify' (--task)",
+        f"config.json names {', '.join(map(printable, named))}, modules.json says that the model "
+        "gives vectors; for its scores pass task='rank' or task='classify' (--task)",
     )

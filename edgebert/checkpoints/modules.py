@@ -21,6 +21,7 @@ from edgebert.checkpoints.weights import read_weights
 from edgebert.model.sentence import DenseWeights
 from edgebert_runtime.bundle.manifest import EmbeddingInfo, Step
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
+from edgebert_runtime.storage.json_reader import printable
 
 MODES: Final = {
     "cls": "cls",
@@ -211,7 +212,7 @@ def _modes(path: Path, config: Mapping[str, Any]) -> tuple[str, ...]:
     if named is None:
         on = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
         named = [mode for switch, mode in SWITCHES.items() if switch in on] or ["mean"]
-        unknown = sorted(set(on) - SWITCHES.keys())
+        unknown = sorted(map(printable, set(on) - SWITCHES.keys()))
     else:
         named = named if isinstance(named, list) else [named]
         unknown = [repr(mode) for mode in named if mode not in tuple(MODES)]

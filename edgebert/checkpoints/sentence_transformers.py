@@ -17,6 +17,7 @@ from edgebert.checkpoints.known_keys import (
     unknown_keys,
 )
 from edgebert_runtime.errors import CheckpointError, UnsupportedModelError
+from edgebert_runtime.storage.json_reader import printable
 
 MODULES: Final = "modules.json"
 PACKAGE: Final = "sentence_transformers"
@@ -299,7 +300,7 @@ def _prompts(path: Path, fields: Mapping[str, Any]) -> tuple[dict[str, str], str
     if default is not None and default not in prompts:
         raise CheckpointError(
             f"{path} has default_prompt_name {default!r}, its prompts are: "
-            f"{', '.join(prompts) or 'none'}"
+            f"{', '.join(map(printable, prompts)) or 'none'}"
         )
     return prompts, default
 
@@ -307,7 +308,9 @@ def _prompts(path: Path, fields: Mapping[str, Any]) -> tuple[dict[str, str], str
 def _texts(path: Path, stored: Mapping[str, Any]) -> dict[str, str]:
     """Prompts by name; an unset one is empty."""
     prompts = {name: "" if text is None else text for name, text in stored.items()}
-    odd = [f"{name}={text!r}" for name, text in prompts.items() if not isinstance(text, str)]
+    odd = [
+        f"{printable(name)}={text!r}" for name, text in prompts.items() if not isinstance(text, str)
+    ]
     if odd:
         raise CheckpointError(f"{path} has the prompts {', '.join(odd)}, expected strings")
     return prompts

@@ -12,6 +12,7 @@ from edgebert.checkpoints.families.head_table import HeadTable
 from edgebert.checkpoints.sentence_transformers import CROSS_ENCODER, Pipeline
 from edgebert_runtime.bundle.manifest import HeadInfo
 from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError
+from edgebert_runtime.storage.json_reader import printable
 from edgebert_runtime.tasks.registry import EMBED
 
 AUTO: Final = "auto"
@@ -184,7 +185,7 @@ def architectures_of(hf_config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _listed(hf_config: Mapping[str, Any]) -> str:
-    return ", ".join(architectures_of(hf_config)) or "nothing"
+    return ", ".join(map(printable, architectures_of(hf_config))) or "nothing"
 
 
 def _table(

@@ -15,6 +15,7 @@ from edgebert.checkpoints.files import read_json
 from edgebert.checkpoints.found_instead import found_instead, is_state
 from edgebert.checkpoints.state_dict import FLOATS
 from edgebert_runtime.errors import CheckpointError
+from edgebert_runtime.storage.json_reader import printable
 
 LFS_POINTER: Final = b"version https://git-lfs"
 FORBIDDEN_GLOBAL: Final = re.compile(r"GLOBAL (\S+)")
@@ -83,11 +84,13 @@ def _read_shards(index: Path, read: Callable[[Path], dict[str, Tensor]]) -> dict
         raise CheckpointError(f"{index} lacks weight_map, tensor name to file; fetch it again")
     outside = sorted({name for name in files.values() if Path(name).name != name})
     if outside:
-        raise CheckpointError(f"{index} names {', '.join(outside)}; shards must lie beside it")
+        raise CheckpointError(
+            f"{index} names {', '.join(map(printable, outside))}; shards must lie beside it"
+        )
     lacking = sorted(name for name in set(files.values()) if not (index.parent / name).is_file())
     if lacking:
         raise CheckpointError(
-            f"{index.parent}: {', '.join(lacking[:LISTED])} not found, of the files that "
+            f"{index.parent}: {', '.join(map(printable, lacking[:LISTED]))} not found, of the files that "
             f"{index.name} names ({len(lacking)} of {len(set(files.values()))}); fetch them again"
         )
     tensors: dict[str, Tensor] = {}

@@ -304,3 +304,12 @@ def test_a_missing_pooling_config_is_named(tmp_path: Path) -> None:
     (tmp_path / "1_Pooling/config.json").unlink()
     with pytest.raises(CheckpointError, match=r"1_Pooling/config\.json not found"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["pooling_mode_new\ntokens", "pooling_mode_\x1b[31m"])
+def test_a_name_from_a_file_is_shown_on_one_line(name: str, tmp_path: Path) -> None:
+    """A fuzzer's: a key that holds a line end."""
+    write_sentence_model(tmp_path, pooling={name: True})
+    with pytest.raises(UnsupportedModelError) as caught:
+        read_checkpoint(tmp_path, tasks=checkpoint_tasks())
+    assert str(caught.value).isprintable()

@@ -111,6 +111,11 @@ def shown(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
+def printable(name: str) -> str:
+    """A name from a file in a message: line ends and other controls are escaped."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
+
+
 def inside(place: str, key: str | int) -> str:
     """The place of a value in a message, such as `variants.cpu.files[0]`."""
     if isinstance(key, int):
