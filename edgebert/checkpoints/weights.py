@@ -89,9 +89,10 @@ def _read_shards(index: Path, read: Callable[[Path], dict[str, Tensor]]) -> dict
         )
     lacking = sorted(name for name in set(files.values()) if not (index.parent / name).is_file())
     if lacking:
+        names, of = ", ".join(map(printable, lacking[:LISTED])), len(set(files.values()))
         raise CheckpointError(
-            f"{index.parent}: {', '.join(map(printable, lacking[:LISTED]))} not found, of the files that "
-            f"{index.name} names ({len(lacking)} of {len(set(files.values()))}); fetch them again"
+            f"{index.parent}: {names} not found, of the files that {index.name} names "
+            f"({len(lacking)} of {of}); fetch them again"
         )
     tensors: dict[str, Tensor] = {}
     for name in sorted(set(files.values())):

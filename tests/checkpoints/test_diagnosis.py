@@ -15,6 +15,7 @@ from edgebert.checkpoints.families.bert import BERT
 from edgebert.checkpoints.families.roberta import ROBERTA
 from edgebert.checkpoints.state_dict import state_from_hf
 from edgebert_runtime.errors import CheckpointError
+from edgebert_runtime.storage.json_reader import printable
 from tests.support.checkpoints import read_checkpoint
 from tests.support.small_checkpoints import TINY, hf_state, write_checkpoint
 
@@ -123,5 +124,5 @@ def test_weights_of_nothing_that_is_known_are_named_in_few_words() -> None:
 @settings(max_examples=30, deadline=None)
 def test_every_name_is_listed_or_counted(names: list[str]) -> None:
     said = few(names)
-    assert all(name in said for name in names[:6])
+    assert all(printable(name) in said for name in names[:6])
     assert (f"; and {len(names) - 6} more" in said) == (len(names) > 6)

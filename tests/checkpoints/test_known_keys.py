@@ -19,6 +19,7 @@ from edgebert.checkpoints.known_keys import (
     unknown_keys,
 )
 from edgebert.checkpoints.state_dict import config_keys
+from edgebert_runtime.storage.json_reader import printable
 
 CLASSES: Final = {
     "bert": "BertConfig",
@@ -115,4 +116,4 @@ def test_every_unknown_key_is_in_the_one_note(fields: dict[str, int]) -> None:
     public = {key: value for key, value in fields.items() if not key.startswith("_")}
     notes = unknown_keys(HERE, fields, frozenset())
     assert len(notes) == bool(public)
-    assert all(f"{key}={value}" in notes[0] for key, value in public.items())
+    assert all(f"{printable(key)}={value}" in notes[0] for key, value in public.items())
