@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from edgebert_runtime.errors import CheckpointError
 from edgebert_runtime.storage.json_reader import read_json as read_any_json
+from edgebert_runtime.storage.json_reader import shown
 
 Parsed = TypeVar("Parsed", dict[str, Any], list[Any])
 Value = TypeVar("Value")
@@ -65,8 +66,8 @@ def folder_inside(root: Path, relative: str, *, named_by: Path) -> Path:
     """The folder `relative` names below `root`; the empty string names `root` itself.
 
     Raises:
-        CheckpointError: the path is absolute, climbs out with `..`, leaves through a link, or has
-            a control character.
+        CheckpointError: the path is absolute, climbs out with `..`, leaves through a link, has a
+            control character, or is one that no file can have.
     """
     if relative and not relative.isprintable():
         raise CheckpointError(
@@ -76,7 +77,7 @@ def folder_inside(root: Path, relative: str, *, named_by: Path) -> Path:
     # Folders only: the files of a Hub cache are links out of it by design.
     folder = root.joinpath(*parts.parts)
     escapes = parts.is_absolute() or ".." in parts.parts or "\\" in relative
-    if escapes or not _real(folder, named_by).is_relative_to(root.resolve()):
+    if escapes or not _real(folder, relative, named_by).is_relative_to(root.resolve()):
         raise CheckpointError(
             f"{named_by} names {relative!r}, which is outside {root}; "
             "only folders below the checkpoint are read"
@@ -84,10 +85,12 @@ def folder_inside(root: Path, relative: str, *, named_by: Path) -> Path:
     return folder
 
 
-def _real(folder: Path, named_by: Path) -> Path:
+def _real(folder: Path, relative: str, named_by: Path) -> Path:
     try:
+        folder.exists()  # fails for a name that is too long, which resolve() lets pass
         return folder.resolve()
-    except (OSError, RuntimeError) as error:  # a loop of links
+    except (OSError, RuntimeError) as error:  # or for a loop of links
+        reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
-            f"{named_by} names {folder}, which cannot be followed ({error}); correct it"
+            f"{named_by} names {shown(relative)}, which cannot be followed ({reason}); correct it"
         ) from error

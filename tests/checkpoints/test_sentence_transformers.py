@@ -95,6 +95,16 @@ def test_a_module_without_a_name_that_a_file_can_have_is_refused(tmp_path: Path)
     assert read_json_if_present(tmp_path / ("a" * 300)) == {}
 
 
+def test_a_module_with_a_name_that_no_file_has_is_refused(tmp_path: Path) -> None:
+    """A fuzzer's."""
+    write_modules(tmp_path, (("é" * 300, f"{OLD}.Transformer"), ("1_Pooling", f"{OLD}.Pooling")))
+    for read in (read_pipeline, module_paths):
+        with pytest.raises(
+            CheckpointError, match=r"modules\.json names .*which cannot be followed"
+        ):
+            read(tmp_path)
+
+
 @pytest.mark.parametrize("path", ["../other", "/etc", "1_Pooling/../../other", "..\\other"])
 def test_a_module_outside_the_folder_is_refused(tmp_path: Path, path: str) -> None:
     write_modules(tmp_path, (("", f"{OLD}.Transformer"), (path, f"{OLD}.Pooling")))
