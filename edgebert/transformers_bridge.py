@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from edgebert_runtime.tokenization.rust_tokenizer import OURS
+
 PACKAGE: Final = "transformers"
 REASON_CHARACTERS: Final = 160
 
@@ -58,7 +60,7 @@ def guarded(call: Callable[[], Result]) -> Result:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are about other uses of what is called
             return call()
-    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
+    except (*OURS, MemoryError):
         raise
     except BaseException as error:
         lines = str(error).strip().splitlines() or ["no message"]

@@ -9,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from edgebert_runtime.errors import TokenizerError
+from edgebert_runtime.tokenization.rust_tokenizer import OURS
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def tokenizer_errors(found: str, advice: str) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+    except OURS:
         raise
     except BaseException as error:
         raise TokenizerError(f"{found} ({error}); {advice}") from error
