@@ -1,0 +1,60 @@
+"""The runner of pages fails where a page is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.page_blocks import read_blocks, run_page
+
+PAGE = """# A page
+
+```sh
+echo "a b" > said.txt
+```
+
+```python
+print(open("said.txt").read(), 0.123456)
+```
+
+```text
+a b
+0.12...
+```
+
+Not a block of output:
+
+<!-- not run: needs root -->
+```sh
+exit 3
+```
+
+```json
+{}
+```
+"""
+
+
+def test_blocks_are_found_with_what_they_print() -> None:
+    shell, python, left = read_blocks(PAGE)
+    assert (shell.language, shell.line, shell.output, shell.reason) == ("sh", 3, None, None)
+    assert python.output == "a b\n0.12...\n"
+    assert (left.code, left.reason) == ("exit 3\n", "needs root")
+
+
+def test_a_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
+    assert len(list(run_page(PAGE, tmp_path))) == 2
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "named"),
+    [
+        ("0.12...", "0.13...", "the page says"),
+        ("echo", "no-such-command", "no-such-command"),
+        ("needs root", "is slow", "is slow"),
+        ('print(open("said.txt")', 'print(open("unsaid.txt")', "unsaid.txt"),
+    ],
+    ids=["output", "command", "reason", "python"],
+)
+def test_a_wrong_page_is_named(tmp_path: Path, right: str, wrong: str, named: str) -> None:
+    with pytest.raises(AssertionError, match=named):
+        list(run_page(PAGE.replace(right, wrong), tmp_path))
