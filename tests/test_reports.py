@@ -17,6 +17,7 @@ LINES: Final = {
     "ProfileReport": 1 + 6 + 7 + 1,
     "Quality": 10,
     "RunReport": 8,
+    "Frontier": 1 + 2 + 1,
     "Search": 1 + 2 + 1,
     "TrainingReport": 11,
     "VerifyReport": 1 + 2 + 1,

@@ -190,6 +190,14 @@ def quantize(
             "(default: to no file)",
         ),
     ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="with --budget: also write what the search measured as JSON (default: to no file)",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option(help="keep it even if it is slower than fp32")] = False,
     tokenizer: Annotated[
         Path | None,
@@ -214,12 +222,13 @@ def quantize(
         "progress": True,
     }
     is_file = source.suffix == ".onnx"
-    of_bundles = (budget, evaluation, html, name, keep_default)
+    of_bundles = (budget, evaluation, html, json_file, name, keep_default)
     _check_together(source, is_file, (out, tokenizer), of_bundles)
     if not is_file:
         options |= {"name": name, "keep_default": keep_default}
     if budget is not None:
-        _quantize_within(source, budget, html, {"evaluation": evaluation, **choices, **options})
+        within = {"evaluation": evaluation, **choices, **options}
+        _quantize_within(source, budget, (html, json_file), within)
     elif not is_file:
         print_bundle(edgebert.quantize(source, **choices, **options), quantized=True)
     elif out is None:
@@ -237,27 +246,31 @@ def _check_together(
         raise ConfigError(f"{source} is a bundle; OUT and --tokenizer are only for .onnx files")
     if is_file and any(of_bundles):
         raise ConfigError(
-            f"{source} is an .onnx file; --budget, --eval, --html, --name and --keep-default are "
-            "only for bundles"
+            f"{source} is an .onnx file; --budget, --eval, --html, --json, --name and "
+            "--keep-default are only for bundles"
         )
-    budget, evaluation, html = of_bundles[:3]
-    if budget is None and (evaluation or html):
-        raise ConfigError("--eval and --html need --budget, such as --budget 'cosine>=0.999'")
+    budget, *of_searches = of_bundles[:4]
+    if budget is None and any(of_searches):
+        raise ConfigError(
+            "--eval, --html and --json need --budget, such as --budget 'cosine>=0.999'"
+        )
 
 
-def _quantize_within(bundle: Path, budget: str, html: Path | None, options: Choices) -> None:
+def _quantize_within(
+    bundle: Path, budget: str, files: tuple[Path | None, Path | None], options: Choices
+) -> None:
     """Search, and show the frontier whether or not a point of it meets the budget."""
-    if html is not None:
+    check_places(*files)
+    if files[0] is not None:
         from edgebert.reporting.drawing import require_matplotlib
 
-        check_places(html)
         require_matplotlib()
     try:
         search = edgebert.quantize_within(bundle, budget, track=track_items, **options)
     except BudgetError as error:
-        show_search(error.search, bundle, html)
+        show_search(error.search, bundle, *files)
         raise
-    show_search(search, bundle, html)
+    show_search(search, bundle, *files)
     print_bundle(search.bundle, quantized=True)
 
 

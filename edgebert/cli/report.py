@@ -13,7 +13,7 @@ from edgebert_runtime.storage.json_reader import Refusal
 
 def report(
     results: Annotated[
-        Path, typer.Argument(help="file of bench --json or profile --json, of any machine")
+        Path, typer.Argument(help="file of bench, profile or quantize --json, of any machine")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="HTML page to write")
@@ -60,9 +60,14 @@ def _page(path: Path) -> Page:
 def _kinds() -> dict[str, tuple[int, Callable[[Mapping[str, Any], Refusal], Page]]]:
     """Kind of results → the version that is read, and what makes their page."""
     from edgebert.profiling import report as profile
+    from edgebert_quantize.search import result as search
     from edgebert_runtime.benchmarking import results as bench
 
-    return {bench.KIND: (bench.VERSION, _bench), profile.KIND: (profile.VERSION, _profile)}
+    return {
+        bench.KIND: (bench.VERSION, _bench),
+        profile.KIND: (profile.VERSION, _profile),
+        search.KIND: (search.VERSION, _search),
+    }
 
 
 def _bench(value: Mapping[str, Any], refusal: Refusal) -> Page:
@@ -79,3 +84,10 @@ def _profile(value: Mapping[str, Any], refusal: Refusal) -> Page:
     from edgebert.profiling.results_file import read_profile
 
     return page_of(read_profile(value, refusal))
+
+
+def _search(value: Mapping[str, Any], refusal: Refusal) -> Page:
+    from edgebert.reporting.frontier import page
+    from edgebert.reporting.search_file import read_search
+
+    return page(read_search(value, refusal), Path(str(value.get("bundle"))).name)

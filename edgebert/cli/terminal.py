@@ -15,6 +15,7 @@ from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.document import Page, Table
 from edgebert_runtime.reporting.text_table import table_lines
+from edgebert_runtime.storage.atomic_write import write_whole
 
 errors = Console(stderr=True, highlight=False)
 
@@ -62,12 +63,14 @@ def print_file(out: Path, quality: Any) -> None:
     )
 
 
-def show_search(search: Any, bundle: Path, html: Path | None) -> None:
-    """What a search within a budget found, as a table, and as a page where one is asked for."""
+def show_search(search: Any, bundle: Path, html: Path | None, json_file: Path | None) -> None:
+    """What a search within a budget found, as a table, and in the files that are asked for."""
     from edgebert.reporting.frontier import page
     from edgebert_runtime.reporting.html import write_html
 
     print_report(search)
+    if json_file is not None:
+        write_whole(json_file, json.dumps(search.to_dict(), indent=2) + "\n")
     if html is not None:
         write_html(page(search, bundle.resolve().name), html)
 

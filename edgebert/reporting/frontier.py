@@ -6,10 +6,9 @@ from math import isfinite
 from typing import Final
 
 from edgebert.reporting import plots
-from edgebert_quantize import Search
 from edgebert_quantize.recipes import format_counts
 from edgebert_quantize.search.budget import Budget, Measured
-from edgebert_quantize.search.result import ORIGINAL
+from edgebert_quantize.search.result import ORIGINAL, Frontier
 from edgebert_quantize.search.trials import Point
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting import document
@@ -72,7 +71,7 @@ def _in_points(share: float | None) -> float | None:
     return None if share is None else POINTS * share
 
 
-def page(search: Search, name: str) -> document.Page:
+def page(search: Frontier, name: str) -> document.Page:
     """What each limit is on against time, where it was measured, and size; then the table."""
     drawn = _plots(search)
     return document.Page(
@@ -87,7 +86,7 @@ def page(search: Search, name: str) -> document.Page:
     )
 
 
-def _answer(search: Search) -> str:
+def _answer(search: Frontier) -> str:
     chosen = search.chosen
     if chosen is None:
         return f"No graph meets `{search.budget.text}`."
@@ -97,7 +96,7 @@ def _answer(search: Search) -> str:
     return f"{layers}: similarity {chosen.measured.mean:.5f} to fp32, {size}{time}."
 
 
-def _plots(search: Search) -> Iterator[plots.Plot]:
+def _plots(search: Frontier) -> Iterator[plots.Plot]:
     times = [search.milliseconds(point) for point in search.frontier]
     sizes = [point.size_bytes / MEBIBYTE for point in search.frontier]
     for quantity in QUANTITIES:
@@ -109,7 +108,7 @@ def _plots(search: Search) -> Iterator[plots.Plot]:
 
 
 def _plot(
-    search: Search,
+    search: Frontier,
     quantity: Quantity,
     x_label: str,
     places: Sequence[float | None],
@@ -155,14 +154,14 @@ def _labelled(place: plots.Point, point: Point, labelled: bool) -> plots.Point:
     return plots.Point(x=place.x, y=place.y, label=label)
 
 
-def _limit(search: Search, quantity: Quantity, xs: Sequence[float]) -> plots.Series:
+def _limit(search: Frontier, quantity: Quantity, xs: Sequence[float]) -> plots.Series:
     """The budget: what lies on this line or below it is accepted."""
     y = _drawn(quantity, quantity.limit(search.budget) or 0.0)
     ends = [plots.Point(x=x, y=y) for x in (min(xs), max(xs))]
     return plots.Series(name="budget", points=ends)
 
 
-def _page_table(search: Search) -> document.Table:
+def _page_table(search: Frontier) -> document.Table:
     caption = (
         "From the cheapest to the most exact, then fp32; an arrow marks what was chosen. ms is the "
         "time over fp32 × one time of fp32."

@@ -335,6 +335,7 @@ def test_the_command_shows_the_frontier_and_draws_it(
     monkeypatch.setenv("EDGEBERT_CACHE", str(cache))
     page = tmp_path / "frontier.html"
     arguments = ["quantize", str(fp32.folder), "--cpu", UNTIMED, "--html", str(page)]
+    arguments += ["--json", str(tmp_path / "search.json")]
     failed = CliRunner().invoke(app, [*arguments, "--budget", "cosine>=1"])
     assert failed.exit_code == 1
     assert failed.stderr.splitlines()[-1].startswith("edgebert: no assignment meets")
@@ -348,13 +349,16 @@ def test_the_command_shows_the_frontier_and_draws_it(
     assert drawn.count("<svg") == 2  # nothing was timed; a wide one and a narrow one
     assert ">fp32</" in drawn
     assert "<td>yes</td>" in drawn
+    again = ["report", str(tmp_path / "search.json"), "-o", str(page), "--overwrite"]
+    assert CliRunner().invoke(app, again).exit_code == 0
+    assert page.read_text(encoding="utf-8") == drawn
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["model.onnx", "--budget", "cosine>=1"], "are only for bundles"),
-        (["bundle", "--html", "a.html"], "--eval and --html need --budget"),
+        (["bundle", "--html", "a.html"], "--eval, --html and --json need --budget"),
         (["bundle", "--budget", "cosine>=1", "--html", "no/where/a.html"], "cannot be written"),
     ],
 )

@@ -12,10 +12,16 @@ from edgebert.cli.app import app
 from edgebert.profiling.page import page_of
 from edgebert.profiling.results_file import read_profile
 from edgebert.reporting.bench import read_bench
+from edgebert.reporting.frontier import page
+from edgebert.reporting.search_file import read_search
 from edgebert_runtime.benchmarking.budget import within
 from edgebert_runtime.errors import EdgebertError, InputError
+from edgebert_runtime.inference.reports import to_plain
 from tests.support.bench_reports import REPORT, with_budget
 from tests.support.profile_reports import REPORT as PROFILE
+from tests.support.reports import FRONTIER, POINT, SEARCH
+
+SPEED = {"candidate_ms": [1.0], "source_ms": [1.0, 2.0]}
 
 
 def refusal(problem: str) -> EdgebertError:
@@ -40,7 +46,26 @@ def test_a_profile_comes_back_as_it_was() -> None:
     assert page_of(found) == page_of(PROFILE)
 
 
-@pytest.mark.parametrize("report", [REPORT, PROFILE])
+def test_a_search_comes_back_as_it_was() -> None:
+    found = read_search(as_read(SEARCH.to_dict()), refusal)
+    assert found.to_dict() == FRONTIER.to_dict()
+    assert page(found, "my-model") == page(SEARCH, "my-model")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"chosen": {**to_plain(POINT), "size_bytes": 7}}, "not among those of"),
+        ({"frontier": [{**to_plain(POINT), "speed": SPEED}]}, "another number of times"),
+        ({"exact": {"mean": 1.0}}, "exact lacks 'worst'"),
+    ],
+)
+def test_a_search_that_contradicts_itself_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_search({**as_read(SEARCH.to_dict()), "chosen": None, **change}, refusal)
+
+
+@pytest.mark.parametrize("report", [REPORT, PROFILE, SEARCH])
 def test_a_page_is_written_and_not_over_another(report: Any, tmp_path: Path) -> None:
     results, page = tmp_path / "results.json", tmp_path / "page.html"
     results.write_text(json.dumps(report.to_dict()))
@@ -62,7 +87,7 @@ def without(key: str) -> Callable[[dict[str, Any]], Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without("kind"), "has results of kind null, expected bench or profile"),
+        (without("kind"), "has results of kind null, expected bench or profile or search"),
         (without("timings"), "lacks 'timings'"),
         (lambda fields: fields | {"version": 99}, "is of version 99, this edgebert reads version"),
         (lambda fields: fields | {"timings": []}, "timings is [], expected an array of at least 1"),

@@ -13,6 +13,7 @@ from edgebert_quantize import Quality, Search
 from edgebert_quantize.evaluation.accuracy import Accuracy
 from edgebert_quantize.evaluation.speed import Speed
 from edgebert_quantize.search.budget import Budget, Measured
+from edgebert_quantize.search.result import Frontier
 from edgebert_quantize.search.trials import Assignment, Point
 from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime import (
@@ -79,6 +80,14 @@ SEARCH: Final = Search(
     chosen=POINT,
     exact=Measured(mean=1.0, worst=1.0, accuracy=KEPT),
     source_bytes=2**23,
+)
+
+FRONTIER: Final = Frontier(
+    budget=SEARCH.budget,
+    frontier=SEARCH.frontier,
+    chosen=SEARCH.chosen,
+    exact=SEARCH.exact,
+    source_bytes=SEARCH.source_bytes,
 )
 
 BEST: Final = Evaluation(step=9, scores=Scores(values={"f1": 0.75}, confusion=((3, 1), (0, 4))))
@@ -160,6 +169,7 @@ WARM: Final = WarmGraph(
 REPORTS: Final = (
     BENCH,
     CHECK,
+    FRONTIER,
     INFO,
     PARITY,
     PROFILE,

@@ -22,13 +22,16 @@ LABELLED: Final = ("accuracy lost", "answers flipped")
 ORIGINAL: Final = "fp32"
 """The row of what was quantized."""
 
+KIND: Final = "search"
+VERSION: Final = 1
+"""Of the JSON; rises when a key is renamed, removed, or changes its meaning."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Search(Report):
-    """Result of a search.
+class Frontier(Report):
+    """What a search measured.
 
     Attributes:
-        bundle: the bundle, with the chosen variant.
         budget: the limits.
         frontier: every measured graph, from the cheapest to the most exact.
         chosen: the point that is the variant now; None if none meets the budget.
@@ -36,7 +39,6 @@ class Search(Report):
         source_bytes: size of the fp32 file.
     """
 
-    bundle: Bundle
     budget: Budget
     frontier: Sequence[Point]
     chosen: Point | None
@@ -60,9 +62,10 @@ class Search(Report):
         return None if ratio is None or reference is None else ratio * reference
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by name; the bundle is its folder."""
+        """The fields by name."""
         shown = ("budget", "frontier", "chosen", "exact", "source_bytes", "reference_ms")
-        return {"bundle": str(self.bundle.folder), **{n: to_plain(getattr(self, n)) for n in shown}}
+        values = {name: to_plain(getattr(self, name)) for name in shown}
+        return {"kind": KIND, "version": VERSION, **values}
 
     def lines(self, width: int | None = None) -> Iterator[str]:
         """A row for each point of the frontier, then fp32."""
@@ -119,6 +122,21 @@ class Search(Report):
             "yes" if self.budget.is_met_by(measured) else "no",
         ]
 
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Search(Frontier):
+    """Result of a search.
+
+    Attributes:
+        bundle: the bundle, with the chosen variant.
+    """
+
+    bundle: Bundle
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name; the bundle is its folder."""
+        return {**super().to_dict(), "bundle": str(self.bundle.folder.resolve())}
+
     def require(self) -> Point:
         """The chosen point.
 
@@ -130,7 +148,7 @@ class Search(Report):
         return self.chosen
 
 
-def _describe_best(search: Search) -> str:
+def _describe_best(search: Frontier) -> str:
     best = max((point.measured for point in search.frontier), key=_by_quality)
     (point,) = (point for point in search.frontier if point.measured is best)
     agreement = "" if best.agreement is None else f", answers agree to {best.agreement}"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import onnx_ir as ir
@@ -25,6 +25,7 @@ from edgebert_quantize.search.measurement_cache import MeasurementCache
 from edgebert_quantize.similarity import Comparison, Outputs
 from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.reports import to_plain
+from edgebert_runtime.storage.json_values import Array, Text
 from edgebert_runtime.tasks.agreement import Agreement
 
 REFERENCE_CACHE_BYTES: Final = 2**28
@@ -39,7 +40,7 @@ held-out texts."""
 class Assignment:
     """The scheme of each linear layer, and whether embedding tables are int8."""
 
-    schemes: tuple[Scheme, ...]
+    schemes: Annotated[tuple[Scheme, ...], Array(Text(tuple(SCHEME_LABELS)), least=1)]
     tables: bool
 
     @property
