@@ -1,5 +1,6 @@
 """Every task from the folder transformers saves to the runtime's answers, beside its pipelines."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_int8_keeps_most_of_the_scores(tagger: Exported, tmp_path: Path) -> None
     assert quality["metric"].startswith("1 - total variation distance of the scores")
     assert 0.96 < quality["mean"] < 1
     assert edgebert.verify(quantized, against=source).passed
+
+
+def test_a_tagger_that_finds_nothing_is_quantized_with_a_word_about_it(
+    tagger: Exported, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(tagger[1].folder, tmp_path / "bundle")
+    manifest = json.loads((copy / "edgebert.json").read_text(encoding="utf-8"))
+    head = manifest["tasks"]["tag"]["head"]
+    head["labels"] = ["O" for _ in head["labels"]]
+    (copy / "edgebert.json").write_text(json.dumps(manifest), encoding="utf-8")
+    said: list[str] = []
+    quantized = edgebert.quantize(copy, "int8-dynamic", force=True, progress=said.append)
+    assert any(line.startswith("fp32 gives no entities for these texts") for line in said)
+    quality = quantized.manifest.variants["int8-dynamic"].way.quality
+    assert quality is not None
+    assert "agreement" not in quality
 
 
 def test_bert_says_whether_a_sentence_follows_and_nothing_else(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.bundle.staging import add_to_bundle, replace_in_bundle, staging_area
 from edgebert_runtime.bundle.variants import samples_path, with_samples
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import ProgressOption, steps
+from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
 
 DRAFT_NAME: Final = "samples.json"
@@ -101,7 +101,7 @@ def quantize_bundle(
         )
         runnable = runnable_equivalent(graph, exact, chosen, source.target)
         tell("measuring its quality against fp32")
-        quality = _measure(opened, exact, runnable, chosen, split)
+        quality = _measure(opened, exact, runnable, chosen, split, tell)
         quality.require()
         speed = None
         if not force:
@@ -143,9 +143,21 @@ def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:
     return next(same, source)
 
 
-def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: TextSplit) -> Quality:
+def _measure(
+    bundle: Bundle,
+    exact: Path,
+    graph: Path,
+    recipe: Recipe,
+    split: TextSplit,
+    tell: ProgressCallback,
+) -> Quality:
     comparison = comparison_of(bundle.manifest)
     agreements = AgreementEvaluator(bundle, exact, split.quality)
+    if agreements.metric is not None and agreements.exact is None:
+        tell(
+            f"fp32 gives no {agreements.metric} for these texts: only {comparison.metric} is "
+            "compared; give texts that have some to compare these, too"
+        )
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs),
