@@ -6,20 +6,12 @@ What a protobuf parser might understand in two ways is refused.
 """
 
 import mmap
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final
 
 from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.errors import BundleError, UnsafePathError
-
-if TYPE_CHECKING:
-    from edgebert_runtime.bundle.manifest import ExternalRange
-
-Found = TypeVar("Found")
-Entries = list[tuple[str, str]]
-"""What one tensor says of its external data: keys and values, as written."""
 
 MESSAGES: Final[dict[str, dict[int, str]]] = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
@@ -69,28 +61,33 @@ def external_locations(model: Path) -> set[str]:
     Raises:
         BundleError: the file cannot be read, is not protobuf, or nests deeper than `MAX_DEPTH`.
     """
-    return _read(model, lambda data: {place for each in _tensors(data) for place in _places(each)})
+    if not model.is_file():
+        raise BundleError(f"{model} is missing or not a file; copy or export the bundle again")
+    try:
+        with (
+            model.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            return _locations(data)
+    except OSError as error:
+        raise BundleError(f"{model} cannot be read ({error.strerror})") from error
+    except (_MalformedError, ValueError) as error:
+        raise BundleError(
+            f"{model} is not an ONNX file: {error}; copy or export the bundle again"
+        ) from error
 
 
-def check_external_data(
-    folder: Path,
-    variant_files: tuple[str, ...],
-    model: str,
-    external: "Sequence[ExternalRange]" = (),
-) -> None:
-    """Refuse a graph that would make an engine read bytes its bundle does not vouch for.
+def check_external_data(folder: Path, variant_files: tuple[str, ...], model: str) -> None:
+    """Refuse a graph that would make an engine open a file its bundle does not vouch for.
 
     Args:
         folder: the bundle.
         variant_files: the files the manifest lists for the variant, whose hashes are checked.
         model: the graph, relative to the bundle. Its external data lies in its own folder or
             below, the only place where ONNX Runtime takes it from.
-        external: the bytes of other files that its tensors lie in; of a file without a range here,
-            all.
 
     Raises:
-        BundleError: the graph is not an ONNX file, a tensor's bytes lie outside their file or their
-            range, or a part of them is a part of another tensor, too.
+        BundleError: the graph is not an ONNX file.
         UnsafePathError: it keeps data outside the bundle, or in a file that is not listed.
     """
     graph = resolve_inside(folder, model)
@@ -107,113 +104,31 @@ def check_external_data(
                 f"{graph} keeps weights in {location!r}, and the manifest lists only "
                 f"{', '.join(variant_files)} for it; export the model again"
             )
-    ranges: dict[Path, list[range]] = {}
-    for each in external:
-        allowed = ranges.setdefault(resolve_inside(folder, each.file), [])
-        allowed.append(range(each.offset, each.offset + each.length))
-    for location, used in sorted(_read(graph, _ranges).items()):
-        path = resolve_inside(graph.parent, location)
-        problem = _problem(used, path, ranges.get(path))
-        if problem is not None:
-            raise BundleError(f"{graph} keeps weights in {location!r} {problem}; export it again")
 
 
-def _problem(used: list[range | int], path: Path, allowed: list[range] | None) -> str | None:
-    """What is wrong with the bytes that tensors use of a file; None if nothing is.
-
-    Args:
-        used: of each tensor; where it does not say how many, where they begin.
-        path: the file.
-        allowed: ranges of the manifest; None for the whole file.
-    """
-    size = path.stat().st_size if path.is_file() else 0
-    known = sorted({each for each in used if isinstance(each, range)}, key=lambda one: one.start)
-    for each in known:
-        if each.stop > size:
-            return f"from byte {each.start} to {each.stop}, and the file has {size}"
-        if allowed is not None and not any(_holds(one, each) for one in allowed):
-            return f"from byte {each.start} to {each.stop}, outside the ranges of the manifest"
-    if allowed is not None and len(known) < len(set(used)):
-        return "without a length, which a file with ranges in the manifest needs"
-    for first, second in pairwise(known):
-        if second.start < first.stop:
-            return (
-                f"from byte {second.start}, over another tensor from {first.start} to {first.stop}"
-            )
-    return None
-
-
-def _holds(outer: range, inner: range) -> bool:
-    return outer.start <= inner.start and inner.stop <= outer.stop
-
-
-def _ranges(data: mmap.mmap) -> dict[str, list[range | int]]:
-    """Location → the bytes of each tensor there."""
-    found: dict[str, list[range | int]] = {}
-    for entries in _tensors(data):
-        for place in _places(entries):
-            offset, length = _number(entries, "offset"), _number(entries, "length")
-            start = offset or 0
-            used = start if length is None else range(start, start + length)
-            found.setdefault(place, []).append(used)
-    return found
-
-
-def _places(entries: Entries) -> list[str]:
-    return [value for key, value in entries if key == "location"]
-
-
-def _number(entries: Entries, wanted: str) -> int | None:
-    values = [value for key, value in entries if key == wanted]
-    if len(values) > 1 or not all(len(each) < 20 and each.isdecimal() for each in values):
-        raise _MalformedError(f"a tensor has {', '.join(values)[:40]!r} as its {wanted}")
-    return int(values[0]) if values else None
-
-
-def _read(model: Path, read: "Callable[[mmap.mmap], Found]") -> Found:
-    """What a function finds in a file that is mapped.
-
-    Raises:
-        BundleError: the file cannot be read, or is not an ONNX file.
-    """
-    if not model.is_file():
-        raise BundleError(f"{model} is missing or not a file; copy or export the bundle again")
-    try:
-        with (
-            model.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return read(data)
-    except OSError as error:
-        raise BundleError(f"{model} cannot be read ({error.strerror})") from error
-    except (_MalformedError, ValueError) as error:
-        raise BundleError(
-            f"{model} is not an ONNX file: {error}; copy or export the bundle again"
-        ) from error
-
-
-def _tensors(data: mmap.mmap) -> Iterator[Entries]:
-    """What each tensor with external data says of it."""
+def _locations(data: mmap.mmap) -> set[str]:
+    found: set[str] = set()
     pending = [("ModelProto", 0, len(data), 0)]
     while pending:
         message, start, end, depth = pending.pop()
         if depth > MAX_DEPTH:
             raise _MalformedError(f"it nests deeper than {MAX_DEPTH} messages")
-        children, entries = MESSAGES[message], []
+        children = MESSAGES[message]
         for number, first, last in fields(data, start, end):
             child = children.get(number)
             if child == ENTRY:
-                entries.append(_entry(data, first, last))
+                found |= _location(data, first, last)
             elif child is not None:
                 pending.append((child, first, last, depth + 1))
-        if entries:
-            yield entries
+    return found
 
 
-def _entry(data: mmap.mmap, start: int, end: int) -> tuple[str, str]:
-    """Key and value of one `external_data` entry; a repeated field's last."""
+def _location(data: mmap.mmap, start: int, end: int) -> set[str]:
+    """The value of one `external_data` entry if its key is `location`; a repeated field's last."""
     entry = {number: data[first:last] for number, first, last in fields(data, start, end)}
-    return entry.get(ENTRY_KEY, b"").decode(), entry.get(ENTRY_VALUE, b"").decode()
+    if entry.get(ENTRY_KEY) != b"location":
+        return set()
+    return {entry.get(ENTRY_VALUE, b"").decode()}
 
 
 def fields(data: mmap.mmap | bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -306,8 +306,10 @@ def pick(bundle: Bundle, situation: Situation) -> Candidate:
         raise ConfigError(
             f"{bundle.folder} has no variant {situation.asked!r}; it has {offered or 'none'}"
         )
-    name, _, obstacle = candidates[0]
-    assert obstacle is not None  # none runs
+    name, obstacle = min(
+        ((each.name, each.obstacle) for each in candidates if each.obstacle),
+        key=lambda one: one[1].error is ConfigError,  # the first that another machine may mend
+    )
     why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
     wanted = instead[0] if instead else None
     load = f"load variant={wanted!r}" if wanted else "export again with target='portable'"

@@ -153,7 +153,7 @@ def open_model(
     chosen = bundle.manifest.variants[found.name]
     if not checks or found.name != expected:
         checks = [opener.check_files(found.name)]
-    check_external_data(bundle.folder, chosen.files, chosen.file, chosen.external)
+    check_external_data(bundle.folder, chosen.files, chosen.file)
     return opener.open(found, bundle.path_of(chosen.file), checks)
 
 
