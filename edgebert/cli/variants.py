@@ -18,8 +18,8 @@ def default(
     ],
 ) -> None:
     """Choose the variant that runs where none is asked for."""
-    from edgebert_runtime.loading.choice import pick, situation_here, warn_of_another
     from edgebert_runtime.loading.options import LoadOptions
+    from edgebert_runtime.loading.selection import pick, situation_here, warn_of_another
 
     changed = edgebert.set_default(bundle, variant)
     say(f"{bundle} runs {variant!r} now where no variant is asked for")

@@ -17,7 +17,8 @@ from edgebert_runtime import Bundle
 from edgebert_runtime.bundle.manifest import Library, Manifest, TaskInfo, Way
 from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, NATIVE, STOCK
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.loading.choice import Candidate, Situation, choose, pick
+from edgebert_runtime.loading.choice import Candidate, Situation, choose
+from edgebert_runtime.loading.selection import pick
 from tests.support.tiny_manifest import tiny_manifest
 
 TABLE: Final = Path(__file__).with_name("choices.md")

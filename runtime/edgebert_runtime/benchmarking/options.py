@@ -16,8 +16,9 @@ from edgebert_runtime.engine.providers import (
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.arguments import check_fields
-from edgebert_runtime.loading.choice import choose, pick, situation_here
+from edgebert_runtime.loading.choice import choose
 from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.loading.selection import pick, situation_here
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 
 ALL: Final = "all"
