@@ -12,13 +12,15 @@ from edgebert_runtime.bundle.found_instead import describe
 from edgebert_runtime.bundle.manifest_checks import contradictions
 from edgebert_runtime.bundle.paths import check_spelling
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.storage.json_reader import read_json, shown
+from edgebert_runtime.storage.json_reader import Refusal, read_json, shown
 from edgebert_runtime.storage.json_values import REQUIRED, Array, Structure, Table, read_structure
 
 MANIFEST_NAME: Final = "edgebert.json"
 CARD_NAME: Final = "README.md"
 SCHEMA_VERSION: Final = 2
 """The version that is written, and the one in memory."""
+FORMER_VERSION: Final = 1
+"""The version that is read, too."""
 
 MAX_BYTES: Final = 4 * 2**20
 
@@ -273,7 +275,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `edgebert.json` of a bundle folder.
+    """Read and check `edgebert.json` of a bundle folder; schema version 1 is converted.
 
     Raises:
         BundleError: it is missing, is not JSON, has a schema version this build cannot read, lacks
@@ -281,6 +283,31 @@ def read_manifest(folder: Path) -> Manifest:
             names the file and the key, or says what is there instead of a bundle.
         UnsafePathError: it names a path outside the folder.
     """
+    fields, refusal = _read_fields(folder)
+    if fields["schema_version"] == FORMER_VERSION:
+        from edgebert_runtime.bundle.format_1 import converted  # few bundles need it
+
+        fields = converted(fields, refusal)
+    manifest = read_structure(Manifest, fields, refusal)
+    for name in manifest.files:
+        check_spelling(folder, name)
+    for problem in contradictions(manifest):
+        raise refusal(problem)
+    return manifest
+
+
+def written_version(folder: Path) -> int:
+    """The schema version of the `edgebert.json` in a folder.
+
+    Raises:
+        BundleError: as `read_manifest`.
+    """
+    version: int = _read_fields(folder)[0]["schema_version"]
+    return version
+
+
+def _read_fields(folder: Path) -> tuple[dict[str, Any], Refusal]:
+    """The object in the file, of a version that is known, and what makes errors about it."""
     path = folder / MANIFEST_NAME
 
     def refusal(problem: str) -> BundleError:
@@ -293,21 +320,12 @@ def read_manifest(folder: Path) -> Manifest:
     if not isinstance(fields, dict):
         raise refusal(f"holds {type(fields).__name__}, expected a JSON object")
     version = fields.get("schema_version")
-    if type(version) is not int or version not in (1, SCHEMA_VERSION):
+    if type(version) is not int or version not in (FORMER_VERSION, SCHEMA_VERSION):
         raise BundleError(
-            f"{path} has schema version {shown(version)}, this edgebert reads 1 and "
+            f"{path} has schema version {shown(version)}, this edgebert reads {FORMER_VERSION} and "
             f"{SCHEMA_VERSION}; install a newer edgebert-runtime, or export the model again"
         )
-    if version == 1:
-        from edgebert_runtime.bundle.format_1 import converted  # a rare one
-
-        fields = converted(fields, refusal)
-    manifest = read_structure(Manifest, fields, refusal)
-    for name in manifest.files:
-        check_spelling(folder, name)
-    for problem in contradictions(manifest):
-        raise refusal(problem)
-    return manifest
+    return fields, refusal
 
 
 def hash_file(path: Path) -> FileInfo:
