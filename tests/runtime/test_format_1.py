@@ -1,6 +1,6 @@
 """Manifests of format 1, which edgebert 0.1 wrote, are read for ever and say the same.
 
-The files in `format_1/` are what edgebert wrote when it had no other format.
+The files in `docs/conformance/format-1` are what edgebert wrote when it had no other format.
 """
 
 import json
@@ -21,10 +21,11 @@ from edgebert_runtime.bundle.manifest import read_manifest, written_version
 from edgebert_runtime.bundle.manifest_values import EXACT_SUMS
 from edgebert_runtime.errors import BundleError, EdgebertError
 from edgebert_runtime.verification.self_test import check_all
+from tests.support.conformance import FOLDER
 from tests.support.format_1 import as_format_1, write_format_1
 from tests.support.tiny_encoder import TEXTS
 
-GOLDENS: Final = {path.stem: path for path in Path(__file__).with_name("format_1").iterdir()}
+GOLDENS: Final = {path.stem: path for path in sorted((FOLDER / "format-1").iterdir())}
 Change = Callable[[dict[str, Any]], None]
 
 
