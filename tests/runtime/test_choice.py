@@ -125,12 +125,17 @@ def expected_order(situation: Situation, default: str) -> list[str]:
     def named(asked: str) -> list[str]:
         return ORDER[asked].get(situation.provider, ORDER[asked].get(ANY, []))
 
-    if situation.asked != "auto":
-        return named(situation.asked)
+    def answering(names: list[str]) -> list[str]:
+        tasks = {name: VARIANTS[name].get("tasks", ("embed",)) for name in names}
+        return [name for name in dict.fromkeys(names) if situation.task in tasks[name]]
+
+    asked = situation.asked
+    if asked != "auto":
+        return answering(named(asked)) or ([asked] if asked in VARIANTS else [])
     same = {"cpu": "fp32", "fp16-packed": "fp16", "native": "w8"}.get(default, default)
     preferred = PREFERRED.get(situation.provider, [])
     every = [*named(default), *named(same), *preferred, *named("fp32"), *VARIANTS]
-    return list(dict.fromkeys(every))
+    return answering(every)
 
 
 def expected_reason(name: str, situation: Situation) -> str | None:

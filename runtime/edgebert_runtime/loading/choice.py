@@ -84,7 +84,8 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
     A precision means its variants in this order: of the recipe that has the precision's name, then
     by the provider's targets (`cpu` before `portable`), then the variant of that name, then in the
     manifest's order. `auto` means the default variant or precision, others of its precision, the
-    recipes that the provider prefers, fp32, and then all others in the manifest's order.
+    recipes that the provider prefers, fp32, and then all others in the manifest's order. Both mean
+    only variants that answer the task.
 
     Args:
         manifest: of the bundle.
@@ -106,14 +107,15 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
 
 def _meant(manifest: Manifest, situation: Situation) -> Iterator[str]:
     """Names of the variants that are meant, the best first; some come twice."""
-    variants, asked = manifest.variants, situation.asked
+    every, asked = manifest.variants, situation.asked
+    variants = {name: found for name, found in every.items() if situation.task in found.tasks}
     if asked != AUTO:
-        yield from _named(variants, asked, situation)
+        yield from _named(variants, asked, situation) or ([asked] if asked in every else [])
         return
     default = manifest.default_variant
     yield from _named(variants, default, situation)
-    if default in variants:
-        yield from _named(variants, variants[default].precision, situation)
+    if default in every:
+        yield from _named(variants, every[default].precision, situation)
     for recipe in PROVIDERS[situation.provider].preferred:
         yield from (name for name, found in variants.items() if found.recipe == recipe)
     yield from _named(variants, "fp32", situation)
