@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
@@ -204,8 +204,12 @@ def _variants(
     if ALL not in asked:
         meant = (pick(bundle, situation_here(bundle, options, asked=name)).name for name in asked)
         return list(dict.fromkeys(meant)), {}
-    found = choose(bundle.manifest, situation_here(bundle, options))
-    left_out = {each.name: each.obstacle.reason for each in found if each.obstacle}
+    left_out = {}
+    for name in bundle.manifest.variants:
+        here = situation_here(bundle, replace(options, exact=True), asked=name)
+        obstacle = choose(bundle.manifest, here)[0].obstacle
+        if obstacle is not None:
+            left_out[name] = obstacle.reason
     names = [name for name in bundle.manifest.variants if name not in left_out]
     if not names:
         told = "; ".join(f"{name} {reason}" for name, reason in left_out.items())

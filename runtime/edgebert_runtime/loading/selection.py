@@ -15,8 +15,10 @@ def situation_here(
 ) -> Situation:
     """The situation on this machine, with the ONNX Runtime that is installed.
 
+    Looking at the CPU takes time. It is looked at only if the variant to run depends on it.
+
     Args:
-        bundle: whose variants are chosen from; the CPU is looked at only where one depends on it.
+        bundle: whose variants are chosen from.
         options: of `load`.
         task: as `Situation` takes it; None is the bundle's default.
         asked: likewise.
@@ -24,13 +26,12 @@ def situation_here(
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
     """
-    manifest = bundle.manifest
-    depends = any(each.instruction_sets for each in manifest.variants.values())
-    return replace(
-        asked_situation(bundle, options, task=task, asked=asked),
-        engine=str(import_engine().__version__),
-        instruction_sets=_instruction_sets() if depends else frozenset(),
-    )
+    asked_for = asked_situation(bundle, options, task=task, asked=asked)
+    here = replace(asked_for, engine=str(import_engine().__version__))
+    running = [each.name for each in choose(bundle.manifest, here) if each.obstacle is None]
+    if running and bundle.manifest.variants[running[0]].instruction_sets:
+        return replace(here, instruction_sets=_instruction_sets())
+    return here
 
 
 def asked_situation(
