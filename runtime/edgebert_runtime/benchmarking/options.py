@@ -129,8 +129,8 @@ def plan(bundle: Bundle, options: BenchOptions, cores: int | None = None) -> Pla
 
     Raises:
         ConfigError: a number that makes no sense, a sequence beyond the bundle's limit, more
-            threads than cores, an unknown variant, provider or option, a variant that does not
-            run here, or what cannot be stored.
+            threads than cores, an unknown variant, provider or option, or what cannot be stored.
+        BundleError, ProviderUnavailableError: a variant that is asked for does not run here.
         EngineMissingError: ONNX Runtime is not installed.
     """
     provider = choose_provider(options.provider)
