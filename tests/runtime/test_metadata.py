@@ -73,6 +73,23 @@ def test_the_schema_in_docs_is_the_readers() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.support.bundle_schema"
 
 
+def keys_in(schema: Any) -> set[str]:
+    """Every key that a schema names."""
+    if isinstance(schema, list):
+        return {key for each in schema for key in keys_in(each)}
+    if not isinstance(schema, dict):
+        return set()
+    named = schema.get("properties", {})
+    return {*named, *(key for each in schema.values() for key in keys_in(each))}
+
+
+def test_the_specification_explains_every_key() -> None:
+    page = FILE.with_name("bundle-format.md").read_text(encoding="utf-8")
+    keys = keys_in(bundle_schema()) - {"properties", "required"}
+    assert {"external", "provenance", "ways", "sha256"} <= keys
+    assert {key for key in keys if f"`{key}`" not in page} == set()
+
+
 def test_every_key_that_is_required_is_missed(tmp_path: Path) -> None:
     schema = bundle_schema()
     for key in schema["required"][1:]:
