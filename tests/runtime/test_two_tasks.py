@@ -84,6 +84,8 @@ def test_the_command_line_takes_the_task_of_the_command(
     assert len(json.loads(capsys.readouterr().out)["embedding"]) == 48
     assert main(["run", str(both.folder), "a cat"]) == 0  # the default task
     assert "embedding" in json.loads(capsys.readouterr().out)
+    assert main(["info", str(both.folder), "--task", "classify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["task"] == "classify"
 
 
 def test_the_summary_names_both(both: Bundle) -> None:
