@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import BundleError, FallbackWarning, ProviderUnavailableError
-from edgebert_runtime.loading.choice import Situation, choose, pick, warn_of_another
+from edgebert_runtime.loading.choice import Situation, choose
+from edgebert_runtime.loading.selection import pick, warn_of_another
 
 NEWEST = "9.0.0"
 PROVIDERS = ("cpu", "cuda", "openvino")

@@ -1,63 +1,39 @@
-"""Where a graph keeps weights outside its own file, found without an ONNX library.
+"""The files, and the bytes of them, that an ONNX file's tensors are read from.
 
-The file is walked in protobuf's wire format (https://protobuf.dev/programming-guides/encoding),
-over a memory map and past everything that cannot lead to a tensor, so that weights are not read.
-What a protobuf parser might understand in two ways is refused.
+ONNX Runtime opens every file that a tensor names, before any of its content is checked: so what
+tensors name is read and checked first (https://onnx.ai/onnx/repo-docs/ExternalData.html).
 """
 
-import mmap
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from edgebert_runtime.bundle.paths import resolve_inside
+from edgebert_runtime.bundle.protobuf_reader import StoredTensor, read_tensors
 from edgebert_runtime.errors import BundleError, UnsafePathError
 
 if TYPE_CHECKING:
     from edgebert_runtime.bundle.manifest import ExternalRange
 
-Found = TypeVar("Found")
-Entries = list[tuple[str, str]]
-"""What one tensor says of its external data: keys and values, as written."""
-
-MESSAGES: Final[dict[str, dict[int, str]]] = {
-    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
-    "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
-    "NodeProto": {5: "AttributeProto"},
-    "AttributeProto": {
-        5: "TensorProto",
-        6: "GraphProto",
-        10: "TensorProto",
-        11: "GraphProto",
-        22: "SparseTensorProto",
-        23: "SparseTensorProto",
-    },
-    "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
-    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
-    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
-    "TensorProto": {13: "StringStringEntryProto"},
-}
-"""Every message that can hold a tensor: field number → child message (onnx/onnx.proto, 1.22)."""
-ENTRY: Final = "StringStringEntryProto"
-ENTRY_KEY: Final = 1
-ENTRY_VALUE: Final = 2
-
-MAX_DEPTH: Final = 64
-"""Messages within messages; protobuf's own parsers stop at 100, a subgraph takes three."""
-MAX_FIELD_NUMBER: Final = 2**29 - 1
-MAX_VARINT_BYTES: Final = 10
-VARINT: Final = 0
-LENGTH_DELIMITED: Final = 2
-FIXED_SIZES: Final = {1: 8, 5: 4}
-"""Wire types of a fixed size, in bytes."""
+LOCATION: Final = "location"
+OFFSET: Final = "offset"
+LENGTH: Final = "length"
+ONCE: Final = (LOCATION, OFFSET, LENGTH)
+"""Keys of `external_data` that say where a tensor lies."""
 
 MEMORY_MARK: Final = "*/_ORT_MEM_ADDR_/*"
 """ONNX Runtime's mark of a tensor whose offset is an address in memory, not in a file."""
 
+GRAPHS: Final = ".onnx"
 
-class _MalformedError(Exception):
-    """The bytes are not a protobuf message; says why."""
+Ranges = dict[Path, list[tuple[int, int]]]
+"""File → start and end of the bytes that the manifest lists."""
+
+Places = Callable[[Path], list[tuple[int, int]]]
+"""From a graph to start and end of the data of each of its tensors, in order."""
 
 
 def external_locations(model: Path) -> set[str]:
@@ -67,9 +43,9 @@ def external_locations(model: Path) -> set[str]:
     counts by naming a location, whatever its `data_location` says.
 
     Raises:
-        BundleError: the file cannot be read, is not protobuf, or nests deeper than `MAX_DEPTH`.
+        BundleError: as `read_tensors`.
     """
-    return _read(model, lambda data: {place for each in _tensors(data) for place in _places(each)})
+    return _locations(read_tensors(model))
 
 
 def check_external_data(
@@ -78,26 +54,30 @@ def check_external_data(
     model: str,
     external: "Sequence[ExternalRange]" = (),
 ) -> None:
-    """Refuse a graph that would make an engine read bytes its bundle does not vouch for.
+    """Refuse a graph that would make an engine read bytes that its bundle does not vouch for.
+
+    A range of bytes must lie inside its file. In a file that is an ONNX graph itself it must lie
+    inside the data of one tensor.
 
     Args:
         folder: the bundle.
         variant_files: the files the manifest lists for the variant, whose hashes are checked.
         model: the graph, relative to the bundle. Its external data lies in its own folder or
             below, the only place where ONNX Runtime takes it from.
-        external: the bytes of other files that its tensors lie in; of a file without a range here,
+        external: the bytes of other files that the manifest lists; of a file without a range here,
             all.
 
     Raises:
-        BundleError: the graph is not an ONNX file, a tensor's bytes lie outside their file or their
-            range, or a part of them is a part of another tensor, too.
-        UnsafePathError: it keeps data outside the bundle, or in a file that is not listed.
+        BundleError: the graph, or a graph that it has ranges of, is not an ONNX file.
+        UnsafePathError: it keeps data outside the bundle, in a file that is not listed, or in
+            bytes that are not one tensor's.
     """
     graph = resolve_inside(folder, model)
-    if graph.suffix != ".onnx":
+    if graph.suffix != GRAPHS:
         raise BundleError(f"{graph} is not named .onnx, so an engine may read it as another format")
     listed = {resolve_inside(folder, path) for path in variant_files}
-    for location in sorted(external_locations(graph)):
+    tensors = read_tensors(graph)
+    for location in sorted(_locations(tensors)):
         if location == MEMORY_MARK:
             raise UnsafePathError(
                 f"{graph} has external data at a memory address; do not use this bundle"
@@ -107,145 +87,58 @@ def check_external_data(
                 f"{graph} keeps weights in {location!r}, and the manifest lists only "
                 f"{', '.join(variant_files)} for it; export the model again"
             )
-    ranges: dict[Path, list[range]] = {}
+    places = cache(_tensor_places)
+    ranges: Ranges = {}
     for each in external:
-        allowed = ranges.setdefault(resolve_inside(folder, each.file), [])
-        allowed.append(range(each.offset, each.offset + each.length))
-    for location, used in sorted(_read(graph, _ranges).items()):
-        path = resolve_inside(graph.parent, location)
-        problem = _problem(used, path, ranges.get(path))
-        if problem is not None:
-            raise BundleError(f"{graph} keeps weights in {location!r} {problem}; export it again")
+        end = each.offset + each.length
+        ranges.setdefault(resolve_inside(folder, each.file), []).append((each.offset, end))
+    for tensor in tensors:
+        if tensor.external:
+            problem = _misplaced(tensor, graph.parent, places, ranges)
+            if problem:
+                raise UnsafePathError(
+                    f"{graph} has tensor {tensor.name!r} {problem}; do not use this bundle"
+                )
 
 
-def _problem(used: list[range | int], path: Path, allowed: list[range] | None) -> str | None:
-    """What is wrong with the bytes that tensors use of a file; None if nothing is.
+def _locations(tensors: list[StoredTensor]) -> set[str]:
+    return {value for each in tensors for key, value in each.external if key == LOCATION}
 
-    Args:
-        used: of each tensor; where it does not say how many, where they begin.
-        path: the file.
-        allowed: ranges of the manifest; None for the whole file.
-    """
-    size = path.stat().st_size if path.is_file() else 0
-    known = sorted({each for each in used if isinstance(each, range)}, key=lambda one: one.start)
-    for each in known:
-        if each.stop > size:
-            return f"from byte {each.start} to {each.stop}, and the file has {size}"
-        if allowed is not None and not any(_holds(one, each) for one in allowed):
-            return f"from byte {each.start} to {each.stop}, outside the ranges of the manifest"
-    if allowed is not None and len(known) < len(set(used)):
-        return "without a length, which a file with ranges in the manifest needs"
-    for first, second in pairwise(known):
-        if second.start < first.stop:
-            return (
-                f"from byte {second.start}, over another tensor from {first.start} to {first.stop}"
-            )
+
+def _misplaced(tensor: StoredTensor, folder: Path, places: Places, ranges: Ranges) -> str | None:
+    """What is wrong with the bytes that a tensor is read from; None if nothing is."""
+    twice = [key for key, count in Counter(key for key, _ in tensor.external).items() if count > 1]
+    if set(twice) & set(ONCE):
+        return f"with external data that has {', '.join(twice)} more than once, expected once"
+    where = dict(tensor.external)
+    if LOCATION not in where:
+        return None  # no engine reads anything for it
+    location, size = where[LOCATION], tensor.size_bytes
+    numbers = where.get(OFFSET, "0"), where.get(LENGTH, str(size or 0))
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        return f"at offset {numbers[0]!r} of {location!r}, length {numbers[1]!r}: not numbers"
+    start, length = map(int, numbers)
+    if size is not None and length != size:
+        return f"of {size} bytes in a range of {length} bytes of {location!r}"
+    path, end = folder / location, start + length
+    if not path.is_file():
+        raise BundleError(f"{path} is missing or not a file; copy or export the bundle again")
+    if end > path.stat().st_size:
+        return f"in bytes {start} to {end} of {location!r}, which has {path.stat().st_size} bytes"
+    listed = ranges.get(resolve_inside(folder, location))
+    if listed is not None and not any(first <= start and end <= last for first, last in listed):
+        return f"in bytes {start} to {end} of {location!r}, which the manifest does not list"
+    if path.suffix == GRAPHS and not _is_inside(places(path), start, end):
+        return f"in bytes {start} to {end} of {location!r}, which are not inside one tensor there"
     return None
 
 
-def _holds(outer: range, inner: range) -> bool:
-    return outer.start <= inner.start and inner.stop <= outer.stop
+def _tensor_places(graph: Path) -> list[tuple[int, int]]:
+    """Start and end of the data of each tensor of a graph, in order."""
+    return sorted(each.raw for each in read_tensors(graph) if each.raw is not None)
 
 
-def _ranges(data: mmap.mmap) -> dict[str, list[range | int]]:
-    """Location → the bytes of each tensor there."""
-    found: dict[str, list[range | int]] = {}
-    for entries in _tensors(data):
-        for place in _places(entries):
-            offset, length = _number(entries, "offset"), _number(entries, "length")
-            start = offset or 0
-            used = start if length is None else range(start, start + length)
-            found.setdefault(place, []).append(used)
-    return found
-
-
-def _places(entries: Entries) -> list[str]:
-    return [value for key, value in entries if key == "location"]
-
-
-def _number(entries: Entries, wanted: str) -> int | None:
-    values = [value for key, value in entries if key == wanted]
-    if len(values) > 1 or not all(len(each) < 20 and each.isdecimal() for each in values):
-        raise _MalformedError(f"a tensor has {', '.join(values)[:40]!r} as its {wanted}")
-    return int(values[0]) if values else None
-
-
-def _read(model: Path, read: "Callable[[mmap.mmap], Found]") -> Found:
-    """What a function finds in a file that is mapped.
-
-    Raises:
-        BundleError: the file cannot be read, or is not an ONNX file.
-    """
-    if not model.is_file():
-        raise BundleError(f"{model} is missing or not a file; copy or export the bundle again")
-    try:
-        with (
-            model.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            return read(data)
-    except OSError as error:
-        raise BundleError(f"{model} cannot be read ({error.strerror})") from error
-    except (_MalformedError, ValueError) as error:
-        raise BundleError(
-            f"{model} is not an ONNX file: {error}; copy or export the bundle again"
-        ) from error
-
-
-def _tensors(data: mmap.mmap) -> Iterator[Entries]:
-    """What each tensor with external data says of it."""
-    pending = [("ModelProto", 0, len(data), 0)]
-    while pending:
-        message, start, end, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise _MalformedError(f"it nests deeper than {MAX_DEPTH} messages")
-        children, entries = MESSAGES[message], []
-        for number, first, last in fields(data, start, end):
-            child = children.get(number)
-            if child == ENTRY:
-                entries.append(_entry(data, first, last))
-            elif child is not None:
-                pending.append((child, first, last, depth + 1))
-        if entries:
-            yield entries
-
-
-def _entry(data: mmap.mmap, start: int, end: int) -> tuple[str, str]:
-    """Key and value of one `external_data` entry; a repeated field's last."""
-    entry = {number: data[first:last] for number, first, last in fields(data, start, end)}
-    return entry.get(ENTRY_KEY, b"").decode(), entry.get(ENTRY_VALUE, b"").decode()
-
-
-def fields(data: mmap.mmap | bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of each length-delimited field of the message in `start:end`."""
-    position = start
-    while position < end:
-        tag, position = _varint(data, position, end)
-        number, wire_type = tag >> 3, tag & 7
-        if not 1 <= number <= MAX_FIELD_NUMBER:
-            raise _MalformedError(f"field number {number} near byte {position}")
-        first = position
-        if wire_type == LENGTH_DELIMITED:
-            size, first = _varint(data, position, end)
-            position = first + size
-        elif wire_type == VARINT:
-            _, position = _varint(data, position, end)
-        elif wire_type in FIXED_SIZES:
-            position += FIXED_SIZES[wire_type]
-        else:
-            raise _MalformedError(f"wire type {wire_type} near byte {position}")
-        if position > end:
-            raise _MalformedError(f"a field that starts near byte {first} does not end")
-        if wire_type == LENGTH_DELIMITED:
-            yield number, first, position
-
-
-def _varint(data: mmap.mmap | bytes, start: int, end: int) -> tuple[int, int]:
-    """The number at `start` and the position after it."""
-    value = 0
-    for position in range(start, min(end, start + MAX_VARINT_BYTES)):
-        byte = data[position]
-        value |= (byte & 0x7F) << 7 * (position - start)
-        if byte < 0x80:
-            return value, position + 1
-    raise _MalformedError(f"a number that starts at byte {start} does not end")
+def _is_inside(places: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a range lies inside one of these places, which do not overlap."""
+    at = bisect(places, (start, end))
+    return any(first <= start and end <= last for first, last in places[max(0, at - 1) : at + 1])

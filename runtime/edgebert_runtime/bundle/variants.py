@@ -20,7 +20,8 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
     or the first variant where there is no fp32.
 
     Raises:
-        ConfigError: there is no such variant, or it is the only one.
+        ConfigError: there is no such variant, or it is the only one, or the only one that answers
+            a task.
     """
     require_variant(manifest, name)
     variants = {other: found for other, found in manifest.variants.items() if other != name}
@@ -28,6 +29,13 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
         raise ConfigError(
             f"{name!r} is the bundle's only variant; delete the folder, or make another variant "
             "first (edgebert quantize)"
+        )
+    answered = {task for variant in variants.values() for task in variant.tasks}
+    unanswered = [task for task in manifest.tasks if task not in answered]
+    if unanswered:
+        raise ConfigError(
+            f"{name!r} is the only variant that answers {', '.join(unanswered)}; make another one "
+            "first"
         )
     gone = _files_of(manifest.variants[name]).difference(*map(_files_of, variants.values()))
     files = {path: info for path, info in manifest.files.items() if path not in gone}

@@ -24,14 +24,14 @@ from edgebert_runtime.errors import (
 )
 from edgebert_runtime.inference.arguments import check_arguments
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
-from edgebert_runtime.loading.choice import (
-    Candidate,
+from edgebert_runtime.loading.choice import Candidate
+from edgebert_runtime.loading.options import LoadOptions, Source
+from edgebert_runtime.loading.selection import (
     asked_situation,
     pick,
     situation_here,
     warn_of_another,
 )
-from edgebert_runtime.loading.options import LoadOptions, Source
 from edgebert_runtime.storage.cache_dir import find_cache
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
