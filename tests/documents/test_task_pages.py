@@ -1,0 +1,129 @@
+"""The pages of tasks: every task has one, its tables are the code's, and transformers agrees."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import edgebert
+from edgebert_runtime.tasks.registry import BUILT_IN, require_task
+from tests.support.made_once import MadeOnce
+from tests.support.page_blocks import COMMANDS, Block, assert_prints, read_blocks
+from tests.support.page_models import save_learnt
+from tests.support.task_pages import FOLDER, entries, filled, page, spelt, table
+
+BUNDLE: Final = re.compile(r'load\("([\w-]+)"\)')
+NUMBER: Final = re.compile(r"-?\d+\.\d*(?:e-?\d+)?")
+MEASURED: Final = re.compile(r"\b\d+\.\d{2,}\b")
+LINK: Final = re.compile(r"\]\((\.\./[\w/.-]+\.md)")
+
+
+def test_every_task_has_a_page_and_is_in_the_index() -> None:
+    names = {page(require_task(task)).name for task in BUILT_IN}
+    assert {path.name for path in FOLDER.glob("*.md")} == names | {"index.md"}
+    index = (FOLDER / "index.md").read_text(encoding="utf-8")
+    assert all(f"]({name})" in index for name in names)
+
+
+@pytest.mark.parametrize("task", BUILT_IN)
+def test_the_tables_of_a_page_are_those_of_the_code(task: str) -> None:
+    spec = require_task(task)
+    text = page(spec).read_text(encoding="utf-8")
+    assert filled(spec, text) == text, "write them anew: python -m tests.support.task_pages"
+
+
+def test_a_page_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks <!-- options"):
+        filled(require_task("tag"), "# Tag\n")
+
+
+def test_a_docstring_is_read_by_its_sections() -> None:
+    said = "One.\n\nArgs:\n    a: first,\n        and more.\n    b, c: both.\n\nReturns:\n    d: no.\n"
+    assert entries(said, "Args") == {"a": "first, and more.", "b": "both.", "c": "both."}
+    assert spelt(tuple[int, ...] | None) == "tuple[int, ...] | None"
+    assert table([("a|b",), ("c",)]) == "| a\\|b |\n| --- |\n| c |\n"
+
+
+@pytest.mark.parametrize("task", BUILT_IN)
+def test_what_int8_costs_is_quoted_from_a_document(task: str) -> None:
+    path = page(require_task(task))
+    _, _, rest = path.read_text(encoding="utf-8").partition("## Accuracy after int8\n")
+    section = rest.partition("\n## ")[0]
+    links = [link for link in LINK.findall(section) if "/concepts/" not in link]
+    sources = [(path.parent / link).resolve() for link in links]
+    there = " ".join(source.read_text(encoding="utf-8") for source in sources)
+    quoted = MEASURED.findall(section)
+    assert quoted
+    assert [number for number in quoted if number not in MEASURED.findall(there)] == []
+
+
+def folder_of(task: str, text: str, tmp_path: Path, made_once: MadeOnce, minilm: Path) -> Path:
+    """A folder with the checkpoint and the bundle of a page, under the names that it uses."""
+    learn = partial(save_learnt, task)
+    source = minilm if task == "embed" else made_once(f"learnt-{task}", learn)
+    export = partial(edgebert.export, source, task=task)
+    (tmp_path / "checkpoint").symlink_to(source)
+    found = BUNDLE.search(text)
+    assert found is not None
+    (tmp_path / found[1]).symlink_to(made_once(f"learnt-{task}-bundle", export))
+    return tmp_path
+
+
+def printed(block: Block, folder: Path) -> str:
+    """What a block prints; Python runs here, where transformers is imported once for all pages."""
+    if block.language == "sh":
+        command = [*COMMANDS["sh"], block.code]
+        return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(block.code, f"line {block.line}", "exec"), {"__name__": "__main__"})
+    return out.getvalue()
+
+
+def assert_same(ours: str, theirs: str) -> None:
+    """Two printed answers: equal but for numbers, which differ in rounding at most."""
+    assert NUMBER.sub("#", ours).split() == NUMBER.sub("#", theirs).split()
+    pairs = list(zip(NUMBER.findall(ours), NUMBER.findall(theirs), strict=True))
+    assert [float(one) for one, _ in pairs] == pytest.approx(
+        [float(other) for _, other in pairs], abs=2e-3
+    )
+
+
+@pytest.mark.documents
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("task", BUILT_IN)
+def test_a_page_runs_and_transformers_prints_the_same(
+    task: str,
+    tmp_path: Path,
+    made_once: MadeOnce,
+    minilm: Path,
+    commands_on_path: None,
+) -> None:
+    text = page(require_task(task)).read_text(encoding="utf-8")
+    folder = folder_of(task, text, tmp_path, made_once, minilm)
+    blocks = read_blocks(text)
+    assert [block.language for block in blocks] == ["python", "sh", "python"]
+    shown = [printed(block, folder) for block in blocks]
+    for block, out in zip(blocks, shown, strict=True):
+        if block.output is not None:
+            assert_prints(block.output, out, f"the block of line {block.line}")
+    assert_same(shown[0], shown[2])
+
+
+@pytest.fixture
+def commands_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `run_page` has it: the commands of this Python."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+
+
+def test_answers_that_differ_are_told_apart() -> None:
+    assert_same("PER 0.9981", "PER  0.9982")
+    for other in ("LOC 0.9981", "PER 0.9781", "PER 0.9981 1"):
+        with pytest.raises(AssertionError):
+            assert_same("PER 0.9981", other)
