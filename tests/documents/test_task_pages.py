@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 from functools import partial
@@ -16,12 +17,13 @@ import edgebert
 from edgebert_runtime.tasks.registry import BUILT_IN, require_task
 from tests.support.made_once import MadeOnce
 from tests.support.page_blocks import COMMANDS, Block, assert_prints, read_blocks
-from tests.support.page_models import save_learnt
+from tests.support.page_models import learnt, learnt_bundle
 from tests.support.task_pages import FOLDER, entries, filled, page, spelt, table
 
 BUNDLE: Final = re.compile(r'load\("([\w-]+)"\)')
 NUMBER: Final = re.compile(r"-?\d+\.\d*(?:e-?\d+)?")
-MEASURED: Final = re.compile(r"\b\d+\.\d{2,}\b")
+MEASURED: Final = re.compile(r"\b\d+\.\d+(?:e-\d+)?\b")
+CONCEPTS: Final = Path("docs/concepts")
 LINK: Final = re.compile(r"\]\((\.\./[\w/.-]+\.md)")
 
 
@@ -45,20 +47,28 @@ def test_a_page_without_its_marks_is_refused() -> None:
 
 
 def test_a_docstring_is_read_by_its_sections() -> None:
-    said = "One.\n\nArgs:\n    a: first,\n        and more.\n    b, c: both.\n\nReturns:\n    d: no.\n"
+    said = (
+        "One.\n\nArgs:\n    a: first,\n        and more.\n    b, c: both.\n\nReturns:\n    d: no.\n"
+    )
     assert entries(said, "Args") == {"a": "first, and more.", "b": "both.", "c": "both."}
     assert spelt(tuple[int, ...] | None) == "tuple[int, ...] | None"
     assert table([("a|b",), ("c",)]) == "| a\\|b |\n| --- |\n| c |\n"
 
 
-@pytest.mark.parametrize("task", BUILT_IN)
-def test_what_int8_costs_is_quoted_from_a_document(task: str) -> None:
-    path = page(require_task(task))
-    _, _, rest = path.read_text(encoding="utf-8").partition("## Accuracy after int8\n")
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        *((page(require_task(task)), "Accuracy after int8") for task in BUILT_IN),
+        (CONCEPTS / "quality.md", "What int8 costs, measured"),
+        (CONCEPTS / "batch-invariance.md", "Measured"),
+    ],
+    ids=lambda each: each.stem if isinstance(each, Path) else "",
+)
+def test_what_was_measured_is_quoted_from_a_document(path: Path, heading: str) -> None:
+    _, _, rest = path.read_text(encoding="utf-8").partition(f"## {heading}\n")
     section = rest.partition("\n## ")[0]
     links = [link for link in LINK.findall(section) if "/concepts/" not in link]
-    sources = [(path.parent / link).resolve() for link in links]
-    there = " ".join(source.read_text(encoding="utf-8") for source in sources)
+    there = " ".join((path.parent / link).read_text(encoding="utf-8") for link in links)
     quoted = MEASURED.findall(section)
     assert quoted
     assert [number for number in quoted if number not in MEASURED.findall(there)] == []
@@ -66,13 +76,16 @@ def test_what_int8_costs_is_quoted_from_a_document(task: str) -> None:
 
 def folder_of(task: str, text: str, tmp_path: Path, made_once: MadeOnce, minilm: Path) -> Path:
     """A folder with the checkpoint and the bundle of a page, under the names that it uses."""
-    learn = partial(save_learnt, task)
-    source = minilm if task == "embed" else made_once(f"learnt-{task}", learn)
-    export = partial(edgebert.export, source, task=task)
-    (tmp_path / "checkpoint").symlink_to(source)
     found = BUNDLE.search(text)
     assert found is not None
-    (tmp_path / found[1]).symlink_to(made_once(f"learnt-{task}-bundle", export))
+    checkpoint = minilm if task == "embed" else learnt(made_once, task)
+    bundle = (
+        made_once("minilm-fp32", partial(edgebert.export, minilm))
+        if task == "embed"
+        else learnt_bundle(made_once, task)
+    )
+    (tmp_path / "checkpoint").symlink_to(checkpoint)
+    (tmp_path / found[1]).symlink_to(bundle)
     return tmp_path
 
 
@@ -80,9 +93,12 @@ def printed(block: Block, folder: Path) -> str:
     """What a block prints; Python runs here, where transformers is imported once for all pages."""
     if block.language == "sh":
         command = [*COMMANDS["sh"], block.code]
-        return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout
+    program = folder / "program.py"
+    program.write_text(block.code, encoding="utf-8")
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(compile(block.code, f"line {block.line}", "exec"), {"__name__": "__main__"})
+        runpy.run_path(str(program), run_name="__main__")
     return out.getvalue()
 
 

@@ -5,12 +5,16 @@ The pages of docs/tasks ask them what they learnt, so that their answers make se
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 import transformers
 from torch import Tensor, nn
+
+import edgebert
+from tests.support.made_once import MadeOnce
 
 SPECIALS: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PIECES: Final = ("love", "##lace", "bab", "##bage")
@@ -194,3 +198,14 @@ def _tokenizer() -> Any:
     return transformers.BertTokenizer(
         vocab={token: at for at, token in enumerate(known)}, model_max_length=64
     )
+
+
+def learnt(made_once: MadeOnce, task: str) -> Path:
+    """The checkpoint of a task, made once in a run."""
+    return made_once(f"learnt-{task}", partial(save_learnt, task))
+
+
+def learnt_bundle(made_once: MadeOnce, task: str) -> Path:
+    """The bundle that is exported from it."""
+    export = partial(edgebert.export, learnt(made_once, task), task=task)
+    return made_once(f"learnt-{task}-bundle", export)

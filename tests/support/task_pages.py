@@ -92,8 +92,8 @@ def fields(*answers: type) -> str:
         hints = typing.get_type_hints(answer)
         prefix = f"{answer.__name__}." if len(answers) > 1 else ""
         rows += [
-            (f"`{prefix}{field.name}`", f"`{spelt(hints[field.name])}`", said[field.name].rstrip("."))
-            for field in dataclasses.fields(answer)
+            (f"`{prefix}{name}`", f"`{spelt(hints[name])}`", said[name].rstrip("."))
+            for name in (field.name for field in dataclasses.fields(answer))
         ]
     return table(rows)
 
@@ -105,9 +105,7 @@ def answers(spec: TaskSpec) -> tuple[type, ...]:
     return tuple(
         kind
         for _, kind in inspect.getmembers(model, dataclasses.is_dataclass)
-        if isinstance(kind, type)
-        and issubclass(kind, AsDict)
-        and kind.__module__ == model.__name__
+        if isinstance(kind, type) and issubclass(kind, AsDict) and kind.__module__ == model.__name__
     )
 
 
