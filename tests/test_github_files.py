@@ -42,6 +42,11 @@ def test_other_machines_run_the_tests_of_the_runtime(
     assert "They have not been run yet." in WORKFLOW.read_text(encoding="utf-8")
 
 
+def test_workflows_are_checked_with_the_other_lints() -> None:
+    _, _, rest = Path("Makefile").read_text(encoding="utf-8").partition("\nlint:")
+    assert "\t.ci/workflows\n" in rest.partition("\n\n")[0] + "\n"
+
+
 def test_a_workflow_may_read_and_nothing_else() -> None:
     assert read(WORKFLOW)["permissions"] == {"contents": "read"}
 

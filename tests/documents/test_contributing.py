@@ -9,8 +9,8 @@ from edgebert.checkpoints.families.registry import FAMILIES
 from tests.support.code_map import PACKAGES, build_graph, rooms
 
 PAGE: Final = Path("CONTRIBUTING.md").read_text(encoding="utf-8")
-STEP: Final = re.compile(r"^\| \d\. [^|]+ \| `([^`]+)` \| `([0-9a-f]{7})` \| `([^`]+)` \|$", re.M)
-HASH: Final = re.compile(r"`([0-9a-f]{7})`")
+STEP: Final = re.compile(r"^\| \d\. [^|]+ \| `([^`]+)` \| `([0-9a-f]{7}):([^`]+)` \|$", re.M)
+HASH: Final = re.compile(r"\b([0-9a-f]{7})\b")
 PROMPTED: Final = re.compile(r"^\| `make ([\w-]+)`", re.M)
 
 

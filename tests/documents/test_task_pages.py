@@ -15,6 +15,7 @@ import pytest
 
 import edgebert
 from edgebert_runtime.tasks.registry import BUILT_IN, require_task
+from edgebert_runtime.tokenization.sliding_window import shared_tokens, slide
 from tests.support.made_once import MadeOnce
 from tests.support.page_blocks import COMMANDS, Block, assert_prints, read_blocks
 from tests.support.page_models import learnt, learnt_bundle
@@ -72,6 +73,20 @@ def test_what_was_measured_is_quoted_from_a_document(path: Path, heading: str) -
     quoted = MEASURED.findall(section)
     assert quoted
     assert [number for number in quoted if number not in MEASURED.findall(there)] == []
+
+
+def test_the_windows_that_are_drawn_are_those_that_run() -> None:
+    drawing = page(require_task("embed")).read_text(encoding="utf-8").split("```text\n")[3]
+    (text,), (limit, *_) = (
+        re.findall(r"0 +(\d+)\n", drawing),
+        re.findall(r"(\d+) tokens\n", drawing),
+    )
+    room = int(limit) - 2
+    shared = shared_tokens(int(limit), room, None)
+    lengths = [len(window) + 2 for window in slide(int(text), room, shared)]
+    assert [int(each) for each in re.findall(r"(\d+) tokens\n", drawing)] == lengths
+    assert f"stride: {shared} tokens" in drawing
+    assert f"/ {sum(lengths)}\n" in drawing
 
 
 def folder_of(task: str, text: str, tmp_path: Path, made_once: MadeOnce, minilm: Path) -> Path:
