@@ -40,6 +40,7 @@ slow: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	.ci/workflows
 
 types: $(INSTALLED)
 	$(BIN)/mypy $(PACKAGES) benchmarks examples tests/typing_surface.py

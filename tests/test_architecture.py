@@ -9,11 +9,26 @@ from typing import Any
 
 import grimp
 import pytest
-from importlinter.configuration import configure
 from importlinter.contracts.acyclic_siblings import AcyclicSiblingsContract
 from importlinter.contracts.forbidden import ForbiddenContract
 from importlinter.contracts.layers import LayersContract
 from importlinter.domain.contract import Contract
+
+from tests.support.code_map import (
+    END,
+    MARK,
+    PACKAGES,
+    PAGE,
+    ROW,
+    arrows,
+    build_graph,
+    direct,
+    figure,
+    filled,
+    levels,
+    rooms,
+    svg,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
@@ -53,8 +68,7 @@ VIOLATIONS = {
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    configure()
-    return grimp.build_graph(*CONFIG["root_packages"], include_external_packages=True)
+    return build_graph()
 
 
 def kept(name: str, graph: grimp.ImportGraph) -> bool:
@@ -92,16 +106,42 @@ def test_one_module_imports_transformers_and_only_when_it_is_asked(
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def room(module: str) -> str:
-    return [*module.split("."), "__init__"][1]
-
-
 def test_the_runtime_has_few_arrows_between_its_rooms(graph: grimp.ImportGraph) -> None:
-    modules = [name for name in graph.modules if name.partition(".")[0] == "edgebert_runtime"]
-    arrows = {
-        (room(importer), room(imported))
-        for importer in modules
-        for imported in graph.find_modules_directly_imported_by(importer)
-        if imported in modules
+    assert 40 < len(arrows(graph, "edgebert_runtime")) <= 80
+
+
+def test_the_code_map_is_drawn_from_the_imports_of_today(graph: grimp.ImportGraph) -> None:
+    assert set(PACKAGES) == set(CONFIG["root_packages"])
+    page = PAGE.read_text(encoding="utf-8")
+    assert filled(page, graph) == page, "draw it anew: python -m tests.support.code_map"
+    for package in PACKAGES:
+        drawn = figure(package).read_text(encoding="utf-8")
+        assert drawn == svg(package, rooms(graph, package)), f"{package}: draw it anew"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_says_what_it_holds(package: str, graph: grimp.ImportGraph) -> None:
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition(MARK.format(package=package))
+    said = dict(ROW.findall(rest.partition(END)[0]))
+    assert said.keys() == rooms(graph, package).keys()
+    assert all(said.values())
+
+
+def test_an_import_that_is_new_changes_the_map(graph: grimp.ImportGraph) -> None:
+    changed = copy.deepcopy(graph)
+    changed.add_import(importer="edgebert_export.spec", imported="edgebert_export.fusions.rule")
+    page = PAGE.read_text(encoding="utf-8")
+    assert filled(page, changed) != page
+    with pytest.raises(ValueError, match="lacks the marks"):
+        filled("# Architecture\n", graph)
+
+
+def test_an_arrow_is_drawn_where_no_longer_way_leads() -> None:
+    imports = {
+        "top": frozenset(("middle", "base")),
+        "middle": frozenset(("base",)),
+        "base": frozenset[str](),
     }
-    assert 40 < sum(one != other for one, other in arrows) <= 80
+    assert direct(imports) == {("top", "middle"), ("middle", "base")}
+    assert levels(imports) == {"top": 0, "middle": 1, "base": 2}
+    assert svg("a", imports).count("<path") == 2

@@ -30,7 +30,12 @@ from edgebert_runtime.tokenization.sliding_window import Long
 
 @dataclass(frozen=True, kw_only=True)
 class LabelScore(AsDict):
-    """One label and its score."""
+    """One label and its score.
+
+    Attributes:
+        label: the label's name, as the checkpoint has it.
+        score: from 0 to 1; without an activation (a regression) any number.
+    """
 
     label: str
     score: float

@@ -32,7 +32,14 @@ from edgebert_runtime.tokenization.sliding_window import Long
 
 @dataclass(frozen=True, kw_only=True)
 class RankedDocument(AsDict):
-    """One document, its index in the list given, and its score."""
+    """One document.
+
+    Attributes:
+        index: its place in the list given, from 0.
+        text: the document.
+        score: relevance to the query: from 0 to 1 where the manifest's activation is `sigmoid`,
+            any number where it is `none`.
+    """
 
     index: int
     text: str
