@@ -9,6 +9,7 @@ import random
 import shutil
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,8 @@ EMBEDDINGS: Final = "embeddings.word_embeddings.weight"
 QUICK: Final = TrainingConfig(
     epochs=4, batch_size=16, learning_rate=3e-4, weight_decay=0.0, device="cpu"
 )
+
+LONGER: Final = replace(QUICK, epochs=6, learning_rate=6e-4)
 
 OPENINGS: Final = (
     "",
@@ -165,54 +168,12 @@ SENTENCES: Final = (
 KINDS: Final = {"P": ("PER", PEOPLE), "L": ("LOC", PLACES), "O": ("ORG", COMPANIES)}
 
 FACTS: Final = (
-    (
-        "How many days of vacation do we have?",
-        "Everybody has 28 days of paid vacation a year.",
-        "28 days",
-    ),
-    (
-        "Who approves travel expenses?",
-        "Travel expenses are approved by the head of finance.",
-        "the head of finance",
-    ),
+    ("How many days of vacation do we have?", "We have 28 days of vacation a year.", "28 days"),
+    ("Who approves travel?", "Travel is approved by the head of finance.", "the head of finance"),
     ("Where is the main office?", "The main office is in Lisbon, near the river.", "Lisbon"),
-    (
-        "How long is the notice period?",
-        "The notice period is three months for both sides.",
-        "three months",
-    ),
-    (
-        "When are salaries paid?",
-        "Salaries are paid on the last working day of the month.",
-        "the last working day of the month",
-    ),
-    (
-        "Who repairs laptops?",
-        "Broken laptops are repaired by the help desk on the second floor.",
-        "the help desk",
-    ),
-    (
-        "How often must passwords be changed?",
-        "Passwords must be changed every ninety days.",
-        "every ninety days",
-    ),
-    ("What does lunch cost?", "Lunch in the kitchen costs four euros.", "four euros"),
-    ("When was the company founded?", "The company was founded in 1987 by two engineers.", "1987"),
-    (
-        "How much is paid for a bicycle?",
-        "The company pays 300 euros a year for a bicycle.",
-        "300 euros",
-    ),
-    (
-        "Where can I park?",
-        "You can park your car behind the old station.",
-        "behind the old station",
-    ),
-    (
-        "When does the first train leave?",
-        "The first train to the city leaves at ten past six.",
-        "ten past six",
-    ),
+    ("How long is the notice period?", "The notice period is three months.", "three months"),
+    ("Who repairs laptops?", "Laptops are repaired by the help desk upstairs.", "the help desk"),
+    ("When was the company founded?", "The company was founded in 1987.", "1987"),
 )
 """A question, the sentence that answers it, and the answer."""
 
@@ -268,21 +229,22 @@ def _tagged(number: int) -> dict[str, Any]:
 def write_questions(folder: Path) -> None:
     """`my-checkpoint`, which answers questions on a handbook, and `handbook.txt`."""
     base = small_minilm(folder / "base")
-    rows = [_asked(number) for number in range(480)]
+    rows = [_asked(number) for number in range(360)]
     data = write_lines(folder / "questions.jsonl", rows)
-    edgebert.train(base, data, folder / "my-checkpoint", task="answer", config=QUICK)
+    edgebert.train(base, data, folder / "my-checkpoint", task="answer", config=LONGER)
     (folder / "handbook.txt").write_text(handbook(), encoding="utf-8")
 
 
 def _asked(number: int) -> dict[str, Any]:
-    """One question of four is asked of a text without its answer."""
+    """Of five questions two are asked of a text without their answer."""
     draw = random.Random(number)
     question, sentence, answer = FACTS[number % len(FACTS)]
     others = [each[1] for each in FACTS if each[1] != sentence]
-    sentences = draw.sample([*others, *FILLING], 6)
-    answered = draw.random() < 0.75
+    sentences = draw.sample(others, 1) + draw.sample(FILLING, 2)
+    answered = draw.random() < 0.6
     if answered:
-        sentences.insert(draw.randrange(6), sentence)
+        sentences.append(sentence)
+    draw.shuffle(sentences)
     context = " ".join(sentences)
     start = context.index(sentence) + sentence.index(answer) if answered else 0
     return {"question": question, "context": context, "answer": answer * answered, "start": start}
@@ -292,7 +254,7 @@ def handbook() -> str:
     """A facts a paragraph, among sentences that answer nothing."""
     draw = random.Random(0)
     paragraphs = [
-        [*draw.choices(FILLING, k=40), sentence, *draw.choices(FILLING, k=30)]
+        [*draw.choices(FILLING, k=20), sentence, *draw.choices(FILLING, k=15)]
         for _, sentence, _ in FACTS
     ]
     return "\n\n".join(map(" ".join, paragraphs)) + "\n"
@@ -307,7 +269,9 @@ def write_relevance(folder: Path) -> None:
         for sentence in [right, right, right, *(each[1] for each in FACTS), *FILLING[:4]]
     ]
     data = write_csv(folder / "relevance.csv", ("text", "text_pair", "label"), rows)
-    edgebert.train(base, data, folder / "my-reranker", task="rank", config=QUICK)
+    edgebert.train(
+        base, data, folder / "my-reranker", task="rank", config=replace(LONGER, epochs=14)
+    )
 
 
 MODULES: Final = (
