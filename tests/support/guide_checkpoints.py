@@ -202,7 +202,9 @@ def write_tickets(folder: Path) -> None:
     """`my-checkpoint`, a classifier of messages to a shop, and rows that it was not trained on."""
     base = small_minilm(folder / "base")
     data = write_csv(folder / "training.csv", ("text", "label"), tickets(OPENINGS))
-    edgebert.train(base, data, folder / "my-checkpoint", task="classify", config=QUICK)
+    edgebert.train(
+        base, data, folder / "my-checkpoint", task="classify", config=replace(QUICK, epochs=10)
+    )
     write_csv(folder / "labelled.csv", ("text", "label"), tickets(HELD_OUT))
     write_csv(folder / "messages.csv", ("id", "message"), MESSAGES)
 
@@ -210,7 +212,7 @@ def write_tickets(folder: Path) -> None:
 def write_names(folder: Path) -> None:
     """`my-checkpoint`, a tagger of people, places and companies."""
     base = small_minilm(folder / "base")
-    rows = [_tagged(number) for number in range(320)]
+    rows = [_tagged(number) for number in range(240)]
     data = write_lines(folder / "names.jsonl", rows)
     edgebert.train(base, data, folder / "my-checkpoint", task="tag", config=QUICK)
 
@@ -272,6 +274,8 @@ def write_relevance(folder: Path) -> None:
     edgebert.train(
         base, data, folder / "my-reranker", task="rank", config=replace(LONGER, epochs=14)
     )
+    documents = [each[1] for each in FACTS] + list(FILLING)
+    (folder / "documents.txt").write_text("\n".join(documents) + "\n", encoding="utf-8")
 
 
 MODULES: Final = (
