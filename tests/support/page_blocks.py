@@ -6,7 +6,8 @@ these is what it prints, where `...` stands for anything, as in doctest. A block
 
     <!-- not run: needs a GPU -->
 
-is not run; the reason is one of `REASONS`.
+is not run; the reason is one of `REASONS`. A title, as of ```python title="faiss", names the
+environment that a block of Python runs in, where a test has one of that name.
 """
 
 import doctest
@@ -32,7 +33,8 @@ REASONS: Final = (
 
 BLOCK: Final = re.compile(
     r"(?:^<!-- not run: (?P<reason>[^\n]*) -->\n+)?"
-    r"^(?P<fence>```+)(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=fence)$",
+    r"^(?P<fence>```+)(?P<language>\w*)(?: title=\"(?P<title>[^\"\n]*)\")?[^\n]*\n"
+    r"(?P<code>.*?)^(?P=fence)$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -41,6 +43,8 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "python": (sys.executable, "-c"),
 }
 """Language of a block → the program that runs it."""
+
+NONE: Final[Mapping[str, Path]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,7 @@ class Block:
         language: `sh` or `python`.
         code: as it stands in the page.
         line: of the page, where it begins.
+        title: what the fence has as `title="…"`; None if it has none.
         reason: why it is not run; None if it is.
         output: what it prints, with `...` for anything; None if the page does not say.
     """
@@ -58,6 +63,7 @@ class Block:
     language: str
     code: str
     line: int
+    title: str | None
     reason: str | None
     output: str | None
 
@@ -71,6 +77,7 @@ def read_blocks(page: str) -> list[Block]:
             language=match["language"],
             code=match["code"],
             line=page.count("\n", 0, match.start("fence")) + 1,
+            title=match["title"],
             reason=match["reason"],
             output=_output(page, match, after),
         )
@@ -79,8 +86,16 @@ def read_blocks(page: str) -> list[Block]:
     ]
 
 
-def run_page(page: str, folder: Path, **environment: str) -> Iterator[Block]:
+def run_page(
+    page: str, folder: Path, *, pythons: Mapping[str, Path] = NONE, **environment: str
+) -> Iterator[Block]:
     """Run the blocks of a page in a folder; gives each after it ran.
+
+    Args:
+        page: its text.
+        folder: where the blocks run.
+        pythons: title of a block of Python → the Python that runs it; of others, this one does.
+        environment: further variables.
 
     Raises:
         AssertionError: a block fails, or prints something else than the page says.
@@ -92,7 +107,7 @@ def run_page(page: str, folder: Path, **environment: str) -> Iterator[Block]:
             assert block.reason in REASONS, f"line {block.line}: {block.reason!r}"
             continue
         done = subprocess.run(
-            [*COMMANDS[block.language], block.code],
+            [*_program(block, pythons), block.code],
             cwd=folder,
             env={**os.environ, "PATH": path, "EDGEBERT_CACHE": cache, **environment},
             capture_output=True,
@@ -116,6 +131,14 @@ def assert_prints(expected: str, printed: str, place: str) -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     same = doctest.OutputChecker().check_output(expected, printed, flags)
     assert same, f"{place} prints\n{printed}\nand the page says\n{expected}"
+
+
+def _program(block: Block, pythons: Mapping[str, Path]) -> tuple[str, ...]:
+    program, *options = COMMANDS[block.language]
+    chosen = (
+        pythons.get(block.title or "", Path(program)) if block.language == "python" else program
+    )
+    return (str(chosen), *options)
 
 
 def _output(page: str, match: re.Match[str], after: re.Match[str] | None) -> str | None:
