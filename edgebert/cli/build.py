@@ -88,7 +88,7 @@ def export(
 def train(
     out: Annotated[Path, typer.Argument(help="folder of the new checkpoint")],
     base: Annotated[str, typer.Option(help="checkpoint folder or Hub id to start from")],
-    data: Annotated[Path, typer.Option(help="training data (format: docs/training.md)")],
+    data: Annotated[Path, typer.Option(help="training data (format: docs/how-to/train.md)")],
     task: Annotated[str, typer.Option(help="classify, tag, answer, rank, embed, fill or pretrain")],
     validation: Annotated[Path | None, typer.Option(help="validation data (default: none)")] = None,
     problem: Annotated[

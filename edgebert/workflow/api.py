@@ -53,7 +53,7 @@ def export(
 
     Args:
         source: a Hugging Face or sentence-transformers folder, a Hub id, or an `nn.Module`, which
-            stays as it is; docs/own-modules.md says what it takes and returns.
+            stays as it is; docs/how-to/own-module.md says what it takes and returns.
         out: the bundle's folder; must not exist unless `overwrite`.
         task: `"embed"`, `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"fill"`,
             `"next_sentence"`, or `"auto"`, which goes by `modules.json`, `architectures` and the

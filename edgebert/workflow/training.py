@@ -33,7 +33,7 @@ def train(
 
     Args:
         base: folder or Hub id of the checkpoint to begin with.
-        data: the file to train on; `docs/training.md` specifies its format.
+        data: the file to train on; `docs/how-to/train.md` specifies its format.
         out: the folder to write; must not exist unless `overwrite`.
         task: `"classify"`, `"tag"`, `"answer"`, `"rank"`, `"embed"`, `"fill"` (masked language
             model) or `"pretrain"` (that and next sentences). A registered task is taken by its

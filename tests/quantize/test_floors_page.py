@@ -1,4 +1,4 @@
-"""Every floor stands in docs/quantization.md, as the recipes have it."""
+"""Every floor stands in docs/how-to/quantize.md, as the recipes have it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Writes the table of floors in docs/quantization.md from the recipes.
+"""Writes the table of floors in docs/how-to/quantize.md from the recipes.
 
 Usage: python -m tests.support.floors_page
 """
@@ -10,7 +10,7 @@ from edgebert_quantize import RECIPES, Recipe
 from edgebert_quantize.recipes import ANSWERS
 from edgebert_quantize.similarity import SimilarityMetric
 
-PAGE: Final = Path("docs/quantization.md")
+PAGE: Final = Path("docs/how-to/quantize.md")
 BEGIN: Final = "<!-- from the recipes: python -m tests.support.floors_page -->\n"
 END: Final = "<!-- end -->\n"
 ORDER: Final = "order"

@@ -1,6 +1,6 @@
 """Reading of training files; every error names its line.
 
-`docs/training.md` specifies the formats.
+`docs/how-to/train.md` specifies the formats.
 """
 
 import re

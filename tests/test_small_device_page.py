@@ -1,4 +1,4 @@
-"""The zip that docs/deploy.md makes, as links: no package it leaves out can be imported."""
+"""The zip of docs/how-to/small-device.md, as links: no package it leaves out can be imported."""
 
 import json
 import re
@@ -15,7 +15,7 @@ import tokenizers
 import edgebert_runtime
 from edgebert_runtime import Bundle, load
 
-PAGE = (Path(__file__).parents[1] / "docs" / "deploy.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/how-to/small-device.md").read_text(encoding="utf-8")
 SECONDS = 60
 
 ASKING = """
@@ -46,7 +46,7 @@ def package(tmp_path: Path, tiny_bundle: Bundle) -> Path:
     for module in (np, tokenizers, edgebert_runtime):
         source = Path(module.__file__ or "").parent
         (folder / source.name).symlink_to(source)
-    (handler,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (handler,) = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
     (folder / "handler.py").write_text(handler, encoding="utf-8")
     ignore = shutil.ignore_patterns("model.onnx*", "model_cpu.onnx")
     shutil.copytree(tiny_bundle.folder, folder / "my-model", ignore=ignore)
