@@ -18,7 +18,8 @@ PACKAGES: Final = (
 )
 ENVIRONMENT: Final = ROOT / "docs" / "reference" / "environment.md"
 VARIABLE: Final = re.compile(r"^\| `([A-Z_]+)`", re.MULTILINE)
-ITS_OWN_FOR: Final = {"variable": {name for each in PROVIDERS.values() for name in each.environment}}
+OF_PROVIDERS: Final = {name for each in PROVIDERS.values() for name in each.environment}
+SEVERAL: Final = {"variable": OF_PROVIDERS}
 """Name in the code that stands for several variables → these variables."""
 
 
@@ -69,7 +70,7 @@ def variables(code: str) -> Iterator[str]:
             case ast.Name(id=name) if name in constants:
                 yield constants[name]
             case ast.Name(id=name):
-                yield from ITS_OWN_FOR[name]
+                yield from SEVERAL[name]
             case _:
                 raise ValueError(f"line {key.lineno} names a variable that this test cannot tell")
 

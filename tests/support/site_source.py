@@ -49,16 +49,21 @@ def build(source: Path = SOURCE, site: Path = SITE) -> subprocess.CompletedProce
     """
     shutil.rmtree(source, ignore_errors=True)
     write_source(source)
-    command = [sys.executable, "-m", "zensical", "build", "--strict", "-f", "mkdocs.yml"]
-    packages = os.pathsep.join(str(ROOT / name) for name in ("runtime", "export", "quantize", "."))
-    environment = {**os.environ, "PYTHONPATH": packages, "NO_COLOR": "1"}
-    done = subprocess.run(
-        command, cwd=source, env=environment, capture_output=True, text=True, check=False
-    )
+    done = run_zensical(source)
     if done.returncode == 0:
         shutil.rmtree(site, ignore_errors=True)
         (source / "site").rename(site)
     return done
+
+
+def run_zensical(source: Path) -> subprocess.CompletedProcess[str]:
+    """Build what `write_source` wrote, into its folder `site`."""
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "-f", "mkdocs.yml"]
+    packages = os.pathsep.join(str(ROOT / name) for name in ("runtime", "export", "quantize", "."))
+    environment = {**os.environ, "PYTHONPATH": packages, "NO_COLOR": "1"}
+    return subprocess.run(
+        command, cwd=source, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def write_source(folder: Path) -> None:

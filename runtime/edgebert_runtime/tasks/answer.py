@@ -49,7 +49,8 @@ class Answer(AsDict):
         text: what the context has from `start` to `end`; empty for "no answer".
         score: probability of start times probability of end, within a window; summed over spans
             that read alike but for case, so it may exceed 1 where windows share an answer.
-        start, end: first character, and the one after the last, in the context.
+        start: first character, in the context.
+        end: the character after the last, in the context.
     """
 
     text: str

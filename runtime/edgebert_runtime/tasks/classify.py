@@ -30,7 +30,12 @@ from edgebert_runtime.tokenization.sliding_window import Long
 
 @dataclass(frozen=True, kw_only=True)
 class LabelScore(AsDict):
-    """One label and its score."""
+    """One label and its score.
+
+    Attributes:
+        label: name of the label.
+        score: what the activation made of its logit; see `Classification.activation`.
+    """
 
     label: str
     score: float

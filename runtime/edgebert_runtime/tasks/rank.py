@@ -32,7 +32,13 @@ from edgebert_runtime.tokenization.sliding_window import Long
 
 @dataclass(frozen=True, kw_only=True)
 class RankedDocument(AsDict):
-    """One document, its index in the list given, and its score."""
+    """One document and its score.
+
+    Attributes:
+        index: of the document in the list given.
+        text: the document.
+        score: a probability with the activation `sigmoid`, the logit with `none`.
+    """
 
     index: int
     text: str

@@ -54,7 +54,8 @@ class Entity(AsDict):
         text: what the caller's string has from `start` to `end`.
         label: the label; without `B-` or `I-` unless aggregation is `none`.
         score: probability from 0 to 1, the mean over what was put together.
-        start, end: first character, and the one after the last, in the caller's string.
+        start: first character, in the caller's string.
+        end: the character after the last, in the caller's string.
     """
 
     text: str
