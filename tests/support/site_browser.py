@@ -23,10 +23,12 @@ const luminance = (colour) => colour.match(/[0-9.]+/g).slice(0, 3).reduce((a, b)
 onload = () => setTimeout(() => {
   document.title = JSON.stringify([...document.querySelectorAll("iframe")].map((frame) => {
     const page = frame.contentDocument;
+    const requests = frame.contentWindow.performance.getEntriesByType("resource");
     return {
       page: frame.getAttribute("src"),
       scroll: page.documentElement.scrollWidth,
       width: page.documentElement.clientWidth,
+      outside: requests.map((each) => each.name).filter((each) => !each.startsWith(origin)),
       text: page.body.innerText.length,
       ground: luminance(frame.contentWindow.getComputedStyle(page.body).backgroundColor),
     };
@@ -73,7 +75,7 @@ def served(site: Path, frames: str) -> Iterator[str]:
 def measured(
     site: Path, pages: Sequence[str], widths: Sequence[int], scheme: str, folder: Path
 ) -> list[dict[str, Any]]:
-    """Widths, text and background of every page in every width.
+    """Widths, text, background and requests to other hosts of every page in every width.
 
     Args:
         site: folder of the site.
