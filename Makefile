@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino pages dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino pages docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -15,14 +15,14 @@ $(INSTALLED): pyproject.toml constraints.txt runtime/pyproject.toml export/pypro
 	@echo "installing into $(VENV) (about a minute)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torch $(addprefix --extra-index-url ,$(TORCH_INDEX))
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable './runtime[cpu]' --editable ./export --editable ./quantize --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable './runtime[cpu]' --editable ./export --editable ./quantize --editable '.[dev,docs]'
 	@touch $@
 
 demo: $(INSTALLED)
 	$(BIN)/python -m examples.demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not browser" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not browser and not documents" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Damaged files and odd arguments for ten minutes; FUZZ='--seconds 60 --seed 3' for less, or for the same again.
 fuzz: $(INSTALLED)
@@ -54,6 +54,13 @@ interop: $(INSTALLED)
 
 pages: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/pages
+
+# The site, into build/site; a broken link is an error.
+docs: $(INSTALLED)
+	$(BIN)/python -m tests.support.site_source
+
+documents: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/documents
 
 openvino: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/openvino

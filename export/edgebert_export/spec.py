@@ -15,7 +15,12 @@ PROMISES: Final = ("attention", "gelu", "layer_norm")
 
 @dataclass(frozen=True, kw_only=True)
 class InputSpec:
-    """One int64 input of shape (batch, sequence) and the exclusive upper bound of its values."""
+    """One int64 input of shape (batch, sequence).
+
+    Attributes:
+        name: of the input.
+        upper: its values are from 0 to below this number.
+    """
 
     name: str
     upper: int
@@ -23,7 +28,12 @@ class InputSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSpec:
-    """One float32 output; `batch` and `sequence` in its shape are symbolic."""
+    """One float32 output.
+
+    Attributes:
+        name: of the output.
+        shape: sizes of its dimensions; `batch` and `sequence` are symbolic.
+    """
 
     name: str
     shape: tuple[str | int, ...]
@@ -34,7 +44,12 @@ class OutputSpec:
         return "sequence" in self.shape
 
     def sized(self, batch: int, sequence: int) -> tuple[str | int, ...]:
-        """The shape for a batch of `batch` texts of `sequence` tokens."""
+        """The shape for a batch.
+
+        Args:
+            batch: number of texts.
+            sequence: tokens of each.
+        """
         sizes: dict[str | int, int] = {"batch": batch, "sequence": sequence}
         return tuple(sizes.get(size, size) for size in self.shape)
 

@@ -53,99 +53,167 @@ class EdgebertError(Exception):
 
 
 class ConfigError(EdgebertError, ValueError):
-    """An argument, or a combination of arguments, makes no sense."""
+    """An argument, or a combination of arguments, makes no sense.
+
+    Correct the argument that the message names.
+    """
 
 
 class InputError(EdgebertError, ValueError):
-    """A text or an array that cannot be run."""
+    """A text or an array that cannot be run.
+
+    Correct the text, the array or the file that the message names.
+    """
 
 
 class CheckpointError(EdgebertError):
-    """A source model cannot be read."""
+    """A source model cannot be read.
+
+    Check the folder or Hub id, and that its files are complete.
+    """
 
 
 class UnsupportedModelError(CheckpointError):
-    """A source model is of a kind edgebert does not know."""
+    """A source model is of a kind edgebert does not know.
+
+    Export it as a `torch.nn.Module` of your own; docs/models.md lists the known kinds.
+    """
 
 
 class TokenizerError(EdgebertError):
-    """A tokenizer is missing, unreadable, or does not fit its model."""
+    """A tokenizer is missing, unreadable, or does not fit its model.
+
+    Add a `tokenizer.json`, or the files from which transformers makes one.
+    """
 
 
 class ExportError(EdgebertError):
-    """A model cannot be traced or written."""
+    """A model cannot be traced or written.
+
+    Follow the message; a module must be traceable by `torch.export`.
+    """
 
 
 class BundleError(EdgebertError):
-    """A bundle cannot be read."""
+    """A bundle cannot be read.
+
+    Check the path, and the version of edgebert that wrote the bundle.
+    """
 
 
 class BundleExistsError(BundleError):
-    """The destination of a bundle holds something already."""
+    """The destination of a bundle holds something already.
+
+    Choose another folder or another name, or pass `overwrite`.
+    """
 
 
 class BundleIntegrityError(BundleError):
-    """A bundle's files are not what its manifest says."""
+    """A bundle's files are not what its manifest says.
+
+    Copy or download the bundle again.
+    """
 
 
 class UnsafePathError(BundleError):
-    """A bundle names a path outside its own folder."""
+    """A bundle names a path outside its own folder.
+
+    Do not use the bundle, unless you know who wrote it.
+    """
 
 
 class HubError(BundleError):
-    """A bundle cannot be fetched from the Hub or pushed to it."""
+    """A bundle cannot be fetched from the Hub or pushed to it.
+
+    Check the name, the network and `HF_TOKEN`.
+    """
 
 
 class OutputError(EdgebertError):
-    """Answers or a page cannot be written where they should go."""
+    """Answers or a page cannot be written where they should go.
+
+    Name another file, or pass `overwrite`.
+    """
 
 
 class EngineError(EdgebertError):
-    """ONNX Runtime failed while it ran a graph."""
+    """ONNX Runtime failed while it ran a graph.
+
+    Read ONNX Runtime's own message; try another variant or provider.
+    """
 
 
 class EngineMemoryError(EngineError):
-    """ONNX Runtime has too little memory to run a graph."""
+    """ONNX Runtime has too little memory to run a graph.
+
+    Use smaller batches, shorter texts or a smaller variant.
+    """
 
 
 class ModelClosedError(EdgebertError, ValueError):
-    """A model is used after it was closed."""
+    """A model is used after it was closed.
+
+    Load the model again, or call `close` later.
+    """
 
 
 class EngineMissingError(EdgebertError, ImportError):
-    """ONNX Runtime is not installed."""
+    """ONNX Runtime is not installed.
+
+    Install `edgebert-runtime[cpu]` or `edgebert-runtime[gpu]`.
+    """
 
 
 class ProviderUnavailableError(EdgebertError):
-    """The requested execution provider does not run on this machine."""
+    """The requested execution provider does not run on this machine.
+
+    Install what the message names, or choose another provider.
+    """
 
 
 class MachineChangedError(EdgebertError):
-    """Two measurements cannot be compared: the machine was slower during one of them."""
+    """Two measurements cannot be compared: the machine was slower during one of them.
+
+    Measure again while nothing else runs.
+    """
 
     exit_code = 3
 
 
 class CheckFailedError(EdgebertError):
-    """The work was done and its result is not good enough."""
+    """The work was done and its result is not good enough.
+
+    Read the report; it says what failed and by how much.
+    """
 
     exit_code = 1
 
 
 class FusionError(CheckFailedError):
-    """A graph lacks fused nodes that its target requires."""
+    """A graph lacks fused nodes that its target requires.
+
+    Change the model's code as the message says, or lower `ExportSpec.promises`.
+    """
 
 
 class ParityError(CheckFailedError):
-    """A graph's outputs differ from torch's."""
+    """A graph's outputs differ from torch's.
+
+    Do not ship the graph; report the model, or export it with another target.
+    """
 
 
 class QualityError(CheckFailedError):
-    """A quantized graph is below its quality threshold."""
+    """A quantized graph is below its quality threshold.
+
+    Choose another recipe, or calibrate with texts like your own.
+    """
 
 
 class BudgetError(QualityError):
     """No assignment of schemes meets the budget.
+
+    Allow a larger loss; the message names the best assignment.
 
     Attributes:
         search: what was tried, an `edgebert_quantize.Search`.
@@ -157,31 +225,51 @@ class BudgetError(QualityError):
 
 
 class SampleError(CheckFailedError):
-    """This machine's answers to the stored samples differ from those of the build machine."""
+    """This machine's answers to the stored samples differ from those of the build machine.
+
+    Run `edgebert-run check` with another variant or provider; do not trust the answers.
+    """
 
 
 class DiffError(CheckFailedError):
-    """Two bundles answer differently, by more than is tolerated."""
+    """Two bundles answer differently, by more than is tolerated.
+
+    Read which texts differ, and allow a larger difference if it does not matter.
+    """
 
 
 class SpeedError(CheckFailedError):
-    """A quantized graph is slower than the one it was made from."""
+    """A quantized graph is slower than the one it was made from.
+
+    Keep the larger variant, or pass `force`.
+    """
 
 
 class FallbackWarning(UserWarning):
-    """fp32 runs instead of the default variant, whose answers would be wrong on this CPU."""
+    """fp32 runs instead of the default variant, whose answers would be wrong on this CPU.
+
+    Quantize again with `cpu=` of this machine, or make fp32 the default.
+    """
 
 
 class UnverifiedWarning(UserWarning):
-    """The variant was never measured on its provider; `edgebert verify` does that."""
+    """The variant was never measured on its provider; `edgebert verify` does that.
+
+    Run `edgebert verify` on a machine with that provider.
+    """
 
 
 class SmallerBatchWarning(UserWarning):
-    """A micro-batch did not fit into memory; it and later ones are split into two."""
+    """A micro-batch did not fit into memory; it and later ones are split into two.
+
+    Nothing; answers are the same. Smaller calls avoid the repetition.
+    """
 
 
 class TruncationWarning(UserWarning):
     """Texts were longer than the model takes and were cut; see `last_report`.
+
+    Pass `long="window"`, or shorter texts.
 
     Attributes:
         shell: as in `EdgebertError`.

@@ -53,7 +53,8 @@ class CaseResult:
             for larger ones; infinite where the graph gave NaN or infinity.
         output: name of the output it is in.
         at: its index in that output.
-        graph, torch: the two values, in float32.
+        graph: the graph's value there, in float32.
+        torch: torch's value there, in float32.
         tolerance: what is allowed.
         reference: what the graph is compared with.
         torch_error: the largest difference of torch's own float32 from the reference in that
@@ -96,7 +97,11 @@ class CaseResult:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ParityReport(Report):
-    """All cases of one graph."""
+    """All cases of one graph.
+
+    Attributes:
+        cases: one for each shape, mask and output that was compared.
+    """
 
     cases: tuple[CaseResult, ...]
 

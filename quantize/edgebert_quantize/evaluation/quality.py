@@ -32,7 +32,8 @@ class Quality(Report):
 
     Attributes:
         metric: of similarity.
-        mean, worst: over the texts.
+        mean: over the texts.
+        worst: of the least similar text.
         worst_text: the least similar text; of a pair the second.
         text_count: how many texts.
         data: what the texts are.

@@ -48,13 +48,18 @@ def is_command(name: str) -> bool:
     return name in COMMANDS or _find_task(name) is not None
 
 
+def command_parsers(program: str = PROGRAM) -> dict[str, argparse.ArgumentParser]:
+    """Every command, and the parser of its arguments; `program` is what usage calls the program."""
+    commands = _subcommands(_root(program))
+    _add_all(commands)
+    return dict(commands.choices)
+
+
 def command_summaries() -> dict[str, str]:
     """Every command, and what it does."""
-    commands = _subcommands(_root(PROGRAM))
-    _add_all(commands)
     return {
         name: str(command.description).partition("\n")[0]
-        for name, command in commands.choices.items()
+        for name, command in command_parsers().items()
     }
 
 

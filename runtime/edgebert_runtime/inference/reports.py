@@ -87,7 +87,9 @@ class ModelInfo(Report):
     Attributes:
         bundle: folder of the bundle.
         task: what the model does.
-        variant, precision, target: which graph.
+        variant: name of the graph.
+        precision: number format of its weights.
+        target: provider family whose operators it uses.
         way: how the graph runs: `stock`, or `native` with a library of custom operators.
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
@@ -125,7 +127,13 @@ class ModelInfo(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class TruncatedText(AsDict):
-    """A text that was cut: its index in the call, its length and the limit, in tokens."""
+    """A text that was cut.
+
+    Attributes:
+        index: of the text in the call.
+        tokens: its length before it was cut, special tokens included.
+        limit: tokens that were kept, special tokens included.
+    """
 
     index: int
     tokens: int

@@ -80,7 +80,8 @@ class DiffReport(Report):
 
     Attributes:
         task: of both.
-        old, new: which ran.
+        old: what ran of the first bundle.
+        new: what ran of the second bundle.
         metadata: what the manifests say differently.
         texts: how many were run.
         tokens_differ: how many have other tokens.
@@ -90,8 +91,9 @@ class DiffReport(Report):
         beyond: texts whose answers are further apart.
         mean: of how far answers are apart, over the texts; None where one is infinitely far.
         worst: the text whose answers are furthest apart.
-        cosine_mean, cosine_worst: of vectors, old to new; None for other tasks, and where the
+        cosine_mean: of vectors, old to new, over the texts; None for other tasks, and where the
             numbers of dimensions differ.
+        cosine_worst: the smallest of them; None as above.
         equal: share of texts whose best label, entity labels, best span or best filling is the
             same, from 0 to 1; for `rank` the share of documents that stand to the document before
             them, of the same query, in the same order. None for vectors, and where there is
