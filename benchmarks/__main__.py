@@ -196,7 +196,7 @@ def compare(
 
 @app.command()
 def docs() -> None:
-    """Write docs/benchmarks.md and README's numbers from the committed results."""
+    """Write docs/benchmarks.md and the numbers of other documents from the committed results."""
     write_docs()
 
 

@@ -35,13 +35,14 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
     exact = row_of(rows, system=EXACT)
     blocks: list[Block] = [] if exact is None else [*_plots(rows, exact), _table(rows, exact)]
     text = (
-        f"{record['texts']} texts that nobody was calibrated on: rated sentences and "
-        "package descriptions, as many of each. Cosine to torch's vectors, each text "
-        "alone; the largest change of a pairwise similarity; the largest change of an "
-        "element when texts run in batches of 64, and when one in four is padded to 256 "
-        f"tokens. Recall: of {record['pairs']} short descriptions, per cent whose nearest "
-        f"long one is their own; torch {100 * record['reference_recall']:.2f}. Time: over "
-        f"our fp32's, median of {record['rounds']} rounds."
+        f"{record['texts']} texts that were not used for calibration: rated sentences and "
+        "package descriptions, half of each. `mean`, `1st percentile`, `worst`: cosine to "
+        "torch's vectors, each text run alone. `pair`: largest change of a similarity of two "
+        "texts. `batch`: largest change of a number of a vector when texts run in batches of "
+        "64. `padded`: the same when one text in four is padded to 256 tokens. `recall@1`: "
+        f"per cent of {record['pairs']} short descriptions whose nearest long description is "
+        f"of the same package; torch {100 * record['reference_recall']:.2f}. `1×32` and so "
+        f"on: time over that of edgebert fp32, median of {record['rounds']} rounds."
     )
     return [section(record, "Accuracy beside speed and size, MiniLM", text, blocks)]
 
@@ -50,7 +51,7 @@ def _plots(rows: Sequence[Row], exact: Row) -> list[Plot]:
     """Loss against time and against size."""
     smaller = [row for row in measured(rows) if row["precision"] != "fp32"]
     axes: dict[str, Callable[[Row], float]] = {
-        f"time over our fp32's, {shape_title(CHARTED)}": partial(_time, exact),
+        f"time over that of edgebert fp32, {shape_title(CHARTED)}": partial(_time, exact),
         "file, MiB": _mebibytes,
     }
     makers = list(dict.fromkeys(row["maker"] for row in smaller))

@@ -15,7 +15,8 @@ from edgebert_runtime.reporting.html import write_html
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RESULTS: Final = ROOT / "benchmarks" / "results"
-README: Final = ROOT / "README.md"
+NUMBERED: Final = (ROOT / "README.md", ROOT / "docs" / "concepts" / "evidence.md")
+"""Documents with headlines."""
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 FIGURES: Final = ROOT / "docs" / "figures"
 
@@ -28,7 +29,7 @@ def whole_page(records: Sequence[Record]) -> Page:
 
 
 def write_docs(results: Path = RESULTS) -> None:
-    """Write the page of markdown, the report and README's numbers.
+    """Write the page of markdown, the report and the headlines of other documents.
 
     Raises:
         ValueError: a line of the results is no record.
@@ -38,5 +39,5 @@ def write_docs(results: Path = RESULTS) -> None:
     page = whole_page(records)
     write_html(page, results / "report.html")
     write_markdown(page, PAGE, FIGURES)
-    text = README.read_text(encoding="utf-8")
-    README.write_text(filled(text, records), encoding="utf-8")
+    for path in NUMBERED:
+        path.write_text(filled(path.read_text(encoding="utf-8"), records), encoding="utf-8")

@@ -40,10 +40,10 @@ def _latency(model: Model, record: Record) -> Section:
     blocks: list[Block] = [_bars(record["rows"], counts[0])]
     blocks += [_latency_table(record["rows"], count) for count in counts]
     text = (
-        f"Tokens in, token vectors out; {model.weights}. Milliseconds, and the time over ours, "
-        f"medians of {record['rounds']} rounds: above 1 we are faster. fp32 is set beside our "
-        "fp32; bf16 and int8 beside our int8. Cosine: of all token vectors to torch's on "
-        "random tokens, at 1×128."
+        f"Tokens in, token vectors out; {model.weights}. Milliseconds (time over edgebert's), "
+        f"medians of {record['rounds']} rounds. Above 1, edgebert is faster. fp32 is compared "
+        "with edgebert fp32; bf16 and int8 with edgebert int8. `cosine`: of the token vectors "
+        "to torch's, on random tokens, at 1×128."
     )
     return section(record, f"Encoder latency, {model.title}", text, blocks)
 
@@ -73,7 +73,7 @@ def _latency_table(rows: Sequence[Row], threads: int) -> Table:
     return Table(
         columns=["", "setting", *map(shape_title, shapes), "cosine", "again"],
         rows=[_latency_row(row, here, shapes) for row in here],
-        caption=f"{_cores(threads)}: ms (time over ours)".capitalize(),
+        caption=f"{_cores(threads)}: ms (time over edgebert's)".capitalize(),
     )
 
 
@@ -169,10 +169,10 @@ def limits_sections(records: Sequence[Record]) -> list[Section]:
 
 def _limits(model: Model, record: Record) -> Section:
     text = (
-        "The floor is what the model's matrix products take alone: linear layers and "
-        "attention's two, each as a graph of one operator in ONNX Runtime, in the same turns. "
-        "A fraction is the floor over a system's time: what is missing to 1 is everything "
-        "that is no product, and products that run slower inside the graph."
+        "The matrix products of the model were measured alone: those of linear layers and the "
+        "two of attention, each as a graph of one operator in ONNX Runtime, in the same rounds. "
+        "The fraction is their time over the time of the whole system. The rest, up to 1, is "
+        "other operators, and products that run slower inside the graph."
     )
     title = f"How near to the machine's limit, {model.title}"
     return section(record, title, text, [_roofline(record), _limits_table(record)])

@@ -21,9 +21,10 @@ from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.reporting.document import Section, Table
 
 MISSING: Final = (
-    "Not measured yet: no GPU was at hand. On a machine with one, `python -m benchmarks gpu` "
-    "measures our fp16 graphs beside torch in fp16 with SDPA, torch.compile with CUDA graphs and "
-    "sentence-transformers' default, with the rate of the bare matrix products, in one run."
+    "Not measured: no GPU was available. On a machine with one, `python -m benchmarks gpu` "
+    "measures edgebert's fp16 graphs beside torch in fp16 with SDPA, torch.compile with CUDA "
+    "graphs, and sentence-transformers with its default. It also measures the matrix products "
+    "alone."
 )
 
 
@@ -39,9 +40,9 @@ def not_measured() -> Section:
 
 def _gpu(model: Model, record: Record) -> Section:
     text = (
-        "Tokens in, one vector a text out. Milliseconds, and the time over the faster of ours; "
-        "above 1 we are faster. A ~ stands before a batch of all lengths up to that. "
-        "10¹² operations a second are those of the model's matrix products, the fraction is "
+        "Tokens in, one vector a text out. Milliseconds (time over the faster graph of "
+        "edgebert). Above 1, edgebert is faster. `~128` is a batch of lengths up to 128. "
+        "10¹² operations a second are those of the model's matrix products. The fraction is "
         f"of the rate of those products alone. {record['card'] or 'No GPU'};"
     )
     return section(record, f"On a GPU, {model.title}", text, [_times(record), _rates(record)])
@@ -56,7 +57,7 @@ def _times(record: Record) -> Table:
             [row["system"], row["setting"] or "default", *(_cell(row, rows, s) for s in shapes)]
             for row in rows
         ],
-        caption="ms (time over ours)",
+        caption="ms (time over edgebert's)",
     )
 
 

@@ -1,4 +1,4 @@
-"""The numbers that the README says, taken from the committed records."""
+"""The numbers that README and the page of evidence say, taken from the committed records."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,19 +7,22 @@ from types import MappingProxyType
 from typing import Final
 
 from benchmarks.pairing import ratio
-from benchmarks.records import Record, find
+from benchmarks.records import Record
+from benchmarks.report.beside import beside
 from benchmarks.report.numbers import (
     Row,
     first_passes,
     later_passes,
     measured,
     over,
-    row_of,
+    record_that,
+    row_that,
     totals_ms,
 )
+from benchmarks.report.texts import throughput_answer
 
 MARKED: Final = re.compile(r"<!--(\w+)-->.*?<!--/\1-->", re.DOTALL)
-"""A stretch of the README that has a headline, between two comments with its name."""
+"""A stretch of a document that has a headline, between two comments with its name."""
 
 INT8_FILES: Final = ("sentence_transformers_onnx", "optimum", "fastembed", "fastembed_32")
 """Everybody's engines with an int8 file and settings as they come."""
@@ -41,13 +44,13 @@ def filled(text: str, records: Sequence[Record]) -> str:
 
 def accuracy(records: Sequence[Record]) -> str:
     """int8 beside others' int8."""
-    record = _record(records, "accuracy")
+    record = record_that(records, "accuracy")
 
     def quality(name: str) -> tuple[str, str]:
-        row = _row(record["rows"], system=name)
+        row = row_that(record["rows"], system=name)
         return f"{row['mean']:.3f}", f"{row['worst']:.3f}"
 
-    ours = _row(record["rows"], system="edgebert int8")
+    ours = row_that(record["rows"], system="edgebert int8")
     plain, channel, intel = (
         " and ".join(quality(name))
         for name in ("optimum int8", "optimum int8, per channel", "OpenVINO int8")
@@ -64,7 +67,7 @@ def latency(records: Sequence[Record]) -> str:
     """Encoders beside optimum and OpenVINO, every shape, all cores."""
     parts = []
     for model, title in (("minilm", "MiniLM"), ("bert-base", "BERT-base")):
-        rows = _record(records, "latency", model)["rows"]
+        rows = record_that(records, "latency", model)["rows"]
         parts.append(
             f"{title} int8 {_range(rows, 'optimum int8', 'edgebert int8')} times the speed of "
             f"optimum's `avx512_vnni` file and {_range(rows, 'OpenVINO int8', 'edgebert int8')} "
@@ -77,15 +80,15 @@ def latency(records: Sequence[Record]) -> str:
 def _range(rows: Sequence[Row], theirs: str, ours: str) -> str:
     """Their time over ours, from the least favourable shape to the most."""
     threads = max(row["threads"] for row in rows)
-    peer = _row(rows, system=theirs, threads=threads)
-    own = _row(rows, system=ours, threads=threads)
+    peer = row_that(rows, system=theirs, threads=threads)
+    own = row_that(rows, system=ours, threads=threads)
     ratios = [over(peer, own, shape).median for shape in own["samples_us"]]
     return f"{min(ratios):.2f} to {max(ratios):.2f}"
 
 
 def throughput(records: Sequence[Record]) -> str:
     """Texts in, vectors out, as they come, all cores."""
-    rows = _record(records, "throughput")["rows"]
+    rows = record_that(records, "throughput")["rows"]
     cores = max(row["cores"] for row in rows)
     mixed = {
         row["engine"]: row
@@ -111,8 +114,10 @@ def throughput(records: Sequence[Record]) -> str:
 
 def start(records: Sequence[Record]) -> str:
     """Process start to first vector beside the bare libraries."""
-    small, large = (_record(records, "start", model)["rows"] for model in ("minilm", "bert-base"))
-    kept = _row(large, engine="edgebert_fp32_kept")
+    small, large = (
+        record_that(records, "start", model)["rows"] for model in ("minilm", "bert-base")
+    )
+    kept = row_that(large, engine="edgebert_fp32_kept")
     return (
         f"int8 MiniLM {_over_bare(small, 'edgebert_int8')} times their time, "
         f"{_over_bare(small, 'edgebert_int8_kept')} after `edgebert-run warm`; BERT-base fp32 "
@@ -123,25 +128,23 @@ def start(records: Sequence[Record]) -> str:
 
 def _over_bare(rows: Sequence[Row], engine: str) -> str:
     bare = next(row for row in rows if row["engine"].startswith("bare"))
-    own = _row(rows, engine=engine)
+    own = row_that(rows, engine=engine)
     return f"{ratio(totals_ms(own), totals_ms(bare)).median:.2f}"
 
 
-def _record(records: Sequence[Record], case: str, about: str = "") -> Record:
-    record = find(records, case, about)
-    if record is None:
-        raise LookupError(f"the case {case} {about} was not measured")
-    return record
-
-
-def _row(rows: Sequence[Row], **wanted: object) -> Row:
-    row = row_of(rows, **wanted)
-    if row is None:
-        raise LookupError(f"nothing was measured of {wanted}")
-    return row
+def answer(records: Sequence[Record]) -> str:
+    """One sentence on texts a second, which opens the page of benchmarks, too."""
+    return throughput_answer(records)[0]
 
 
 HEADLINES: Final[Mapping[str, Callable[[Sequence[Record]], str]]] = MappingProxyType(
-    {"accuracy": accuracy, "latency": latency, "throughput": throughput, "start": start}
+    {
+        "accuracy": accuracy,
+        "answer": answer,
+        "beside": beside,
+        "latency": latency,
+        "start": start,
+        "throughput": throughput,
+    }
 )
 """Name of a stretch → what stands there."""

@@ -68,6 +68,30 @@ def row_of(rows: Iterable[Row], **wanted: Any) -> Row | None:
     return next(fitting, None)
 
 
+def record_that(records: Sequence[Record], case: str, about: str = "") -> Record:
+    """The record of a case.
+
+    Raises:
+        LookupError: it was not measured.
+    """
+    record = find(records, case, about)
+    if record is None:
+        raise LookupError(f"the case {case} {about} was not measured")
+    return record
+
+
+def row_that(rows: Iterable[Row], **wanted: Any) -> Row:
+    """The row with these fields and with numbers.
+
+    Raises:
+        LookupError: there is none.
+    """
+    row = row_of(rows, **wanted)
+    if row is None:
+        raise LookupError(f"nothing was measured of {wanted}")
+    return row
+
+
 def brief(value: float) -> str:
     """Three digits that count, for a time."""
     if value >= 100:

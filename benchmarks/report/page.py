@@ -17,12 +17,11 @@ from benchmarks.report.texts import (
 from edgebert_runtime.reporting.document import Page
 
 LEAD: Final = (
-    "Every system runs in a process of its own, in the environment that "
-    "`benchmarks/environments` pins for it, in turn with all others, on the same cores; its answer "
-    "is checked before it is timed, and what could not run is listed with the reason. A ratio is "
-    "taken round by round: median (quartiles) of those. `make bench-envs` and `make bench` measure "
-    "all of it again; every section says what measures it alone, and every row what to add for "
-    "that row. Raw samples are in the run's `results.jsonl`; the committed run's is "
+    "Every system runs in its own process, in the environment that `benchmarks/environments` pins "
+    "for it. The systems take turns on the same cores. Each answer is checked before it is timed. "
+    "A system that could not run is listed with the reason. Ratios are computed round by round: "
+    "median (quartiles). `make bench-envs` and `make bench` measure everything again. Each section "
+    "has the command for that section, and each row the option for that row. Raw samples: "
     "`benchmarks/results/results.jsonl`."
 )
 

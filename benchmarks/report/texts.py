@@ -44,11 +44,12 @@ def throughput_sections(records: Sequence[Record]) -> list[Section]:
         for stream, count in dict.fromkeys((row["stream"], row["cores"]) for row in rows)
     ]
     text = (
-        f"Real texts ({streams}; mixed: three short ones for every two long ones, as they "
-        "come), vectors checked against torch's; in one process, mixed texts first. Texts "
-        "a second the first time an engine sees the texts, and once it has seen them: "
-        "some engines prepare themselves for every length they meet. How many times as "
-        f"fast ours is, of the first pass, median of {record['rounds']} rounds (quartiles)."
+        f"Real texts ({streams}). `mixed`: three short texts for every two long ones, in the "
+        "order in which they come. The vectors are checked against torch's. One process runs "
+        "all streams, `mixed` first. `texts/s`: the first time that an engine sees the texts. "
+        "`once seen`: when it has seen them; some engines prepare for every length. "
+        "`int8 over it`: how many times as fast edgebert int8 is in the first pass, median of "
+        f"{record['rounds']} rounds (quartiles)."
     )
     return [section(record, "Texts in, vectors out, MiniLM", text, blocks)]
 
@@ -91,7 +92,7 @@ def _throughput_table(rows: Sequence[Row], stream: str, cores: int, count: int) 
     here = [row for row in rows if (row["stream"], row["cores"]) == (stream, cores)]
     ours = [row_of(here, engine=name) for name in (OURS, OUR_FP32)]
     return Table(
-        columns=["", "texts/s", "once seen", "our int8 over it", "our fp32 over it", "again"],
+        columns=["", "texts/s", "once seen", "int8 over it", "fp32 over it", "again"],
         rows=[_throughput_row(row, ours, count) for row in here],
         caption=f"{stream}, {'one core' if cores == 1 else f'{cores} cores'}",
     )
@@ -119,9 +120,9 @@ def load_sections(records: Sequence[Record]) -> list[Section]:
     if record is None:
         return []
     text = (
-        f"{record['clients']} threads of one process ask one query at a time, each again "
-        "as soon as it has its answer. Milliseconds until the answer; no 99th percentile "
-        f"from fewer than {FEWEST_FOR_P99} answers."
+        f"{record['clients']} threads of one process each ask one query at a time, and the "
+        "next one as soon as the answer is there. Milliseconds until the answer. A 99th "
+        f"percentile needs at least {FEWEST_FOR_P99} answers."
     )
     table = Table(
         columns=["", "answers", "p50", "p90", "p99", "answers/s", "again"],
@@ -155,11 +156,11 @@ def _start(model: Model, record: Record) -> Section:
     rows = record["rows"]
     bare = row_of(rows, engine=f"bare_{record['variant']}")
     text = (
-        "Ours hashes files and checks every path; the bare libraries, which are also ours "
-        "without anything of ours, check nothing. Growth is peak memory over what the imports "
-        f"take; our file with its weights has {mebibytes(record['file_bytes'])} MiB. "
-        "Installed: the distributions and all they need, before their bytecode. Files were in "
-        "the system's cache."
+        "edgebert hashes the files and checks every path. numpy, onnxruntime and tokenizers, "
+        "which edgebert uses, check nothing when they are used alone. `over bare`: time over "
+        "that of these libraries. `growth`: peak memory beyond that of the imports; edgebert's "
+        f"file with its weights has {mebibytes(record['file_bytes'])} MiB. `installed`: all "
+        "packages that are needed, without bytecode. Files were in the system's cache."
     )
     sizes = [f"{kind}, MiB" for kind in ("peak", "growth", "installed")]
     table = Table(
@@ -202,9 +203,9 @@ def many_sections(records: Sequence[Record]) -> list[Section]:
         return []
     rows = [row for record in present for row in record["rows"]]
     text = (
-        "Short texts that come one by one; ours takes an iterator and gives one, others "
-        "take a list, and are left out where they would take minutes. Growth: peak memory "
-        "over what the open and warm model takes."
+        "Short texts. edgebert takes an iterator and returns one. Other tools take a list; "
+        "runs that would take minutes are left out. `growth`: peak memory beyond that of the "
+        "opened model after its first run."
     )
     blocks: list[Block] = [_many_plot(rows), _many_table(rows)]
     return [section(present[0], "Very many texts, MiniLM int8", text, blocks, rows)]

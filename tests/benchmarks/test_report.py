@@ -15,7 +15,7 @@ from benchmarks.cases.throughput import require_right
 from benchmarks.pairing import PeerError
 from benchmarks.records import FILE, find, keep, key_of, read_records
 from benchmarks.report.accuracy import accuracy_sections
-from benchmarks.report.documents import README, RESULTS, ROOT, whole_page
+from benchmarks.report.documents import NUMBERED, RESULTS, ROOT, whole_page
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.headlines import filled
 from benchmarks.report.markdown import write_markdown
@@ -429,8 +429,9 @@ def test_the_committed_documents_are_what_the_records_say(tmp_path: Path) -> Non
         committed = ROOT / path.relative_to(tmp_path)
         assert committed.read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
     assert html(whole_page(records)) == (RESULTS / "report.html").read_text(encoding="utf-8")
-    readme = README.read_text(encoding="utf-8")
-    assert readme == filled(readme, records)
+    for path in NUMBERED:
+        text = path.read_text(encoding="utf-8")
+        assert text == filled(text, records)
 
 
 def test_committed_records_were_taken_from_committed_code() -> None:
