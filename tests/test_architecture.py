@@ -97,6 +97,24 @@ def test_a_contract_holds_and_can_fail(name: str, graph: grimp.ImportGraph) -> N
     assert not kept(name, broken)
 
 
+@pytest.mark.parametrize(
+    ("framework", "importer"),
+    [
+        ("chromadb", "edgebert_runtime.integrations.chromadb"),
+        ("haystack", "edgebert_runtime.integrations.haystack"),
+        ("langchain_core", "edgebert_runtime.integrations.langchain"),
+        ("llama_index", "edgebert_runtime.integrations.llama_index"),
+        ("mteb", "edgebert_runtime.integrations.mteb"),
+        ("sentence_transformers", "edgebert.integrations.sentence_transformers"),
+    ],
+)
+def test_a_framework_is_imported_by_its_adapter_which_nothing_imports(
+    graph: grimp.ImportGraph, framework: str, importer: str
+) -> None:
+    assert graph.find_modules_that_directly_import(framework) == {importer}
+    assert graph.find_modules_that_directly_import(importer) == set()
+
+
 def test_one_module_imports_transformers_and_only_when_it_is_asked(
     graph: grimp.ImportGraph,
 ) -> None:

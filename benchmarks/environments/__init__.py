@@ -1,7 +1,8 @@
 """Pinned environments of peers, made on demand.
 
 `python -m benchmarks.environments peers` prints the interpreter of the environment in `peers.txt`,
-making it first if needed.
+making it first if needed; `python -m benchmarks.environments node` prints the folder of packages
+for Node.
 """
 
 import fcntl
@@ -10,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,18 @@ Build = Callable[[Path, Path], None]
 """Makes an environment: the folder it is to fill, and the file of requirements."""
 
 
+def with_npm(folder: Path, lock: Path) -> None:
+    """Install what a package-lock.json names, without running a script of any package.
+
+    Raises:
+        PeerError: npm failed, or is not here.
+    """
+    folder.mkdir()
+    for name in ("package.json", lock.name):
+        shutil.copyfile(lock.with_name(name), folder / name)
+    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "node", folder)
+
+
 def with_pip(folder: Path, requirements: Path) -> None:
     """Make an environment, and let its pip install what it needs.
 
@@ -41,20 +54,42 @@ def with_pip(folder: Path, requirements: Path) -> None:
 def interpreter(name: str, requirements: Path = HERE, build: Build = with_pip) -> Path:
     """Python of the environment `name`, installed from `name`.txt unless that is done already.
 
-    Environments lie in the user's cache, or where `EDGEBERT_ENVIRONMENTS` says, so that checkouts
-    share them. The folder's name has a hash of the requirements and of the Python below it: what
-    has changed is made anew beside the old one. Other processes wait while one makes it.
-
     Args:
         name: of the environment.
         requirements: the folder of `name`.txt.
         build: makes the environment.
 
     Raises:
-        FileNotFoundError: there is no `name`.txt.
-        PeerError: pip failed and nothing is left behind; or this user has no cache.
+        FileNotFoundError, PeerError: as `environment`.
     """
-    wanted = requirements / f"{name}.txt"
+    return environment(name, requirements / f"{name}.txt", build) / "bin" / "python"
+
+
+def node_packages() -> Path:
+    """The folder whose `node_modules` has what node/package-lock.json names.
+
+    Raises:
+        PeerError: as `environment`.
+    """
+    return environment("node", HERE / "node" / "package-lock.json", with_npm)
+
+
+def environment(name: str, wanted: Path, build: Build) -> Path:
+    """The folder of an environment, made from the file of what it needs unless it is there.
+
+    Environments lie in the user's cache, or where `EDGEBERT_ENVIRONMENTS` says, so that checkouts
+    share them. The folder's name has a hash of the requirements and of the Python below it: what
+    has changed is made anew beside the old one. Other processes wait while one makes it.
+
+    Args:
+        name: of the environment.
+        wanted: the file of requirements.
+        build: makes the environment.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PeerError: it cannot be installed and nothing is left behind; or this user has no cache.
+    """
     location = _location()
     folder = location / f"{name}-{_digest(wanted)}"
     if not folder.exists():
@@ -63,7 +98,7 @@ def interpreter(name: str, requirements: Path = HERE, build: Build = with_pip) -
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
                 _make(folder, wanted, build)
-    return folder / "bin" / "python"
+    return folder
 
 
 def _location() -> Path:
@@ -98,14 +133,28 @@ def _make(folder: Path, requirements: Path, build: Build) -> None:
 
 def _install(python: Path, requirements: Path) -> None:
     pip = [str(python), "-m", "pip", "install", "--quiet"]
-    quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     lines = requirements.read_text(encoding="utf-8").splitlines()
     torch = [line for line in lines if line.startswith("torch==")]
     for wanted in (torch, ["-r", str(requirements)]):
         if wanted:
-            done = subprocess.run(
-                [*pip, *wanted], check=False, env=quiet, stdout=sys.stderr, stderr=subprocess.PIPE
-            )
-            if done.returncode:
-                reason = done.stderr.decode(errors="replace").strip()[-400:]
-                raise PeerError(f"{requirements.stem} cannot be installed: {reason}")
+            _run([*pip, *wanted], requirements.stem)
+
+
+def _run(command: Sequence[str], name: str, folder: Path | None = None) -> None:
+    """Run an installer; what it says on standard output is progress."""
+    quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=folder,
+            env=quiet,
+            stdout=sys.stderr,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise PeerError(f"{name} cannot be installed: there is no {command[0]}") from error
+    if done.returncode:
+        raise PeerError(f"{name} cannot be installed: {done.stderr.strip()[-400:]}")

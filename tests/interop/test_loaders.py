@@ -9,12 +9,14 @@ from optimum.onnxruntime import ORTModelForFeatureExtraction
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer
 
+from tests.interop.rows import agree
+
 BUNDLE = Path(os.environ["EDGEBERT_BUNDLE"])
 VECTORS = np.load(os.environ["EDGEBERT_VECTORS"])
 TEXTS = [str(text) for text in VECTORS["texts"]]
 FILES = {"portable": "model.onnx", "int8": "model_quantized.onnx"}
-TOLERANCE = 2e-5
-"""Same file, same engine, each text alone: only pooling is done by somebody else."""
+NAMES = {"portable": "fp32", "int8": "int8"}
+"""Variant → what docs/interop.md calls its file."""
 
 pytestmark = pytest.mark.interop
 
@@ -25,13 +27,13 @@ def test_sentence_transformers_gives_our_vectors(variant: str) -> None:
         str(BUNDLE), backend="onnx", model_kwargs={"file_name": f"onnx/{FILES[variant]}"}
     )
     found = np.concatenate([model.encode([text]) for text in TEXTS])
-    assert abs(found - VECTORS[variant]).max() <= TOLERANCE
+    agree("sentence-transformers", "embed", NAMES[variant], found, VECTORS[variant])
 
 
 def test_sentence_transformers_finds_the_model_by_itself() -> None:
     model = SentenceTransformer(str(BUNDLE), backend="onnx")
     found = np.concatenate([model.encode([text]) for text in TEXTS])
-    assert abs(found - VECTORS["portable"]).max() <= TOLERANCE
+    agree("sentence-transformers", "embed", "fp32", found, VECTORS["portable"])
 
 
 @pytest.mark.parametrize("variant", FILES)
@@ -46,4 +48,4 @@ def test_optimum_gives_our_vectors(variant: str) -> None:
         mask = inputs["attention_mask"][..., None]
         pooled = (hidden * mask).sum(axis=1) / mask.sum(axis=1)
         found = pooled[0] / np.linalg.norm(pooled[0])
-        assert abs(found - ours).max() <= TOLERANCE
+        agree("optimum-onnx", "embed", NAMES[variant], found, ours)

@@ -13,6 +13,8 @@ from optimum.onnxruntime import (
 )
 from sentence_transformers import CrossEncoder
 
+from tests.interop.rows import agree
+
 FOLDER = Path(os.environ["EDGEBERT_TASKS"])
 LOADERS = {
     "classify": ORTModelForSequenceClassification,
@@ -21,8 +23,6 @@ LOADERS = {
     "fill": ORTModelForMaskedLM,
     "rank": ORTModelForSequenceClassification,
 }
-TOLERANCE = 2e-5
-
 pytestmark = pytest.mark.interop
 
 
@@ -38,7 +38,7 @@ def test_optimum_gives_our_logits(family: str, task: str) -> None:
     found = model(**stored)
     assert outputs
     for name, expected in outputs.items():
-        assert abs(found[name] - expected).max() <= TOLERANCE
+        agree("optimum-onnx", task, "fp32", found[name], expected)
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
@@ -49,4 +49,4 @@ def test_sentence_transformers_ranks_as_torch_does(family: str) -> None:
         str(place / "bundle"), backend="onnx", model_kwargs={"file_name": "onnx/model.onnx"}
     )
     torch_scores = CrossEncoder(str(place / "source")).predict(pairs)
-    assert abs(ours.predict(pairs) - torch_scores).max() <= TOLERANCE
+    agree("sentence-transformers", "rank", "fp32", ours.predict(pairs), torch_scores)

@@ -14,6 +14,7 @@ from tests.support.families import SAMPLES, build_with_head, save
 
 FAMILIES = ("bert", "roberta")
 TASKS = ("classify", "tag", "answer", "fill", "rank")
+QUANTIZED = ("bert",)
 LENGTH = 17
 
 
@@ -27,6 +28,8 @@ def _write(place: Path, family: str, task: str) -> None:
     one = {"num_labels": 1} if task == "rank" else {}
     model = build_with_head(SAMPLES[family], "classify" if task == "rank" else task, **one)
     bundle = edgebert.export(save(model, place / "source"), place / "bundle")
+    if family in QUANTIZED:
+        bundle = edgebert.quantize(bundle, force=True)
     session = Session(bundle.path_of("onnx/model.onnx"), provider="cpu")
     ids = np.random.default_rng(0).integers(5, 100, (2, LENGTH))
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": 0 * ids}

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import onnxruntime
 import pytest
 
@@ -12,6 +11,7 @@ from edgebert_runtime import Bundle, load
 from edgebert_runtime.engine.provider_errors import installed_engines
 from edgebert_runtime.engine.providers import has_provider
 from edgebert_runtime.errors import ConfigError, ProviderUnavailableError
+from tests.interop.rows import agree
 
 FOLDER: Final = os.environ.get("EDGEBERT_OPENVINO_BUNDLE")
 TEXTS: Final = [
@@ -20,6 +20,8 @@ TEXTS: Final = [
     "",
     "it ran far over the red unable dogs " * 3,
 ]
+FILES: Final = {"portable": "fp32", "int8-static": "int8-static"}
+"""Variant → what docs/interop.md calls its file."""
 
 pytestmark = pytest.mark.skipif(
     FOLDER is None, reason="runs in .ci/openvino, which makes its bundle and its environment"
@@ -43,8 +45,17 @@ def test_openvino_answers_as_the_cpu_does(
 ) -> None:
     model = load(bundle, variant, "openvino", provider_options=options)
     assert model.info().provider == "openvino"
-    expected = load(bundle, model.info().variant).embed(TEXTS)
-    np.testing.assert_allclose(model.embed(TEXTS), expected, atol=tolerance)
+    variant = model.info().variant
+    expected = load(bundle, variant).embed(TEXTS)
+    agree(
+        "onnxruntime-openvino",
+        "embed",
+        FILES[variant],
+        model.embed(TEXTS),
+        expected,
+        through="edgebert_runtime",
+        tolerance=tolerance,
+    )
 
 
 @pytest.mark.parametrize(

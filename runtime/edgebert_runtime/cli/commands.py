@@ -107,7 +107,7 @@ def _info(options: argparse.Namespace) -> Iterator[str]:
 
 
 def _warm(options: argparse.Namespace) -> Iterator[str]:
-    from edgebert_runtime.warmup.warm import warm
+    from edgebert_runtime import warm
 
     tune = not options.no_tune
     with still(f"warming {options.bundle}"):

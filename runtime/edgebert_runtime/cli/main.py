@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Final
 
-from edgebert_runtime._version import __version__
+from edgebert_runtime import __version__
 from edgebert_runtime.cli.commands import COMMANDS
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.options import Commands, Parser

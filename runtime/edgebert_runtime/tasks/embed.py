@@ -137,7 +137,7 @@ class Embedder(TaskModel[EmbedOptions]):
             dimensions: keep the first so many dimensions (Matryoshka embeddings, Kusupati et
                 al. 2022); vectors that had length 1 are normalised again.
             prompt: name of one of the bundle's prompts to put before each text; None takes the
-                bundle's default.
+                bundle's default, an empty string puts none.
             long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
                 and takes the mean of their vectors, each as often as it has tokens.
@@ -279,7 +279,7 @@ class Embedder(TaskModel[EmbedOptions]):
 
     def _prefix(self, options: EmbedOptions) -> str:
         name = self._embedding.default_prompt if options.prompt is None else options.prompt
-        if name is None:
+        if not name:
             return ""
         if name not in self._embedding.prompts:
             known = ", ".join(sorted(self._embedding.prompts)) or "none"

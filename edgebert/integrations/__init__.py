@@ -1,0 +1,1 @@
+"""Adapters for frameworks that need torch, a module each."""

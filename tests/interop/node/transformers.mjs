@@ -1,0 +1,65 @@
+// transformers.js on bundles: ids and outputs of every item, compared with ours.
+// Usage: node transformers.mjs PACKAGE VERSION CASES ROWS
+import { readFileSync, appendFileSync } from 'node:fs';
+import path from 'node:path';
+
+const [name, casesPath, rows] = process.argv.slice(2);
+const library = await import(name);
+const MODELS = {
+  classify: library.AutoModelForSequenceClassification,
+  rank: library.AutoModelForSequenceClassification,
+  tag: library.AutoModelForTokenClassification,
+  answer: library.AutoModelForQuestionAnswering,
+  fill: library.AutoModelForMaskedLM,
+};
+library.env.allowRemoteModels = false;
+
+// The largest difference between a tensor and the numbers we have.
+function difference(found, expected) {
+  const numbers = expected.flat(Infinity);
+  if (found.length !== numbers.length) throw new Error(`${found.length} numbers, expected ${numbers.length}`);
+  return Math.max(...numbers.map((number, at) => Math.abs(number - found[at])));
+}
+
+async function vectors(folder, dtype) {
+  const pipe = await library.pipeline('feature-extraction', folder, { dtype });
+  return { tokenizer: pipe.tokenizer, run: async ([text]) => {
+    const vector = await pipe(text, { pooling: 'mean', normalize: true });
+    return { sentence_embedding: vector };
+  } };
+}
+
+async function logits(task, folder, dtype) {
+  const tokenizer = await library.AutoTokenizer.from_pretrained(folder);
+  const model = await MODELS[task].from_pretrained(folder, { dtype });
+  return { tokenizer, run: ([text, text_pair]) =>
+    model(tokenizer(text, { text_pair, truncation: true })) };
+}
+
+// What one file of one bundle answers, beside what it should.
+async function measure({ task, folder, items }, file) {
+  library.env.localModelPath = path.dirname(folder) + path.sep;
+  const model = path.basename(folder);
+  const { tokenizer, run } = task === 'embed' ? await vectors(model, file) : await logits(task, model, file);
+  let worst = 0;
+  for (const { texts, ids, outputs } of items) {
+    const encoded = tokenizer(texts[0], { text_pair: texts[1], truncation: true });
+    const found = Array.from(encoded.input_ids.data, Number);
+    if (String(found) !== String(ids)) throw new Error(`ids of ${texts}: ${found}, expected ${ids}`);
+    const answer = await run(texts);
+    for (const [output, expected] of Object.entries(outputs[file]))
+      worst = Math.max(worst, difference(answer[output].data, expected));
+  }
+  return worst;
+}
+
+for (const each of JSON.parse(readFileSync(casesPath)))
+  for (const file of Object.keys(each.items[0].outputs)) {
+    const row = { task: each.task, file };
+    try {
+      row.difference = await measure(each, file);
+    } catch (error) {
+      row.refusal = String(error.message ?? error).split('\n')[0];
+    }
+    appendFileSync(rows, JSON.stringify({ loader: name, version: library.env.version, ...row }) + '\n');
+  }

@@ -1,0 +1,56 @@
+"""What bundles answer to a few items, as JSON for loaders in another language.
+
+Usage: python -m tests.interop.write_cases CASES BUNDLE...
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from edgebert_runtime import load
+
+VARIANTS: Final = {"fp32": "portable", "q8": "int8"}
+"""What transformers.js calls a file → its variant."""
+
+TEXTS: Final = ["The small Cat sat on the mat.", "a dog", "Über-café naïve dogs, 中国"]
+PAIRS: Final = [("the cat", "A small Dog sat on the red mat"), ("red", "blue and unable")]
+MASKED: Final = ["the [MASK] sat on the mat", "a [MASK] dog"]
+ITEMS: Final = {"answer": PAIRS, "rank": PAIRS, "fill": MASKED}
+
+
+def main(cases: str, *bundles: str) -> None:
+    """Write the cases of every bundle."""
+    Path(cases).write_text(json.dumps([_case(folder) for folder in bundles]), encoding="utf-8")
+
+
+def _case(folder: str) -> dict[str, Any]:
+    models = {name: load(folder, variant) for name, variant in VARIANTS.items()}
+    task = models["fp32"].info().task
+    items = [_item(models, task, item) for item in ITEMS.get(task, TEXTS)]
+    return {"task": task, "folder": folder, "items": items}
+
+
+def _item(models: dict[str, Any], task: str, item: Any) -> dict[str, Any]:
+    (encoded,) = models["fp32"].encode([item])
+    (row,) = encoded.rows
+    return {
+        "texts": [item] if isinstance(item, str) else item,
+        "ids": list(row.input_ids),
+        "types": list(row.token_type_ids),
+        "outputs": {name: _outputs(model, task, item) for name, model in models.items()},
+    }
+
+
+def _outputs(model: Any, task: str, item: Any) -> dict[str, Any]:
+    """Name of each output → what it is for one item, run alone."""
+    if task == "embed":
+        return {"sentence_embedding": model.embed([item])[0].tolist()}
+    (rows,) = model.run(model.encode([item]))
+    ((_, found),) = rows
+    names = [output.name for output in model.GRAPH]
+    return {name: output.tolist() for name, output in zip(names, found, strict=True)}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,30 @@
+"""Real texts for two tasks of mteb: descriptions of packages, and sentences that people rated.
+
+Usage: python -m tests.interop.write_tasks_of_mteb FILE
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from benchmarks.texts import package_pairs
+from examples.rated import rated
+
+PAIRS: Final = 200
+SENTENCES: Final = 200
+
+
+def main(file: str) -> None:
+    """Write pairs of a query and its document, and sentences with their labels."""
+    sentences = rated("movie")[: 2 * SENTENCES]
+    found = {
+        "pairs": package_pairs(PAIRS),
+        "train": [(each.text, int(each.score > 0)) for each in sentences[:SENTENCES]],
+        "test": [(each.text, int(each.score > 0)) for each in sentences[SENTENCES:]],
+    }
+    Path(file).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
