@@ -22,12 +22,8 @@ from onnx import (
     numpy_helper,
 )
 
-from edgebert_runtime.bundle.external_data import (
-    MAX_DEPTH,
-    MESSAGES,
-    check_external_data,
-    external_locations,
-)
+from edgebert_runtime.bundle.external_data import check_external_data, external_locations
+from edgebert_runtime.bundle.protobuf_reader import MAX_DEPTH, MESSAGES
 from edgebert_runtime.errors import BundleError, UnsafePathError
 
 PASSWORDS = "../../../../../../../etc/passwd"

@@ -11,7 +11,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from edgebert_runtime.bundle.external_data import ENTRY, ENTRY_KEY, ENTRY_VALUE, MESSAGES, fields
+from edgebert_runtime.bundle.protobuf_reader import (
+    ENTRY,
+    ENTRY_KEY,
+    ENTRY_VALUE,
+    MESSAGES,
+    fields,
+    varint,
+)
 
 ALIGNMENT: Final = 64
 """Bytes of the widest vector."""
@@ -85,13 +92,13 @@ def _rebuilt(model: bytes, message: str, start: int, end: int, moved: Mapping[in
         child = MESSAGES[message].get(number)
         if child is None:
             continue
-        size = len(_varint(last - first))
+        size = len(varint(last - first))
         inner = (
             _moved_entry(model, first, last, moved)
             if child == ENTRY
             else _rebuilt(model, child, first, last, moved)
         )
-        parts += [model[done : first - size], _varint(len(inner)), inner]
+        parts += [model[done : first - size], varint(len(inner)), inner]
         done = last
     return b"".join([*parts, model[done:end]])
 
@@ -103,15 +110,6 @@ def _moved_entry(model: bytes, start: int, end: int, moved: Mapping[int, int]) -
     elif key.startswith(PACKED):
         value = PACKED_PLACE.sub(lambda found: b"%d;%s" % (moved[int(found[1])], found[2]), value)
     return b"".join(
-        _varint(number << 3 | 2) + _varint(len(text)) + text
+        varint(number << 3 | 2) + varint(len(text)) + text
         for number, text in ((ENTRY_KEY, key), (ENTRY_VALUE, value))
     )
-
-
-def _varint(value: int) -> bytes:
-    """A number in protobuf's encoding."""
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
