@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import edgebert as edgebert_api
-from edgebert_export.targets import OLDEST_ENGINE
+from edgebert_runtime.engine.opsets import OLDEST_ENGINE
 from edgebert_runtime import Bundle
 from edgebert_runtime.errors import EdgebertError
 from tests.support.commands import edgebert, edgebert_run

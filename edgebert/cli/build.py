@@ -58,7 +58,7 @@ def export(
     max_length: MaxLength = None,
     min_ort: Annotated[
         str | None,
-        typer.Option(help="oldest ONNX Runtime version for the portable graph (default: 1.20.0)"),
+        typer.Option(help="oldest ONNX Runtime version for the portable graph (default: 1.17.0)"),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="replace an existing bundle")] = False,
     force: Annotated[bool, typer.Option(help="keep int8 even if it is slower than fp32")] = False,

@@ -15,8 +15,9 @@ from onnx_ir.passes import common
 from edgebert_export.fusions import apply
 from edgebert_export.graph.cuda_graph_support import is_capturable
 from edgebert_export.spec import PROMISES, ExportSpec
-from edgebert_export.targets import Target, engine_limits
+from edgebert_export.targets import Target
 from edgebert_export.unpadding.unpadding import remove_padding
+from edgebert_runtime.engine.opsets import engine_limits
 from edgebert_runtime.errors import FusionError
 
 COUNTED: Final = {

@@ -9,12 +9,14 @@ import onnx
 import onnx_ir as ir
 
 from edgebert_quantize.graph.linear_layers import find_linears
+from edgebert_quantize.graph.lowering import lower_opset, spread_attention
 from edgebert_quantize.graph.node_builder import drop_unused_initializers
 from edgebert_quantize.recipes import HalfRecipe, Recipe, Scheme
 from edgebert_quantize.rewrite.embeddings import quantize_tables
 from edgebert_quantize.rewrite.half_precision import to_half
 from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
 from edgebert_quantize.rewrite.prepare import Prepared, prepare
+from edgebert_runtime.bundle.weight_sharing import aligned, sharing
 from edgebert_runtime.errors import ExportError
 from edgebert_runtime.inference.arrays import Feeds
 
@@ -41,6 +43,8 @@ def rewrite_graph(
     batches: Callable[[], Sequence[Feeds]],
     largest: int,
     source: Path | None = None,
+    *,
+    lowered: Path | None = None,
 ) -> None:
     """Quantize a graph into another file, every layer by the recipe's first scheme.
 
@@ -51,6 +55,7 @@ def rewrite_graph(
         batches: makes calibration inputs; called only if the recipe needs them.
         largest: 8-bit weight.
         source: name of the graph in errors, if not `path`.
+        lowered: where the graph is written for old engines, too; None for nowhere.
 
     Raises:
         ExportError: there is nothing to quantize, or the graph is quantized already.
@@ -62,6 +67,8 @@ def rewrite_graph(
         prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
         first = [recipe.linears.schemes[0]] * len(prepared.layers) if recipe.linears else []
         tables = write_graph(prepared, destination, first, tables=recipe.tables)
+        if lowered is not None:
+            write_lowered(prepared, lowered, first, tables=recipe.tables)
     if recipe.linears is None and not tables:
         raise ExportError(f"{source or path} has no embedding table large enough to quantize")
 
@@ -129,12 +136,39 @@ def write_graph(
         tables: whether to quantize embedding tables.
     """
     model = ir.load(prepared.graph)
+    changed = _quantize(model, prepared, schemes, tables=tables)
+    ir.save(model, destination)
+    return changed
+
+
+def write_lowered(
+    prepared: Prepared, destination: Path, schemes: Sequence[Scheme], *, tables: bool
+) -> None:
+    """As `write_graph`, for old engines: `share_weights` can make the other graph share it.
+
+    Raises:
+        ExportError: the graph has attention that older engines have no operators for.
+    """
+    model = ir.load(prepared.graph)
+    spread_attention(model)
+    _quantize(model, prepared, schemes, tables=tables)
+    lower_opset(model)
+    destination.write_bytes(aligned(ir.to_proto(model).SerializeToString()))
+
+
+def share_weights(graph: Path, whole: Path) -> None:
+    """Replace the weights of a graph by byte ranges of another graph in the same folder."""
+    graph.write_bytes(sharing(graph.read_bytes(), whole))
+
+
+def _quantize(
+    model: ir.Model, prepared: Prepared, schemes: Sequence[Scheme], *, tables: bool
+) -> int:
     if prepared.layers:
         quantize_linears(model, prepared.rounded(schemes))
     changed = quantize_tables(model.graph) if tables else 0
     drop_unused_initializers(model.graph)
     ir.external_data.load_to_model(model)
-    ir.save(model, destination)
     return changed
 
 
