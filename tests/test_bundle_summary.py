@@ -8,8 +8,9 @@ import pytest
 
 from edgebert.cli.bundle_summary import next_command, quality_text, similarity, summary_lines
 from edgebert_runtime import Bundle
-from edgebert_runtime.bundle.manifest import FileInfo, HeadInfo, Manifest, read_manifest
-from tests.support.tiny_manifest import tiny_manifest
+from edgebert_runtime.bundle.manifest import FileInfo, HeadInfo, Manifest, Way, read_manifest
+from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, STOCK
+from tests.support.tiny_manifest import of_task, tiny_manifest
 
 FILE: Final = FileInfo(size_bytes=3 * 2**20, sha256="ab" * 32)
 QUALITY: Final = {
@@ -28,19 +29,20 @@ TOKENS: Final = {
         {"name": "transformers", "version": "5.23.0"},
     ],
 }
-SPEED: Final = {"over_fp32": 0.3141, "rounds": 5, "cpu": "avx512_vnni"}
+HEAD: Final = HeadInfo(labels=("bad", "good"), activation="softmax")
+SPEED: Final = {"over_fp32": 0.3141, "rounds": 5, "cpu": "dotprod"}
 
 EXPECTED: Final = """\
 my model: classify, from module nothing
   default       fp32
-  task          classify
+  tasks         classify
   labels        bad, good
   longest text  8 tokens
   tokens as     tokenizer.json (0.23.3), transformers (5.23.0), 400 texts
 
 portable
   precision           fp32
-  CPU class           any
+  CPU                 any
   least ONNX Runtime  1.20.0
   size                3.0 MiB
   quality             largest difference to torch 6.1e-06 (14 cases)
@@ -50,11 +52,11 @@ portable
 
 int8
   precision           int8
-  CPU class           avx512_vnni
+  CPU                 vnni or neon or simd128
   least ONNX Runtime  1.23.0
   size                3.0 MiB
   quality             cosine 0.99930 mean, 0.9961 worst (256 texts)
-  time over fp32      0.31× (5 rounds on avx512_vnni)
+  time over fp32      0.31× (5 rounds on dotprod)
   file                onnx/model.onnx
   fused               6 attention, 2 gelu"""
 
@@ -68,7 +70,7 @@ PARITY: Final = {
 }
 
 
-def manifest(**changes: Any) -> Manifest:
+def manifest(task: str = "classify", head: HeadInfo = HEAD, **changes: Any) -> Manifest:
     made = tiny_manifest(dict.fromkeys(("onnx/model.onnx", "tokenizer.json"), FILE))
     portable = replace(made.variants["portable"], parity=PARITY)
     int8 = replace(
@@ -77,27 +79,20 @@ def manifest(**changes: Any) -> Manifest:
         min_onnxruntime="1.23.0",
         fusions={"attention": 6, "gelu": 2},
         parity=None,
-        quality=QUALITY,
-        cpu="avx512_vnni",
-        speed=SPEED,
+        instruction_sets=EXACT_SUMS,
+        ways={STOCK: Way(quality=QUALITY, speed=SPEED)},
     )
-    head = HeadInfo(labels=("bad", "good"), activation="softmax")
     variants = {"portable": portable, "int8": int8}
     changes = {"tokenizer": replace(made.tokenizer, tokens=TOKENS), **changes}
-    return replace(made, **{"task": "classify", "head": head, "variants": variants, **changes})
+    made = of_task(replace(made, variants=variants), task, head=head)
+    return replace(made, **changes)
 
 
 def test_every_value_is_shown(tmp_path: Path) -> None:
     (tmp_path / "edgebert.json").write_text(manifest().to_json(), encoding="utf-8")
     bundle = Bundle(folder=Path("my model"), manifest=read_manifest(tmp_path))
     assert "\n".join(summary_lines(bundle, None)) == EXPECTED
-    assert bundle.manifest.variants["int8"].speed == SPEED
-
-
-def test_a_manifest_without_speeds_is_read(bundle: Bundle) -> None:
-    path = bundle.folder / "edgebert.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"speed"', '"other"'))
-    assert {each.speed for each in read_manifest(bundle.folder).variants.values()} == {None}
+    assert bundle.manifest.variants["int8"].way.speed == SPEED
 
 
 def test_long_lists_of_labels_are_folded() -> None:

@@ -90,7 +90,7 @@ def test_fillings_are_those_of_the_pipeline(export: Callable[..., Exported]) -> 
 
 def test_documents_are_ranked_as_torch_scores_them(export: Callable[..., Exported]) -> None:
     source, bundle = export("classify", num_labels=1)
-    assert bundle.manifest.task == "rank"
+    assert bundle.manifest.default_task == "rank"
     query, documents = "where did the cat sit?", [text for text in TEXTS if text]
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForSequenceClassification.from_pretrained(source).eval()
@@ -115,7 +115,7 @@ def test_int8_keeps_most_of_the_scores(tagger: Exported, tmp_path: Path) -> None
     source, bundle = tagger
     copy = shutil.copytree(bundle.folder, tmp_path / "bundle")
     quantized = edgebert.quantize(copy, "int8-dynamic", force=True)
-    quality = quantized.manifest.variants["int8-dynamic"].quality
+    quality = quantized.manifest.variants["int8-dynamic"].way.quality
     assert quality is not None
     assert quality["metric"].startswith("1 - total variation distance of the scores")
     assert 0.96 < quality["mean"] < 1

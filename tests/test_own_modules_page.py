@@ -40,5 +40,5 @@ def test_a_block_runs(title: str, code: str, folder: Path) -> None:
     (bundle,) = (Bundle.open(path.parent) for path in folder.glob("*/edgebert.json"))
     assert bundle.folder == names["bundle"].folder.resolve()
     answers = names["vectors"] if "vectors" in names else names["answer"]
-    width = bundle.manifest.embedding and bundle.manifest.embedding.dimensions
+    width = bundle.manifest.task.embedding and bundle.manifest.task.embedding.dimensions
     assert getattr(answers, "shape", None) == (width and (2, width))

@@ -26,11 +26,12 @@ def summary_lines(bundle: Bundle, width: int | None) -> Iterator[str]:
         width: characters in a line; None is any number.
     """
     manifest = bundle.manifest
-    yield f"{bundle.folder}: {manifest.task}, from {_source(manifest)}"
+    tasks = ", ".join(manifest.tasks)
+    yield f"{bundle.folder}: {tasks}, from {_source(manifest)}"
     yield from value_lines(
         [
             ("default", manifest.default_variant),
-            ("task", manifest.task),
+            ("tasks", tasks),
             ("labels", _labels(manifest)),
             ("longest text", f"{manifest.tokenizer.max_length} tokens"),
             ("tokens as", _witnesses(manifest)),
@@ -53,7 +54,7 @@ def next_command(bundle: Bundle, *, quantized: bool) -> str:
     """
     folder, source = quote(str(bundle.folder)), bundle.manifest.source
     if not quantized:
-        example = require_task(bundle.manifest.task).command_example
+        example = require_task(bundle.manifest.default_task).command_example
         return f"next: edgebert run {folder} {example}"
     if source["kind"] == "hub":
         return f"next: edgebert verify {folder} --against {source['name']}"
@@ -82,7 +83,7 @@ def _values(bundle: Bundle, variant: Variant) -> list[tuple[str, str]]:
     fused = ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
     return [
         ("precision", variant.precision),
-        ("CPU class", variant.cpu or "any"),
+        ("CPU", " or ".join(variant.instruction_sets) or "any"),
         ("least ONNX Runtime", variant.min_onnxruntime),
         ("size", f"{bundle.size_bytes(variant) / MEBIBYTE:.1f} MiB"),
         ("quality", _quality(variant)),
@@ -93,8 +94,8 @@ def _values(bundle: Bundle, variant: Variant) -> list[tuple[str, str]]:
 
 
 def _quality(variant: Variant) -> str:
-    if variant.quality is not None:
-        return quality_text(variant.quality)
+    if variant.way.quality is not None:
+        return quality_text(variant.way.quality)
     if variant.parity is not None:
         parity = variant.parity
         return f"largest difference to torch {parity['worst']:.1e} ({parity['cases']} cases)"
@@ -102,14 +103,14 @@ def _quality(variant: Variant) -> str:
 
 
 def _speed(variant: Variant) -> str:
-    if variant.speed is None:
+    if variant.way.speed is None:
         return NOT_MEASURED
-    speed = variant.speed
+    speed = variant.way.speed
     return f"{speed['over_fp32']:.2f}× ({speed['rounds']} rounds on {speed['cpu']})"
 
 
 def _labels(manifest: Manifest) -> str:
-    labels = manifest.head.labels if manifest.head else ()
+    labels = manifest.task.head.labels if manifest.task.head else ()
     return ", ".join(labels) or "none"
 
 

@@ -18,14 +18,15 @@ def default(
     ],
 ) -> None:
     """Choose the variant that runs where none is asked for."""
-    from edgebert_runtime.engine.onnxruntime import import_engine
-    from edgebert_runtime.loading.compatibility import choose_variant
+    from edgebert_runtime.loading.choice import pick, situation_here, warn_of_another
     from edgebert_runtime.loading.options import LoadOptions
 
     changed = edgebert.set_default(bundle, variant)
     say(f"{bundle} runs {variant!r} now where no variant is asked for")
     # Warns where another one has to stand in for it on this machine.
-    choose_variant(changed, "auto", LoadOptions.of(), str(import_engine().__version__))
+    here = situation_here(changed, LoadOptions.of())
+    pick(changed, here)
+    warn_of_another(changed, here)
 
 
 def remove(bundle: BundleFolder, variant: NamedVariant) -> None:

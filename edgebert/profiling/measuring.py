@@ -91,7 +91,9 @@ def profile(
                 progress(f"profiling {info.variant}, round {number} of {rounds}")
             for step in order:
                 step()
-        operators = measurements.operators("pooling" if manifest.task == "embed" else "head")
+        operators = measurements.operators(
+            "pooling" if manifest.default_task == "embed" else "head"
+        )
     return ProfileReport(
         bundle=opened.folder.resolve().name,
         variant=info.variant,
@@ -133,7 +135,7 @@ def _task(folder: Path, graph: Path, manifest: Manifest, batch: int, sequence: i
     return GraphRun(
         graph=graph,
         feeds=feeds,
-        outputs=require_task(manifest.task).outputs,
+        outputs=require_task(manifest.default_task).outputs,
         optimized=folder / "optimized.onnx",
     )
 

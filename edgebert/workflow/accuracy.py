@@ -104,7 +104,7 @@ class AccuracyChecks:
 
 def accuracy_budget(bundle: Bundle, variant: Variant) -> Budget | None:
     """The budget that a variant was made within, if it limits the loss of accuracy."""
-    text = (variant.quality or {}).get("budget")
+    text = (variant.way.quality or {}).get("budget")
     if text is None:
         return None
     budget = parse_budget(text, comparison_of(bundle.manifest).metric, answers=True)

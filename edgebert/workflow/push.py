@@ -158,7 +158,7 @@ def _card(hub: Any, bundle: Bundle, target: HubName) -> str:
             f"{path} has metadata that cannot be read ({said}); correct it"
         ) from error
     written = card.data.to_dict()
-    ours = card_metadata(bundle.manifest, require_task(bundle.manifest.task).pipeline_tag)
+    ours = card_metadata(bundle.manifest, require_task(bundle.manifest.default_task).pipeline_tag)
     known: dict[str, Any] = {**_license(hub, ours.get("base_model")), **ours, **written}
     tags = dict.fromkeys([*(written.get("tags") or []), *ours["tags"]])
     for key in (key for key in known if key not in written):

@@ -43,10 +43,10 @@ def require_same_model(
 def _of_bundle(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
-        "task": manifest.task,
+        "task": manifest.default_task,
         **manifest.architecture,
         "positions": manifest.tokenizer.max_positions,
-        "labels": () if manifest.head is None else manifest.head.labels,
+        "labels": () if manifest.task.head is None else manifest.task.head.labels,
     }
 
 

@@ -18,7 +18,7 @@ def torch_runner(bundle: Bundle, module: nn.Module) -> Runner:
     The module returns the bundle's outputs, in order.
     """
     inputs = [item.name for item in bundle.manifest.inputs]
-    outputs = [item.name for item in bundle.manifest.outputs]
+    outputs = [item.name for item in bundle.manifest.task.outputs]
     wanted = [outputs.index(name) for name in comparison_of(bundle.manifest).outputs]
     module = module.eval()
 

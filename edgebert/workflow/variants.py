@@ -5,12 +5,13 @@ from os import PathLike
 from pathlib import Path
 
 from edgebert_quantize.model_card import updated_card
-from edgebert_runtime.bundle.bundle import Bundle, has_operators
+from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.bundle.staging import change_manifest
 from edgebert_runtime.bundle.variants import require_name, without_variant
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.loading.choice import Situation, choose
 
 
 def set_default(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle:
@@ -76,16 +77,15 @@ def _card_without(folder: Path, variant: str, manifest: Manifest) -> str | None:
 
 def _require_provider(manifest: Manifest, name: str) -> None:
     """Refuse a default that no provider of this version can run."""
-    variants = manifest.variants
-    named = [variants[name]] if name in variants else variants.values()
-    wanted = [one for one in named if name in variants or one.precision == name]
-    runs = any(
-        variant.needs in (None, known) and has_operators(provider, variant)
-        for variant in wanted
-        for known, provider in PROVIDERS.items()
-    )
-    if not runs:
-        needs = ", ".join(sorted({str(variant.needs or variant.target) for variant in wanted}))
+    task, variants = manifest.default_task, manifest.variants
+    candidates = [
+        each
+        for provider in PROVIDERS
+        for each in choose(manifest, Situation(task=task, asked=name, provider=provider))
+    ]
+    if all(each.obstacle for each in candidates):
+        wanted = [variants[each.name] for each in candidates]
+        needs = ", ".join(sorted({variant.needs or variant.target for variant in wanted}))
         raise ConfigError(
             f"no provider of this version runs {name!r} (it is for {needs}); choose another "
             f"default, of {', '.join(variants)}"

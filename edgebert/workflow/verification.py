@@ -192,7 +192,7 @@ def _open_as(
     """The source, read for the bundle's task."""
     from edgebert.workflow.sources import open_source
 
-    task = bundle.manifest.task
+    task = bundle.manifest.default_task
     tokenizer = bundle.folder if spec is not None else None
     try:
         return open_source(against, spec=spec, tokenizer=tokenizer, task=task)
@@ -230,7 +230,7 @@ def _verify_variant(
     bundle: Bundle, variant: Variant, source: "Source", split: "TextSplit"
 ) -> "ParityReport | Quality":
     graph = bundle.path_of(variant.file)
-    if variant.quality is None:
+    if variant.way.quality is None:
         from edgebert_export import check_parity
         from edgebert_export.targets import TARGETS
 
@@ -249,7 +249,7 @@ def _verify_variant(
     from edgebert_quantize.similarity import QualityThreshold, comparison_of
 
     comparison = comparison_of(bundle.manifest)
-    threshold = QualityThreshold(**variant.quality["floor"])
+    threshold = QualityThreshold(**variant.way.quality["floor"])
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs, variant.needs or "cpu"),

@@ -10,16 +10,22 @@ from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_i
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import Speed, require_speedup
-from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu
+from edgebert_quantize.evaluation.target_cpu import (
+    INSTRUCTION_SETS,
+    LARGEST_WEIGHT,
+    CpuName,
+    choose_cpu,
+)
 from edgebert_quantize.model_card import updated_card
 from edgebert_quantize.new_variant import NewVariant, new_variant
 from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Variant, hash_file
+from edgebert_runtime.bundle.manifest import Variant, Way, hash_file
+from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.bundle.staging import add_to_bundle, replace_in_bundle, staging_area
-from edgebert_runtime.bundle.variants import samples_path
+from edgebert_runtime.bundle.variants import samples_path, with_samples
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
@@ -48,8 +54,8 @@ def quantize_bundle(
     Args:
         bundle: the bundle or its folder.
         recipe: a name in `RECIPES`.
-        cpu: the class to quantize for, `avx512_vnni`, `arm64` or `avx2` (no VNNI: weights have 7
-            bits, exact on every CPU); None takes this machine's.
+        cpu: the class to quantize for, `dotprod` (x86 with VNNI, arm64) or `avx2` (no VNNI:
+            weights have 7 bits, exact on every CPU); None takes this machine's.
         texts: a file of typical texts for calibration and for measuring, as `read_texts` takes it;
             None takes English sentences that ship with CPython.
         column: of the texts in the file.
@@ -152,7 +158,9 @@ def _measure(bundle: Bundle, exact: Path, graph: Path, recipe: Recipe, split: Te
     )
 
 
-def commit(bundle: Bundle, new: NewVariant, variant: Variant, graph: Path) -> None:
+def commit(
+    bundle: Bundle, new: NewVariant, variant: Variant, graph: Path, budget: str | None = None
+) -> None:
     """Add a variant to a bundle, with self-test samples if it runs here.
 
     Args:
@@ -160,16 +168,22 @@ def commit(bundle: Bundle, new: NewVariant, variant: Variant, graph: Path) -> No
         new: the variant's name and place.
         variant: what is known about its graph.
         graph: the graph, in the staging area.
+        budget: of a search, as it was given.
     """
     staging, names = graph.parent, {new.file: graph.name}
     files = {new.file: hash_file(graph)}
-    manifest = new.added_to(bundle.manifest, variant, files)
+    manifest = new.added_to(bundle.manifest, variant, files, budget)
     if variant.verified:
         draft, path = staging / DRAFT_NAME, samples_path(new.name)
         recorded = record(Bundle(folder=bundle.folder, manifest=manifest), new.name, graph)
         draft.write_text(recorded.to_json(), encoding="utf-8")
         names[path] = draft.name
-        manifest = replace(manifest, files={**manifest.files, path: hash_file(draft)})
+        sampled = with_samples(variant, {manifest.default_task: path})
+        manifest = replace(
+            manifest,
+            variants={**manifest.variants, new.name: sampled},
+            files={**manifest.files, path: hash_file(draft)},
+        )
     put = replace_in_bundle if new.overwrite else add_to_bundle
     put(bundle.folder, staging, names, manifest, updated_card(bundle.folder, manifest))
 
@@ -179,7 +193,7 @@ def variant_of(
     source: Variant,
     quality: Quality,
     split: TextSplit,
-    cpu: str,
+    cpu: CpuName,
     speed: Speed | None,
 ) -> Variant:
     """What the manifest says of a quantized variant.
@@ -195,6 +209,11 @@ def variant_of(
     recipe = new.recipe
     calibrated = recipe.linears is not None and recipe.linears.needs_statistics
     calibration = {"calibration": split.calibration_source} if calibrated else {}
+    way = Way(
+        scheme=recipe.scheme,
+        quality={**quality.to_manifest(), **calibration},
+        speed=None if speed is None else speed.to_manifest(cpu),
+    )
     return replace(
         source,
         file=new.file,
@@ -203,8 +222,7 @@ def variant_of(
         recipe=recipe.name,
         min_onnxruntime=recipe.min_onnxruntime or source.min_onnxruntime,
         parity=None,
-        quality={**quality.to_manifest(), **calibration},
         batch_invariant=recipe.batch_invariant,
-        cpu=None if recipe.linears is None else cpu,
-        speed=None if speed is None else speed.to_manifest(cpu),
+        instruction_sets=INSTRUCTION_SETS[cpu] if recipe.precision == "int8" else (),
+        ways={STOCK: way},
     )

@@ -36,13 +36,13 @@ def updated_card(folder: Path, manifest: Manifest) -> str | None:
     rows = [
         _row(name, variant, manifest)
         for name, variant in manifest.variants.items()
-        if variant.quality is not None
+        if variant.way.quality is not None
     ]
     return f"{text}\n\n{MARK}\n{HEAD}" + "\n".join(rows) + "\n"
 
 
 def _row(name: str, variant: Variant, manifest: Manifest) -> str:
-    quality: Any = variant.quality
+    quality: Any = variant.way.quality
     size = sum(manifest.files[path].size_bytes for path in variant.files) / MEBIBYTE
     cells = [
         name if variant.verified else f"{name} (never run: needs {variant.needs})",

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
+from edgebert_quantize._version import __version__
 from edgebert_quantize.recipes import RECIPES, Recipe, RecipeName, find_recipe
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest, Variant
+from edgebert_runtime.bundle.manifest import FileInfo, Manifest, ProvenanceStep, Variant
 from edgebert_runtime.bundle.variants import without_variant
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 
@@ -39,7 +40,11 @@ class NewVariant:
         return self.recipe.file if named else f"onnx/model_{self.name}.onnx"
 
     def added_to(
-        self, manifest: Manifest, variant: Variant, files: Mapping[str, FileInfo]
+        self,
+        manifest: Manifest,
+        variant: Variant,
+        files: Mapping[str, FileInfo],
+        budget: str | None = None,
     ) -> Manifest:
         """A manifest with this variant, which replaces the one of its name.
 
@@ -47,12 +52,21 @@ class NewVariant:
             manifest: of the bundle as it is.
             variant: what is known about the graph.
             files: the variant's files.
+            budget: of a search, as it was given.
         """
+        step = ProvenanceStep(
+            step="quantized",
+            by={"edgebert-quantize": __version__},
+            variant=self.name,
+            budget=budget,
+            details={"recipe": self.recipe.name},
+        )
         rest = without_variant(manifest, self.name) if self.overwrite else manifest
         return replace(
             rest,
             variants={**rest.variants, self.name: variant},
             files={**rest.files, **files},
+            provenance=(*rest.provenance, step),
             default_variant=manifest.default_variant if self.keep_default else self.name,
         )
 

@@ -30,6 +30,14 @@ SCHEME_LABELS: Final[Mapping[Scheme, str]] = {
 }
 """Scheme → what manifests, model cards and reports call it (docs/bundle-format.md)."""
 
+MANIFEST_SCHEMES: Final[Mapping[Scheme, str]] = {
+    "per_tensor_static": "static",
+    "qdq": "static",
+    "per_tensor_dynamic": "dynamic",
+    "per_token_dynamic": "token",
+}
+"""Scheme → what a variant's `scheme` calls it; the others quantize no activations."""
+
 Precision = Literal["fp16", "bf16"]
 
 RecipeName = Literal[
@@ -146,6 +154,14 @@ class Recipe:
     def batch_invariant(self) -> bool:
         """Whether a text's result does not depend on the other texts of its batch."""
         return self.linears is None or "per_tensor_dynamic" not in self.linears.schemes
+
+    @property
+    def scheme(self) -> str | None:
+        """Where ranges of activations come from, as manifests call it; None where there are none.
+
+        Without a budget every layer has the first of the schemes.
+        """
+        return None if self.linears is None else MANIFEST_SCHEMES.get(self.linears.schemes[0])
 
     def threshold(self, metric: SimilarityMetric, answers: str | None) -> QualityThreshold:
         """What a variant must reach.

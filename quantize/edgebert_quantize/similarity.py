@@ -133,13 +133,15 @@ Part = RawValues | NDArray[np.float64]
 
 def comparison_of(manifest: Manifest) -> Comparison:
     """How outputs of a bundle's graphs are compared."""
-    if manifest.embedding is not None:
+    if manifest.task.embedding is not None:
         return Comparison(metric=SimilarityMetric.COSINE, outputs=("sentence_embedding",))
-    activation = manifest.head.activation if manifest.head else "softmax"
-    values = activation == "none" or all(output.shape[1:] == (1,) for output in manifest.outputs)
+    activation = manifest.task.head.activation if manifest.task.head else "softmax"
+    values = activation == "none" or all(
+        output.shape[1:] == (1,) for output in manifest.task.outputs
+    )
     return Comparison(
         metric=SimilarityMetric.VALUES if values else SimilarityMetric.SCORES,
-        outputs=tuple(output.name for output in manifest.outputs),
+        outputs=tuple(output.name for output in manifest.task.outputs),
         activation=activation,
     )
 

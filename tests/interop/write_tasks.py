@@ -31,7 +31,7 @@ def _write(place: Path, family: str, task: str) -> None:
     ids = np.random.default_rng(0).integers(5, 100, (2, LENGTH))
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": 0 * ids}
     given = {name: feeds[name] for name in session.inputs}
-    outputs = [item.name for item in bundle.manifest.outputs]
+    outputs = [item.name for item in bundle.manifest.task.outputs]
     found = dict(zip(outputs, session.run(outputs, given), strict=True))
     np.savez(place / "expected.npz", **given, **found)
 

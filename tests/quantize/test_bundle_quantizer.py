@@ -31,9 +31,9 @@ from tests.support.tiny_encoder import TEXTS
 
 def test_the_variant_is_measured_and_recorded(tiny_bundle: Bundle) -> None:
     variant = tiny_bundle.manifest.variants["int8"]
-    assert variant.quality is not None
-    assert variant.quality["floor"]["mean"] <= variant.quality["mean"] < 1
-    assert variant.quality["samples"] == len(default_text_split().quality)
+    assert variant.way.quality is not None
+    assert variant.way.quality["floor"]["mean"] <= variant.way.quality["mean"] < 1
+    assert variant.way.quality["samples"] == len(default_text_split().quality)
     assert tiny_bundle.manifest.default_variant == "fp32"
 
 
@@ -85,7 +85,7 @@ def test_verify_holds_int8_to_its_threshold(bundle: Bundle, tiny_folder: Path) -
     assert set(report.worst) == {"portable", "cpu", "int8"}
     manifest = bundle.manifest
     variant = manifest.variants["int8"]
-    quality = {**(variant.quality or {}), "floor": {"mean": 0.999999, "worst": 0.98}}
+    quality = {**(variant.way.quality or {}), "floor": {"mean": 0.999999, "worst": 0.98}}
     stricter = {**manifest.variants, "int8": replace(variant, quality=quality)}
     text = replace(manifest, variants=stricter).to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
@@ -210,7 +210,7 @@ def test_the_static_recipe_has_standard_operators_only(
     variant = bundle.manifest.variants["int8-static"]
     assert variant.target == "portable"
     assert variant.min_onnxruntime == bundle.manifest.variants["portable"].min_onnxruntime
-    quality = variant.quality
+    quality = variant.way.quality
     assert quality is not None
     assert quality["mean"] > 0.997
     path = bundle.path_of(variant.file)
@@ -236,7 +236,7 @@ def test_tables_alone_can_be_rounded(minilm_bundle: Bundle, tmp_path: Path) -> N
     assert not variant.needs_wide_sums
     saved = bundle.size_bytes(variants["cpu"]) - bundle.size_bytes(variant)
     assert saved == pytest.approx(30522 * 384 * 3, rel=0.02)  # a byte for four
-    quality = variant.quality
+    quality = variant.way.quality
     assert quality is not None
     assert quality["worst"] > 0.9995
     assert "calibration" not in quality

@@ -29,6 +29,7 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.verification.self_test import check_all
 from tests.support.small_graphs import model_of, operators, run
 from tests.support.tiny_encoder import TEXTS
+from tests.support.tiny_manifest import picked
 
 GRAPH = """
 <ir_version: 11, opset_import: ["": 23]>
@@ -156,7 +157,7 @@ def test_fp16_of_a_portable_graph_runs_here(bundle: Bundle, tiny_folder: Path) -
     bundle = edgebert.quantize(bundle, "fp16")
     variant = bundle.manifest.variants["fp16"]
     assert (variant.target, variant.needs, variant.verified) == ("portable", None, True)
-    quality = variant.quality
+    quality = variant.way.quality
     assert quality is not None
     assert 0.9999 < quality["mean"] < 1
     exact, found = (load(bundle, name).embed(TEXTS) for name in ("fp32", "fp16"))
@@ -181,7 +182,7 @@ def test_a_graph_for_gpus_says_what_it_needs(
     bundle = edgebert.quantize(fp32, recipe)
     variant = bundle.manifest.variants[recipe]
     assert (variant.target, variant.needs, variant.verified) == ("cuda", "cuda", False)
-    quality = variant.quality
+    quality = variant.way.quality
     assert quality is not None
     assert similarity < quality["mean"] < 1
     assert not list(bundle.folder.glob("**/emulated*"))
@@ -208,11 +209,11 @@ def without_packed(bundle: Bundle) -> Bundle:
 def test_a_graph_without_padding_is_measured_by_the_one_with_it(fp32: Bundle) -> None:
     bundle = edgebert.quantize(edgebert.quantize(fp32, "fp16"), "fp16-packed")
     plain, packed = (bundle.manifest.variants[name] for name in ("fp16", "fp16-packed"))
-    assert packed.quality == plain.quality
+    assert packed.way == plain.way
     assert (packed.target, packed.needs, packed.verified) == ("cuda-packed", "cuda", False)
     assert packed.fusions["attention"] == plain.fusions["attention"]
-    assert bundle.select("auto", "cuda") == "fp16-packed"
-    assert bundle.select("fp32", "cuda") == "cuda-packed"
+    assert picked(bundle, "auto", "cuda") == "fp16-packed"
+    assert picked(bundle, "fp32", "cuda") == "cuda-packed"
     with pytest.raises(ProviderUnavailableError, match="needs provider 'cuda', not 'cpu'"):
         load(bundle, "fp16-packed")
 

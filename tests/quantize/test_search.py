@@ -92,7 +92,7 @@ def test_a_budget_between_the_ends_is_kept_and_recorded(
     before = search.frontier[search.frontier.index(search.chosen) - 1]
     assert before.measured.mean < limit
     variant = search.bundle.manifest.variants["int8"]
-    quality = variant.quality
+    quality = variant.way.quality
     assert quality is not None
     assert quality["budget"] == budget
     assert quality["layers"] == dict(search.chosen.assignment.counts)
@@ -138,7 +138,7 @@ def test_points_are_timed_in_processes_of_their_own(
     assert reference is not None
     assert search.milliseconds(search.chosen) == ratio * reference > 0
     assert search.row(search.chosen)[3:5] == [f"{ratio * reference:.2f}", f"{ratio:.2f}"]
-    assert search.bundle.manifest.variants["int8"].speed == {
+    assert search.bundle.manifest.variants["int8"].way.speed == {
         "over_fp32": ratio, "rounds": 1, "cpu": this_cpu(),
     }  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_accuracy_on_ones_own_labels(searched: edgebert_quantize.Search) -> None
     assert accuracy is not None
     assert (accuracy.lost <= 1, accuracy.flipped) == (True, accuracy.lost)
     assert str(accuracy) in str(searched)
-    quality = searched.bundle.manifest.variants["int8"].quality
+    quality = searched.bundle.manifest.variants["int8"].way.quality
     assert quality is not None
     assert quality["accuracy"] == {
         "fp32": 1.0,
@@ -180,7 +180,7 @@ def test_accuracy_on_ones_own_labels(searched: edgebert_quantize.Search) -> None
 
 
 def test_answers_are_measured_and_kept(searched: edgebert_quantize.Search) -> None:
-    quality = searched.bundle.manifest.variants["int8"].quality
+    quality = searched.bundle.manifest.variants["int8"].way.quality
     assert quality is not None
     assert searched.chosen is not None
     agreement = searched.chosen.measured.agreement
@@ -249,7 +249,7 @@ def test_the_best_answer_by_hand() -> None:
 
 def test_pairs_are_read_where_the_file_has_them(classifier: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
-    label = classifier.manifest.head.labels[1] if classifier.manifest.head else ""
+    label = classifier.manifest.task.head.labels[1] if classifier.manifest.task.head else ""
     file.write_text(f'{{"text": "a cat", "text_pair": "a dog", "label": "{label}"}}\n')
     found = read_labelled(file, classifier)
     assert (found.items, found.labels) == ((("a cat", "a dog"),), (1,))
@@ -257,7 +257,7 @@ def test_pairs_are_read_where_the_file_has_them(classifier: Bundle, tmp_path: Pa
 
 def test_a_row_without_its_second_text_is_an_error(classifier: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
-    label = classifier.manifest.head.labels[1] if classifier.manifest.head else ""
+    label = classifier.manifest.task.head.labels[1] if classifier.manifest.task.head else ""
     rows = [f'{{"text": "a", "text_pair": "b", "label": "{label}"}}']
     file.write_text("\n".join([*rows, f'{{"text": "a", "label": "{label}"}}']))
     with pytest.raises(InputError, match="line 2 has no column 'text_pair'"):

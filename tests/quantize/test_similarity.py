@@ -1,6 +1,5 @@
 """Similarity of two graphs' outputs: what it is, and that it can fail."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
 from edgebert_quantize.similarity import Comparison, Outputs, SimilarityMetric, comparison_of
 from edgebert_runtime.bundle.manifest import HeadInfo, TensorInfo
 from edgebert_runtime.errors import ExportError, QualityError
-from tests.support.tiny_manifest import tiny_manifest
+from tests.support.tiny_manifest import of_task, tiny_manifest
 
 TEXTS = 64
 FEATURES = 48
@@ -94,7 +93,7 @@ def test_a_bundle_is_compared_by_what_its_head_gives(
 ) -> None:
     logits = TensorInfo(name="logits", dtype="float32", shape=("batch", width))
     head = HeadInfo(labels=("label",) * width, activation=activation)
-    manifest = replace(tiny_manifest({}), head=head, outputs=(logits,), embedding=None)
+    manifest = of_task(tiny_manifest({}), head=head, outputs=(logits,))
     assert comparison_of(manifest).metric is metric
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import edgebert
-from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, choose_cpu
+from edgebert_quantize.evaluation.target_cpu import INSTRUCTION_SETS, LARGEST_WEIGHT, choose_cpu
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.engine.cpu import (
     LARGEST,
@@ -144,20 +144,10 @@ def test_auto_takes_fp32_there(bundle: Bundle) -> None:
 
 def test_a_class_that_is_no_name_is_refused(bundle: Bundle) -> None:
     text = json.loads((bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
-    text["variants"]["int8"]["cpu"] = 7
+    text["variants"]["int8"]["instruction_sets"] = [7]
     (bundle.folder / "edgebert.json").write_text(json.dumps(text), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"variants\.int8\.cpu is 7, expected a string"):
+    with pytest.raises(BundleError, match=r"instruction_sets\[0\] is 7, expected a string"):
         load(bundle.folder)
-
-
-def test_a_manifest_from_before_classes_is_read(bundle: Bundle) -> None:
-    text = json.loads((bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
-    for variant in text["variants"].values():
-        variant.pop("cpu", None)
-    (bundle.folder / "edgebert.json").write_text(json.dumps(text), encoding="utf-8")
-    opened = Bundle.open(bundle.folder)
-    assert opened.manifest.variants["int8"].needs_wide_sums
-    assert not opened.manifest.variants["cpu"].needs_wide_sums
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +159,12 @@ def narrow(tmp_path_factory: pytest.TempPathFactory, tiny_exported: Bundle) -> B
 def test_a_file_for_every_cpu_has_seven_bits(narrow: Bundle, tiny_bundle: Bundle) -> None:
     for bundle, cpu, largest in ((narrow, "avx2", 64), (tiny_bundle, choose_cpu(None), 127)):
         variant = bundle.manifest.variants["int8"]
-        assert variant.cpu == cpu
+        assert variant.instruction_sets == INSTRUCTION_SETS[cpu]
         graph = onnx.load(bundle.path_of(variant.file)).graph
         weights = [onnx.numpy_helper.to_array(t) for t in graph.initializer if ".weight" in t.name]
         assert weights
         assert max(np.abs(array.astype(int)).max() for array in weights) == largest
-        quality = variant.quality
+        quality = variant.way.quality
         assert quality is not None
         assert quality["mean"] > 0.998
 
@@ -187,12 +177,20 @@ def test_it_loads_where_sums_have_16_bits(narrow: Bundle) -> None:
 @pytest.mark.usefixtures("saturating")
 def test_what_cannot_be_measured_here_is_not_made(bundle: Bundle) -> None:
     with pytest.raises(ConfigError, match="cannot be measured here"):
-        edgebert.quantize(bundle, "int8-dynamic", cpu="avx512_vnni")
+        edgebert.quantize(bundle, "int8-dynamic", cpu="dotprod")
 
 
 def test_an_unknown_cpu_is_named(bundle: Bundle) -> None:
-    with pytest.raises(ConfigError, match=r"avx512_vnni, arm64, avx2; got 'sse'"):
+    with pytest.raises(ConfigError, match=r"dotprod, avx2; got 'sse'"):
         edgebert.quantize(bundle, "int8-dynamic", cpu="sse")
+
+
+@pytest.mark.parametrize("former", ["avx512_vnni", "arm64"])
+def test_the_former_name_of_a_class_is_refused_with_its_new_one(
+    bundle: Bundle, former: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"'{former}' is called 'dotprod' now"):
+        edgebert.quantize(bundle, "int8-dynamic", cpu=former)
 
 
 @pytest.mark.skipif(EMULATOR is None, reason="needs qemu-x86_64 (.ci/emulator)")

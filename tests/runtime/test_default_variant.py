@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import BundleError, FallbackWarning, ProviderUnavailableError
-from edgebert_runtime.loading.compatibility import choose_variant, find_obstacle
-from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.loading.choice import Situation, choose, pick, warn_of_another
 
 NEWEST = "9.0.0"
 PROVIDERS = ("cpu", "cuda", "openvino")
@@ -31,8 +30,22 @@ def half(bundle: Bundle, **fields: Any) -> Variant:
     return replace(bundle.manifest.variants["portable"], **given_fields)
 
 
+def at(bundle: Bundle, engine: str, provider: str, asked: str = "auto") -> Situation:
+    return Situation(
+        task=bundle.manifest.default_task, asked=asked, provider=provider, engine=engine
+    )
+
+
 def chosen(bundle: Bundle, engine: str = NEWEST, provider: str = "cpu") -> str:
-    return choose_variant(bundle, "auto", LoadOptions(provider=provider), engine)
+    situation = at(bundle, engine, provider)
+    name = pick(bundle, situation).name
+    warn_of_another(bundle, situation)
+    return name
+
+
+def runs(bundle: Bundle, engine: str, provider: str, name: str) -> bool:
+    situation = replace(at(bundle, engine, provider, name), exact=True)
+    return choose(bundle.manifest, situation)[0].obstacle is None
 
 
 def test_the_default_runs_and_says_so(bundle: Bundle) -> None:
@@ -101,9 +114,10 @@ def test_whatever_the_default_is_what_runs_can_run(
         except (BundleError, ProviderUnavailableError):  # an engine too old for every variant
             assert engine == "1.18.0"
             return
-    assert find_obstacle(bundle, name, provider, engine) is None
-    same = bundle.manifest.variants[name].precision == bundle.default_precision
+    assert runs(bundle, engine, provider, name)
+    variants = bundle.manifest.variants
+    wanted = variants[default].precision if default in variants else default
+    same = variants[name].precision == wanted
     assert [warning.category for warning in caught] == ([] if same else [FallbackWarning])
-    if default in bundle.manifest.variants:
-        runs = find_obstacle(bundle, default, provider, engine) is None
-        assert (name == default) == runs
+    if default in variants:
+        assert (name == default) == runs(bundle, engine, provider, default)

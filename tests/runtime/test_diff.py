@@ -21,6 +21,7 @@ from edgebert_runtime.verification.diff_tally import Beside, Choices, Cosines, O
 from edgebert_runtime.verification.probes import score_deviation, vector_deviation
 from tests.support.bundle_files import change_weights, rehash
 from tests.support.tiny_encoder import TEXTS
+from tests.support.tiny_manifest import of_task
 
 EXACT = ("cpu", "cpu")
 
@@ -218,7 +219,7 @@ def test_what_makes_no_sense_is_refused(bundle: Bundle, tiny_bundle: Bundle) -> 
     assert "at least 0, got -1" in refused(tiny_bundle, tolerance=-1)
     assert "at least 0, got nan" in refused(tiny_bundle, tolerance=math.nan)
     assert "there is no text" in refused(tiny_bundle, [], variant="cpu")
-    other = changed(bundle.folder, lambda manifest: replace(manifest, task="classify"))
+    other = changed(bundle.folder, lambda manifest: of_task(manifest, "classify"))
     with pytest.raises(ConfigError, match=r"has task 'embed' and .* has task 'classify'"):
         diff(tiny_bundle, other, ["a"])
 

@@ -18,6 +18,7 @@ from edgebert_runtime.errors import (
     ProviderUnavailableError,
     TruncationWarning,
 )
+from tests.support.tiny_manifest import of_task
 
 A, B = "the small cat sat on the mat .", "a dog ran far over the unable red dogs and it is small"
 
@@ -116,9 +117,9 @@ def test_what_is_not_text_is_named(model: Embedder, texts: list[str], message: s
 
 def test_prompts_go_before_the_text(bundle: Bundle) -> None:
     manifest = bundle.manifest
-    assert manifest.embedding is not None
-    prompted = replace(manifest.embedding, prompts={"q": "red "}, default_prompt="q")
-    text = replace(manifest, embedding=prompted).to_json()
+    assert manifest.task.embedding is not None
+    prompted = replace(manifest.task.embedding, prompts={"q": "red "}, default_prompt="q")
+    text = of_task(manifest, embedding=prompted).to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     model = load(bundle)
     expected = load(bundle, verify="never").embed(["red cat"], prompt="q")

@@ -34,6 +34,7 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.inference.feeds import make_feeds
 from tests.support.imports import existing, imported
 from tests.support.tiny_encoder import TEXTS
+from tests.support.tiny_manifest import picked
 
 WORDS = ["a", "cat", "on", "the", "mat", "looks", "at", "the", "dog"]
 
@@ -165,10 +166,10 @@ def test_a_graph_without_padding_cannot_be_captured(tiny_bundle: Bundle) -> None
         default_variant="fp16-packed",
     )
     bundle = replace(tiny_bundle, manifest=manifest)
-    assert bundle.select("auto", "cuda") == "fp16-packed"
-    assert bundle.select("auto", "cuda", captured=True) == "portable"
-    with pytest.raises(ConfigError, match=r"'fp16-packed' .* with enable_cuda_graph, .* is for"):
-        bundle.select("fp16-packed", "cuda", captured=True)
+    assert picked(bundle, "auto", "cuda") == "fp16-packed"
+    assert picked(bundle, "auto", "cuda", captured=True) == "portable"
+    with pytest.raises(ConfigError, match=r"'fp16-packed' .* captured, which enable_cuda_graph"):
+        picked(bundle, "fp16-packed", "cuda", captured=True)
 
 
 def test_vectors_stay_where_they_were_computed(tiny_bundle: Bundle) -> None:

@@ -34,9 +34,9 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.storage.json_cache import read_json_cache
 from edgebert_runtime.storage.json_reader import MAX_BYTES, MAX_DEPTH
 from tests.support.bundle_schema import FILE, bundle_schema, text
-from tests.support.tiny_manifest import tiny_manifest
+from tests.support.tiny_manifest import of_task, tiny_manifest
 
-PATHS: Final = ("onnx/model.onnx", "tokenizer.json", "dense.safetensors")
+PATHS: Final = ("onnx/model.onnx", "tokenizer.json", "dense.safetensors", "samples/x.json")
 HIDDEN: Final = 4
 
 
@@ -55,6 +55,9 @@ def fields() -> dict[str, Any]:
     manifest = replace(
         tiny_manifest(files),
         architecture={"hidden": 4, "layers": 1, "heads": 1, "vocabulary": 9, "token_types": 2},
+    )
+    manifest = of_task(
+        manifest,
         outputs=tuple(
             TensorInfo(name=name, dtype="float32", shape=shape) for name, shape in shapes.items()
         ),
@@ -71,6 +74,9 @@ def fields() -> dict[str, Any]:
             "worst_at": "b",
             "cases": 3,
         },
+    }
+    found["variants"]["portable"]["ways"]["stock"] |= {
+        "samples": {"embed": PATHS[3]},
         "speed": {"over_fp32": 0.5, "rounds": 9, "cpu": "avx2"},
     }
     return found
@@ -92,17 +98,20 @@ def changed(place: str, value: object) -> dict[str, Any]:
     return found
 
 
+TASK: Final = "tasks/embed/"
 VARIANT: Final = "variants/portable/"
+WAY: Final = f"{VARIANT}ways/stock/"
 
 WRONG: Final[tuple[tuple[str, Any, str], ...]] = (
     ("schema_version", True, "schema version true, this edgebert reads"),
-    ("task", 3, "task is 3, expected a string"),
+    ("tasks", {}, "tasks is {}, expected an object with at least 1 key"),
+    ("default_task", 3, "default_task is 3, expected a string"),
     ("created_by", {"torch": 2}, "created_by.torch is 2, expected a string"),
     ("source/kind", None, "source.kind is null, expected a string"),
     ("architecture/hidden", -1, "architecture.hidden is -1, expected an integer from 0"),
     ("inputs", [], "inputs is [], expected an array of at least 1"),
     ("inputs/0/shape", [True], "inputs[0].shape[0] is true, expected a string or an integer"),
-    ("outputs/0/name", 1, "outputs[0].name is 1, expected a string"),
+    (TASK + "outputs/0/name", 1, "tasks.embed.outputs[0].name is 1, expected a string"),
     ("tokenizer/file", "", "tokenizer.file is '', expected a path"),
     ("tokenizer/max_length", 1, "tokenizer.max_length is 1, expected an integer from 2"),
     ("tokenizer/max_length", True, "tokenizer.max_length is true, expected an integer"),
@@ -111,12 +120,24 @@ WRONG: Final[tuple[tuple[str, Any, str], ...]] = (
     ("tokenizer/pad_id", 10**30, "tokenizer.pad_id is 1000000000000000000000000000000, expected"),
     ("tokenizer/pad_type_id", -1, "tokenizer.pad_type_id is -1, expected an integer from 0"),
     ("tokenizer/special_tokens", {"a\nb": 1}, r"special_tokens['a\nb'] is 1, expected a string"),
-    ("embedding/dimensions", 10**12, "embedding.dimensions is 1000000000000, expected"),
-    ("embedding/steps/0/kind", "zzz", "embedding.steps[0].kind is 'zzz', expected 'pool' or"),
-    ("embedding/steps/0/modes", 5, "embedding.steps[0].modes is 5, expected an array"),
-    ("embedding/steps/1/activation", "x", "steps[1].activation is 'x', expected 'identity' or"),
-    ("embedding/prompts", {"query": 5}, "embedding.prompts.query is 5, expected a string"),
-    ("head", {"labels": [1], "activation": "none"}, "head.labels[0] is 1, expected a string"),
+    (TASK + "embedding/dimensions", 10**12, "embedding.dimensions is 1000000000000, expected"),
+    (
+        TASK + "embedding/steps/0/kind",
+        "zzz",
+        "steps[0].kind is 'zzz', expected 'pool' or",
+    ),
+    (TASK + "embedding/steps/0/modes", 5, "embedding.steps[0].modes is 5, expected an array"),
+    (
+        TASK + "embedding/steps/1/activation",
+        "x",
+        "activation is 'x', expected 'identity' or",
+    ),
+    (TASK + "embedding/prompts", {"query": 5}, "embedding.prompts.query is 5, expected a string"),
+    (
+        TASK + "head",
+        {"labels": [1], "activation": "none"},
+        "labels[0] is 1, expected a string",
+    ),
     ("default_variant", None, "default_variant is null, expected a string"),
     ("variants", {}, "variants is {}, expected an object with at least 1 key"),
     (VARIANT + "files", [{}], "variants.portable.files[0] is {}, expected a path"),
@@ -124,8 +145,8 @@ WRONG: Final[tuple[tuple[str, Any, str], ...]] = (
     (VARIANT + "min_onnxruntime", "abc", "min_onnxruntime is 'abc', expected a version"),
     (VARIANT + "fusions", {"gelu": -1}, "fusions.gelu is -1, expected an integer from 0"),
     (VARIANT + "parity/worst", "0", "parity.worst is '0', expected a finite number of at least 0"),
-    (VARIANT + "speed/over_fp32", 0, "speed.over_fp32 is 0, expected a finite number above 0"),
-    (VARIANT + "quality", {"mean": 1}, "variants.portable.quality lacks 'metric'"),
+    (WAY + "speed/over_fp32", 0, "speed.over_fp32 is 0, expected a finite number above 0"),
+    (WAY + "quality", {"mean": 1}, "variants.portable.ways.stock.quality lacks 'metric'"),
     (VARIANT + "verified", 1, "variants.portable.verified is 1, expected true or false"),
     ("files/tokenizer.json", 7, "files['tokenizer.json'] is 7, expected an object"),
     ("files/tokenizer.json/sha256", "0" * 63, "sha256 is '000"),
@@ -138,12 +159,16 @@ CONTRADICTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("tokenizer/max_length", 9, "max_length is 9, expected at most tokenizer.max_positions, 8"),
     ("tokenizer/pad_id", 9, "pad_id is 9, expected less than architecture.vocabulary, 9"),
     ("tokenizer/file", "other.json", "tokenizer needs other.json, not among 'files'"),
-    ("embedding/steps/1/file", "../x", "embedding.steps[1] needs ../x, not among 'files'"),
-    ("embedding/dimensions", 5, "embedding.dimensions is 5, expected 6"),
-    ("embedding/default_prompt", "doc", "default_prompt is 'doc', not among its prompts"),
-    ("embedding/steps/1", {"kind": "dense", "file": PATHS[2]}, "is 'dense' and lacks activation"),
+    (TASK + "embedding/steps/1/file", "../x", "embedding.steps[1] needs ../x, not among 'files'"),
+    (TASK + "embedding/dimensions", 5, "embedding.dimensions is 5, expected 6"),
+    (TASK + "embedding/default_prompt", "doc", "default_prompt is 'doc', not among its"),
     (
-        "embedding/steps/2",
+        TASK + "embedding/steps/1",
+        {"kind": "dense", "file": PATHS[2]},
+        "and lacks activation",
+    ),
+    (
+        TASK + "embedding/steps/2",
         {"kind": "pool", "modes": ["cls"]},
         "is 'pool', which only the first step can be",
     ),
@@ -203,7 +228,7 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_later_version_may_add_names(tmp_path: Path) -> None:
     """A pooling mode, a precision or a recipe is refused where it is to run, not before."""
-    found = changed("embedding/steps/0/modes", ["mean", "median"])
+    found = changed("tasks/embed/embedding/steps/0/modes", ["mean", "median"])
     found["variants"]["portable"] |= {"precision": "fp4", "recipe": "new", "target": "npu"}
     found["default_variant"] = "fp4"
     read = read_manifest(write(tmp_path, found))

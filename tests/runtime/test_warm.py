@@ -67,7 +67,7 @@ def test_what_was_kept_untuned_is_tuned_when_asked_for(tiny_bundle: Bundle, cach
 def test_another_engine_or_another_graph_finds_nothing(tiny_bundle: Bundle, cache: Path) -> None:
     warm(tiny_bundle, "fp32", cache_dir=cache)
     manifest = tiny_bundle.manifest
-    name = tiny_bundle.select("fp32")
+    name = "cpu"
     assert find_warm(cache, manifest, manifest.variants[name], "9.9.9") is None
     assert not load(tiny_bundle, "int8", cache_dir=cache).info().warm
 

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from edgebert_runtime import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.bundle.staging import hash_folder
+from edgebert_runtime.bundle.variants import with_samples
 
 
 def files_of(bundle: Bundle) -> dict[str, bytes]:
@@ -23,7 +24,14 @@ def files_of(bundle: Bundle) -> dict[str, bytes]:
 
 def rehash(folder: Path, change: Callable[[Manifest], Manifest] = lambda same: same) -> Bundle:
     """A manifest that vouches for whatever is there now."""
-    manifest = change(replace(Bundle.open(folder).manifest, files=hash_folder(folder)))
+    manifest, files = Bundle.open(folder).manifest, hash_folder(folder)
+    variants = {
+        name: with_samples(
+            variant, {task: path for task, path in variant.way.samples.items() if path in files}
+        )
+        for name, variant in manifest.variants.items()
+    }
+    manifest = change(replace(manifest, files=files, variants=variants))
     (folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
     return Bundle.open(folder)
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edgebert_runtime.bundle.manifest import SCHEMA_VERSION, STEP_NEEDS, Manifest, Step
-from edgebert_runtime.bundle.manifest_values import RelativePath
+from edgebert_runtime.bundle.manifest import SCHEMA_VERSION, Manifest, Step
+from edgebert_runtime.bundle.manifest_values import STEP_NEEDS, RelativePath
 from edgebert_runtime.storage.json_values import (
     MOST,
+    Anything,
     Array,
     Either,
     Fields,
@@ -47,27 +48,22 @@ def bundle_schema() -> Schema:
     record = _record(Manifest)
     record["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
     record["required"] = ["schema_version", *record["required"]]
+    heads = {
+        "embed": {"head": {"type": "null"}, "embedding": {"type": "object"}},
+        **{task: _head(*of) for task, of in HEADS.items()},
+    }
+    heads_only = {task: {"properties": properties} for task, properties in heads.items()}
+    record["properties"]["tasks"]["allOf"] = [{"properties": heads_only}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"edgebert bundle manifest, schema version {SCHEMA_VERSION}",
         **record,
-        "allOf": [
-            _when("embed", {"head": {"type": "null"}, "embedding": {"type": "object"}}, []),
-            *(_when(task, _head(*of), ["head"]) for task, of in HEADS.items()),
-        ],
     }
 
 
 def text() -> str:
     """The schema as the file has it."""
     return json.dumps(bundle_schema(), indent=2) + "\n"
-
-
-def _when(task: str, properties: Schema, required: list[str]) -> Schema:
-    return {
-        "if": {"properties": {"task": {"const": task}}},
-        "then": {"required": required, "properties": properties},
-    }
 
 
 def _head(least: int, most: int | None, activations: tuple[str, ...]) -> Schema:
@@ -107,6 +103,8 @@ def schema_of(kind: Kind) -> Schema:
             return {"type": "string", "pattern": r"^(?!/)(?!.*(^|/)\.\.(/|$))[^\\\u0000]+$"}
         case Flag():
             return {"type": "boolean"}
+        case Anything():
+            return {}
         case _:
             return _container(kind)
 

@@ -25,7 +25,7 @@ from edgebert_runtime.bundle.staging import (
     replace_in_bundle,
     staging_area,
 )
-from edgebert_runtime.bundle.variants import without_variant
+from edgebert_runtime.bundle.variants import with_samples, without_variant
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.storage import new_folder
 from tests.support.tiny_manifest import write_bundle
@@ -45,7 +45,10 @@ def add(folder: Path, name: str = "added", pause: Callable[[Path], None] = lambd
         pause(area)
         path = f"onnx/model_{name}.onnx"
         names = {path: "graph", f"samples/{name}.json": "samples"}
-        variant = replace(manifest.variants["portable"], file=path, files=(path,))
+        variant = with_samples(
+            replace(manifest.variants["portable"], file=path, files=(path,)),
+            {manifest.default_task: f"samples/{name}.json"},
+        )
         extended = replace(
             manifest,
             files={**manifest.files, **{at: hash_file(area / names[at]) for at in names}},

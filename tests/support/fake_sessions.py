@@ -14,6 +14,7 @@ from edgebert_runtime.engine.concurrency import ConcurrencyTracker
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.task_bundles import BERT, ROBERTA, byte_level, describe, wordpiece
+from tests.support.tiny_manifest import of_task
 
 Arrays = list[NDArray[np.float32]]
 
@@ -59,7 +60,7 @@ def opened(
     (folder / "onnx" / "model.onnx").touch()
     manifest = describe(recipe, folder, tokenizer)
     info = replace(manifest.tokenizer, max_length=max_length, max_positions=max_length)
-    manifest = replace(manifest, tokenizer=info, head=head or manifest.head)
+    manifest = of_task(replace(manifest, tokenizer=info), head=head or manifest.task.head)
     outputs = [output.name for output in recipe.outputs]
     return (
         Bundle(folder=folder, manifest=manifest),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from edgebert_runtime.bundle.manifest import (
     HeadInfo,
     Manifest,
+    TaskInfo,
     TensorInfo,
     TokenizerInfo,
     Variant,
@@ -268,7 +269,6 @@ def describe(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> Manifest:
     roles = roles_of(recipe)
     graph = "onnx/model.onnx"
     return Manifest(
-        task=recipe.task,
         created_by={"tests": "0"},
         source={"kind": "module", "name": recipe.model, "model_type": None},
         architecture={"hidden": 32, "layers": 1, "heads": 2, "vocabulary": 40, "token_types": 2},
@@ -276,7 +276,6 @@ def describe(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> Manifest:
             TensorInfo(name=name, dtype="int64", shape=("batch", "sequence"))
             for name in input_names(recipe)
         ),
-        outputs=recipe.outputs,
         tokenizer=TokenizerInfo(
             file="tokenizer.json",
             max_length=MAX_LENGTH,
@@ -287,16 +286,17 @@ def describe(recipe: Recipe, folder: Path, tokenizer: Tokenizer) -> Manifest:
             pad_type_id=0,
             special_tokens=roles,
         ),
-        embedding=None,
-        head=recipe.head,
+        tasks={recipe.task: TaskInfo(outputs=recipe.outputs, head=recipe.head)},
+        default_task=recipe.task,
         default_variant="fp32",
-        variants={"portable": variant(graph)},
+        variants={"portable": variant(graph, recipe.task)},
         files=hash_folder(folder),
     )
 
 
-def variant(graph: str) -> Variant:
+def variant(graph: str, *tasks: str) -> Variant:
     return Variant(
+        tasks=tasks,
         file=graph,
         files=(graph,),
         precision="fp32",
@@ -307,7 +307,6 @@ def variant(graph: str) -> Variant:
         min_onnxruntime="1.20.0",
         fusions={},
         parity=None,
-        quality=None,
         batch_invariant=True,
     )
 

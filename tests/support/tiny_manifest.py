@@ -1,14 +1,26 @@
 """The smallest bundle there is, for tests that never run it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest, TensorInfo, TokenizerInfo, Variant
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import (
+    FileInfo,
+    Manifest,
+    TaskInfo,
+    TensorInfo,
+    TokenizerInfo,
+    Variant,
+)
 from edgebert_runtime.bundle.staging import hash_folder
+from edgebert_runtime.loading.choice import Situation, pick
 
 
 def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:
     variant = Variant(
+        tasks=("embed",),
         file="onnx/model.onnx",
         files=("onnx/model.onnx",),
         precision="fp32",
@@ -19,7 +31,6 @@ def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:
         min_onnxruntime="1.20.0",
         fusions={},
         parity=None,
-        quality=None,
         batch_invariant=True,
     )
     tokenizer = TokenizerInfo(
@@ -34,18 +45,32 @@ def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:
     )
     tensor = TensorInfo(name="input_ids", dtype="int64", shape=("batch", "sequence"))
     return Manifest(
-        task="embed",
         created_by={},
         source={"kind": "module", "name": "nothing", "model_type": None},
         architecture=dict.fromkeys(("hidden", "layers", "heads", "vocabulary", "token_types")),
         inputs=(tensor,),
-        outputs=(tensor,),
         tokenizer=tokenizer,
-        embedding=None,
+        tasks={"embed": TaskInfo(outputs=(tensor,))},
+        default_task="embed",
         default_variant="fp32",
         variants={"portable": variant},
         files=files,
     )
+
+
+def of_task(manifest: Manifest, name: str | None = None, **changes: Any) -> Manifest:
+    """A manifest of one task that has another name, or of which something else is said."""
+    name = name or manifest.default_task
+    variants = {key: replace(each, tasks=(name,)) for key, each in manifest.variants.items()}
+    tasks = {name: replace(manifest.task, **changes)}
+    return replace(manifest, tasks=tasks, default_task=name, variants=variants)
+
+
+def picked(bundle: Bundle, asked: str, provider: str, *, captured: bool = False) -> str:
+    """The variant that is chosen on an engine and a CPU that run everything."""
+    task = bundle.manifest.default_task
+    situation = Situation(task=task, asked=asked, provider=provider, captured=captured)
+    return pick(bundle, situation).name
 
 
 def write_bundle(folder: Path, content: bytes) -> None:

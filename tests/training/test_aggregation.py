@@ -132,8 +132,8 @@ def test_training_export_and_quantization_keep_the_f1(
 ) -> None:
     learnt = report.metrics["f1"]
     assert learnt > 0.9
-    assert bundle.manifest.head is not None
-    assert bundle.manifest.head.aggregation == "first"
+    assert bundle.manifest.task.head is not None
+    assert bundle.manifest.task.head.aggregation == "first"
     fp32 = load(bundle, task="tag", variant="fp32")
     assert fp32.default_aggregation == "first"
     assert entity_f1(fp32) == pytest.approx(learnt, abs=1e-9)

@@ -98,10 +98,10 @@ def test_transformers_classifies_as_was_learnt(trained: dict[str, TrainingReport
 
 def test_a_trained_classifier_exports(trained: dict[str, TrainingReport], tmp_path: Path) -> None:
     bundle = edgebert.export(trained["classify"].out, tmp_path / "bundle")
-    assert bundle.manifest.task == "classify"
-    assert bundle.manifest.head is not None
-    assert bundle.manifest.head.labels == ("animal", "colour", "size")
-    assert bundle.manifest.head.activation == "softmax"
+    assert bundle.manifest.default_task == "classify"
+    assert bundle.manifest.task.head is not None
+    assert bundle.manifest.task.head.labels == ("animal", "colour", "size")
+    assert bundle.manifest.task.head.activation == "softmax"
 
 
 @pytest.mark.parametrize(

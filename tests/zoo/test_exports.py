@@ -68,7 +68,7 @@ def test_a_bundle_answers_as_transformers_does(name: str, tmp_path: Path) -> Non
             }
             session = Session(bundle.path_of("onnx/model.onnx"), provider="cpu")
             arrays = {name: np.array([feeds[name]]) for name in session.inputs}
-            names = [item.name for item in bundle.manifest.outputs]
+            names = [item.name for item in bundle.manifest.task.outputs]
             found = [each[0] for each in session.run(names, arrays)]
         for ours, theirs in zip(found, wanted, strict=True):
             scale = max(1.0, float(np.abs(theirs).max()))

@@ -39,9 +39,9 @@ def model_card(manifest: Manifest) -> str:
         for name, variant in manifest.variants.items()
         if variant.parity is not None
     ]
-    spec = require_task(manifest.task)
+    spec = require_task(manifest.default_task)
     call = spec.example.format(
-        dimensions=manifest.embedding.dimensions if manifest.embedding else 0,
+        dimensions=manifest.task.embedding.dimensions if manifest.task.embedding else 0,
         mask=manifest.tokenizer.special_tokens.get("mask_token", "[MASK]"),
     )
     return CARD.format(
@@ -70,11 +70,11 @@ def _yaml(metadata: dict[str, str | list[str]]) -> str:
 
 def _meaning(manifest: Manifest) -> str:
     """Where vectors come from, or which labels there are."""
-    if manifest.embedding is not None:
+    if manifest.task.embedding is not None:
         steps = ", ".join(
             "+".join(step.modes) + " pooling" if step.kind == "pool" else step.kind
-            for step in manifest.embedding.steps
+            for step in manifest.task.embedding.steps
         )
         return f"Vectors come from {steps or 'the model itself'}."
-    labels = manifest.head.labels if manifest.head else ()
+    labels = manifest.task.head.labels if manifest.task.head else ()
     return f"Labels: {', '.join(labels)}." if labels else ""

@@ -26,12 +26,13 @@ from edgebert_runtime.bundle.manifest import (
     EmbeddingInfo,
     FileInfo,
     Manifest,
+    TaskInfo,
     TensorInfo,
     TokenizerInfo,
     Variant,
 )
 from edgebert_runtime.bundle.staging import hash_folder, new_bundle
-from edgebert_runtime.bundle.variants import samples_path
+from edgebert_runtime.bundle.variants import samples_path, with_samples
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import ProgressOption, steps
@@ -113,7 +114,7 @@ def export_bundle(
                 reports[built.target.name] = check_parity(graph, module, spec, unpadded=unpadded)
             reports[built.target.name].require()
         tell("recording samples and writing the bundle")
-        variants = {built.target.name: _variant(built, needed, reports) for built in graphs}
+        variants = {built.target.name: _variant(built, spec, needed, reports) for built in graphs}
         _write_parts(staging, spec, parts, variants)
     return Bundle.open(destination)
 
@@ -125,9 +126,13 @@ def _chosen(target: TargetName) -> list[Target]:
 
 
 def _variant(
-    built: BuiltGraph, needed: Mapping[str, tuple[str, ...]], reports: Mapping[str, ParityReport]
+    built: BuiltGraph,
+    spec: ExportSpec,
+    needed: Mapping[str, tuple[str, ...]],
+    reports: Mapping[str, ParityReport],
 ) -> Variant:
     return Variant(
+        tasks=(spec.task,),
         file=built.target.file,
         files=needed[built.target.file],
         precision="fp32",
@@ -138,7 +143,6 @@ def _variant(
         min_onnxruntime=built.min_onnxruntime,
         fusions=built.fusions,
         parity=reports[built.target.name].to_manifest(),
-        quality=None,
         batch_invariant=True,
         needs=built.target.needs,
         verified=built.target.needs is None,
@@ -156,19 +160,23 @@ def _write_parts(
     (staging / "config.json").write_text(config, encoding="utf-8")
     manifest = _manifest(spec, parts, variants, files={})
     (staging / CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
-    _record_samples(Bundle(folder=staging, manifest=manifest))
-    manifest = _manifest(spec, parts, variants, hash_folder(staging))
+    sampled = _record_samples(Bundle(folder=staging, manifest=manifest))
+    manifest = _manifest(spec, parts, sampled, hash_folder(staging))
     (staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
 
 
-def _record_samples(bundle: Bundle) -> None:
+def _record_samples(bundle: Bundle) -> dict[str, Variant]:
+    """The variants, with the samples of those that run here."""
+    sampled = dict(bundle.manifest.variants)
     for name, variant in bundle.manifest.variants.items():
         if not variant.verified:
             continue
-        path = bundle.folder / samples_path(name)
-        path.parent.mkdir(exist_ok=True)
+        path = samples_path(name)
+        (bundle.folder / path).parent.mkdir(exist_ok=True)
         recorded = record(bundle, name, bundle.folder / variant.file)
-        path.write_text(recorded.to_json(), encoding="utf-8")
+        (bundle.folder / path).write_text(recorded.to_json(), encoding="utf-8")
+        sampled[name] = with_samples(variant, {bundle.manifest.default_task: path})
+    return sampled
 
 
 def _config_json(config: Mapping[str, Any], variants: Mapping[str, Variant]) -> str:
@@ -186,8 +194,10 @@ def _manifest(
     files: Mapping[str, FileInfo],
 ) -> Manifest:
     batch_sequence = ("batch", "sequence")
+    outputs = tuple(
+        TensorInfo(name=item.name, dtype="float32", shape=item.shape) for item in spec.outputs
+    )
     return Manifest(
-        task=spec.task,
         created_by={
             "edgebert-export": __version__,
             "torch": torch.__version__,
@@ -205,13 +215,10 @@ def _manifest(
         inputs=tuple(
             TensorInfo(name=item.name, dtype="int64", shape=batch_sequence) for item in spec.inputs
         ),
-        outputs=tuple(
-            TensorInfo(name=item.name, dtype="float32", shape=item.shape) for item in spec.outputs
-        ),
         tokenizer=parts.tokenizer,
-        embedding=parts.embedding,
-        head=spec.head,
-        default_variant="fp32",
+        tasks={spec.task: TaskInfo(outputs=outputs, embedding=parts.embedding, head=spec.head)},
+        default_task=spec.task,
         variants=variants,
+        default_variant="fp32",
         files=files,
     )

@@ -26,7 +26,7 @@ Ran = list[list[RowOutputs]]
 
 def quality_items(bundle: Bundle, texts: Sequence[str]) -> Sequence[Item]:
     """What outputs are compared on: texts, or the pairs that a task scores."""
-    return _items_of(require_task(bundle.manifest.task).agreement, texts)
+    return _items_of(require_task(bundle.manifest.default_task).agreement, texts)
 
 
 def _items_of(spec: AgreementSpec | None, texts: Sequence[str]) -> Sequence[Item]:
@@ -46,11 +46,11 @@ class AgreementEvaluator:
     """
 
     def __init__(self, bundle: Bundle, source: Path, texts: Sequence[str]) -> None:
-        task, manifest = require_task(bundle.manifest.task), bundle.manifest
+        task, manifest = require_task(bundle.manifest.default_task), bundle.manifest
         self.spec: AgreementSpec | None = task.agreement
         if self.spec is None:
             return
-        activation = manifest.head.activation if manifest.head else "none"
+        activation = manifest.task.head.activation if manifest.task.head else "none"
         self._activation = activation if self.spec.chosen else "none"
         session, variant = Session(source, provider=PROVIDER), next(iter(manifest.variants))
         self._model = task.model(bundle, variant, session, open_tokenizer(bundle), "never")

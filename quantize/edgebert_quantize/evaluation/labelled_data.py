@@ -50,11 +50,11 @@ def require_classifier(bundle: Bundle) -> HeadInfo:
     Raises:
         ConfigError: the bundle has another task.
     """
-    head = bundle.manifest.head
-    if bundle.manifest.task != "classify" or head is None or head.activation != "softmax":
+    head, task = bundle.manifest.task.head, bundle.manifest.default_task
+    if task != "classify" or head is None or head.activation != "softmax":
         raise ConfigError(
             f"accuracy needs a classifier of one label per text; the task of {bundle.folder} is "
-            f"{bundle.manifest.task}: give a budget on its {'cosine' if head is None else 'scores'}"
+            f"{task}: give a budget on its {'cosine' if head is None else 'scores'}"
         )
     return head
 

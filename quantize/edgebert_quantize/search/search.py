@@ -41,6 +41,7 @@ from edgebert_quantize.search.trials import Evaluator, Point, Trials
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
@@ -113,7 +114,7 @@ def quantize_within(
         opened = Bundle.open(folder)
         new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
         chosen = _searchable(new.recipe)
-        answers = require_task(opened.manifest.task).agreement
+        answers = require_task(opened.manifest.default_task).agreement
         metric = comparison_of(opened.manifest).metric
         limits = parse_budget(budget, metric, answers=answers is not None)
         labelled = _labelled(limits, evaluation, opened)
@@ -191,8 +192,16 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
     )
     quality.require()
     variant = variant_of(task.new, task.source, quality, split, task.cpu, found.speed)
-    fields = {**(variant.quality or {}), **_search_fields(search.budget, found)}
-    commit(bundle, task.new, replace(variant, quality=fields), graph)
+    way = variant.way
+    fields = {**(way.quality or {}), **_search_fields(search.budget, found)}
+    way = replace(way, quality=fields, scheme=_scheme(found))
+    commit(bundle, task.new, replace(variant, ways={STOCK: way}), graph, search.budget.text)
+
+
+def _scheme(found: Point) -> str | None:
+    """That of all quantized layers; None where they have several."""
+    schemes = found.assignment.counts.keys() - {FLOAT}
+    return next(iter(schemes)) if len(schemes) == 1 else None
 
 
 def without(split: TextSplit, labelled: Labelled | None) -> TextSplit:

@@ -57,7 +57,7 @@ def bench(
     return BenchReport(
         bundle=opened.folder.resolve().name,
         bundle_sha256=hash_bundle(opened),
-        task=opened.manifest.task,
+        task=opened.manifest.default_task,
         default=planned.default,
         machine=machine,
         rounds=planned.rounds,

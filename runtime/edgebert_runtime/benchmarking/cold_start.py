@@ -36,4 +36,4 @@ def cold_start_ms(folder: str, manifest: Manifest, how: Mapping[str, Any]) -> fl
 
 def first_item(manifest: Manifest) -> Any:
     """A short item for the bundle's task."""
-    return require_task(manifest.task).item(manifest, QUESTION)
+    return require_task(manifest.default_task).item(manifest, QUESTION)

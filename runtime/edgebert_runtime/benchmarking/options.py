@@ -7,7 +7,6 @@ from typing import Final
 
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import (
     ProviderName,
     ProviderOptions,
@@ -17,7 +16,8 @@ from edgebert_runtime.engine.providers import (
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.arguments import check_fields
-from edgebert_runtime.loading.compatibility import unsupported_reason
+from edgebert_runtime.loading.choice import choose, pick, situation_here
+from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 
 ALL: Final = "all"
@@ -136,12 +136,13 @@ def plan(bundle: Bundle, options: BenchOptions, cores: int | None = None) -> Pla
     provider_options = read_options(options.provider, options.provider_options)
     cores = cores or usable_cores()
     _check_numbers(options)
-    variants, left_out = _variants(bundle, options.variants, provider)
+    here = LoadOptions(provider=provider, provider_options=provider_options)
+    variants, left_out = _variants(bundle, options.variants, here)
     found = Plan(
         bundle=bundle,
         variants=variants,
         left_out=left_out,
-        default=_default(bundle, provider),
+        default=_default(bundle, here),
         shapes=_shapes(options, bundle.manifest.tokenizer.max_length),
         threads=_threads(options, provider, cores),
         rounds=options.rounds,
@@ -190,34 +191,25 @@ def _check_storable(found: Plan, options: BenchOptions, cores: int) -> None:
         raise ConfigError("caches are switched off; name a folder with EDGEBERT_CACHE to store")
 
 
-def _default(bundle: Bundle, provider: str) -> str | None:
-    try:
-        return bundle.select("auto", provider, str(import_engine().__version__))
-    except ConfigError:
-        return None
+def _default(bundle: Bundle, options: LoadOptions) -> str | None:
+    candidates = choose(bundle.manifest, situation_here(bundle, options))
+    return next((each.name for each in candidates if each.obstacle is None), None)
 
 
 def _variants(
-    bundle: Bundle, asked: Sequence[str], provider: str
+    bundle: Bundle, asked: Sequence[str], options: LoadOptions
 ) -> tuple[list[str], dict[str, str]]:
     """Those to measure, each once, and why not the others; a variant asked for must run."""
-    if ALL in asked:
-        reasons = {
-            name: unsupported_reason(bundle, name, provider) for name in bundle.manifest.variants
-        }
-        left_out = {name: reason for name, reason in reasons.items() if reason is not None}
-        names = [name for name in reasons if name not in left_out]
-        if not names:
-            told = "; ".join(f"{name} {reason}" for name, reason in left_out.items())
-            raise ConfigError(f"no variant of {bundle.folder} runs here: {told}")
-        return names, left_out
-    engine = str(import_engine().__version__)
-    names = list(dict.fromkeys(bundle.select(name, provider, engine) for name in asked))
-    for name in names:
-        reason = unsupported_reason(bundle, name, provider)
-        if reason is not None:
-            raise ConfigError(f"variant {name!r} of {bundle.folder} does not run here: it {reason}")
-    return names, {}
+    if ALL not in asked:
+        meant = (pick(bundle, situation_here(bundle, options, asked=name)).name for name in asked)
+        return list(dict.fromkeys(meant)), {}
+    found = choose(bundle.manifest, situation_here(bundle, options))
+    left_out = {each.name: each.obstacle.reason for each in found if each.obstacle}
+    names = [name for name in bundle.manifest.variants if name not in left_out]
+    if not names:
+        told = "; ".join(f"{name} {reason}" for name, reason in left_out.items())
+        raise ConfigError(f"no variant of {bundle.folder} runs here: {told}")
+    return names, left_out
 
 
 def _shapes(options: BenchOptions, limit: int) -> list[tuple[int, int]]:

@@ -78,7 +78,7 @@ def main(job: Mapping[str, Any]) -> dict[str, Any]:
     manifest = Bundle.open(job["folder"]).manifest
     model.predict([first_item(manifest)])
     vocabulary = manifest.architecture.get("vocabulary") or 1
-    outputs = require_task(manifest.task).outputs
+    outputs = require_task(manifest.default_task).outputs
     timed = _timed(model.session, outputs, job["shapes"], vocabulary, job["seconds"])
     return {"warm": model.info().warm, "shapes": _beside_yardsticks(timed, job["how"]["threads"])}
 

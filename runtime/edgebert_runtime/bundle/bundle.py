@@ -1,6 +1,6 @@
-"""A bundle on disk: its folder, its manifest, and which of its variants to run."""
+"""A bundle on disk: its folder and its manifest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from edgebert_runtime.bundle.hub_name import HubName, hub_name
 from edgebert_runtime.bundle.manifest import Manifest, Variant, read_manifest
 from edgebert_runtime.bundle.paths import resolve_inside
-from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS, Provider
-from edgebert_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgebert_runtime.bundle.snapshots import Snapshot
@@ -32,8 +30,8 @@ class Bundle:
     snapshot: "Snapshot | None" = None
 
     def __repr__(self) -> str:
-        names = ", ".join(self.manifest.variants)
-        return f"Bundle({str(self.folder)!r}, task={self.manifest.task!r}, variants={names!r})"
+        tasks, names = ", ".join(self.manifest.tasks), ", ".join(self.manifest.variants)
+        return f"Bundle({str(self.folder)!r}, task={tasks!r}, variants={names!r})"
 
     @classmethod
     def open(cls, source: "Bundle | str | PathLike[str]", *, complete: bool = True) -> "Bundle":
@@ -114,99 +112,6 @@ class Bundle:
         object.__setattr__(self, "manifest", Bundle.open(self.folder).manifest)
         return self
 
-    def select(
-        self,
-        variant: str = "auto",
-        provider: str = "cpu",
-        engine: str | None = None,
-        *,
-        captured: bool = False,
-    ) -> str:
-        """Name the variant to run: the first of `candidates`.
-
-        Args:
-            variant: a variant's name, a precision (`"fp32"`: the best graph of that precision
-                for the provider), or `"auto"` for the manifest's default, and for the next of
-                `candidates` where the provider cannot run that.
-            provider: a name of `PROVIDERS`.
-            engine: version of ONNX Runtime; a precision then stands only for graphs it can run.
-            captured: whether runs are to be captured and replayed, which takes fixed shapes.
-
-        Raises:
-            ConfigError: no variant has that name or precision, or none runs on the provider.
-        """
-        names = self.candidates(variant, provider, engine, captured=captured)
-        if names:
-            return names[0]
-        wanted = self.manifest.default_variant if variant == "auto" else variant
-        found = self.manifest.variants.get(wanted)
-        foreign = f", {wanted!r} is for {found.target}" if found else ""
-        replayed = f" with {CAPTURE}" if captured else ""
-        taken = self._taken(provider, captured=captured)
-        offered = sorted({*taken, *(found.precision for found in taken.values())})
-        raise ConfigError(
-            f"{self.folder} has no variant {wanted!r} for provider {provider!r}{replayed}"
-            f"{foreign}; it has "
-            f"{', '.join(offered) or 'none: export again with target portable'}"
-        )
-
-    def candidates(
-        self,
-        variant: str = "auto",
-        provider: str = "cpu",
-        engine: str | None = None,
-        *,
-        captured: bool = False,
-    ) -> list[str]:
-        """The variants that may run, the best first.
-
-        For `"auto"`: the manifest's default, others of its precision, those that the provider
-        prefers, fp32, and then all others in the manifest's order.
-
-        Args:
-            variant: as in `select`.
-            provider: likewise.
-            engine: likewise.
-            captured: likewise.
-        """
-        taken = self._taken(provider, captured=captured)
-        running = {
-            name: found for name, found in taken.items() if engine is None or found.runs_on(engine)
-        }
-
-        def of_precision(precision: str) -> list[str]:
-            """Those the engine is new enough for; the others where there are none, to say so."""
-            able = _of_precision(precision, running, provider)
-            return able or _of_precision(precision, taken, provider)
-
-        if variant != "auto":
-            return [variant] if variant in taken else of_precision(variant)
-        default = self.manifest.default_variant
-        ordered = [
-            *([default] if default in taken else []),
-            *of_precision(self.default_precision),
-            *(name for name in PROVIDERS[provider].preferred if name in running),
-            *of_precision("fp32"),
-            *running,
-        ]
-        return list(dict.fromkeys(ordered))
-
-    @property
-    def default_precision(self) -> str:
-        """The precision of the default variant."""
-        default = self.manifest.default_variant
-        found = self.manifest.variants.get(default)
-        return found.precision if found else default
-
-    def _taken(self, provider: str, *, captured: bool) -> dict[str, Variant]:
-        """The variants that a provider has the operators of."""
-        chosen = PROVIDERS[provider]
-        return {
-            name: found
-            for name, found in self.manifest.variants.items()
-            if has_operators(chosen, found, captured=captured)
-        }
-
     def path_of(self, relative: str) -> Path:
         """The real path of one of the bundle's files, which lies inside the folder."""
         return resolve_inside(self.folder, relative)
@@ -214,27 +119,3 @@ class Bundle:
     def size_bytes(self, variant: Variant) -> int:
         """Size on disk of everything one variant's graph needs, tokenizer excluded."""
         return sum(self.manifest.files[path].size_bytes for path in variant.files)
-
-
-def _of_precision(precision: str, variants: Mapping[str, Variant], provider: str) -> list[str]:
-    """Names of the variants of a precision, those of the provider's first target first."""
-    targets = PROVIDERS[provider].targets
-    names = [
-        name
-        for name, found in variants.items()
-        if found.precision == precision and found.target in targets
-    ]
-    return sorted(names, key=lambda name: targets.index(variants[name].target))
-
-
-def has_operators(provider: Provider, variant: Variant, *, captured: bool = False) -> bool:
-    """Whether a provider has the operators of a variant's graph.
-
-    Args:
-        provider: one of `PROVIDERS`.
-        variant: of a bundle.
-        captured: whether runs are to be captured and replayed, too.
-    """
-    known = variant.target in provider.targets or not provider.only
-    able = variant.capturable or not captured
-    return known and able and variant.recipe not in provider.lacks

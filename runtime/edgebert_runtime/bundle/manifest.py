@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from edgebert_runtime.bundle import manifest_values as values
 from edgebert_runtime.bundle.found_instead import describe
+from edgebert_runtime.bundle.manifest_checks import contradictions
 from edgebert_runtime.bundle.paths import check_spelling
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.storage.json_reader import read_json, shown
@@ -16,13 +17,10 @@ from edgebert_runtime.storage.json_values import REQUIRED, Array, Structure, Tab
 
 MANIFEST_NAME: Final = "edgebert.json"
 CARD_NAME: Final = "README.md"
-SCHEMA_VERSION: Final = 1
-READABLE_SCHEMAS: Final = (1,)
+SCHEMA_VERSION: Final = 2
+"""The version that is written, and the one in memory."""
 
 MAX_BYTES: Final = 4 * 2**20
-
-NARROW: Final = "avx2"
-"""The class of CPU whose integer files are exact on every CPU: their weights have 7 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,39 +114,121 @@ class HeadInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One graph of the bundle and what is known about it.
+class TaskInfo:
+    """One task of the bundle.
 
-    `speed` is what quantization measured: `over_fp32` (its time over that of fp32), `rounds` and
-    `cpu`; None where nothing was measured.
+    Attributes:
+        outputs: of the graph, in order, that the task reads.
+        embedding: how vectors are made; None for tasks without vectors.
+        head: what logits mean; None for `embed`.
     """
 
+    outputs: Annotated[tuple[TensorInfo, ...], Array(Structure(TensorInfo), least=1)]
+    embedding: EmbeddingInfo | None = field(default=None, metadata=REQUIRED)
+    head: HeadInfo | None = field(default=None, metadata=REQUIRED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalRange:
+    """Bytes of another file that a graph's tensors use; `offset` and `length` are in bytes."""
+
+    file: Annotated[str, values.PATH]
+    offset: Annotated[int, values.SIZE]
+    length: Annotated[int, values.LENGTH]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """A library of custom operators, as the distribution that brings it.
+
+    Attributes:
+        name: of the distribution.
+        version: the least that has the operators.
+        required: whether the graph cannot run without it.
+    """
+
+    name: str
+    version: Annotated[str, values.VERSION]
+    required: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What is known about a variant in one of the ways that it can run.
+
+    Attributes:
+        scheme: where the ranges of quantized activations come from: `static` (calibration),
+            `token` or `dynamic` (the batch); None where activations are not quantized or nothing
+            was recorded.
+        quality: comparison with fp32; None where nothing was compared.
+        samples: task → path of its self-test samples.
+        speed: what quantization measured: `over_fp32` (its time over that of fp32), `rounds` and
+            `cpu`; None where nothing was measured.
+    """
+
+    scheme: Annotated[str | None, values.SCHEME] = field(default=None, metadata=REQUIRED)
+    quality: Annotated[Mapping[str, Any] | None, values.QUALITY] = field(
+        default=None, metadata=REQUIRED
+    )
+    samples: Annotated[Mapping[str, str], Table(values.PATH)] = field(
+        default_factory=dict, metadata=REQUIRED
+    )
+    speed: Annotated[Mapping[str, Any] | None, values.SPEED] = field(
+        default=None, metadata=REQUIRED
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One graph of the bundle and what is known about it; `docs/bundle-format.md` has each key."""
+
+    tasks: Annotated[tuple[str, ...], values.TASKS]
     file: Annotated[str, values.PATH]
     files: Annotated[tuple[str, ...], values.PATHS]
+    external: tuple[ExternalRange, ...] = field(default=(), metadata=REQUIRED)
     precision: str
     target: Annotated[str, values.TARGET]
     recipe: str | None
     opset: Annotated[int, values.POSITIVE]
     ir_version: Annotated[int, values.POSITIVE]
     min_onnxruntime: Annotated[str, values.VERSION]
+    instruction_sets: Annotated[tuple[str, ...], values.INSTRUCTION_SETS] = field(
+        default=(), metadata=REQUIRED
+    )
+    needs: Annotated[str | None, values.PROVIDER] = field(default=None, metadata=REQUIRED)
+    library: Library | None = field(default=None, metadata=REQUIRED)
+    ways: Annotated[Mapping[str, Way], Table(Structure(Way), values.WAY, least=1)] = field(
+        default_factory=lambda: {values.STOCK: Way()}, metadata=REQUIRED
+    )
     fusions: Mapping[str, int]
     parity: Annotated[Mapping[str, Any] | None, values.PARITY]
-    quality: Annotated[Mapping[str, Any] | None, values.QUALITY]
     batch_invariant: bool
-    cpu: Annotated[str | None, values.CPU] = None
-    needs: Annotated[str | None, values.PROVIDER] = None
-    verified: bool = True
-    capturable: bool = True
-    speed: Annotated[Mapping[str, Any] | None, values.SPEED] = None
+    verified: bool = field(default=True, metadata=REQUIRED)
+    capturable: bool = field(default=True, metadata=REQUIRED)
 
     @property
-    def needs_wide_sums(self) -> bool:
-        """Whether its answers are wrong where a CPU adds integer products in 16 bits."""
-        return self.precision == "int8" and self.cpu != NARROW
+    def way(self) -> Way:
+        """The first of `ways`: without a library, how it runs everywhere."""
+        return next(iter(self.ways.values()))
 
-    def runs_on(self, engine: str) -> bool:
-        """Whether ONNX Runtime of version `engine` is new enough for this graph."""
-        return _version(engine) >= _version(self.min_onnxruntime)
+
+@dataclass(frozen=True, kw_only=True)
+class ProvenanceStep:
+    """Something that was done to the model, or to one variant.
+
+    Attributes:
+        step: `trained`, `trimmed`, `pruned`, `distilled` or `quantized`.
+        by: distribution → version of what did it.
+        variant: which variant it made; None where it changed the model of all.
+        budget: what was allowed to be lost, as it was given; None without one.
+        details: what was done, under names of the writer's choice.
+    """
+
+    step: Annotated[str, values.PROVENANCE]
+    by: Mapping[str, str]
+    variant: str | None
+    budget: str | None
+    details: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,29 +243,32 @@ class FileInfo:
 class Manifest:
     """Everything `edgebert.json` says."""
 
-    task: Annotated[str, values.TASK]
     created_by: Mapping[str, str]
     source: Annotated[Mapping[str, str | None], values.SOURCE]
     architecture: Annotated[Mapping[str, int | None], values.ARCHITECTURE]
     inputs: Annotated[tuple[TensorInfo, ...], Array(Structure(TensorInfo), least=1)]
-    outputs: Annotated[tuple[TensorInfo, ...], Array(Structure(TensorInfo), least=1)]
     tokenizer: TokenizerInfo
-    embedding: EmbeddingInfo | None
-    default_variant: str
+    tasks: Annotated[Mapping[str, TaskInfo], Table(Structure(TaskInfo), values.TASK, least=1)]
+    default_task: str
     variants: Annotated[Mapping[str, Variant], Table(Structure(Variant), values.NAME, least=1)]
+    default_variant: str
+    provenance: tuple[ProvenanceStep, ...] = field(default=(), metadata=REQUIRED)
     files: Annotated[Mapping[str, FileInfo], Table(Structure(FileInfo), values.PATH)]
-    head: HeadInfo | None = None
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def task(self) -> TaskInfo:
+        """What `tasks` says of the default task."""
+        return self.tasks[self.default_task]
 
     def to_json(self) -> str:
         """The manifest as the text of `edgebert.json`."""
         fields = asdict(self)
         ordered = {"schema_version": fields.pop("schema_version"), **fields}
-        if self.embedding is not None:
-            ordered["embedding"]["steps"] = [_bare(step) for step in self.embedding.steps]
-        for group, key in LEFT_OUT:
-            if ordered[group] is not None and ordered[group][key] is None:
-                del ordered[group][key]
+        for name, task in self.tasks.items():
+            if task.embedding is not None:
+                steps = [_bare(step) for step in task.embedding.steps]
+                ordered["tasks"][name]["embedding"]["steps"] = steps
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -209,17 +292,20 @@ def read_manifest(folder: Path) -> Manifest:
     fields = read_json(path, refusal, absent=absent, most_bytes=MAX_BYTES)
     if not isinstance(fields, dict):
         raise refusal(f"holds {type(fields).__name__}, expected a JSON object")
-    found = fields.get("schema_version")
-    if type(found) is not int or found not in READABLE_SCHEMAS:
+    version = fields.get("schema_version")
+    if type(version) is not int or version not in (1, SCHEMA_VERSION):
         raise BundleError(
-            f"{path} has schema version {shown(found)}, this edgebert reads "
-            f"{list(READABLE_SCHEMAS)}; export the model again or install a matching "
-            "edgebert-runtime"
+            f"{path} has schema version {shown(version)}, this edgebert reads 1 and "
+            f"{SCHEMA_VERSION}; install a newer edgebert-runtime, or export the model again"
         )
+    if version == 1:
+        from edgebert_runtime.bundle.format_1 import converted  # a rare one
+
+        fields = converted(fields, refusal)
     manifest = read_structure(Manifest, fields, refusal)
     for name in manifest.files:
         check_spelling(folder, name)
-    for problem in _contradictions(manifest):
+    for problem in contradictions(manifest):
         raise refusal(problem)
     return manifest
 
@@ -231,95 +317,6 @@ def hash_file(path: Path) -> FileInfo:
         return FileInfo(size_bytes=file.tell(), sha256=digest.hexdigest())
 
 
-LEFT_OUT: Final = (
-    ("embedding", "similarity"),
-    ("head", "aggregation"),
-    ("tokenizer", "tokens"),
-)
-"""Keys that are not written where nothing is known; bundles of older versions lack them."""
-
-STEP_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "pool": ("modes",),
-    "dense": ("file", "activation"),
-    "normalize": (),
-    "truncate": ("dimensions",),
-}
-"""Kind of a step → the keys it has."""
-
-
-def _version(text: str) -> tuple[int, ...]:
-    """The first two numbers of a version, which are what ONNX Runtime's features go by."""
-    return tuple(int(part) for part in text.split(".")[:2])
-
-
 def _bare(step: Step) -> dict[str, Any]:
     """A step with only the keys its kind has."""
     return {key: value for key, value in asdict(step).items() if value not in (None, ())}
-
-
-def _contradictions(manifest: Manifest) -> Iterator[str]:
-    """What is wrong between keys that each make sense alone."""
-    yield from _names(manifest)
-    tokenizer, vocabulary = manifest.tokenizer, manifest.architecture["vocabulary"]
-    if tokenizer.max_length > tokenizer.max_positions:
-        yield (
-            f"tokenizer.max_length is {tokenizer.max_length}, expected at most "
-            f"tokenizer.max_positions, {tokenizer.max_positions}"
-        )
-    if vocabulary and tokenizer.pad_id >= vocabulary:
-        yield (
-            f"tokenizer.pad_id is {tokenizer.pad_id}, expected less than architecture.vocabulary, "
-            f"{vocabulary}"
-        )
-    types = manifest.architecture["token_types"]
-    if types and tokenizer.pad_type_id >= types:
-        yield (
-            f"tokenizer.pad_type_id is {tokenizer.pad_type_id}, expected less than "
-            f"architecture.token_types, {types}"
-        )
-    if manifest.embedding is not None:
-        yield from _embedding(manifest, manifest.embedding)
-
-
-def _names(manifest: Manifest) -> Iterator[str]:
-    """Names of variants and files that are not there."""
-    precisions = {variant.precision for variant in manifest.variants.values()}
-    if manifest.default_variant not in precisions | manifest.variants.keys():
-        yield f"default_variant is {manifest.default_variant!r}, which it does not hold"
-    steps = manifest.embedding.steps if manifest.embedding else ()
-    needed = {f"embedding.steps[{at}]": {step.file} for at, step in enumerate(steps) if step.file}
-    needed["tokenizer"] = {manifest.tokenizer.file}
-    for name, variant in manifest.variants.items():
-        needed[f"variant {name!r}"] = {variant.file, *variant.files}
-    for user, files in needed.items():
-        unlisted = sorted(files - manifest.files.keys())
-        if unlisted:
-            yield f"{user} needs {', '.join(unlisted)}, not among 'files'"
-    for name, variant in manifest.variants.items():
-        if variant.file != variant.files[0]:
-            yield f"variant {name!r} has files[0] = {variant.files[0]!r}, expected {variant.file!r}"
-
-
-def _embedding(manifest: Manifest, embedding: EmbeddingInfo) -> Iterator[str]:
-    """Steps and sizes of vectors that do not fit."""
-    widths = {output.name: output.shape[-1] for output in manifest.outputs if output.shape}
-    width = widths.get("last_hidden_state", manifest.architecture["hidden"])
-    for at, step in enumerate(embedding.steps):
-        place = f"embedding.steps[{at}]"
-        lacking = [key for key in STEP_NEEDS[step.kind] if not getattr(step, key)]
-        if lacking:
-            yield f"{place} is {step.kind!r} and lacks {', '.join(lacking)}"
-        if step.kind == "pool" and at > 0:
-            yield f"{place} is 'pool', which only the first step can be"
-        if step.kind == "pool" and isinstance(width, int):
-            width *= len(step.modes)
-        if step.kind in ("dense", "truncate"):
-            width = step.dimensions
-    for found in (widths.get("sentence_embedding"), width if embedding.steps else None):
-        if isinstance(found, int) and found != embedding.dimensions:
-            yield (
-                f"embedding.dimensions is {embedding.dimensions}, expected {found} as the graph "
-                "and the steps give"
-            )
-    if embedding.default_prompt not in (None, *embedding.prompts):
-        yield f"embedding.default_prompt is {embedding.default_prompt!r}, not among its prompts"

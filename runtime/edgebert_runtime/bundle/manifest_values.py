@@ -1,5 +1,6 @@
 """What the keys of a manifest may be, beyond the type that their annotation says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,12 +39,14 @@ POSITIVE: Final = Integer(1)
 MAX_LENGTH: Final = Integer(2, 2**20)
 """A limit of one token holds no text beside a special token."""
 SIZE: Final = Integer(0, 2**63 - 1)
+LENGTH: Final = Integer(1, 2**63 - 1)
 DIMENSIONS: Final = Integer(1, 2**20)
 SHA256: Final = Text(pattern="[0-9a-f]{64}", words="64 lower-case hexadecimal digits")
 VERSION: Final = Text(
     pattern=r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}", words="a version such as 1.20.0"
 )
 TASK: Final = Text(known=("embed", "classify", "tag", "answer", "rank", "fill", "next_sentence"))
+TASKS: Final = Array(Text(), least=1)
 SOURCE: Final = Fields(
     {
         "kind": Text(known=("folder", "hub", "module")),
@@ -57,6 +60,13 @@ ARCHITECTURE: Final = Fields(
 DTYPE: Final = Text(known=("int64", "float32"))
 PADDING_SIDE: Final = Text(among=("right",))
 STEP: Final = Text(among=("pool", "dense", "normalize", "truncate"))
+STEP_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "pool": ("modes",),
+    "dense": ("file", "activation"),
+    "normalize": (),
+    "truncate": ("dimensions",),
+}
+"""Kind of a step → the keys it has."""
 SIMILARITY: Final = Text(known=("cosine", "dot", "euclidean", "manhattan"))
 MODES: Final = Array(
     Text(known=("cls", "mean", "max", "mean_sqrt_len", "weighted_mean", "last_token")), least=1
@@ -74,7 +84,14 @@ TOKENS: Final = Fields(
     }
 )
 TARGET: Final = Text(known=("portable", "cpu", "cuda", "cuda-packed"))
-CPU: Final = Text(known=("avx512_vnni", "arm64", "avx2"))
+DOTPROD: Final = "dotprod"
+"""The class of CPU with one of `EXACT_SUMS`."""
+AVX2: Final = "avx2"
+"""The class of every CPU; the integer files for it have weights of 7 bits."""
+EXACT_SUMS: Final = ("vnni", "neon", "simd128")
+"""Instruction sets with which an engine adds products of 8-bit integers exactly."""
+INSTRUCTION_SETS: Final = Array(Text(known=EXACT_SUMS))
+CPU: Final = Text(known=(DOTPROD, AVX2))
 PROVIDER: Final = Text(known=("cpu", "cuda"))
 FUSIONS: Final = Table(COUNT)
 PARITY: Final = Fields(
@@ -111,4 +128,11 @@ QUALITY: Final = Fields(
     },
     {"agreement": AGREEMENT, "accuracy": ACCURACY},
 )
+SCHEME: Final = Text(known=("static", "token", "dynamic"))
+STOCK: Final = "stock"
+"""The way to run a graph by the engine alone."""
+NATIVE: Final = "native"
+"""The way to run a graph with its library of custom operators."""
+WAY: Final = Text(among=(STOCK, NATIVE))
+PROVENANCE: Final = Text(known=("trained", "trimmed", "pruned", "distilled", "quantized"))
 SPEED: Final = Fields({"over_fp32": Number(above=0), "rounds": POSITIVE, "cpu": CPU})

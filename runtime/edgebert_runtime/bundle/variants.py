@@ -1,13 +1,15 @@
 """What a bundle's manifest says once a variant is gone, or another is the default."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.manifest import Manifest, Variant
+from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.errors import ConfigError
 
 
 def samples_path(variant: str) -> str:
-    """Where a bundle has the self-test samples of a variant."""
+    """Where a writer puts the self-test samples of a variant of one task."""
     return f"samples/{variant}.json"
 
 
@@ -27,14 +29,31 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
             f"{name!r} is the bundle's only variant; delete the folder, or make another variant "
             "first (edgebert quantize)"
         )
-    needed = {path for variant in variants.values() for path in variant.files}
-    gone = {*manifest.variants[name].files, samples_path(name)} - needed
+    gone = _files_of(manifest.variants[name]).difference(*map(_files_of, variants.values()))
     files = {path: info for path, info in manifest.files.items() if path not in gone}
     names = {*variants, *(variant.precision for variant in variants.values())}
     default = manifest.default_variant
     if default not in names:
         default = "fp32" if "fp32" in names else next(iter(variants))
-    return replace(manifest, variants=variants, files=files, default_variant=default)
+    provenance = tuple(step for step in manifest.provenance if step.variant != name)
+    return replace(
+        manifest,
+        variants=variants,
+        files=files,
+        default_variant=default,
+        provenance=provenance,
+    )
+
+
+def with_samples(variant: Variant, samples: Mapping[str, str]) -> Variant:
+    """A variant with self-test samples, task → path, of how it runs without a library."""
+    way = replace(variant.ways[STOCK], samples=samples)
+    return replace(variant, ways={**variant.ways, STOCK: way})
+
+
+def _files_of(variant: Variant) -> set[str]:
+    samples = (path for way in variant.ways.values() for path in way.samples.values())
+    return {*variant.files, *samples}
 
 
 def require_variant(manifest: Manifest, name: str) -> None:

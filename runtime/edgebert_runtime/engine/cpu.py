@@ -21,6 +21,9 @@ PROBE: Final = bytes.fromhex(
 )
 """An ONNX graph: MatMulInteger of a uint8 row of four with a column of 127."""
 
+ARM64: Final = ("aarch64", "arm64")
+"""What Linux and macOS call it."""
+
 CPUINFO: Final = Path("/proc/cpuinfo")
 
 FIRST_PROCESSOR_BYTES: Final = 16384
@@ -66,3 +69,19 @@ def sums_saturate() -> bool:
     session = cpu_session(PROBE, session_options(import_engine(), threads=1))
     (found,) = session.run(None, {"a": np.full((1, 4), 255, np.uint8)})
     return int(found[0, 0]) != LARGEST
+
+
+def instruction_sets() -> frozenset[str]:
+    """Those of this CPU that variants of a bundle ask for, by their names in manifests.
+
+    Every arm64 has `neon`. `vnni` is there where ONNX Runtime's sums are exact: on x86 only AVX-512
+    VNNI and AVX-VNNI make them so.
+
+    Raises:
+        EngineMissingError: ONNX Runtime is not installed.
+    """
+    if sums_saturate():
+        return frozenset()
+    import platform
+
+    return frozenset({"neon" if platform.machine().lower() in ARM64 else "vnni"})

@@ -88,6 +88,7 @@ class ModelInfo(Report):
         bundle: folder of the bundle.
         task: what the model does.
         variant, precision, target: which graph.
+        way: how the graph runs: `stock`, or `native` with a library of custom operators.
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads of a call on few texts.
@@ -105,6 +106,7 @@ class ModelInfo(Report):
     bundle: str
     task: str
     variant: str
+    way: str
     precision: str
     target: str
     provider: str

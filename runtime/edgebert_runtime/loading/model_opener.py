@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.external_data import check_external_data
 from edgebert_runtime.bundle.integrity import IntegrityCheck
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest
+from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.engine.memory import trim_heap
-from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
@@ -24,7 +24,13 @@ from edgebert_runtime.errors import (
 )
 from edgebert_runtime.inference.arguments import check_arguments
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
-from edgebert_runtime.loading.compatibility import choose_variant
+from edgebert_runtime.loading.choice import (
+    Candidate,
+    asked_situation,
+    pick,
+    situation_here,
+    warn_of_another,
+)
 from edgebert_runtime.loading.options import LoadOptions, Source
 from edgebert_runtime.storage.cache_dir import find_cache
 from edgebert_runtime.tasks.base import TaskModel
@@ -62,13 +68,13 @@ def load_model(
     check_arguments(load_model, {"bundle": bundle, "variant": variant, "task": task})
     opened = Bundle.open(bundle, complete=False)
     spec = _task_of(opened, task)
-    folder = os.path.abspath(opened.folder)
+    folder, exact = os.path.abspath(opened.folder), replace(options, exact=True)
     model = open_model(
         opened,
-        spec.model,
+        spec,
         variant,
         options,
-        reopen=lambda name: partial(load_model, folder, name, options),
+        reopen=lambda name: partial(load_model, folder, name, exact, spec.name),
     )
     if not model.variant.verified:
         warnings.warn(
@@ -82,25 +88,28 @@ def load_model(
 
 
 def _task_of(bundle: Bundle, asked: str | None) -> TaskSpec:
-    """The task that the bundle is for, which must be the one that is asked for."""
-    found = bundle.manifest.task
-    spec = find_task(found)
+    """The task that is asked for, which the bundle must have; its default where none is."""
+    tasks, name = bundle.manifest.tasks, asked or bundle.manifest.default_task
+    if name not in tasks:
+        found = " and ".join(map(repr, tasks))
+        first = next(iter(tasks))
+        command = first.replace("_", "-")
+        raise ConfigError(
+            f"{bundle.folder} has task {found}, not {name!r}; load it with task={first!r}, or "
+            "export the model for the task you want",
+            shell=f"{bundle.folder} has task {found}, not {name!r}; use "
+            f"`{{program}} {command}`, or export the model for the task you want",
+        )
+    spec = find_task(name)
     if spec is None:
         raise BundleError(
-            f"{bundle.folder} has task {found!r}, this version runs {', '.join(task_names())}"
-        )
-    if asked not in (None, found):
-        raise ConfigError(
-            f"{bundle.folder} has task {found!r}, not {asked!r}; load it with task={found!r}, or "
-            "export the model for the task you want",
-            shell=f"{bundle.folder} has task {found!r}, not {asked!r}; use "
-            f"`{{program}} {spec.command_name}`, or export the model for the task you want",
+            f"{bundle.folder} has task {name!r}, this version runs {', '.join(task_names())}"
         )
     return spec
 
 
 def task_of(bundle: Source) -> TaskSpec:
-    """The task that a bundle is for.
+    """The default task of a bundle.
 
     Raises:
         BundleError: it cannot be read, or its task is not known here.
@@ -110,7 +119,7 @@ def task_of(bundle: Source) -> TaskSpec:
 
 def open_model(
     bundle: Bundle,
-    model: type[TaskModel[Any]],
+    spec: TaskSpec,
     variant: str,
     options: LoadOptions,
     reopen: Reopen,
@@ -119,7 +128,7 @@ def open_model(
 
     Args:
         bundle: whose variant it is.
-        model: the class of the bundle's task.
+        spec: the task.
         variant: as `load` takes it.
         options: how to open it.
         reopen: makes what an unpickled model is loaded by.
@@ -127,43 +136,44 @@ def open_model(
     Raises:
         EdgebertError: as `load`.
     """
-    opener = ModelOpener(bundle, model, options, reopen)
-    expected = bundle.select(variant, options.provider, captured=options.captured)
+    opener = ModelOpener(bundle, spec, options, reopen)
+    expected = pick(bundle, asked_situation(bundle, options, task=spec.name, asked=variant)).name
     checks: list[IntegrityCheck] = []
     if not opener.may_be_cached(expected):
         checks = [opener.check_files(expected)]  # hashes while the engine is imported
-    engine = str(import_engine().__version__)
-    name = choose_variant(bundle, variant, options, engine)
-    cached = opener.cached_graph(name, engine)
+    situation = situation_here(bundle, options, task=spec.name, asked=variant)
+    found = pick(bundle, situation)
+    warn_of_another(bundle, situation, stacklevel=5)
+    cached = opener.cached_graph(found.name, str(situation.engine))
     if cached is not None:
         try:
-            return opener.open(name, cached.path, opener.check_cached(cached), cached)
+            return opener.open(found, cached.path, opener.check_cached(cached), cached)
         except BundleError as error:  # whatever becomes of a cache, the bundle is there
             log(f"{cached.folder} cannot be used, the bundle's graph runs: {error}")
-    chosen = bundle.manifest.variants[name]
-    if not checks or name != expected:
-        checks = [opener.check_files(name)]
+    chosen = bundle.manifest.variants[found.name]
+    if not checks or found.name != expected:
+        checks = [opener.check_files(found.name)]
     check_external_data(bundle.folder, chosen.files, chosen.file)
-    return opener.open(name, bundle.path_of(chosen.file), checks)
+    return opener.open(found, bundle.path_of(chosen.file), checks)
 
 
 class ModelOpener:
     """The parts of `open_model`, for one call of `load`."""
 
     def __init__(
-        self, bundle: Bundle, model: type[TaskModel[Any]], options: LoadOptions, reopen: Reopen
+        self, bundle: Bundle, spec: TaskSpec, options: LoadOptions, reopen: Reopen
     ) -> None:
-        self._bundle, self._model, self._options, self._reopen = bundle, model, options, reopen
+        self._bundle, self._spec, self._options, self._reopen = bundle, spec, options, reopen
         self._cache = find_cache(options.cache_dir)
 
     def check_files(self, name: str) -> IntegrityCheck:
         """Fetch what a variant needs of the bundle and is not here, and start to hash it."""
         variant = self._bundle.manifest.variants[name]
-        return self._check_bundle({*variant.files, *_beside_graph(self._bundle.manifest)})
+        return self._check_bundle({*variant.files, *self._beside_graph()})
 
     def check_cached(self, cached: "WarmGraph") -> list[IntegrityCheck]:
         """Start to hash a graph of the cache, and what it needs of the bundle."""
-        beside = self._check_bundle(_beside_graph(self._bundle.manifest))
+        beside = self._check_bundle(self._beside_graph())
         return [self._started(cached.folder, cached.files), beside]
 
     def may_be_cached(self, name: str) -> bool:
@@ -186,7 +196,7 @@ class ModelOpener:
 
     def open(
         self,
-        name: str,
+        found: Candidate,
         graph: Path,
         checks: Sequence[IntegrityCheck],
         cached: "WarmGraph | None" = None,
@@ -194,15 +204,17 @@ class ModelOpener:
         """The model, once every hash has matched."""
         tuning = cached.tunings.get(self._options.cores) if cached else None
         try:
-            session = self._session(name, graph, tuning, optimized=cached is not None)
-            model = self._model(
+            session = self._session(found.name, graph, tuning, optimized=cached is not None)
+            model = self._spec.model(
                 self._bundle,
-                name,
+                found.name,
                 session,
                 open_tokenizer(self._bundle),
                 checks[0].mode,
+                task=self._spec.name,
+                way=found.way,
                 plan=self._plan(session, tuning) if cached else None,
-                reopen=self._reopen(name),
+                reopen=self._reopen(found.name),
             )
         except (BundleError, ProviderUnavailableError, TokenizerError):
             _wait(checks)  # a damaged file is the better explanation
@@ -261,6 +273,13 @@ class ModelOpener:
             single_thread_session=many if workers > 1 else single,
         )
 
+    def _beside_graph(self) -> set[str]:
+        """What the task reads beside its graph."""
+        manifest = self._bundle.manifest
+        embedding = manifest.tasks[self._spec.name].embedding
+        dense = {step.file for step in (embedding.steps if embedding else ()) if step.file}
+        return {manifest.tokenizer.file, *dense}
+
     def _check_bundle(self, needed: Collection[str]) -> IntegrityCheck:
         self._bundle.fetch(needed)
         files = {path: self._bundle.manifest.files[path] for path in needed}
@@ -276,10 +295,3 @@ class ModelOpener:
 def _wait(checks: Sequence[IntegrityCheck]) -> None:
     for check in checks:
         check.wait()
-
-
-def _beside_graph(manifest: Manifest) -> set[str]:
-    """What every variant reads beside its graph."""
-    steps = manifest.embedding.steps if manifest.embedding else ()
-    dense = {step.file for step in steps if step.file is not None}
-    return {manifest.tokenizer.file, *dense}

@@ -48,6 +48,7 @@ class LoadOptions:
         share_threads: whether the model takes turns with others that share.
         verify: when files are hashed; None decides by their size.
         cache_dir: where graphs and hashes are kept; None takes the user's cache, False none.
+        exact: whether a variant's name means that variant even where it is a precision, too.
 
     Raises:
         ConfigError: one is of another type.
@@ -59,6 +60,7 @@ class LoadOptions:
     share_threads: bool = False
     verify: Verify = None
     cache_dir: CacheDir = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -60,14 +60,14 @@ class Embedder(TaskModel[EmbedOptions]):
     RUN: ClassVar[tuple[str, ...]] = ("sentence_embedding",)
 
     def _prepare(self) -> None:
-        if self._bundle.manifest.embedding is None:
+        if self._task.embedding is None:
             raise BundleError(
                 f"{self._bundle.folder} is not an embedding bundle: its manifest has no pooling"
             )
-        self._embedding: EmbeddingInfo = self._bundle.manifest.embedding
+        self._embedding: EmbeddingInfo = self._task.embedding
 
     def _required_outputs(self) -> tuple[str, ...]:
-        embedding = self._bundle.manifest.embedding
+        embedding = self._task.embedding
         pools = embedding is None or embedding.pools
         return super()._required_outputs() if pools else self.RUN
 

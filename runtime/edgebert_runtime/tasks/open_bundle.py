@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import HeadInfo, Variant
+from edgebert_runtime.bundle.manifest import HeadInfo, TaskInfo, Variant
+from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError, ModelClosedError
 from edgebert_runtime.inference.arrays import INPUTS, Feeds, Floats, GraphOutput
@@ -45,6 +46,8 @@ class OpenBundle:
         tokenizer: TextTokenizer,
         verified: str,
         *,
+        task: str | None = None,
+        way: str = STOCK,
         plan: ExecutionPlan | None = None,
         reopen: Callable[[], Any] | None = None,
     ) -> None:
@@ -56,12 +59,17 @@ class OpenBundle:
             session: the open graph.
             tokenizer: the bundle's.
             verified: how files were hashed.
+            task: which of the bundle's; None for its default.
+            way: how the graph runs, `stock` or `native`.
             plan: how many texts are run; None for as few.
             reopen: loads the model anew, where it is unpickled; None if it cannot be pickled.
         """
         self._bundle = bundle
+        self._task_name = bundle.manifest.default_task if task is None else task
+        self._task: TaskInfo = bundle.manifest.tasks[self._task_name]
+        self._way = way
         self._outputs = self._required_outputs()
-        self._shapes = {output.name: output.shape for output in bundle.manifest.outputs}
+        self._shapes = {output.name: output.shape for output in self._task.outputs}
         self._variant = variant
         self._runner = BatchRunner(session, plan or ExecutionPlan())
         self._opened_tokenizer: TextTokenizer | None = tokenizer
@@ -89,8 +97,9 @@ class OpenBundle:
         session, plan = self.session, self._runner.plan
         return ModelInfo(
             bundle=str(self._bundle.folder),
-            task=manifest.task,
+            task=self._task_name,
             variant=self._variant,
+            way=self._way,
             precision=variant.precision,
             target=variant.target,
             provider=session.provider,
@@ -113,15 +122,20 @@ class OpenBundle:
         return self._bundle.manifest.variants[self._variant]
 
     @property
+    def samples_path(self) -> str | None:
+        """Path in the bundle of the self-test samples of what runs; None without any."""
+        return self.variant.ways[self._way].samples.get(self._task_name)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of what the task tells apart, in the order of the logits; none for other tasks."""
-        head = self._bundle.manifest.head
+        head = self._task.head
         return head.labels if head else ()
 
     @property
     def dimensions(self) -> int | None:
         """Length of a vector; None for tasks that give none."""
-        embedding = self._bundle.manifest.embedding
+        embedding = self._task.embedding
         return embedding.dimensions if embedding else None
 
     @property
@@ -211,24 +225,24 @@ class OpenBundle:
         missing = [name for name in self._outputs if name not in self.session.outputs]
         if missing:
             raise BundleError(
-                f"{self._bundle.folder} has task {self._bundle.manifest.task!r} and a graph "
+                f"{self._bundle.folder} has task {self._task_name!r} and a graph "
                 f"without output {', '.join(missing)}; it has {', '.join(self.session.outputs)}"
             )
 
     def _require_head(self, *activations: str) -> HeadInfo:
         """The manifest's head, with one of the activations that make sense for the task."""
-        head = self._bundle.manifest.head
+        head = self._task.head
         if head is None or head.activation not in activations:
             found = "no head" if head is None else f"activation {head.activation!r}"
             raise BundleError(
-                f"{self._bundle.folder} has task {self._bundle.manifest.task!r} and {found}, "
+                f"{self._bundle.folder} has task {self._task_name!r} and {found}, "
                 f"expected a head with activation {' or '.join(activations)}; export it again"
             )
         return head
 
     def _require_labels(self) -> None:
         """Refuse a manifest that names more or fewer labels than the graph has logits."""
-        labels, outputs = len(self.labels), self._bundle.manifest.outputs
+        labels, outputs = len(self.labels), self._task.outputs
         sizes = [output.shape[-1] for output in outputs if output.name in self._outputs]
         if labels == 0 or any(size != labels for size in sizes if isinstance(size, int)):
             raise BundleError(

@@ -58,7 +58,7 @@ class Opened(NamedTuple):
             bundle=str(self.bundle.folder),
             variant=name,
             precision=variant.precision,
-            quality=variant.quality,
+            quality=variant.way.quality,
         )
 
 
@@ -130,7 +130,7 @@ def item_maker(bundle: Bundle | str | PathLike[str]) -> Callable[[Sequence[str]]
         ConfigError: the task is unknown.
     """
     manifest = Bundle.open(bundle).manifest
-    spec = require_task(manifest.task)
+    spec = require_task(manifest.default_task)
 
     def item(row: Sequence[str]) -> Item:
         if len(row) > 1:
@@ -146,7 +146,7 @@ def item_maker(bundle: Bundle | str | PathLike[str]) -> Callable[[Sequence[str]]
 
 
 def _task_of(old: Bundle, new: Bundle) -> TaskSpec:
-    before, after = old.manifest.task, new.manifest.task
+    before, after = old.manifest.default_task, new.manifest.default_task
     if before != after:
         raise ConfigError(
             f"{old.folder} has task {before!r} and {new.folder} has task {after!r}; compare two "
@@ -226,7 +226,7 @@ def _changes(old: Manifest, new: Manifest) -> Iterator[MetadataChange]:
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:
-    head, embedding, tokenizer = manifest.head, manifest.embedding, manifest.tokenizer
+    head, embedding, tokenizer = manifest.task.head, manifest.task.embedding, manifest.tokenizer
     return {
         "labels": None if head is None else list(head.labels),
         "activation": None if head is None else head.activation,

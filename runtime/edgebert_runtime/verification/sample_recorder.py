@@ -81,12 +81,13 @@ ROUNDED: Final = Tolerance(
 """That of other precisions."""
 
 
-def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
+def record(bundle: Bundle, variant: str, graph: Path, task: str | None = None) -> Samples:
     """Run samples through a variant on this machine's CPU.
 
     Args:
         bundle: its folder with all but the graph, and a manifest that has the variant.
         variant: its name.
+        task: that is answered; None for the bundle's default.
         graph: the variant's graph, which need not be in the bundle yet.
 
     Raises:
@@ -95,9 +96,9 @@ def record(bundle: Bundle, variant: str, graph: Path) -> Samples:
     """
     manifest = bundle.manifest
     tokenizer = open_tokenizer(bundle)
-    spec = require_task(manifest.task)
+    spec = require_task(task or manifest.default_task)
     session = Session(graph, provider=PROVIDER)
-    with spec.model(bundle, variant, session, tokenizer, "never") as model:
+    with spec.model(bundle, variant, session, tokenizer, "never", task=spec.name) as model:
         items = [item for item in _items(spec, manifest, tokenizer) if _takes(spec, model, item)]
         found = probe(spec, model, items)
         encoded = tokenizer.encode(items)

@@ -8,14 +8,14 @@ from typing import Any, Final
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.samples import Samples, read_samples
-from edgebert_runtime.bundle.variants import samples_path
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import BundleError, SampleError
 from edgebert_runtime.inference.reports import Report
-from edgebert_runtime.loading.compatibility import unsupported_reason
+from edgebert_runtime.loading.choice import choose, situation_here
 from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tasks.spec import TaskSpec
@@ -128,8 +128,9 @@ def check_all(
     opened = Bundle.open(bundle)
     options = LoadOptions.of(provider, provider_options, threads=threads)
     files, where = check_files(opened), machine_info(options.provider)
+    options = replace(options, exact=True)
     for name in opened.manifest.variants:
-        reason = _why_unchecked(opened, name, options.provider)
+        reason = _why_unchecked(opened, name, options)
         if reason is None:
             yield _check_variant(opened, files, name, options)
         else:
@@ -152,21 +153,42 @@ def check_files(bundle: Bundle | str | PathLike[str]) -> int:
 
 
 def _check_variant(bundle: Bundle, files: int, variant: str, options: LoadOptions) -> CheckReport:
+    """The task that is furthest off, or has a problem, of those that the variant answers."""
     # Hashed just now; and the bundle's own graph, not one that `warm` kept.
-    with load_model(bundle, variant, replace(options, verify="never", cache_dir=False)) as model:
-        info = model.info()
-        where = machine_info(info.provider)
-        path = samples_path(info.variant)
-        if path not in bundle.manifest.files:
-            problem = _no_samples(bundle, info.variant)
-            return CheckReport(variant=info.variant, machine=where, files=files, problem=problem)
-        stored = read_samples(bundle.path_of(path))
-        found = _compare(bundle, stored, model, where)
+    unhashed = replace(options, verify="never", cache_dir=False)
+    with load_model(bundle, variant, unhashed) as model:
+        report = _check_model(bundle, files, model)
+        others = [task for task in model.variant.tasks if task != model.info().task]
+        name = model.info().variant
+    for task in others:
+        with load_model(bundle, name, replace(unhashed, exact=True), task) as model:
+            report = _worse(report, _check_model(bundle, files, model))
+    return report
+
+
+def _check_model(bundle: Bundle, files: int, model: TaskModel[Any]) -> CheckReport:
+    info = model.info()
+    where, path = machine_info(info.provider), model.samples_path
+    if path is None:
+        problem = _no_samples(bundle, info.variant)
+        return CheckReport(variant=info.variant, machine=where, files=files, problem=problem)
+    found = _compare(bundle, read_samples(bundle.path_of(path)), model, where)
     return CheckReport(variant=info.variant, machine=where, files=files, **found)
 
 
+def _worse(first: CheckReport, second: CheckReport) -> CheckReport:
+    """The report of two tasks: the one with a problem, else the one nearer to its tolerance."""
+
+    def badness(report: CheckReport) -> tuple[bool, float]:
+        used = (report.worst or 0) / report.tolerance if report.tolerance else 0.0
+        return report.problem is not None, used
+
+    worse = max(first, second, key=badness)
+    return replace(worse, samples=first.samples + second.samples)
+
+
 def _compare(
-    bundle: Bundle, stored: Samples, model: Any, where: Mapping[str, str]
+    bundle: Bundle, stored: Samples, model: TaskModel[Any], where: Mapping[str, str]
 ) -> dict[str, Any]:
     """What a report says of tokens and answers; other tokens make every answer another."""
     found: dict[str, Any] = {"samples": len(stored.samples), "tolerance": stored.tolerance}
@@ -175,8 +197,8 @@ def _compare(
     problem = _other_tokens(bundle, stored, where)
     if problem is not None:
         return {**found, "problem": problem}
-    spec = require_task(bundle.manifest.task)
-    _require_kind(bundle, stored, vectors=spec.probe.measure == "distance")
+    spec = require_task(model.info().task)
+    _require_kind(bundle, stored, spec)
     at, off = _worst(spec, stored, model)
     place = f"sample {at} ({_start(stored.samples[at].text)})"
     if off.amount > stored.tolerance:
@@ -185,17 +207,18 @@ def _compare(
     return {**found, "worst": worst, "worst_at": f"{place}, {off.at}"}
 
 
-def _require_kind(bundle: Bundle, stored: Samples, *, vectors: bool) -> None:
+def _require_kind(bundle: Bundle, stored: Samples, spec: TaskSpec) -> None:
     """Refuse samples of a task that answers otherwise.
 
     Raises:
         BundleError: a sample has scores where the task answers vectors, or the reverse.
     """
+    vectors = spec.probe.measure == "distance"
     for at, sample in enumerate(stored.samples):
         if any(isinstance(each, Mapping) == vectors for each in sample.expected):
             expected = "vector" if vectors else "scores"
             raise BundleError(
-                f"{bundle.folder} has task {bundle.manifest.task!r}, and its sample {at} has "
+                f"{bundle.folder} has task {spec.name!r}, and its sample {at} has "
                 f"no {expected} as its answer; export the model again"
             )
 
@@ -241,13 +264,15 @@ def _no_samples(bundle: Bundle, name: str) -> str:
     return f"{why}; {AGAIN if needs is None else NEVER_RUN.format(needs)}"
 
 
-def _why_unchecked(bundle: Bundle, name: str, provider: str) -> str | None:
+def _why_unchecked(bundle: Bundle, name: str, options: LoadOptions) -> str | None:
     """Why a variant cannot be checked here, though nothing is wrong with it."""
-    needs = bundle.manifest.variants[name].needs
-    reason = unsupported_reason(bundle, name, provider)
-    if reason is None and needs is not None and samples_path(name) not in bundle.manifest.files:
-        return NEVER_RUN.format(needs)
-    return reason
+    variant = bundle.manifest.variants[name]
+    here = situation_here(bundle, options, task=variant.tasks[0], asked=name)
+    ((_, way, obstacle),) = choose(bundle.manifest, here)
+    if obstacle is not None:
+        return obstacle.reason
+    unrun = variant.needs is not None and not variant.ways[way].samples
+    return NEVER_RUN.format(variant.needs) if unrun else None
 
 
 def _start(text: str | tuple[str, str]) -> str:

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.registry import BUILT_IN, require_task
 from tests.support.imports import existing, imported
 from tests.support.task_bundles import BERT, GetSample, edited, head
+from tests.support.tiny_manifest import of_task
 
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs" / "bundle.schema.json").read_text(encoding="utf-8")
@@ -48,17 +48,17 @@ def test_another_task_than_asked_is_refused(sample: GetSample) -> None:
 
 def test_a_task_of_the_future_is_refused(sample: GetSample, tmp_path: Path) -> None:
     folder = sample(BERT["tag"]).folder
-    later = edited(folder, tmp_path / "x", lambda manifest: replace(manifest, task="sum"))
+    later = edited(folder, tmp_path / "x", lambda manifest: of_task(manifest, "sum"))
     with pytest.raises(BundleError, match="has task 'sum', this version runs embed, classify"):
         load(later)
 
 
 def test_a_missing_head_or_output_is_refused(sample: GetSample, tmp_path: Path) -> None:
     folder = sample(BERT["tag"]).folder
-    headless = edited(folder, tmp_path / "a", lambda manifest: replace(manifest, head=None))
+    headless = edited(folder, tmp_path / "a", lambda manifest: of_task(manifest, head=None))
     with pytest.raises(BundleError, match="has task 'tag' and no head, expected a head with"):
         load(headless)
-    other = edited(folder, tmp_path / "b", lambda manifest: replace(manifest, task="answer"))
+    other = edited(folder, tmp_path / "b", lambda manifest: of_task(manifest, "answer"))
     with pytest.raises(BundleError, match="without output start_logits, end_logits; it has logits"):
         load(other)
 
@@ -80,24 +80,15 @@ def test_an_input_that_no_tokenizer_makes_is_refused(sample: GetSample, tmp_path
 def test_a_head_without_a_key_is_refused(sample: GetSample, tmp_path: Path, key: str) -> None:
     copy = edited(sample(BERT["tag"]).folder, tmp_path / "copy", lambda manifest: manifest)
     fields = json.loads((copy / "edgebert.json").read_text(encoding="utf-8"))
-    del fields["head"][key]
+    del fields["tasks"]["tag"]["head"][key]
     (copy / "edgebert.json").write_text(json.dumps(fields), encoding="utf-8")
     with pytest.raises(BundleError, match=f"lacks '{key}'"):
         Bundle.open(copy)
 
 
-def test_a_manifest_without_a_head_is_read(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    """`embed` needs none, and manifests may leave it out."""
-    fields = json.loads((tiny_bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
-    assert fields.pop("head") is None
-    jsonschema.validate(fields, SCHEMA)
-    (tmp_path / "edgebert.json").write_text(json.dumps(fields), encoding="utf-8")
-    assert read_manifest(tmp_path) == tiny_bundle.manifest
-
-
 def test_a_head_survives_writing_and_reading(sample: GetSample) -> None:
     manifest = read_manifest(sample(BERT["tag"]).folder)
-    assert manifest.head == BERT["tag"].head
+    assert manifest.task.head == BERT["tag"].head
 
 
 # The schema
@@ -126,20 +117,21 @@ def test_the_manifests_follow_the_schema(sample: GetSample, task: str) -> None:
         ("rank", {"head": {"labels": ["a"], "activation": "softmax"}}),
         ("fill", {"head": {"labels": ["a"], "activation": "softmax"}}),
         ("answer", {"head": {"labels": [], "activation": "none"}}),
-        ("fill", {"task": "embed"}),
-        ("fill", {"task": "summarize"}),
+        ("embed", {}),
         ("fill", {"embedding": {"dimensions": 1, "steps": [], "prompts": {}}}),
     ],
     ids=str,
 )
 def test_the_schema_can_fail(sample: GetSample, task: str, wrong: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**fields_of(sample, task), **wrong}, SCHEMA)
+        fields = fields_of(sample, "fill" if task == "embed" else task)
+        (described,) = fields["tasks"].values()
+        jsonschema.validate({**fields, "tasks": {task: {**described, **wrong}}}, SCHEMA)
 
 
 def test_a_head_is_required_beside_a_task(sample: GetSample) -> None:
     fields = fields_of(sample, "tag")
-    del fields["head"]
+    del fields["tasks"]["tag"]["head"]
     with pytest.raises(jsonschema.ValidationError, match="head"):
         jsonschema.validate(fields, SCHEMA)
 
@@ -180,6 +172,6 @@ def test_numbers_of_labels_are_checked_only_where_they_are_known(
     folder = edited(
         sample(BERT["classify"]).folder,
         tmp_path / "copy",
-        lambda manifest: replace(manifest, outputs=(symbolic,), head=head("a", "b", "c", "d")),
+        lambda manifest: of_task(manifest, outputs=(symbolic,), head=head("a", "b", "c", "d")),
     )
     assert load(folder, task="classify").classify(["a"])[0].best.label in "abcd"

@@ -1,6 +1,5 @@
 """Ranking documents for a query, and whether one text follows another."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from edgebert_runtime import NextSentence, Ranker, load
 from edgebert_runtime.errors import BundleError, InputError, TruncationWarning
 from tests.support.fake_sessions import opened
 from tests.support.task_bundles import BERT, GetSample, Sample, edited, head
+from tests.support.tiny_manifest import of_task
 
 QUERY = "where lives ada ?"
 DOCUMENTS = ["the cat", "ada lives in Paris", "red", "", "the dog ran far .", "ada lives in Paris"]
@@ -54,7 +54,7 @@ def test_equal_documents_keep_their_order(ranker: Ranker) -> None:
 
 def test_raw_scores_where_the_manifest_says_so(bert: Sample, tmp_path: Path) -> None:
     raw = head("relevance", activation="none")
-    folder = edited(bert.folder, tmp_path / "copy", lambda manifest: replace(manifest, head=raw))
+    folder = edited(bert.folder, tmp_path / "copy", lambda manifest: of_task(manifest, head=raw))
     expected = cross_encoder(bert, torch.nn.Identity())
     for each in load(folder, task="rank").rank(QUERY, DOCUMENTS):
         assert each.score == pytest.approx(expected[each.index], abs=TOLERANCE, rel=TOLERANCE)

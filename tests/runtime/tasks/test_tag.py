@@ -26,6 +26,7 @@ from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.fake_sessions import opened
 from tests.support.task_bundles import BERT, LABELS, ROBERTA, GetSample, Sample, edited
+from tests.support.tiny_manifest import of_task
 
 TEXTS = [
     "Ada Lovelace lives in Paris, works for ACME Corp.",
@@ -364,13 +365,13 @@ def test_the_manifest_says_how_tokens_are_put_together(sample: GetSample, tmp_pa
 
     def with_aggregation(name: str) -> Path:
         def change(manifest: Manifest) -> Manifest:
-            assert manifest.head is not None
-            return replace(manifest, head=replace(manifest.head, aggregation=name))
+            assert manifest.task.head is not None
+            return of_task(manifest, head=replace(manifest.task.head, aggregation=name))
 
         return edited(folder, tmp_path / name, change)
 
     old = load(folder, task="tag")
-    assert "aggregation" not in (folder / "edgebert.json").read_text(encoding="utf-8")
+    assert '"aggregation": null' in (folder / "edgebert.json").read_text(encoding="utf-8")
     assert old.default_aggregation == "simple"
     new = load(with_aggregation("first"), task="tag")
     assert new.default_aggregation == "first"

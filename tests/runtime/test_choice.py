@@ -1,0 +1,255 @@
+"""The variant that is chosen, for every combination of what is asked for and what is here.
+
+The bundle and the rules below are written by hand; the function under test takes no part in them.
+`choices.md` shows a part of the combinations for people: `python -m tests.runtime.test_choice`
+writes it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from edgebert_runtime import Bundle
+from edgebert_runtime.bundle.manifest import Library, Manifest, TaskInfo, Way
+from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, NATIVE, STOCK
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.loading.choice import Candidate, Situation, choose, pick
+from tests.support.tiny_manifest import tiny_manifest
+
+TABLE: Final = Path(__file__).with_name("choices.md")
+KERNELS: Final = "some-kernels"
+
+BOTH: Final = {STOCK: Way(), NATIVE: Way()}
+HALF: Final = {"precision": "fp16", "needs": "cuda"}
+INT8: Final = {"precision": "int8", "recipe": "int8", "instruction_sets": EXACT_SUMS}
+NEW: Final = {"target": "cpu", "min_onnxruntime": "1.23.0"}
+VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
+    "portable": {"min_onnxruntime": "1.17.0"},
+    "cpu": NEW,
+    "int8": {**INT8, "min_onnxruntime": "1.17.0"},
+    "int8-cpu": {**INT8, **NEW},
+    "int8-narrow": {"precision": "int8", "recipe": "int8-dynamic", **NEW},
+    "native": {
+        "precision": "w8",
+        "recipe": "w8",
+        "target": "cpu",
+        "library": Library(name=KERNELS, version="2.1.0", required=True),
+        "ways": {NATIVE: Way()},
+    },
+    "either": {
+        "precision": "w4",
+        "recipe": "w4",
+        "min_onnxruntime": "1.17.0",
+        "library": Library(name=KERNELS, version="1.0.0", required=False),
+        "ways": BOTH,
+    },
+    "fp16": {**HALF, "recipe": "fp16", "target": "cuda"},
+    "fp16-packed": {**HALF, "recipe": "fp16-packed", "target": "cuda-packed", "capturable": False},
+    "static": {"precision": "int8", "recipe": "int8-static", "min_onnxruntime": "1.17.0"},
+    "sorter": {"tasks": ("classify",), "min_onnxruntime": "1.17.0"},
+}
+"""Name → how it differs from a portable fp32 graph that answers `embed` on 1.20.0."""
+
+CPU_AND_OTHERS: Final = {"cpu", "cuda", "openvino", "tensorrt"}
+RUNS_ON: Final = {
+    **dict.fromkeys(("portable", "int8", "either", "sorter"), CPU_AND_OTHERS),
+    **{key: {"cpu"} for key in ("cpu", "int8-cpu", "int8-narrow", "native")},
+    **{key: {"cuda"} for key in ("fp16", "fp16-packed")},
+    "static": CPU_AND_OTHERS - {"tensorrt"},
+}
+"""Variant → providers that have its operators, and that it does not refuse."""
+
+ANY: Final = "any"
+FP32: Final = {"cpu": ["cpu", "portable", "sorter"], ANY: ["portable", "sorter", "cpu"]}
+EIGHT: Final = {
+    "cpu": ["int8-cpu", "int8", "int8-narrow", "static"],
+    ANY: ["int8", "int8-cpu", "static", "int8-narrow"],
+}
+ORDER: Final[Mapping[str, Mapping[str, list[str]]]] = {
+    "fp32": FP32,
+    "int8": EIGHT,
+    "fp16": {ANY: ["fp16", "fp16-packed"]},
+    **{name: {ANY: [name]} for name in VARIANTS if name not in ("int8", "fp16")},
+    "w8": {ANY: ["native"]},
+    "w4": {ANY: ["either"]},
+    "nothing": {ANY: []},
+}
+"""What is asked for → provider → the order in which variants are meant."""
+
+PREFERRED: Final = {"cuda": ["fp16-packed", "fp16"]}
+DEFAULTS: Final = ("fp32", "int8", "cpu", "fp16-packed", "native")
+ENGINES: Final = ("1.16.3", "1.22.0", "1.31.1", None)
+SETS: Final = (frozenset[str](), frozenset({"vnni"}), frozenset({"neon"}), None)
+LIBRARIES: Final[tuple[dict[str, str], ...]] = ({}, {KERNELS: "1.5.0"}, {KERNELS: "2.1.3"})
+
+
+def described(default: str = "fp32") -> Manifest:
+    plain = tiny_manifest({})
+    portable = replace(plain.variants["portable"])
+    tasks = {name: TaskInfo(outputs=plain.task.outputs) for name in ("embed", "classify")}
+    variants = {name: replace(portable, **changes) for name, changes in VARIANTS.items()}
+    return replace(plain, tasks=tasks, variants=variants, default_variant=default)
+
+
+def situations() -> Iterator[Situation]:
+    for values in product(
+        ("embed", "classify"),
+        ("auto", *ORDER),
+        sorted(CPU_AND_OTHERS),
+        ENGINES,
+        SETS,
+        LIBRARIES,
+        (False, True),
+    ):
+        task, asked, provider, engine, sets, libraries, captured = values
+        yield Situation(
+            task=task,
+            asked=asked,
+            provider=provider,
+            engine=engine,
+            instruction_sets=sets,
+            libraries=libraries,
+            captured=captured,
+        )
+
+
+def expected_order(situation: Situation, default: str) -> list[str]:
+    def named(asked: str) -> list[str]:
+        return ORDER[asked].get(situation.provider, ORDER[asked].get(ANY, []))
+
+    if situation.asked != "auto":
+        return named(situation.asked)
+    same = {"cpu": "fp32", "fp16-packed": "fp16", "native": "w8"}.get(default, default)
+    preferred = PREFERRED.get(situation.provider, [])
+    every = [*named(default), *named(same), *preferred, *named("fp32"), *VARIANTS]
+    return list(dict.fromkeys(every))
+
+
+def expected_reason(name: str, situation: Situation) -> str | None:
+    """A word of why a variant does not run, by the facts above."""
+    fields, sets, engine = VARIANTS[name], situation.instruction_sets, situation.engine
+    library, found = fields.get("library"), situation.libraries.get(KERNELS)
+    least = {"1.17.0": 17, "1.20.0": 20, "1.23.0": 23}[fields.get("min_onnxruntime", "1.20.0")]
+    words = {
+        "answers": situation.task not in fields.get("tasks", ("embed",)),
+        "needs provider": "needs" in fields and situation.provider != "cuda",
+        "operators": situation.provider not in RUNS_ON[name],
+        "captured": situation.captured and not fields.get("capturable", True),
+        "needs ONNX Runtime": engine is not None and int(engine.split(".")[1]) < least,
+        KERNELS: library is not None and library.required and found != "2.1.3",
+        "16 bits": situation.provider == "cpu" and sets == frozenset() and name[:4] == "int8",
+    }
+    if name == "int8-narrow":
+        words["16 bits"] = False
+    return next((word for word, holds in words.items() if holds), None)
+
+
+def expected_way(name: str, situation: Situation) -> str:
+    version = situation.libraries.get(KERNELS)
+    natives = {"either": ("1.5.0", "2.1.3"), "native": ("2.1.3",)}
+    return NATIVE if version in natives.get(name, ()) else STOCK
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_every_combination(default: str) -> None:
+    manifest, count = described(default), 0
+    for situation in situations():
+        found = choose(manifest, situation)
+        assert [each.name for each in found] == expected_order(situation, default), situation
+        for name, way, obstacle in found:
+            reason = expected_reason(name, situation)
+            assert (obstacle is None) == (reason is None), (name, situation, obstacle)
+            assert reason is None or (obstacle and reason in obstacle.reason), (name, situation)
+            assert way == expected_way(name, situation)
+        count += 1
+    assert count == 2 * (1 + len(ORDER)) * 4 * 4 * 4 * 3 * 2
+
+
+def test_what_is_picked_is_the_first_that_runs() -> None:
+    bundle = Bundle(folder=Path("b"), manifest=described("int8"))
+    for situation in situations():
+        running = [each for each in choose(bundle.manifest, situation) if each.obstacle is None]
+        if running:
+            assert pick(bundle, situation) == running[0]
+
+
+def test_a_name_that_is_a_precision_can_mean_the_variant() -> None:
+    manifest = described()
+    situation = Situation(task="embed", asked="int8", exact=True)
+    assert choose(manifest, situation) == [Candidate("int8", STOCK, None)]
+    assert choose(manifest, replace(situation, exact=False))[0].name == "int8-cpu"
+
+
+def test_a_variant_of_the_precisions_name_goes_before_others_of_its_rank() -> None:
+    manifest = described()
+    mine = replace(manifest.variants["int8"], target="cpu")
+    variants = {"mine": mine, "int8": mine}
+    found = choose(replace(manifest, variants=variants), Situation(task="embed", asked="int8"))
+    assert [each.name for each in found] == ["int8", "mine"]
+
+
+def test_a_request_that_nothing_fits_lists_what_there_is() -> None:
+    bundle = Bundle(folder=Path("b"), manifest=described())
+    with pytest.raises(ConfigError, match=r"^b has no variant 'nothing'; it has portable, cpu, "):
+        pick(bundle, Situation(task="embed", asked="nothing"))
+
+
+# What people read
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    asked: str
+    provider: str
+    engine: str
+    cpu: str
+    library: str
+    runs: str
+    first: str
+
+
+def rows() -> Iterator[Row]:
+    manifest = described("int8")
+    here = {"with VNNI": frozenset({"vnni"}), "without VNNI": frozenset[str]()}
+    versions = {"none": {}, "2.1.3": {KERNELS: "2.1.3"}}
+    for asked in ("auto", "fp32", "int8", "fp16", "w4", "native", "sorter"):
+        for provider, engine, cpu, library in product(
+            ("cpu", "cuda", "openvino"), ("1.16.3", "1.22.0", "1.31.1"), here, versions
+        ):
+            if (cpu == "without VNNI" and provider != "cpu") or (
+                library != "none" and asked not in ("w4", "native")
+            ):
+                continue
+            situation = Situation(
+                task="embed",
+                asked=asked,
+                provider=provider,
+                engine=engine,
+                instruction_sets=here[cpu],
+                libraries=versions[library],
+            )
+            found = choose(manifest, situation)
+            runs = next((f"{name} ({way})" for name, way, no in found if no is None), "nothing")
+            name, _, obstacle = found[0]
+            first = "" if obstacle is None else f"{name} {obstacle.reason}"
+            yield Row(asked, provider, engine, cpu, library, runs, first.partition(":")[0])
+
+
+def table() -> str:
+    """The text of `choices.md`."""
+    heads = ("asked", "provider", "ONNX Runtime", "CPU", KERNELS, "runs", "why not the first")
+    lines = [heads, ("---",) * len(heads), *rows()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def test_the_table_for_people_is_up_to_date() -> None:
+    assert TABLE.read_text(encoding="utf-8") == table(), "run python -m tests.runtime.test_choice"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")
