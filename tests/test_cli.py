@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import edgebert as edgebert_api
-from edgebert_runtime.engine.opsets import OLDEST_ENGINE
 from edgebert_runtime import Bundle
+from edgebert_runtime.engine.opsets import OLDEST_ENGINE
 from edgebert_runtime.errors import EdgebertError
 from tests.support.commands import edgebert, edgebert_run
 from tests.support.families import SAMPLES, build_with_head, save

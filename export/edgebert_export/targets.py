@@ -27,6 +27,7 @@ from edgebert_runtime.engine.providers import KnownProvider
 TargetName = Literal["cpu", "cuda", "portable"]
 """What an export can be asked for."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One kind of graph.

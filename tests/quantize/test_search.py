@@ -275,7 +275,7 @@ def test_labelled_texts_are_not_calibrated_on() -> None:
 
 def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> None:
     """A graph whose layers are all zero is far from fp32."""
-    from edgebert_quantize.rewrite.rewrite import prepare_graph, write_graph
+    from edgebert_quantize.rewrite.rewrite import Output, prepare_graph, write_graphs
 
     path, feeder = fp32.path_of("onnx/model_cpu.onnx"), Feeder.of(fp32)
     recipe, samples = RECIPES["int8-dynamic"], default_text_split()
@@ -283,7 +283,9 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
     for layer in prepared.layers:
         layer.columns[:] = 0
     broken = tmp_path / "broken.onnx"
-    write_graph(prepared, broken, ["per_tensor_dynamic"] * len(prepared.layers), tables=False)
+    write_graphs(
+        prepared, [Output(broken)], ["per_tensor_dynamic"] * len(prepared.layers), tables=False
+    )
     agreements = AgreementEvaluator(fp32, path, samples.quality)
     evaluator = Evaluator(path, comparison_of(fp32.manifest), feeder, samples, None, agreements)
     assert evaluator.measure(broken).mean < 0.9

@@ -61,7 +61,10 @@ def lower_opset(model: ir.Model) -> str:
     """
     if any(node.domain == CONTRIB for node in model.graph):
         for node in model.graph:
-            if node.op_type == "Gelu" and node.attributes.get_string("approximate", "none") == "none":
+            if (
+                node.op_type == "Gelu"
+                and node.attributes.get_string("approximate", "none") == "none"
+            ):
                 node.attributes.pop("approximate", None)
                 node.domain = CONTRIB
     newest = model.opset_imports[""]

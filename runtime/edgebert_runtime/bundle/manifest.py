@@ -261,6 +261,12 @@ class Manifest:
         """What `tasks` says of the default task."""
         return self.tasks[self.default_task]
 
+    def named(self, name: str) -> list[str]:
+        """The variant of a name; else those that were made under it, one for each target."""
+        if name in self.variants:
+            return [name]
+        return [each for each, found in self.variants.items() if each == under(name, found.target)]
+
     def to_json(self) -> str:
         """The manifest as the text of `edgebert.json`."""
         fields = asdict(self)
@@ -270,6 +276,11 @@ class Manifest:
                 steps = [_bare(step) for step in task.embedding.steps]
                 ordered["tasks"][name]["embedding"]["steps"] = steps
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+
+
+def under(name: str, target: str) -> str:
+    """What the variant for a target is called, of several that are made under one name."""
+    return f"{name}-{target}"
 
 
 def read_manifest(folder: Path) -> Manifest:

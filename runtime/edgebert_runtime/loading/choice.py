@@ -34,7 +34,8 @@ class Situation:
     Attributes:
         task: that is to be answered.
         asked: `auto` (the bundle's default, or what can stand for it), a precision (the best
-            variant of that precision here), or the name of a variant.
+            variant of that precision here), or the name of a variant, or under which several were
+            made, one for each target.
         provider: a name of `PROVIDERS`.
         engine: version of ONNX Runtime; None where it is not known yet, and every version is taken.
         instruction_sets: of the CPU, by their names in manifests; None as for `engine`.
@@ -113,21 +114,20 @@ def _meant(manifest: Manifest, situation: Situation) -> Iterator[str]:
     """Names of the variants that are meant, the best first; some come twice."""
     variants, asked = manifest.variants, situation.asked
     if asked != AUTO:
-        yield from _named(variants, asked, situation)
+        yield from _named(manifest, asked, situation)
         return
-    default = manifest.default_variant
-    yield from _named(variants, default, situation)
-    if default in variants:
-        yield from _named(variants, variants[default].precision, situation)
+    default = _named(manifest, manifest.default_variant, situation)
+    yield from default
+    yield from _named(manifest, variants[default[0]].precision, situation)
     for recipe in PROVIDERS[situation.provider].preferred:
         yield from (name for name, found in variants.items() if found.recipe == recipe)
-    yield from _named(variants, "fp32", situation)
+    yield from _named(manifest, "fp32", situation)
     yield from variants
 
 
-def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) -> list[str]:
-    """Those of a precision, the best first; else the one of that name, if there is one."""
-    targets = PROVIDERS[situation.provider].targets
+def _named(manifest: Manifest, asked: str, situation: Situation) -> list[str]:
+    """Those of a precision, the best first; else those of the name, or made under it."""
+    variants, targets = manifest.variants, PROVIDERS[situation.provider].targets
 
     def rank(name: str) -> tuple[bool, int, bool]:
         found = variants[name]
@@ -136,7 +136,7 @@ def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) ->
 
     meant = [name for name, found in variants.items() if found.precision == asked]
     if not meant or (situation.exact and asked in variants):
-        return [asked] if asked in variants else []
+        meant = manifest.named(asked)
     return sorted(meant, key=rank)
 
 
