@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino pages dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino engines pages dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -53,6 +53,9 @@ interop: $(INSTALLED)
 
 pages: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/pages
+
+engines: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/engines
 
 openvino: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/openvino
