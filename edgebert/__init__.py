@@ -21,7 +21,7 @@ from edgebert_runtime import Bundle, errors
 if TYPE_CHECKING:
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
-    from edgebert.workflow.variants import remove_variant, set_default
+    from edgebert.workflow.variants import remove_variant, set_default, upgrade
     from edgebert_quantize import quantize_bundle as quantize
     from edgebert_quantize import quantize_file, quantize_within
 
@@ -40,6 +40,7 @@ __all__ = [
     "remove_variant",
     "set_default",
     "train",
+    "upgrade",
     "verify",
 ]
 
@@ -52,6 +53,7 @@ _HOMES: Final = {
     "remove_variant": ("edgebert.workflow.variants", "remove_variant"),
     "set_default": ("edgebert.workflow.variants", "set_default"),
     "train": ("edgebert.workflow.training", "train"),
+    "upgrade": ("edgebert.workflow.variants", "upgrade"),
 }
 """Name → module and name it is imported from on first use, because that needs torch or onnx_ir."""
 

@@ -31,6 +31,7 @@ PUBLIC: Final = {
         "remove_variant",
         "set_default",
         "train",
+        "upgrade",
         "verify",
     ],
     "edgebert_export": [

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
     "inspect": (build.inspect, "my-model"),
     "default": (variants.default, "my-model int8"),
     "remove": (variants.remove, "my-model int8"),
+    "upgrade": (variants.upgrade, "my-model"),
     "push": (push.push, "my-model org/name"),
     "profile": (profile.profile, "my-model --batch 8 --sequence 128"),
     "report": (report.report, "bench.json -o bench.html"),

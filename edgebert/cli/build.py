@@ -168,7 +168,8 @@ def quantize(
         typer.Option(help="int8, int8-static, int8-dynamic, int4, embeddings-int8, fp16 or bf16"),
     ] = "int8",
     cpu: Annotated[
-        str | None, typer.Option(help="avx512_vnni, arm64 or avx2 (default: this machine's)")
+        str | None,
+        typer.Option(help="dotprod (x86 with VNNI, arm64) or avx2 (default: this machine's)"),
     ] = None,
     texts: TextsFile = None,
     column: TextsColumn = None,

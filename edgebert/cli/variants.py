@@ -1,4 +1,4 @@
-"""Commands that change a bundle's variants without making one."""
+"""Commands that change a bundle's manifest without making a graph."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 import edgebert
 from edgebert.cli.options import BundleFolder
 from edgebert.cli.terminal import print_bundle, say
+from edgebert_runtime.bundle.manifest import SCHEMA_VERSION
 
 NamedVariant = Annotated[str, typer.Argument(metavar="VARIANT", help="name of the variant")]
 
@@ -18,8 +19,8 @@ def default(
     ],
 ) -> None:
     """Choose the variant that runs where none is asked for."""
-    from edgebert_runtime.loading.choice import pick, situation_here, warn_of_another
     from edgebert_runtime.loading.options import LoadOptions
+    from edgebert_runtime.loading.selection import pick, situation_here, warn_of_another
 
     changed = edgebert.set_default(bundle, variant)
     say(f"{bundle} runs {variant!r} now where no variant is asked for")
@@ -34,3 +35,10 @@ def remove(bundle: BundleFolder, variant: NamedVariant) -> None:
     changed = edgebert.remove_variant(bundle, variant)
     say(f"removed {variant!r}; the default is {changed.manifest.default_variant!r}")
     print_bundle(changed, quantized=False)
+
+
+def upgrade(bundle: BundleFolder) -> None:
+    """Write a bundle's manifest in the present format; an older edgebert cannot read it then."""
+    upgraded = edgebert.upgrade(bundle)
+    what = "is now of" if upgraded else "is already of"
+    say(f"{bundle} {what} format {SCHEMA_VERSION}")

@@ -1,4 +1,4 @@
-"""Changes to the variants of a bundle that need no new graph: another default, one variant less."""
+"""Changes to the manifest of a bundle: another default, one variant less, the present format."""
 
 from dataclasses import replace
 from os import PathLike
@@ -7,7 +7,7 @@ from pathlib import Path
 from edgebert_quantize.model_card import updated_card
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
-from edgebert_runtime.bundle.staging import change_manifest
+from edgebert_runtime.bundle.staging import change_manifest, upgrade_manifest
 from edgebert_runtime.bundle.variants import require_name, without_variant
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import ConfigError
@@ -64,6 +64,25 @@ def remove_variant(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle
         card=lambda manifest: _card_without(folder, variant, manifest),
     )
     return Bundle.reopen(bundle)
+
+
+def upgrade(bundle: Bundle | str | PathLike[str]) -> bool:
+    """Write the manifest of a bundle in the present format; no other file changes.
+
+    An older edgebert does not read the bundle any more.
+
+    Args:
+        bundle: the bundle or its folder.
+
+    Returns:
+        Whether its format was older; otherwise nothing is done.
+
+    Raises:
+        BundleError: there is no bundle, its format is newer, or it is the cache's copy of one on
+            the Hub.
+        ExportError: nothing can be written there; the bundle is untouched.
+    """
+    return upgrade_manifest(Bundle.open(bundle).folder)
 
 
 def _card_without(folder: Path, variant: str, manifest: Manifest) -> str | None:

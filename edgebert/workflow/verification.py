@@ -212,7 +212,7 @@ def _started_check(bundle: Bundle) -> "IntegrityCheck":
     check = IntegrityCheck(bundle.folder, bundle.manifest.files, mode="always")
     check.start()
     for variant in bundle.manifest.variants.values():
-        check_external_data(bundle.folder, variant.files, variant.file)
+        check_external_data(bundle.folder, variant.files, variant.file, variant.external)
     return check
 
 

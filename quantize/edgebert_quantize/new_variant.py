@@ -17,7 +17,8 @@ from edgebert_quantize.recipes import (
 )
 from edgebert_quantize.rewrite.rewrite import Output
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest, ProvenanceStep, Variant, under
+from edgebert_runtime.bundle.manifest import FileInfo, Manifest, ProvenanceStep, Variant
+from edgebert_runtime.bundle.manifest_records import under
 from edgebert_runtime.bundle.variants import without_variant
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 

@@ -1,26 +1,30 @@
 """The variant that is chosen, for every combination of what is asked for and what is here.
 
 The bundle and the rules below are written by hand; the function under test takes no part in them.
-`choices.md` shows a part of the combinations for people: `python -m tests.runtime.test_choice`
-writes it.
+`docs/conformance/choices.md` shows combinations of another manifest, `manifest.json` there;
+`python -m tests.runtime.test_choice` writes it.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import pytest
 
 from edgebert_runtime import Bundle
-from edgebert_runtime.bundle.manifest import Library, Manifest, TaskInfo, Way
+from edgebert_runtime.bundle.manifest import Library, Manifest, TaskInfo, Way, read_manifest
 from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, NATIVE, STOCK
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.loading.choice import Candidate, Situation, choose, pick
+from edgebert_runtime.loading.choice import Candidate, Situation, choose
+from edgebert_runtime.loading.selection import pick
+from tests.support.conformance import BASE, FOLDER
 from tests.support.tiny_manifest import tiny_manifest
 
-TABLE: Final = Path(__file__).with_name("choices.md")
+TABLE: Final = FOLDER / "choices.md"
 KERNELS: Final = "some-kernels"
 
 BOTH: Final = {STOCK: Way(), NATIVE: Way()}
@@ -121,12 +125,17 @@ def expected_order(situation: Situation, default: str) -> list[str]:
     def named(asked: str) -> list[str]:
         return ORDER[asked].get(situation.provider, ORDER[asked].get(ANY, []))
 
-    if situation.asked != "auto":
-        return named(situation.asked)
+    def answering(names: list[str]) -> list[str]:
+        tasks = {name: VARIANTS[name].get("tasks", ("embed",)) for name in names}
+        return [name for name in dict.fromkeys(names) if situation.task in tasks[name]]
+
+    asked = situation.asked
+    if asked != "auto":
+        return answering(named(asked)) or ([asked] if asked in VARIANTS else [])
     same = {"cpu": "fp32", "fp16-packed": "fp16", "native": "w8"}.get(default, default)
     preferred = PREFERRED.get(situation.provider, [])
     every = [*named(default), *named(same), *preferred, *named("fp32"), *VARIANTS]
-    return list(dict.fromkeys(every))
+    return answering(every)
 
 
 def expected_reason(name: str, situation: Situation) -> str | None:
@@ -198,58 +207,81 @@ def test_a_request_that_nothing_fits_lists_what_there_is() -> None:
         pick(bundle, Situation(task="embed", asked="nothing"))
 
 
-# What people read
+# The table for people, and for readers in other languages
 
 
 class Row(NamedTuple):
     """A line of the table."""
 
+    task: str
     asked: str
     provider: str
     engine: str
-    cpu: str
+    instruction_sets: str
     library: str
+    captured: str
     runs: str
-    first: str
+    reason: str
 
 
-def rows() -> Iterator[Row]:
-    manifest = described("int8")
-    here = {"with VNNI": frozenset({"vnni"}), "without VNNI": frozenset[str]()}
-    versions = {"none": {}, "2.1.3": {KERNELS: "2.1.3"}}
-    for asked in ("auto", "fp32", "int8", "fp16", "w4", "native", "sorter"):
-        for provider, engine, cpu, library in product(
-            ("cpu", "cuda", "openvino"), ("1.16.3", "1.22.0", "1.31.1"), here, versions
-        ):
-            if (cpu == "without VNNI" and provider != "cpu") or (
-                library != "none" and asked not in ("w4", "native")
-            ):
-                continue
+def rows(folder: Path) -> Iterator[Row]:
+    (folder / "edgebert.json").write_text(json.dumps(BASE), encoding="utf-8")
+    manifest = read_manifest(folder)
+    for engine, sets, libraries in product(("1.16.3", "1.22.0", "1.31.1"), HERE, VERSIONS):
+        for task, asked, provider, captured in REQUESTS:
             situation = Situation(
-                task="embed",
+                task=task,
                 asked=asked,
                 provider=provider,
                 engine=engine,
-                instruction_sets=here[cpu],
-                libraries=versions[library],
+                instruction_sets=frozenset(sets),
+                libraries=libraries,
+                captured=captured,
             )
             found = choose(manifest, situation)
             runs = next((f"{name} ({way})" for name, way, no in found if no is None), "nothing")
             name, _, obstacle = found[0]
-            first = "" if obstacle is None else f"{name} {obstacle.reason}"
-            yield Row(asked, provider, engine, cpu, library, runs, first.partition(":")[0])
+            reason = "" if obstacle is None else f"{name} {obstacle.reason}"
+            yield Row(
+                *(task, asked, provider, engine, " ".join(sets)),
+                " ".join(f"{name} {version}" for name, version in libraries.items()),
+                "yes" if captured else "",
+                runs,
+                reason.partition(":")[0],
+            )
 
 
-def table() -> str:
-    """The text of `choices.md`."""
-    heads = ("asked", "provider", "ONNX Runtime", "CPU", KERNELS, "runs", "why not the first")
-    lines = [heads, ("---",) * len(heads), *rows()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+HERE: Final = ((), ("vnni",))
+VERSIONS: Final[tuple[dict[str, str], ...]] = ({}, {"example-kernels": "1.2.0"})
+REQUESTS: Final = (
+    ("embed", "auto", "cpu", False),
+    ("embed", "fp32", "cpu", False),
+    ("embed", "int8", "cpu", False),
+    ("embed", "int8-kernels", "cpu", False),
+    ("embed", "fp16", "cpu", False),
+    ("classify", "auto", "cpu", False),
+    ("classify", "int8", "cpu", False),
+    ("embed", "auto", "cuda", False),
+    ("embed", "fp16", "cuda", False),
+    ("embed", "fp16", "cuda", True),
+    ("embed", "auto", "openvino", False),
+    ("embed", "cpu", "openvino", False),
+)
+"""Task, what is asked for, provider, and whether runs are captured."""
 
 
-def test_the_table_for_people_is_up_to_date() -> None:
-    assert TABLE.read_text(encoding="utf-8") == table(), "run python -m tests.runtime.test_choice"
+def table(folder: Path) -> str:
+    """The text of `choices.md`: what is chosen of `manifest.json`."""
+    heads = ("task", "asked", "provider", "ONNX Runtime", "instruction sets", "library", "captured")
+    every = [(*heads, "runs", "why not the first"), ("---",) * len(Row._fields), *rows(folder)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in every)
+
+
+def test_the_table_in_docs_is_up_to_date(tmp_path: Path) -> None:
+    found = TABLE.read_text(encoding="utf-8")
+    assert found == table(tmp_path), "run python -m tests.runtime.test_choice"
 
 
 if __name__ == "__main__":
-    TABLE.write_text(table(), encoding="utf-8")
+    with TemporaryDirectory() as made:
+        TABLE.write_text(table(Path(made)), encoding="utf-8")

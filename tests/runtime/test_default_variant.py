@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.manifest import Variant
+from edgebert_runtime.bundle.variants import without_variant
 from edgebert_runtime.errors import BundleError, FallbackWarning, ProviderUnavailableError
-from edgebert_runtime.loading.choice import Situation, choose, pick, warn_of_another
+from edgebert_runtime.loading.choice import Situation, choose
+from edgebert_runtime.loading.selection import pick, warn_of_another
 
 NEWEST = "9.0.0"
 PROVIDERS = ("cpu", "cuda", "openvino")
@@ -95,7 +97,9 @@ def test_where_nothing_runs_the_default_says_why(tiny_bundle: Bundle) -> None:
         for name, variant in tiny_bundle.manifest.variants.items()
     }
     bundle = with_default(tiny_bundle, "int8", **variants)
-    with pytest.raises(BundleError, match=r"'int8-cpu' of .* needs ONNX Runtime 8.0.0, this is 1.20"):
+    with pytest.raises(
+        BundleError, match=r"'int8-cpu' of .* needs ONNX Runtime 8.0.0, this is 1.20"
+    ):
         chosen(bundle, "1.20.0")
 
 

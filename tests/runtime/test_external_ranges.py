@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, TensorProto
 
 from edgebert_runtime.bundle.external_data import check_external_data
+from edgebert_runtime.bundle.manifest import ExternalRange
 from edgebert_runtime.bundle.protobuf_reader import read_tensors
 from edgebert_runtime.bundle.weight_sharing import ALIGNMENT, aligned, sharing
 from edgebert_runtime.errors import BundleError, UnsafePathError
@@ -68,6 +69,20 @@ def test_a_range_over_two_tensors_or_none_is_refused(bundle: Path) -> None:
     for start in (first[0] - 1, first[0] + 1, first[1], second[0] - 1, 0):
         with pytest.raises(UnsafePathError, match=r"'w' in bytes .* not inside one tensor there"):
             check(bundle, ranged("whole.onnx", start, 16))
+
+
+def test_a_range_that_the_manifest_does_not_list_is_refused(bundle: Path) -> None:
+    start = place(bundle, "a")[0]
+    check(bundle, ranged("whole.onnx", start, 16))
+    for offset, length, accepted in ((start, 16, True), (start - 4, 99, True), (start, 15, False)):
+        listed = [ExternalRange(file="onnx/whole.onnx", offset=offset, length=length)]
+        if accepted:
+            check_external_data(bundle, FILES, "onnx/thin.onnx", listed)
+        else:
+            with pytest.raises(UnsafePathError, match=r"'w' .* the manifest does not list"):
+                check_external_data(bundle, FILES, "onnx/thin.onnx", listed)
+    other = [ExternalRange(file="onnx/data", offset=0, length=1)]
+    check_external_data(bundle, FILES, "onnx/thin.onnx", other)  # says nothing of whole.onnx
 
 
 @pytest.mark.parametrize("location", ["whole.onnx", "data"])

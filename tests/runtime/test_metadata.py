@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +15,7 @@ from hypothesis import strategies as st
 
 from edgebert.checkpoints.files import read_json
 from edgebert_runtime.benchmarking.comparison import read_record
-from edgebert_runtime.bundle.manifest import (
-    EmbeddingInfo,
-    FileInfo,
-    Step,
-    TensorInfo,
-    read_manifest,
-)
+from edgebert_runtime.bundle.manifest import read_manifest
 from edgebert_runtime.bundle.samples import read_samples
 from edgebert_runtime.errors import (
     BundleError,
@@ -34,52 +27,12 @@ from edgebert_runtime.errors import (
 from edgebert_runtime.storage.json_cache import read_json_cache
 from edgebert_runtime.storage.json_reader import MAX_BYTES, MAX_DEPTH
 from tests.support.bundle_schema import FILE, bundle_schema, text
-from tests.support.tiny_manifest import of_task, tiny_manifest
-
-PATHS: Final = ("onnx/model.onnx", "tokenizer.json", "dense.safetensors", "samples/x.json")
-HIDDEN: Final = 4
+from tests.support.conformance import BASE, Case, cases
 
 
 def fields() -> dict[str, Any]:
     """A manifest with a value for every kind of key."""
-    files = {path: FileInfo(size_bytes=1, sha256="0" * 64) for path in PATHS}
-    steps = (
-        Step(kind="pool", modes=("mean", "max")),
-        Step(kind="dense", file=PATHS[2], activation="tanh"),
-        Step(kind="normalize"),
-    )
-    shapes = {
-        "last_hidden_state": ("batch", "sequence", HIDDEN),
-        "sentence_embedding": ("batch", 6),
-    }
-    manifest = replace(
-        tiny_manifest(files),
-        architecture={"hidden": 4, "layers": 1, "heads": 1, "vocabulary": 9, "token_types": 2},
-    )
-    manifest = of_task(
-        manifest,
-        outputs=tuple(
-            TensorInfo(name=name, dtype="float32", shape=shape) for name, shape in shapes.items()
-        ),
-        embedding=EmbeddingInfo(
-            dimensions=6, steps=steps, prompts={"query": "q: "}, default_prompt="query"
-        ),
-    )
-    found: dict[str, Any] = json.loads(manifest.to_json())
-    found["variants"]["portable"] |= {
-        "parity": {
-            "tolerance": 1e-5,
-            "worst": 1e-6,
-            "worst_case": "a",
-            "worst_at": "b",
-            "cases": 3,
-        },
-    }
-    found["variants"]["portable"]["ways"]["stock"] |= {
-        "samples": {"embed": PATHS[3]},
-        "speed": {"over_fp32": 0.5, "rounds": 9, "cpu": "avx2"},
-    }
-    return found
+    return deepcopy(BASE)
 
 
 def write(folder: Path, manifest: object) -> Path:
@@ -87,116 +40,27 @@ def write(folder: Path, manifest: object) -> Path:
     return folder
 
 
-def changed(place: str, value: object) -> dict[str, Any]:
-    """The manifest with another value at a place, such as `tokenizer.pad_id`."""
-    found = fields()
-    *others, last = (int(key) if key.isdigit() else key for key in place.split("/"))
-    holder: Any = found
-    for key in others:
-        holder = holder[key]
-    holder[last] = value
-    return found
-
-
-TASK: Final = "tasks/embed/"
-VARIANT: Final = "variants/portable/"
-WAY: Final = f"{VARIANT}ways/stock/"
-
-WRONG: Final[tuple[tuple[str, Any, str], ...]] = (
-    ("schema_version", True, "schema version true, this edgebert reads"),
-    ("tasks", {}, "tasks is {}, expected an object with at least 1 key"),
-    ("default_task", 3, "default_task is 3, expected a string"),
-    ("created_by", {"torch": 2}, "created_by.torch is 2, expected a string"),
-    ("source/kind", None, "source.kind is null, expected a string"),
-    ("architecture/hidden", -1, "architecture.hidden is -1, expected an integer from 0"),
-    ("inputs", [], "inputs is [], expected an array of at least 1"),
-    ("inputs/0/shape", [True], "inputs[0].shape[0] is true, expected a string or an integer"),
-    (TASK + "outputs/0/name", 1, "tasks.embed.outputs[0].name is 1, expected a string"),
-    ("tokenizer/file", "", "tokenizer.file is '', expected a path"),
-    ("tokenizer/max_length", 1, "tokenizer.max_length is 1, expected an integer from 2"),
-    ("tokenizer/max_length", True, "tokenizer.max_length is true, expected an integer"),
-    ("tokenizer/max_length", 8.5, "tokenizer.max_length is 8.5, expected an integer"),
-    ("tokenizer/padding_side", "left", "tokenizer.padding_side is 'left', expected 'right'"),
-    ("tokenizer/pad_id", 10**30, "tokenizer.pad_id is 1000000000000000000000000000000, expected"),
-    ("tokenizer/pad_type_id", -1, "tokenizer.pad_type_id is -1, expected an integer from 0"),
-    ("tokenizer/special_tokens", {"a\nb": 1}, r"special_tokens['a\nb'] is 1, expected a string"),
-    (TASK + "embedding/dimensions", 10**12, "embedding.dimensions is 1000000000000, expected"),
-    (
-        TASK + "embedding/steps/0/kind",
-        "zzz",
-        "steps[0].kind is 'zzz', expected 'pool' or",
-    ),
-    (TASK + "embedding/steps/0/modes", 5, "embedding.steps[0].modes is 5, expected an array"),
-    (
-        TASK + "embedding/steps/1/activation",
-        "x",
-        "activation is 'x', expected 'identity' or",
-    ),
-    (TASK + "embedding/prompts", {"query": 5}, "embedding.prompts.query is 5, expected a string"),
-    (
-        TASK + "head",
-        {"labels": [1], "activation": "none"},
-        "labels[0] is 1, expected a string",
-    ),
-    ("default_variant", None, "default_variant is null, expected a string"),
-    ("variants", {}, "variants is {}, expected an object with at least 1 key"),
-    (VARIANT + "files", [{}], "variants.portable.files[0] is {}, expected a path"),
-    (VARIANT + "opset", 0, "variants.portable.opset is 0, expected an integer from 1"),
-    (VARIANT + "min_onnxruntime", "abc", "min_onnxruntime is 'abc', expected a version"),
-    (VARIANT + "fusions", {"gelu": -1}, "fusions.gelu is -1, expected an integer from 0"),
-    (VARIANT + "parity/worst", "0", "parity.worst is '0', expected a finite number of at least 0"),
-    (WAY + "speed/over_fp32", 0, "speed.over_fp32 is 0, expected a finite number above 0"),
-    (WAY + "quality", {"mean": 1}, "variants.portable.ways.stock.quality lacks 'metric'"),
-    (VARIANT + "verified", 1, "variants.portable.verified is 1, expected true or false"),
-    ("files/tokenizer.json", 7, "files['tokenizer.json'] is 7, expected an object"),
-    ("files/tokenizer.json/sha256", "0" * 63, "sha256 is '000"),
-    ("files/tokenizer.json/size_bytes", 2**63, "size_bytes is 9223372036854775808, expected"),
-)
-"""Place, value, and what is said: what the schema can say, too."""
-
-CONTRADICTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
-    ("schema_version", 1.0, "schema version 1.0, this edgebert reads"),
-    ("tokenizer/max_length", 9, "max_length is 9, expected at most tokenizer.max_positions, 8"),
-    ("tokenizer/pad_id", 9, "pad_id is 9, expected less than architecture.vocabulary, 9"),
-    ("tokenizer/file", "other.json", "tokenizer needs other.json, not among 'files'"),
-    (TASK + "embedding/steps/1/file", "../x", "embedding.steps[1] needs ../x, not among 'files'"),
-    (TASK + "embedding/dimensions", 5, "embedding.dimensions is 5, expected 6"),
-    (TASK + "embedding/default_prompt", "doc", "default_prompt is 'doc', not among its"),
-    (
-        TASK + "embedding/steps/1",
-        {"kind": "dense", "file": PATHS[2]},
-        "and lacks activation",
-    ),
-    (
-        TASK + "embedding/steps/2",
-        {"kind": "pool", "modes": ["cls"]},
-        "is 'pool', which only the first step can be",
-    ),
-    ("default_variant", "int8", "default_variant is 'int8', which it does not hold"),
-    (VARIANT + "files", ["x.onnx"], "variant 'portable' needs x.onnx, not among 'files'"),
-    (VARIANT + "files", ["tokenizer.json"], "files[0] = 'tokenizer.json', expected 'onnx/model"),
-)
-"""Likewise, what JSON Schema cannot say: to it 1.0 is an integer."""
-
-
-@pytest.mark.parametrize(("place", "value", "said"), [*WRONG, *CONTRADICTIONS], ids=str)
-def test_a_value_that_makes_no_sense_is_named(
-    tmp_path: Path, place: str, value: Any, said: str
-) -> None:
+@pytest.mark.parametrize("case", cases("refuse"), ids=str)
+def test_a_value_that_makes_no_sense_is_named(tmp_path: Path, case: Case) -> None:
     with pytest.raises(BundleError) as caught:
-        read_manifest(write(tmp_path, changed(place, value)))
+        read_manifest(write(tmp_path, case.manifest()))
     message = str(caught.value)
-    assert said in message
-    assert message.startswith(str(tmp_path / "edgebert.json"))
+    assert case.says in message
+    assert str(tmp_path) in message
     assert "\n" not in message
     assert len(message) < len(str(tmp_path)) + 400
 
 
-@pytest.mark.parametrize(("place", "value", "said"), WRONG, ids=str)
-def test_the_schema_refuses_what_the_reader_refuses(place: str, value: Any, said: str) -> None:
-    del said
+@pytest.mark.parametrize("case", cases("refuse", "schema"), ids=str)
+def test_the_schema_refuses_what_the_reader_refuses(case: Case) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(changed(place, value), bundle_schema())
+        jsonschema.validate(case.manifest(), bundle_schema())
+
+
+@pytest.mark.parametrize("case", cases("accept"), ids=str)
+def test_what_a_later_version_may_add_is_read(tmp_path: Path, case: Case) -> None:
+    """A pooling mode, a precision or a recipe is refused where it is to run, not before."""
+    read_manifest(write(tmp_path, case.manifest()))
 
 
 def test_reader_and_schema_take_the_manifest(tmp_path: Path) -> None:
@@ -207,6 +71,23 @@ def test_reader_and_schema_take_the_manifest(tmp_path: Path) -> None:
 
 def test_the_schema_in_docs_is_the_readers() -> None:
     assert FILE.read_text(encoding="utf-8") == text(), "run python -m tests.support.bundle_schema"
+
+
+def keys_in(schema: Any) -> set[str]:
+    """Every key that a schema names."""
+    if isinstance(schema, list):
+        return {key for each in schema for key in keys_in(each)}
+    if not isinstance(schema, dict):
+        return set()
+    named = schema.get("properties", {})
+    return {*named, *(key for each in schema.values() for key in keys_in(each))}
+
+
+def test_the_specification_explains_every_key() -> None:
+    page = FILE.with_name("bundle-format.md").read_text(encoding="utf-8")
+    keys = keys_in(bundle_schema()) - {"properties", "required"}
+    assert {"external", "provenance", "ways", "sha256"} <= keys
+    assert {key for key in keys if f"`{key}`" not in page} == set()
 
 
 def test_every_key_that_is_required_is_missed(tmp_path: Path) -> None:
@@ -221,18 +102,10 @@ def test_every_key_that_is_required_is_missed(tmp_path: Path) -> None:
 
 
 def test_a_path_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
-    found = changed("files/..", fields()["files"]["tokenizer.json"])
+    found = fields()
+    found["files"][".."] = found["files"]["tokenizer.json"]
     with pytest.raises(UnsafePathError, match=r"contains '\.\.'"):
         read_manifest(write(tmp_path, found))
-
-
-def test_a_later_version_may_add_names(tmp_path: Path) -> None:
-    """A pooling mode, a precision or a recipe is refused where it is to run, not before."""
-    found = changed("tasks/embed/embedding/steps/0/modes", ["mean", "median"])
-    found["variants"]["portable"] |= {"precision": "fp4", "recipe": "new", "target": "npu"}
-    found["default_variant"] = "fp4"
-    read = read_manifest(write(tmp_path, found))
-    assert read.variants["portable"].precision == "fp4"
 
 
 JSON: Final = st.recursive(

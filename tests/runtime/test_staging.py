@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from edgebert_runtime.bundle.manifest import FileInfo, Manifest, hash_file, read_manifest
+from edgebert_runtime.bundle.manifest import (
+    FileInfo,
+    Manifest,
+    hash_file,
+    read_manifest,
+    written_version,
+)
 from edgebert_runtime.bundle.staging import (
     add_to_bundle,
     hash_folder,
@@ -121,6 +127,15 @@ def test_stopped_at_any_step_the_bundle_is_old_or_new(
 ) -> None:
     folders = sweep(operation, number, tmp_path)
     assert {state(folder) for folder in folders} == states
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda item: item.name)
+def test_stopped_at_any_step_an_upgrade_leaves_either_format(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    folders = sweep("upgrade", number, tmp_path)
+    assert {state(folder) for folder in folders} == {"old"}  # no file but the manifest changes
+    assert {written_version(folder) for folder in folders} == {1, 2}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda item: item.name)

@@ -24,10 +24,12 @@ from edgebert_runtime.bundle.staging import (
     new_bundle,
     replace_in_bundle,
     staging_area,
+    upgrade_manifest,
 )
 from edgebert_runtime.bundle.variants import with_samples, without_variant
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.storage import new_folder
+from tests.support.format_1 import write_format_1
 from tests.support.tiny_manifest import write_bundle
 
 NAME: Final = "bundle"
@@ -92,6 +94,11 @@ def remove(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> N
     change_manifest(folder, changed)
 
 
+def upgrade(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
+    del pause
+    upgrade_manifest(folder)
+
+
 def add_named(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
     add(folder, pause=pause)
 
@@ -104,6 +111,7 @@ OPERATIONS: Final = {
     "remake": remake,
     "remake-in-two-renames": remake_without_exchange,
     "remove": remove,
+    "upgrade": upgrade,
 }
 
 
@@ -114,6 +122,8 @@ def prepare(operation: str, folder: Path) -> None:
         write_bundle(folder, OLD)
     if operation == "remove":
         add(folder)
+    if operation == "upgrade":
+        write_format_1(folder)
 
 
 def sweep(operation: str, number: int, folder: Path) -> None:

@@ -15,7 +15,8 @@ from edgebert_runtime.bundle.manifest import (
     Variant,
 )
 from edgebert_runtime.bundle.staging import hash_folder
-from edgebert_runtime.loading.choice import Situation, pick
+from edgebert_runtime.loading.choice import Situation
+from edgebert_runtime.loading.selection import pick
 
 
 def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edgebert_runtime.benchmarking.ranking import FEWEST_RANKED
@@ -16,8 +16,9 @@ from edgebert_runtime.engine.providers import (
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.arguments import check_fields
-from edgebert_runtime.loading.choice import choose, pick, situation_here
+from edgebert_runtime.loading.choice import choose
 from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.loading.selection import pick, situation_here
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 
 ALL: Final = "all"
@@ -128,8 +129,8 @@ def plan(bundle: Bundle, options: BenchOptions, cores: int | None = None) -> Pla
 
     Raises:
         ConfigError: a number that makes no sense, a sequence beyond the bundle's limit, more
-            threads than cores, an unknown variant, provider or option, a variant that does not
-            run here, or what cannot be stored.
+            threads than cores, an unknown variant, provider or option, or what cannot be stored.
+        BundleError, ProviderUnavailableError: a variant that is asked for does not run here.
         EngineMissingError: ONNX Runtime is not installed.
     """
     provider = choose_provider(options.provider)
@@ -203,8 +204,12 @@ def _variants(
     if ALL not in asked:
         meant = (pick(bundle, situation_here(bundle, options, asked=name)).name for name in asked)
         return list(dict.fromkeys(meant)), {}
-    found = choose(bundle.manifest, situation_here(bundle, options))
-    left_out = {each.name: each.obstacle.reason for each in found if each.obstacle}
+    left_out = {}
+    for name in bundle.manifest.variants:
+        here = situation_here(bundle, replace(options, exact=True), asked=name)
+        obstacle = choose(bundle.manifest, here)[0].obstacle
+        if obstacle is not None:
+            left_out[name] = obstacle.reason
     names = [name for name in bundle.manifest.variants if name not in left_out]
     if not names:
         told = "; ".join(f"{name} {reason}" for name, reason in left_out.items())

@@ -6,14 +6,17 @@ tensors name is read and checked first (https://onnx.ai/onnx/repo-docs/ExternalD
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.bundle.protobuf_reader import StoredTensor, read_tensors
 from edgebert_runtime.errors import BundleError, UnsafePathError
+
+if TYPE_CHECKING:
+    from edgebert_runtime.bundle.manifest import ExternalRange
 
 LOCATION: Final = "location"
 OFFSET: Final = "offset"
@@ -25,6 +28,9 @@ MEMORY_MARK: Final = "*/_ORT_MEM_ADDR_/*"
 """ONNX Runtime's mark of a tensor whose offset is an address in memory, not in a file."""
 
 GRAPHS: Final = ".onnx"
+
+Ranges = dict[Path, list[tuple[int, int]]]
+"""File → start and end of the bytes that the manifest lists."""
 
 Places = Callable[[Path], list[tuple[int, int]]]
 """From a graph to start and end of the data of each of its tensors, in order."""
@@ -42,7 +48,12 @@ def external_locations(model: Path) -> set[str]:
     return _locations(read_tensors(model))
 
 
-def check_external_data(folder: Path, variant_files: tuple[str, ...], model: str) -> None:
+def check_external_data(
+    folder: Path,
+    variant_files: tuple[str, ...],
+    model: str,
+    external: "Sequence[ExternalRange]" = (),
+) -> None:
     """Refuse a graph that would make an engine read bytes that its bundle does not vouch for.
 
     A range of bytes must lie inside its file. In a file that is an ONNX graph itself it must lie
@@ -53,6 +64,8 @@ def check_external_data(folder: Path, variant_files: tuple[str, ...], model: str
         variant_files: the files the manifest lists for the variant, whose hashes are checked.
         model: the graph, relative to the bundle. Its external data lies in its own folder or
             below, the only place where ONNX Runtime takes it from.
+        external: the bytes of other files that the manifest lists; of a file without a range here,
+            all.
 
     Raises:
         BundleError: the graph, or a graph that it has ranges of, is not an ONNX file.
@@ -75,9 +88,13 @@ def check_external_data(folder: Path, variant_files: tuple[str, ...], model: str
                 f"{', '.join(variant_files)} for it; export the model again"
             )
     places = cache(_tensor_places)
+    ranges: Ranges = {}
+    for each in external:
+        end = each.offset + each.length
+        ranges.setdefault(resolve_inside(folder, each.file), []).append((each.offset, end))
     for tensor in tensors:
         if tensor.external:
-            problem = _misplaced(tensor, graph.parent, places)
+            problem = _misplaced(tensor, graph.parent, places, ranges)
             if problem:
                 raise UnsafePathError(
                     f"{graph} has tensor {tensor.name!r} {problem}; do not use this bundle"
@@ -88,7 +105,7 @@ def _locations(tensors: list[StoredTensor]) -> set[str]:
     return {value for each in tensors for key, value in each.external if key == LOCATION}
 
 
-def _misplaced(tensor: StoredTensor, folder: Path, places: Places) -> str | None:
+def _misplaced(tensor: StoredTensor, folder: Path, places: Places, ranges: Ranges) -> str | None:
     """What is wrong with the bytes that a tensor is read from; None if nothing is."""
     twice = [key for key, count in Counter(key for key, _ in tensor.external).items() if count > 1]
     if set(twice) & set(ONCE):
@@ -108,6 +125,9 @@ def _misplaced(tensor: StoredTensor, folder: Path, places: Places) -> str | None
         raise BundleError(f"{path} is missing or not a file; copy or export the bundle again")
     if end > path.stat().st_size:
         return f"in bytes {start} to {end} of {location!r}, which has {path.stat().st_size} bytes"
+    listed = ranges.get(resolve_inside(folder, location))
+    if listed is not None and not any(first <= start and end <= last for first, last in listed):
+        return f"in bytes {start} to {end} of {location!r}, which the manifest does not list"
     if path.suffix == GRAPHS and not _is_inside(places(path), start, end):
         return f"in bytes {start} to {end} of {location!r}, which are not inside one tensor there"
     return None

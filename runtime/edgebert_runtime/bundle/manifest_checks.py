@@ -1,25 +1,23 @@
 """What is wrong between the keys of a manifest, each of which makes sense alone."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from edgebert_runtime.bundle.manifest_records import (
+    EmbeddingInfo,
+    Library,
+    Manifest,
+    TaskInfo,
+    TensorInfo,
+    Variant,
+)
 from edgebert_runtime.bundle.manifest_values import NATIVE, STEP_NEEDS, STOCK
-
-if TYPE_CHECKING:
-    from edgebert_runtime.bundle.manifest import (
-        EmbeddingInfo,
-        Library,
-        Manifest,
-        TaskInfo,
-        TensorInfo,
-        Variant,
-    )
 
 WAYS: Final = {None: (STOCK,), True: (NATIVE,), False: (STOCK, NATIVE)}
 """Whether a variant's library is required, None without one → the ways that the variant has."""
 
 
-def contradictions(manifest: "Manifest") -> Iterator[str]:
+def contradictions(manifest: Manifest) -> Iterator[str]:
     """Each problem, in words that follow the name of the file."""
     yield from _names(manifest)
     yield from _unlisted(manifest)
@@ -32,7 +30,7 @@ def contradictions(manifest: "Manifest") -> Iterator[str]:
         yield from _variant(f"variant {name!r}", manifest, variant)
 
 
-def _names(manifest: "Manifest") -> Iterator[str]:
+def _names(manifest: Manifest) -> Iterator[str]:
     """Names of tasks and variants that are not there."""
     precisions = {variant.precision for variant in manifest.variants.values()}
     default = manifest.default_variant
@@ -49,7 +47,7 @@ def _names(manifest: "Manifest") -> Iterator[str]:
             yield f"provenance[{at}].variant is {step.variant!r}, which it does not hold"
 
 
-def _unlisted(manifest: "Manifest") -> Iterator[str]:
+def _unlisted(manifest: Manifest) -> Iterator[str]:
     """Files that something needs and that are not among `files`."""
     needed = {"tokenizer": {manifest.tokenizer.file}}
     for name, task in manifest.tasks.items():
@@ -65,7 +63,7 @@ def _unlisted(manifest: "Manifest") -> Iterator[str]:
             yield f"{user} needs {', '.join(unlisted)}, not among 'files'"
 
 
-def _tokenizer(manifest: "Manifest") -> Iterator[str]:
+def _tokenizer(manifest: Manifest) -> Iterator[str]:
     tokenizer, vocabulary = manifest.tokenizer, manifest.architecture["vocabulary"]
     if tokenizer.max_length > tokenizer.max_positions:
         yield (
@@ -85,7 +83,7 @@ def _tokenizer(manifest: "Manifest") -> Iterator[str]:
         )
 
 
-def _variant(named: str, manifest: "Manifest", variant: "Variant") -> Iterator[str]:
+def _variant(named: str, manifest: Manifest, variant: Variant) -> Iterator[str]:
     """What one variant says against itself, or against the rest."""
     if variant.file != variant.files[0]:
         yield f"{named} has files[0] = {variant.files[0]!r}, expected {variant.file!r}"
@@ -98,7 +96,7 @@ def _variant(named: str, manifest: "Manifest", variant: "Variant") -> Iterator[s
     yield from _ways(named, variant, variant.library)
 
 
-def _outputs(named: str, tasks: "list[TaskInfo]") -> Iterator[str]:
+def _outputs(named: str, tasks: list[TaskInfo]) -> Iterator[str]:
     """Outputs of one graph that two tasks describe differently."""
     found: dict[str, TensorInfo] = {}
     for output in (each for task in tasks for each in task.outputs):
@@ -109,7 +107,7 @@ def _outputs(named: str, tasks: "list[TaskInfo]") -> Iterator[str]:
             )
 
 
-def _external(named: str, manifest: "Manifest", variant: "Variant") -> Iterator[str]:
+def _external(named: str, manifest: Manifest, variant: Variant) -> Iterator[str]:
     """Ranges of files that the variant does not name, or that end behind the file."""
     for at, each in enumerate(variant.external):
         place, end = f"{named} has external[{at}]", each.offset + each.length
@@ -120,7 +118,7 @@ def _external(named: str, manifest: "Manifest", variant: "Variant") -> Iterator[
             yield f"{place} to byte {end} of {each.file}, which has {size}"
 
 
-def _ways(named: str, variant: "Variant", library: "Library | None") -> Iterator[str]:
+def _ways(named: str, variant: Variant, library: Library | None) -> Iterator[str]:
     """Ways that do not go with the library, and samples of tasks that it does not answer."""
     expected = WAYS[library.required if library else None]
     if variant.ways.keys() != set(expected):
@@ -135,7 +133,7 @@ def _ways(named: str, variant: "Variant", library: "Library | None") -> Iterator
 
 
 def _embedding(
-    place: str, task: "TaskInfo", embedding: "EmbeddingInfo", hidden: int | None
+    place: str, task: TaskInfo, embedding: EmbeddingInfo, hidden: int | None
 ) -> Iterator[str]:
     """Steps and sizes of vectors that do not fit."""
     widths = {output.name: output.shape[-1] for output in task.outputs if output.shape}

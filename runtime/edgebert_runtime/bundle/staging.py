@@ -16,10 +16,12 @@ from edgebert_runtime.bundle.hub_name import cached_name
 from edgebert_runtime.bundle.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
+    SCHEMA_VERSION,
     FileInfo,
     Manifest,
     hash_file,
     read_manifest,
+    written_version,
 )
 from edgebert_runtime.errors import BundleError, BundleExistsError, BundleIntegrityError
 from edgebert_runtime.storage.atomic_write import put_file
@@ -203,6 +205,23 @@ def change_manifest(
             _replace(bundle / CARD_NAME, text, area)
         for path in before.files.keys() - manifest.files.keys():
             (bundle / path).unlink(missing_ok=True)
+
+
+def upgrade_manifest(bundle: Path) -> bool:
+    """Replace a manifest of an older schema version by one of the present version.
+
+    No other file changes. Of keys that no version knows, none is kept.
+
+    Returns:
+        Whether it was older.
+
+    Raises:
+        BundleError, ExportError: as `change_manifest`.
+    """
+    older = written_version(bundle) < SCHEMA_VERSION
+    if older:
+        change_manifest(bundle, lambda manifest: manifest)
+    return older
 
 
 def mark_verified(bundle: Bundle, name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edgebert_runtime.bundle.manifest import Manifest, Variant
+from edgebert_runtime.bundle.manifest_records import named
 from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.errors import ConfigError
 
@@ -20,7 +21,8 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
     or the first variant where there is no fp32.
 
     Raises:
-        ConfigError: there is no such variant, or there are no others.
+        ConfigError: there is no such variant, or there are no others, or no others that answer a
+            task.
     """
     require_variant(manifest, name)
     removed = manifest.named(name)
@@ -30,12 +32,19 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
             f"{name!r} is the bundle's only variant; delete the folder, or make another variant "
             "first (edgebert quantize)"
         )
+    answered = {task for variant in variants.values() for task in variant.tasks}
+    unanswered = [task for task in manifest.tasks if task not in answered]
+    if unanswered:
+        raise ConfigError(
+            f"{name!r} is the only variant that answers {', '.join(unanswered)}; make another one "
+            "first"
+        )
     had = set[str]().union(*(_files_of(manifest.variants[each]) for each in removed))
     gone = had.difference(*map(_files_of, variants.values()))
     files = {path: info for path, info in manifest.files.items() if path not in gone}
     precisions = {variant.precision for variant in variants.values()}
     default = manifest.default_variant
-    if default not in precisions and not replace(manifest, variants=variants).named(default):
+    if default not in precisions and not named(variants, default):
         default = "fp32" if "fp32" in precisions else next(iter(variants))
     provenance = tuple(step for step in manifest.provenance if step.variant not in removed)
     return replace(

@@ -33,6 +33,7 @@ def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
     command = add_command(commands, "info", "Say which variant runs here, where and how")
     add_loading(command)
+    add_option(command, "--task", "task of the bundle (default: its own)", metavar="NAME")
     add_threads(command)
     add_json(command)
     command.set_defaults(run=_info)
@@ -97,7 +98,7 @@ COMMANDS: Final = {
 def _info(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.cli.readable import info_lines
 
-    with load_model(options) as model:
+    with load_model(options, options.task) as model:
         info = model.info().to_dict()
     if is_for_people(as_json=options.json):
         yield from info_lines(info, options.program, output_width())

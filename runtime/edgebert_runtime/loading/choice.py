@@ -1,26 +1,22 @@
 """Which variant runs: a pure function of what a manifest says, what is asked for, and what is here.
 
-`choose` decides; `situation_here` finds out what is here; `pick` raises and warns.
+`loading.selection` finds out what is here, and raises where nothing runs.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Library, Manifest, Variant
+from edgebert_runtime.bundle.manifest_records import named
 from edgebert_runtime.bundle.manifest_values import AVX2, NATIVE, STOCK
-from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS
 from edgebert_runtime.errors import (
     BundleError,
     ConfigError,
     EdgebertError,
-    FallbackWarning,
     ProviderUnavailableError,
 )
-from edgebert_runtime.loading.options import LoadOptions
 
 AUTO: Final = "auto"
 INSTEAD: Final = "{instead}"
@@ -90,7 +86,8 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
     A precision means its variants in this order: of the recipe that has the precision's name, then
     by the provider's targets (`cpu` before `portable`), then the variant of that name, then in the
     manifest's order. `auto` means the default variant or precision, others of its precision, the
-    recipes that the provider prefers, fp32, and then all others in the manifest's order.
+    recipes that the provider prefers, fp32, and then all others in the manifest's order. Both mean
+    only variants that answer the task.
 
     Args:
         manifest: of the bundle.
@@ -112,22 +109,24 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
 
 def _meant(manifest: Manifest, situation: Situation) -> Iterator[str]:
     """Names of the variants that are meant, the best first; some come twice."""
-    variants, asked = manifest.variants, situation.asked
+    every, asked = manifest.variants, situation.asked
+    variants = {name: found for name, found in every.items() if situation.task in found.tasks}
     if asked != AUTO:
-        yield from _named(manifest, asked, situation)
+        yield from _named(variants, asked, situation) or named(every, asked)
         return
-    default = _named(manifest, manifest.default_variant, situation)
-    yield from default
-    yield from _named(manifest, variants[default[0]].precision, situation)
+    default = manifest.default_variant
+    yield from _named(variants, default, situation)
+    for name in named(every, default)[:1]:
+        yield from _named(variants, every[name].precision, situation)
     for recipe in PROVIDERS[situation.provider].preferred:
         yield from (name for name, found in variants.items() if found.recipe == recipe)
-    yield from _named(manifest, "fp32", situation)
+    yield from _named(variants, "fp32", situation)
     yield from variants
 
 
-def _named(manifest: Manifest, asked: str, situation: Situation) -> list[str]:
+def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) -> list[str]:
     """Those of a precision, the best first; else those of the name, or made under it."""
-    variants, targets = manifest.variants, PROVIDERS[situation.provider].targets
+    targets = PROVIDERS[situation.provider].targets
 
     def rank(name: str) -> tuple[bool, int, bool]:
         found = variants[name]
@@ -136,7 +135,7 @@ def _named(manifest: Manifest, asked: str, situation: Situation) -> list[str]:
 
     meant = [name for name, found in variants.items() if found.precision == asked]
     if not meant or (situation.exact and asked in variants):
-        meant = manifest.named(asked)
+        meant = named(variants, asked)
     return sorted(meant, key=rank)
 
 
@@ -247,107 +246,6 @@ CHECKS: Final[tuple[Callable[[Variant, Situation], Obstacle | None], ...]] = (
 """What may stand in the way of a variant; the first that does is said."""
 
 
-def situation_here(
-    bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
-) -> Situation:
-    """The situation on this machine, with the ONNX Runtime that is installed.
-
-    Args:
-        bundle: whose variants are chosen from; the CPU is looked at only where one depends on it.
-        options: of `load`.
-        task: as `Situation` takes it; None is the bundle's default.
-        asked: likewise.
-
-    Raises:
-        EngineMissingError: ONNX Runtime is not installed.
-    """
-    manifest = bundle.manifest
-    depends = any(each.instruction_sets for each in manifest.variants.values())
-    return replace(
-        asked_situation(bundle, options, task=task, asked=asked),
-        engine=str(import_engine().__version__),
-        instruction_sets=_instruction_sets() if depends else frozenset(),
-    )
-
-
-def asked_situation(
-    bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
-) -> Situation:
-    """What is asked for, on a machine of which nothing is known; arguments as `situation_here`."""
-    return Situation(
-        task=task or bundle.manifest.default_task,
-        asked=asked,
-        provider=options.provider,
-        captured=options.captured,
-        exact=options.exact,
-    )
-
-
-def pick(bundle: Bundle, situation: Situation) -> Candidate:
-    """The variant to run: the first of `choose` that has no obstacle.
-
-    Raises:
-        BundleError, ProviderUnavailableError: what is asked for does not run here; for `auto`,
-            nothing does.
-        ConfigError: there is no such variant, or it does not fit the task or the provider.
-    """
-    manifest = bundle.manifest
-    candidates = choose(manifest, situation)
-    running = [each for each in candidates if each.obstacle is None]
-    if running:
-        return running[0]
-    instead = [
-        manifest.variants[each.name].precision
-        for each in choose(manifest, replace(situation, asked=AUTO))
-        if each.obstacle is None
-    ]
-    if not candidates:
-        offered = ", ".join(dict.fromkeys([*manifest.variants, *instead]))
-        raise ConfigError(
-            f"{bundle.folder} has no variant {situation.asked!r}; it has {offered or 'none'}"
-        )
-    name, obstacle = min(
-        ((each.name, each.obstacle) for each in candidates if each.obstacle),
-        key=lambda one: one[1].error is ConfigError,  # the first that another machine may mend
-    )
-    why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
-    wanted = instead[0] if instead else None
-    load = f"load variant={wanted!r}" if wanted else "export again with target='portable'"
-    use = f"use --variant {wanted}" if wanted else "export again with --target portable"
-    raise obstacle.error(
-        f"{why}; {obstacle.remedy.replace(INSTEAD, load)}",
-        shell=f"{why}; {obstacle.shell_remedy.replace(INSTEAD, use)}",
-    )
-
-
-def warn_of_another(bundle: Bundle, situation: Situation, *, stacklevel: int = 2) -> None:
-    """Warn where a variant of another precision stands in for the bundle's default.
-
-    Args:
-        bundle: whose variants are chosen from.
-        situation: of `pick`, which found one.
-        stacklevel: where the warning points.
-    """
-    variants, candidates = bundle.manifest.variants, choose(bundle.manifest, situation)
-    first, running = candidates[0], next(each for each in candidates if each.obstacle is None)
-    precision = variants[running.name].precision
-    if first.obstacle is None or situation.asked != AUTO:
-        return
-    if precision != variants[first.name].precision:
-        warnings.warn(
-            f"variant {first.name!r} of {bundle.folder} {first.obstacle.reason}; {precision} runs "
-            f"instead (variant {running.name!r})",
-            FallbackWarning,
-            stacklevel=stacklevel,
-        )
-
-
 def _version(text: str) -> tuple[int, ...]:
     """The first two numbers of a version, which are what features go by."""
     return tuple(int(part) for part in text.split(".")[:2])
-
-
-def _instruction_sets() -> frozenset[str]:
-    from edgebert_runtime.engine.cpu import instruction_sets  # most variants need not know
-
-    return instruction_sets()

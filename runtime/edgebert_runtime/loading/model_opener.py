@@ -24,14 +24,14 @@ from edgebert_runtime.errors import (
 )
 from edgebert_runtime.inference.arguments import check_arguments
 from edgebert_runtime.inference.execution_plan import ExecutionPlan
-from edgebert_runtime.loading.choice import (
-    Candidate,
+from edgebert_runtime.loading.choice import Candidate
+from edgebert_runtime.loading.options import LoadOptions, Source
+from edgebert_runtime.loading.selection import (
     asked_situation,
     pick,
     situation_here,
     warn_of_another,
 )
-from edgebert_runtime.loading.options import LoadOptions, Source
 from edgebert_runtime.storage.cache_dir import find_cache
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
@@ -153,7 +153,7 @@ def open_model(
     chosen = bundle.manifest.variants[found.name]
     if not checks or found.name != expected:
         checks = [opener.check_files(found.name)]
-    check_external_data(bundle.folder, chosen.files, chosen.file)
+    check_external_data(bundle.folder, chosen.files, chosen.file, chosen.external)
     return opener.open(found, bundle.path_of(chosen.file), checks)
 
 

@@ -12,9 +12,10 @@ from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.engine.providers import ProviderName, ProviderOptions
 from edgebert_runtime.errors import BundleError, SampleError
 from edgebert_runtime.inference.reports import Report
-from edgebert_runtime.loading.choice import choose, situation_here
+from edgebert_runtime.loading.choice import choose
 from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.loading.selection import situation_here
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task

@@ -61,7 +61,7 @@ def test_a_task_with_other_weights_is_found(recorded: Bundle) -> None:
 
 @pytest.mark.parametrize("recorded", RECIPES, indirect=True, ids=named)
 def test_two_bundles_of_a_task_are_compared(recorded: Bundle, sample: GetSample) -> None:
-    task = recorded.manifest.task
+    task = recorded.manifest.default_task
     item, spec = item_maker(recorded), require_task(task)
     pairs = not isinstance(spec.item(recorded.manifest, "a"), str)
     items = [item(row if pairs else row[:1]) for row in ROWS]

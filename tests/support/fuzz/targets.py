@@ -106,7 +106,7 @@ def _described(bundle: Path) -> Callable[[Random, Path], None]:
             _check(random, folder)
             return
         read = json.loads(Bundle.open(folder).manifest.to_json())
-        same = all(read[key] == whole[key] for key in ("embedding", "tokenizer", "architecture"))
+        same = all(read[key] == whole[key] for key in ("tasks", "tokenizer", "architecture"))
         _embed(folder, random.choice(("auto", "portable")), _usual(bundle) if same else None)
 
     return run

@@ -1,0 +1,112 @@
+"""The variant to run on this machine: what is here is found out, and `choose` decides."""
+
+import warnings
+from dataclasses import replace
+
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.engine.onnxruntime import import_engine
+from edgebert_runtime.errors import ConfigError, FallbackWarning
+from edgebert_runtime.loading.choice import AUTO, INSTEAD, Candidate, Situation, choose
+from edgebert_runtime.loading.options import LoadOptions
+
+
+def situation_here(
+    bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
+) -> Situation:
+    """The situation on this machine, with the ONNX Runtime that is installed.
+
+    Looking at the CPU takes time. It is looked at only if the variant to run depends on it.
+
+    Args:
+        bundle: whose variants are chosen from.
+        options: of `load`.
+        task: as `Situation` takes it; None is the bundle's default.
+        asked: likewise.
+
+    Raises:
+        EngineMissingError: ONNX Runtime is not installed.
+    """
+    asked_for = asked_situation(bundle, options, task=task, asked=asked)
+    here = replace(asked_for, engine=str(import_engine().__version__))
+    running = [each.name for each in choose(bundle.manifest, here) if each.obstacle is None]
+    if running and bundle.manifest.variants[running[0]].instruction_sets:
+        return replace(here, instruction_sets=_instruction_sets())
+    return here
+
+
+def asked_situation(
+    bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
+) -> Situation:
+    """What is asked for, on a machine of which nothing is known; arguments as `situation_here`."""
+    return Situation(
+        task=task or bundle.manifest.default_task,
+        asked=asked,
+        provider=options.provider,
+        captured=options.captured,
+        exact=options.exact,
+    )
+
+
+def pick(bundle: Bundle, situation: Situation) -> Candidate:
+    """The variant to run: the first of `choose` that has no obstacle.
+
+    Raises:
+        BundleError, ProviderUnavailableError: what is asked for does not run here; for `auto`,
+            nothing does.
+        ConfigError: there is no such variant, or it does not fit the task or the provider.
+    """
+    manifest = bundle.manifest
+    candidates = choose(manifest, situation)
+    running = [each for each in candidates if each.obstacle is None]
+    if running:
+        return running[0]
+    instead = [
+        manifest.variants[each.name].precision
+        for each in choose(manifest, replace(situation, asked=AUTO))
+        if each.obstacle is None
+    ]
+    if not candidates:
+        offered = ", ".join(dict.fromkeys([*manifest.variants, *instead]))
+        raise ConfigError(
+            f"{bundle.folder} has no variant {situation.asked!r}; it has {offered or 'none'}"
+        )
+    name, obstacle = min(
+        ((each.name, each.obstacle) for each in candidates if each.obstacle),
+        key=lambda one: one[1].error is ConfigError,  # the first that another machine may mend
+    )
+    why = f"variant {name!r} of {bundle.folder} {obstacle.reason}"
+    wanted = instead[0] if instead else None
+    load = f"load variant={wanted!r}" if wanted else "export again with target='portable'"
+    use = f"use --variant {wanted}" if wanted else "export again with --target portable"
+    raise obstacle.error(
+        f"{why}; {obstacle.remedy.replace(INSTEAD, load)}",
+        shell=f"{why}; {obstacle.shell_remedy.replace(INSTEAD, use)}",
+    )
+
+
+def warn_of_another(bundle: Bundle, situation: Situation, *, stacklevel: int = 2) -> None:
+    """Warn where a variant of another precision stands in for the bundle's default.
+
+    Args:
+        bundle: whose variants are chosen from.
+        situation: of `pick`, which found one.
+        stacklevel: where the warning points.
+    """
+    variants, candidates = bundle.manifest.variants, choose(bundle.manifest, situation)
+    first, running = candidates[0], next(each for each in candidates if each.obstacle is None)
+    precision = variants[running.name].precision
+    if first.obstacle is None or situation.asked != AUTO:
+        return
+    if precision != variants[first.name].precision:
+        warnings.warn(
+            f"variant {first.name!r} of {bundle.folder} {first.obstacle.reason}; {precision} runs "
+            f"instead (variant {running.name!r})",
+            FallbackWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _instruction_sets() -> frozenset[str]:
+    from edgebert_runtime.engine.cpu import instruction_sets  # most variants need not know
+
+    return instruction_sets()
