@@ -12,6 +12,8 @@ from edgebert_runtime.errors import EdgebertError
 from tests.support.commands import edgebert, edgebert_run
 from tests.support.families import SAMPLES, build_with_head, save
 
+VARIANTS = {"portable", "cpu", "int8-portable", "int8-cpu"}
+
 
 def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -24,12 +26,7 @@ def test_export_quantize_verify_inspect_run(tiny_folder: Path, tmp_path: Path) -
     verified = edgebert("verify", out, "--against", tiny_folder, "--json")
     assert verified.returncode == 0, verified.stderr
     assert json.loads(verified.stdout)["passed"] is True
-    assert set(json.loads(verified.stdout)["variants"]) == {
-        "portable",
-        "cpu",
-        "int8-portable",
-        "int8-cpu",
-    }
+    assert set(json.loads(verified.stdout)["variants"]) == VARIANTS
 
     inspected = edgebert("inspect", out, "--json")
     assert json.loads(inspected.stdout)["tokenizer"]["max_length"] == 20
@@ -163,12 +160,7 @@ def test_bench_measures_every_variant(tiny_bundle: Bundle, tmp_path: Path) -> No
     done = edgebert("bench", tiny_bundle.folder, *few, "--json", tmp_path / "out.json")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert [timing["variant"] for timing in found["timings"]] == [
-        "portable",
-        "cpu",
-        "int8-portable",
-        "int8-cpu",
-    ]
+    assert {timing["variant"] for timing in found["timings"]} == VARIANTS
     assert {timing["sequence"] for timing in found["timings"]} == {32}
 
 

@@ -97,9 +97,7 @@ def test_where_nothing_runs_the_default_says_why(tiny_bundle: Bundle) -> None:
         for name, variant in tiny_bundle.manifest.variants.items()
     }
     bundle = with_default(tiny_bundle, "int8", **variants)
-    with pytest.raises(
-        BundleError, match=r"'int8-cpu' of .* needs ONNX Runtime 8.0.0, this is 1.20"
-    ):
+    with pytest.raises(BundleError, match=r"'int8-cpu' of .* needs ONNX Runtime 8.0.0, "):
         chosen(bundle, "1.20.0")
 
 
