@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino pages docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -61,6 +61,9 @@ docs: $(INSTALLED)
 
 documents: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/documents
+
+engines: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/engines
 
 openvino: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/openvino

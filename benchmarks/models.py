@@ -147,7 +147,7 @@ def our_bundle(model: Model, *recipes: RecipeName) -> Bundle:
     except BundleError:
         bundle = edgebert.export(model.source(), folder, overwrite=True)
     for recipe in recipes:
-        if recipe not in bundle.manifest.variants:
+        if not bundle.manifest.named(recipe):
             bundle = edgebert.quantize(bundle, recipe=recipe)
     return bundle
 
@@ -165,7 +165,8 @@ def our_cuda_bundle(model: Model) -> Bundle:
 def our_graph(model: Model, variant: VariantName) -> Path:
     """The ONNX file of a variant."""
     bundle = our_bundle(model, *([] if variant == "cpu" else [variant]))
-    return bundle.path_of(bundle.manifest.variants[variant].file)
+    name = bundle.manifest.named(variant)[-1]  # of several, the one for the CPU provider
+    return bundle.path_of(bundle.manifest.variants[name].file)
 
 
 @cache

@@ -52,7 +52,7 @@ def main() -> None:
 def _bundle(source: Path) -> Bundle:
     try:
         bundle = Bundle.open(BUNDLE)
-        if "int8" in bundle.manifest.variants:
+        if bundle.manifest.named("int8"):
             console.print(f"bundle: {BUNDLE}, from the last run")
             return bundle
     except BundleError:

@@ -114,7 +114,7 @@ def test_a_removed_variant_takes_its_files_along(bundle: Bundle) -> None:
     returned = edgebert.remove_variant(bundle, "int8")
     assert returned is bundle
     assert not graph.exists()
-    assert not (bundle.folder / "samples/int8.json").exists()
+    assert not (bundle.folder / "samples/int8-cpu.json").exists()
     assert "| int8 |" not in card.read_text(encoding="utf-8")
     assert default_of(bundle) == "fp32"
     assert check_files(bundle) == len(bundle.manifest.files)
@@ -124,7 +124,7 @@ def test_files_that_another_variant_needs_stay(bundle: Bundle) -> None:
     change_manifest(
         bundle.folder,
         lambda manifest: replace(
-            manifest, variants={**manifest.variants, "same": manifest.variants["int8"]}
+            manifest, variants={**manifest.variants, "same": manifest.variants["int8-cpu"]}
         ),
     )
     graph = graph_of(bundle, "same")
@@ -137,7 +137,7 @@ def test_the_last_variant_stays(bundle: Bundle) -> None:
     edgebert.remove_variant(bundle, "cpu")
     assert "| cpu |" not in (bundle.folder / CARD_NAME).read_text(encoding="utf-8")
     edgebert.remove_variant(bundle, "portable")
-    assert default_of(bundle) == "int8"  # what is left
+    assert default_of(bundle) == "int8-portable"  # what is left
     before = (bundle.folder / "edgebert.json").read_bytes()
     with pytest.raises(ConfigError, match="'int8' is the bundle's only variant"):
         edgebert.remove_variant(bundle, "int8")
@@ -147,7 +147,7 @@ def test_the_last_variant_stays(bundle: Bundle) -> None:
 @pytest.mark.parametrize("change", [edgebert.set_default, edgebert.remove_variant])
 def test_unknown_variants_are_named(bundle: Bundle, change: object) -> None:
     assert callable(change)
-    with pytest.raises(ConfigError, match="no variant 'int9'; it has portable, cpu, int8"):
+    with pytest.raises(ConfigError, match="no variant 'int9'; it has portable, cpu, int8-portable"):
         change(bundle, "int9")
 
 

@@ -117,7 +117,12 @@ def test_files_of_an_earlier_push_are_removed_and_others_stay(
     removed, again = commands(hub, home, f"remove {folder} int8", f"push {folder} {NAME}")
     assert (removed[0], again[0]) == (0, 0), (removed, again)
     after = repository.commits[repository.branches["main"]]
-    assert before - set(after) == {"onnx/model_quantized.onnx", "samples/int8.json"}
+    assert before - set(after) == {
+        "onnx/model_quantized.onnx",
+        "onnx/model_quantized_cpu.onnx",
+        "samples/int8-portable.json",
+        "samples/int8-cpu.json",
+    }
     assert after["onnx/model_of_mine.onnx"] == b"another tool's"
     assert len(repository.commits) == 3
 

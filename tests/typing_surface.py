@@ -119,7 +119,7 @@ def shrink(theirs: Path) -> float:
 def shrink_within(bundle: Bundle, labelled: Path) -> float:
     search = edgebert.quantize_within(bundle, "accuracy_drop<=1%", evaluation=labelled)
     smallest: int = min(point.size_bytes for point in search.frontier)
-    return smallest / search.bundle.size_bytes(search.bundle.manifest.variants["int8"])
+    return smallest / search.bundle.size_bytes(search.bundle.manifest.variants["int8-cpu"])
 
 
 def fine_tune(base: str, data: Path) -> str:

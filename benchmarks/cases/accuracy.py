@@ -36,7 +36,7 @@ from benchmarks.texts import package_descriptions, package_pairs, rated_sentence
 from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
 from edgebert_quantize.recipes import LinearRecipe, RecipeName
-from edgebert_quantize.rewrite.rewrite import rewrite_graph
+from edgebert_quantize.rewrite.rewrite import Output, rewrite_graph
 from edgebert_quantize.similarity import row_cosines
 from edgebert_quantize.weights.grids import LARGEST
 from edgebert_runtime import Bundle
@@ -145,7 +145,7 @@ def _bare(model: Model) -> Path:
         source = bundle.path_of(bundle.manifest.variants["cpu"].file)
         feeder = Feeder.of(bundle)
         calibration = partial(feeder.calibration, default_text_split())
-        rewrite_graph(source, folder / "model.onnx", BARE, calibration, LARGEST)
+        rewrite_graph(source, [Output(folder / "model.onnx")], BARE, calibration, LARGEST)
 
     return made(f"{bundle.folder.name}-bare", write) / "model.onnx"
 

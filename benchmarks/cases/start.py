@@ -75,7 +75,7 @@ STRETCHES: Final = ("interpreter", "imports", "load", "first run")
 VARIANTS: Final[Mapping[str, str]] = MappingProxyType({"minilm": "int8", "bert-base": "fp32"})
 """Model → which of our variants starts."""
 
-FILES: Final[Mapping[str, str]] = MappingProxyType({"int8": "int8", "fp32": "cpu"})
+FILES: Final[Mapping[str, str]] = MappingProxyType({"int8": "int8-cpu", "fp32": "cpu"})
 
 OURS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -58,8 +58,12 @@ def export(
     max_length: MaxLength = None,
     min_ort: Annotated[
         str | None,
-        typer.Option(help="oldest ONNX Runtime version for the portable graph (default: 1.20.0)"),
+        typer.Option(help="oldest ONNX Runtime version for the portable graph (default: 1.17.0)"),
     ] = None,
+    single_file: Annotated[
+        bool,
+        typer.Option(help="weights inside the portable graph's file even above 256 MiB (< 2 GiB)"),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="replace an existing bundle")] = False,
     force: Annotated[bool, typer.Option(help="keep int8 even if it is slower than fp32")] = False,
     keep_default: KeepDefault = False,
@@ -76,6 +80,7 @@ def export(
         out,
         max_length=max_length,
         min_onnxruntime=min_ort,
+        single_file=single_file,
         overwrite=overwrite,
         force=force,
         keep_default=keep_default,

@@ -45,11 +45,17 @@ def head_info(source: HeadSource) -> HeadInfo:
 
 
 def config_keys(head: HeadInfo) -> dict[str, Any]:
-    """What tells sentence-transformers' CrossEncoder the activation, in `config.json`.
+    """What tells other loaders the activation, in `config.json`.
 
-    Source: sentence-transformers 6.2.0, cross_encoder/model.py; versions 4 to 6 read it.
+    CrossEncoder reads its own key (sentence-transformers 6.2.0, cross_encoder/model.py; versions 4
+    to 6 do). The pipeline `text-classification` of transformers and transformers.js takes the
+    softmax of one score, which is always 1, unless `problem_type` asks for the sigmoid
+    (transformers.js 4.3.2, pipelines/text-classification.js).
     """
-    return {"sentence_transformers": {"activation_fn": ACTIVATIONS[head.activation]}}
+    return {
+        "problem_type": "multi_label_classification",
+        "sentence_transformers": {"activation_fn": ACTIVATIONS[head.activation]},
+    }
 
 
 def _claims(hf_config: Mapping[str, Any], outputs: int) -> bool:

@@ -43,6 +43,7 @@ def export(
     tokens: "TokensChoice" = "auto",
     max_length: int | None = None,
     min_onnxruntime: str | None = None,
+    single_file: bool = False,
     precision: ExportPrecision | None = None,
     overwrite: bool = False,
     force: bool = False,
@@ -68,6 +69,8 @@ def export(
             bundle gets that one's tokenizer. `"unchecked"`: nothing is compared.
         max_length: where texts are cut, in tokens; the source says when None.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
+        single_file: put the weights of the portable graph into its file even above 256 MiB, for
+            loaders that read one file; below 2 GiB.
         precision: `"fp32"` for no more than that; `"int8"`, `"fp16"` or `"bf16"` to quantize as
             well, which makes that variant the bundle's default; None for what the target is for:
             fp16 on `"cuda"`, bf16 where the model overflows in that, fp32 on others.
@@ -110,6 +113,7 @@ def export(
             Path(out),
             target=target,
             min_onnxruntime=min_onnxruntime,
+            single_file=single_file,
             overwrite=overwrite,
             progress=tell,
         )

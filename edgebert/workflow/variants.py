@@ -1,5 +1,6 @@
 """Changes to the manifest of a bundle: another default, one variant less, the present format."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -41,13 +42,13 @@ def set_default(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle:
 
 
 def remove_variant(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle:
-    """Remove a variant and the files that only it has.
+    """Remove a variant, or all that were made under one name, and the files that only they have.
 
     If it was the default, fp32 becomes it, or the first variant where there is no fp32.
 
     Args:
         bundle: the bundle or its folder.
-        variant: its name.
+        variant: its name; `"int8"` for what the recipe `int8` made.
 
     Returns:
         The bundle; the same object, if one was given.
@@ -57,11 +58,12 @@ def remove_variant(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle
         BundleError: there is no bundle.
         ExportError: nothing can be written there; the bundle is untouched.
     """
-    folder = Bundle.open(bundle).folder
+    opened = Bundle.open(bundle)
+    removed = opened.manifest.named(variant)
     change_manifest(
-        folder,
+        opened.folder,
         lambda manifest: without_variant(manifest, variant),
-        card=lambda manifest: _card_without(folder, variant, manifest),
+        card=lambda manifest: _card_without(opened.folder, removed, manifest),
     )
     return Bundle.reopen(bundle)
 
@@ -85,13 +87,13 @@ def upgrade(bundle: Bundle | str | PathLike[str]) -> bool:
     return upgrade_manifest(Bundle.open(bundle).folder)
 
 
-def _card_without(folder: Path, variant: str, manifest: Manifest) -> str | None:
+def _card_without(folder: Path, removed: Sequence[str], manifest: Manifest) -> str | None:
     """The model card, in whose tables a row begins with the name of its variant."""
     card = updated_card(folder, manifest)
     if card is None:
         return None
-    rows = card.splitlines(keepends=True)
-    return "".join(row for row in rows if not row.startswith(f"| {variant} | "))
+    rows, gone = card.splitlines(keepends=True), tuple(f"| {name} | " for name in removed)
+    return "".join(row for row in rows if not row.startswith(gone))
 
 
 def _require_provider(manifest: Manifest, name: str) -> None:

@@ -3,8 +3,9 @@
 from edgebert_export._version import __version__
 from edgebert_export.bundle.write import BundleParts, export_bundle
 from edgebert_export.spec import ExportSpec, InputSpec, OutputSpec
-from edgebert_export.targets import TARGETS, Target, engine_limits
+from edgebert_export.targets import TARGETS, Target
 from edgebert_export.verification.parity import CaseResult, ParityReport, check_parity
+from edgebert_runtime.engine.opsets import engine_limits
 
 __all__ = [
     "TARGETS",

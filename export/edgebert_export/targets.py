@@ -21,23 +21,11 @@ from edgebert_export.fusions import (
     JoinProjections,
     PackProjections,
 )
+from edgebert_runtime.engine.opsets import OLDEST_ENGINE
 from edgebert_runtime.engine.providers import KnownProvider
-from edgebert_runtime.errors import ConfigError
 
 TargetName = Literal["cpu", "cuda", "portable"]
 """What an export can be asked for."""
-
-ENGINES: Final[Mapping[str, tuple[int, int]]] = {
-    "1.20.0": (21, 10),
-    "1.21.0": (22, 10),
-    "1.23.0": (23, 11),
-    "1.25.0": (26, 13),
-}
-"""ONNX Runtime version → newest opset and IR version it reads
-(https://onnxruntime.ai/docs/reference/compatibility.html)."""
-
-OLDEST_ENGINE: Final = "1.20.0"
-"""November 2024, the default minimum of the portable graph."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +37,7 @@ class Target:
         file: where its fp32 graph lies in a bundle.
         rules: rewrite rules, in order.
         fused_attention: whether every layer has one attention node, or none has.
-        min_onnxruntime: the oldest version that runs it; a key of `ENGINES`.
+        min_onnxruntime: the oldest version that runs it.
         unpadded: whether padding is taken out after the rules; not every graph can do without.
         fused: rewrite rules after that.
         needs: the only provider that runs it; None, any.
@@ -126,23 +114,3 @@ DEFAULT_TARGETS: Final[Mapping[TargetName, tuple[str, ...]]] = {
     "portable": ("portable",),
 }
 """Target as the user asks for it → what is made for it."""
-
-
-def engine_limits(version: str) -> tuple[int, int]:
-    """The opset and IR version that ONNX Runtime `version` reads.
-
-    Raises:
-        ConfigError: the version is older than any this build writes for, or not a version.
-    """
-    try:
-        asked = _ordered(version)
-    except ValueError as error:
-        raise ConfigError(f"{version!r} is not a version of ONNX Runtime such as 1.23.0") from error
-    readable = [limits for known, limits in ENGINES.items() if _ordered(known) <= asked]
-    if not readable:
-        raise ConfigError(f"ONNX Runtime {version} is too old; the oldest is {OLDEST_ENGINE}")
-    return readable[-1]
-
-
-def _ordered(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

@@ -1,9 +1,12 @@
 """Quantize a bundle's fp32 graph, measure the result, and add it as a variant."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+import onnx
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
@@ -17,7 +20,7 @@ from edgebert_quantize.evaluation.target_cpu import (
     choose_cpu,
 )
 from edgebert_quantize.model_card import updated_card
-from edgebert_quantize.new_variant import NewVariant, new_variant
+from edgebert_quantize.new_variant import Form, NewVariant, new_variant
 from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import rewrite_graph
 from edgebert_quantize.similarity import comparison_of
@@ -26,12 +29,14 @@ from edgebert_runtime.bundle.manifest import Variant, Way, hash_file
 from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.bundle.staging import add_to_bundle, replace_in_bundle, staging_area
 from edgebert_runtime.bundle.variants import samples_path, with_samples
+from edgebert_runtime.bundle.weight_sharing import external_ranges
+from edgebert_runtime.engine.opsets import oldest_engine
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
+from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
 
-DRAFT_NAME: Final = "samples.json"
-"""File of the self-test samples in the staging area."""
+DRAFT_NAME: Final = "samples-{}.json"
+"""File of a variant's self-test samples in the staging area."""
 
 
 def quantize_bundle(
@@ -89,30 +94,39 @@ def quantize_bundle(
         chosen = new.recipe
         source = source_of(opened, chosen)
         exact = opened.path_of(_cpu_equivalent(opened, source).file)
-        graph = staging / Path(new.file).name
+        outputs = {form: form.output(staging) for form in new.forms}
         of_a_class = f", for {cpu}" if chosen.linears else ""
         tell(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
         rewrite_graph(
             opened.path_of(source.file),
-            graph,
+            list(outputs.values()),
             chosen,
             lambda: Feeder.of(opened).calibration(split),
             LARGEST_WEIGHT[cpu],
         )
-        runnable = runnable_equivalent(graph, exact, chosen, source.target)
-        tell("measuring its quality against fp32")
-        quality = _measure(opened, exact, runnable, chosen, split, tell)
-        quality.require()
-        speed = None
+        agreements = AgreementEvaluator(opened, exact, split.quality)
+        if agreements.metric is not None and agreements.exact is None:
+            tell(
+                f"fp32 gives no {agreements.metric} for these texts: only scores are compared; "
+                "give texts that have some to compare these, too"
+            )
+        made = {}
+        for form, (graph, _) in outputs.items():
+            tell(f"measuring the quality of {form.name} against fp32")
+            runnable = runnable_equivalent(graph, exact, chosen, source.target)
+            quality = _measure(opened, exact, runnable, chosen, split, agreements)
+            quality.require()
+            variant = variant_of(new, form, graph, source, quality, split, cpu)
+            if runnable != graph:
+                variant = replace(variant, needs="cuda", verified=False)
+            made[form.name] = Made(variant, graph)
         if not force:
+            name, (variant, graph) = made.popitem()  # the one that runs here
             feeds = Feeder.of(opened).long(split.quality)
-            exact = opened.path_of(source.file)
-            speed = require_speedup(graph, exact, chosen, cpu, feeds, tell)
+            speed = require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, tell)
+            made[name] = Made(with_speed(variant, speed, cpu), graph)
         tell("adding the variant to the bundle")
-        variant = variant_of(new, source, quality, split, cpu, speed)
-        if runnable != graph:
-            variant = replace(variant, needs="cuda", verified=False)
-        commit(opened, new, variant, graph)
+        commit(opened, new, made)
     return Bundle.reopen(bundle)
 
 
@@ -149,15 +163,9 @@ def _measure(
     graph: Path,
     recipe: Recipe,
     split: TextSplit,
-    tell: ProgressCallback,
+    agreements: AgreementEvaluator,
 ) -> Quality:
     comparison = comparison_of(bundle.manifest)
-    agreements = AgreementEvaluator(bundle, exact, split.quality)
-    if agreements.metric is not None and agreements.exact is None:
-        tell(
-            f"fp32 gives no {agreements.metric} for these texts: only {comparison.metric} is "
-            "compared; give texts that have some to compare these, too"
-        )
     return compare(
         comparison,
         graph_runner(graph, comparison.outputs),
@@ -170,30 +178,40 @@ def _measure(
     )
 
 
+class Made(NamedTuple):
+    """What is known about a variant that was made, and its graph in the staging area."""
+
+    variant: Variant
+    graph: Path
+
+
 def commit(
-    bundle: Bundle, new: NewVariant, variant: Variant, graph: Path, budget: str | None = None
+    bundle: Bundle, new: NewVariant, made: Mapping[str, Made], budget: str | None = None
 ) -> None:
-    """Add a variant to a bundle, with self-test samples if it runs here.
+    """Add variants to a bundle, with self-test samples if they run here.
 
     Args:
         bundle: as it is.
-        new: the variant's name and place.
-        variant: what is known about its graph.
-        graph: the graph, in the staging area.
+        new: their names and places.
+        made: name → variant; their graphs are in one staging area.
         budget: of a search, as it was given.
     """
-    staging, names = graph.parent, {new.file: graph.name}
-    files = {new.file: hash_file(graph)}
-    manifest = new.added_to(bundle.manifest, variant, files, budget)
-    if variant.verified:
-        draft, path = staging / DRAFT_NAME, samples_path(new.name)
-        recorded = record(Bundle(folder=bundle.folder, manifest=manifest), new.name, graph)
+    staging = next(iter(made.values())).graph.parent
+    names = {variant.file: graph.name for variant, graph in made.values()}
+    files = {variant.file: hash_file(graph) for variant, graph in made.values()}
+    variants = {name: variant for name, (variant, _) in made.items()}
+    manifest = new.added_to(bundle.manifest, variants, files, budget)
+    for name, (variant, graph) in made.items():
+        if not variant.verified:
+            continue
+        draft, path = staging / DRAFT_NAME.format(name), samples_path(name)
+        recorded = record(Bundle(folder=bundle.folder, manifest=manifest), name, graph)
         draft.write_text(recorded.to_json(), encoding="utf-8")
         names[path] = draft.name
         sampled = with_samples(variant, {manifest.default_task: path})
         manifest = replace(
             manifest,
-            variants={**manifest.variants, new.name: sampled},
+            variants={**manifest.variants, name: sampled},
             files={**manifest.files, path: hash_file(draft)},
         )
     put = replace_in_bundle if new.overwrite else add_to_bundle
@@ -202,39 +220,51 @@ def commit(
 
 def variant_of(
     new: NewVariant,
+    form: Form,
+    graph: Path,
     source: Variant,
     quality: Quality,
     split: TextSplit,
     cpu: CpuName,
-    speed: Speed | None,
 ) -> Variant:
     """What the manifest says of a quantized variant.
 
     Args:
-        new: its name and recipe.
+        new: its recipe.
+        form: which of its graphs.
+        graph: the graph's file.
         source: the fp32 variant it was made from.
         quality: as measured.
         split: the texts of calibration and measurement.
         cpu: the class of CPU that it is for.
-        speed: as measured beside fp32; None if it was not.
     """
     recipe = new.recipe
     calibrated = recipe.linears is not None and recipe.linears.needs_statistics
     calibration = {"calibration": split.calibration_source} if calibrated else {}
-    way = Way(
-        scheme=recipe.scheme,
-        quality={**quality.to_manifest(), **calibration},
-        speed=None if speed is None else speed.to_manifest(cpu),
-    )
+    model = onnx.load(graph, load_external_data=False)
+    opset = max(each.version for each in model.opset_import if not each.domain)
+    least = recipe.min_onnxruntime or source.min_onnxruntime
+    external = external_ranges(graph, form.file)
     return replace(
         source,
-        file=new.file,
-        files=(new.file,),
+        file=form.file,
+        files=(form.file, *(each.file for each in external)),
+        external=external,
         precision=recipe.precision,
         recipe=recipe.name,
-        min_onnxruntime=recipe.min_onnxruntime or source.min_onnxruntime,
+        target=form.target or source.target,
+        opset=opset,
+        ir_version=model.ir_version,
+        min_onnxruntime=oldest_engine(opset) if form.lowered else least,
+        fusions={**source.fusions, "attention": 0} if form.lowered else source.fusions,
         parity=None,
         batch_invariant=recipe.batch_invariant,
         instruction_sets=INSTRUCTION_SETS[cpu] if recipe.precision == "int8" else (),
-        ways={STOCK: way},
+        ways={STOCK: Way(scheme=recipe.scheme, quality={**quality.to_manifest(), **calibration})},
     )
+
+
+def with_speed(variant: Variant, speed: Speed | None, cpu: CpuName) -> Variant:
+    """A variant with its speed beside fp32; as it is if nothing was measured."""
+    way = replace(variant.way, speed=None if speed is None else speed.to_manifest(cpu))
+    return replace(variant, ways={STOCK: way})

@@ -16,7 +16,7 @@ from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, cho
 from edgebert_quantize.graph.cleanup import simplify
 from edgebert_quantize.recipes import Recipe, RecipeName, find_recipe
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
-from edgebert_quantize.rewrite.rewrite import rewrite_graph
+from edgebert_quantize.rewrite.rewrite import Output, rewrite_graph
 from edgebert_quantize.similarity import Comparison, SimilarityMetric
 from edgebert_runtime.bundle.manifest import TokenizerInfo
 from edgebert_runtime.errors import ConfigError, TokenizerError
@@ -92,7 +92,12 @@ def quantize_file(
         feeder = Feeder(tokens, _tokenizer_info(opened, limit), inputs.complete)
         tell(f"quantizing by recipe {recipe}")
         rewrite_graph(
-            plain, candidate, chosen, lambda: feeder.calibration(split), LARGEST_WEIGHT[cpu], source
+            plain,
+            [Output(candidate)],
+            chosen,
+            lambda: feeder.calibration(split),
+            LARGEST_WEIGHT[cpu],
+            source,
         )
         tell("measuring its quality against fp32")
         quality = compare(

@@ -1,14 +1,24 @@
-"""The variant that a quantization makes: its name, its file, and its place in the manifest."""
+"""The variants that a quantization makes: names, files, and their place in the manifest."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, get_args
 
 from edgebert_quantize._version import __version__
-from edgebert_quantize.recipes import RECIPES, Recipe, RecipeName, find_recipe
+from edgebert_quantize.recipes import (
+    FUSED_TARGET,
+    LOWERED_TARGET,
+    RECIPES,
+    Recipe,
+    RecipeName,
+    find_recipe,
+)
+from edgebert_quantize.rewrite.rewrite import Output
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import FileInfo, Manifest, ProvenanceStep, Variant
+from edgebert_runtime.bundle.manifest_records import under
 from edgebert_runtime.bundle.variants import without_variant
 from edgebert_runtime.errors import BundleExistsError, ConfigError
 
@@ -18,12 +28,33 @@ TAKEN: Final = {"auto", "all", "fp32", *(recipe.precision for recipe in RECIPES.
 
 
 @dataclass(frozen=True, kw_only=True)
+class Form:
+    """One graph of a quantization.
+
+    Attributes:
+        name: of its variant.
+        file: path of the graph in the bundle.
+        target: that it is for; None for its source's.
+        lowered: whether it is written for old engines.
+    """
+
+    name: str
+    file: str
+    target: str | None = None
+    lowered: bool = False
+
+    def output(self, staging: Path) -> Output:
+        """Where the graph is written in a staging area."""
+        return Output(staging / Path(self.file).name, self.lowered)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewVariant:
-    """A variant to be made.
+    """What a quantization adds to a bundle: a variant, or one for old engines and one for new.
 
     Attributes:
         recipe: how.
-        name: what it is called in the bundle.
+        name: what it is called in the bundle; of two variants, what their names begin with.
         overwrite: whether a variant of that name is replaced.
         keep_default: whether the bundle's default stays as it is.
     """
@@ -34,39 +65,52 @@ class NewVariant:
     keep_default: bool
 
     @property
-    def file(self) -> str:
-        """Path of its graph in the bundle; recipes say it where the name is theirs."""
-        named = self.name == self.recipe.name
-        return self.recipe.file if named else f"onnx/model_{self.name}.onnx"
+    def forms(self) -> tuple[Form, ...]:
+        """The graphs; the first has all weights, and recipes say its file if the name is theirs."""
+        name, recipe = self.name, self.recipe
+        file = recipe.file if name == recipe.name else f"onnx/model_{name}.onnx"
+        if not recipe.lowered:
+            return (Form(name=name, file=file),)
+        if not recipe.fused:
+            return (Form(name=name, file=file, target=LOWERED_TARGET, lowered=True),)
+        fused = file.replace(".onnx", f"_{FUSED_TARGET}.onnx")
+        first = under(name, LOWERED_TARGET)
+        return (
+            Form(name=first, file=file, target=LOWERED_TARGET, lowered=True),
+            Form(name=under(name, FUSED_TARGET), file=fused, target=FUSED_TARGET),
+        )
 
     def added_to(
         self,
         manifest: Manifest,
-        variant: Variant,
+        variants: Mapping[str, Variant],
         files: Mapping[str, FileInfo],
         budget: str | None = None,
     ) -> Manifest:
-        """A manifest with this variant, which replaces the one of its name.
+        """A manifest with these variants, which replace those of the name.
 
         Args:
             manifest: of the bundle as it is.
-            variant: what is known about the graph.
-            files: the variant's files.
+            variants: what is known about each graph, by its variant's name.
+            files: the variants' files.
             budget: of a search, as it was given.
         """
-        step = ProvenanceStep(
-            step="quantized",
-            by={"edgebert-quantize": __version__},
-            variant=self.name,
-            budget=budget,
-            details={"recipe": self.recipe.name},
+        steps = (
+            ProvenanceStep(
+                step="quantized",
+                by={"edgebert-quantize": __version__},
+                variant=name,
+                budget=budget,
+                details={"recipe": self.recipe.name},
+            )
+            for name in variants
         )
         rest = without_variant(manifest, self.name) if self.overwrite else manifest
         return replace(
             rest,
-            variants={**rest.variants, self.name: variant},
+            variants={**rest.variants, **variants},
             files={**rest.files, **files},
-            provenance=(*rest.provenance, step),
+            provenance=(*rest.provenance, *steps),
             default_variant=manifest.default_variant if self.keep_default else self.name,
         )
 
@@ -95,19 +139,19 @@ def new_variant(
     found = find_recipe(recipe)
     name = recipe if name is None else name
     _check_name(name, found)
-    there = bundle.manifest.variants.get(name)
-    if there is not None and there.recipe is None:
+    manifest = bundle.manifest
+    there = [manifest.variants[each] for each in manifest.named(name)]
+    if any(each.recipe is None for each in there):
         raise BundleExistsError(
             f"{name!r} is an exported graph of {bundle.folder}, which is never replaced; choose "
             "another name (--name)"
         )
-    if there is not None and not overwrite:
+    if there and not overwrite:
         raise BundleExistsError(
             f"{bundle.folder} has a variant {name!r} already; replace it (--overwrite), or give "
             "the new one another name (--name)"
         )
-    replaces = there is not None
-    return NewVariant(recipe=found, name=name, overwrite=replaces, keep_default=keep_default)
+    return NewVariant(recipe=found, name=name, overwrite=bool(there), keep_default=keep_default)
 
 
 def _check_name(name: str, recipe: Recipe) -> None:

@@ -20,6 +20,12 @@ where the scale of an activation comes from: calibration, the whole batch, or ea
 
 FLOAT: Final[Scheme] = "float"
 
+FUSED_TARGET: Final = "cpu"
+"""Target whose graphs have fused attention, which ONNX Runtime has from 1.23 on."""
+
+LOWERED_TARGET: Final = "portable"
+"""Target of graphs for old engines."""
+
 SCHEME_LABELS: Final[Mapping[Scheme, str]] = {
     "per_tensor_static": "static",
     "per_tensor_dynamic": "dynamic",
@@ -131,11 +137,13 @@ class Recipe:
         linears: how linear layers are quantized; None leaves them in float32.
         half: which operators compute in half precision; None leaves all in float32.
         tables: whether embedding tables are int8.
+        fused: whether a graph with fused attention is written, too, for the CPU provider of new
+            engines; it shares the weights of the one for old engines.
         must_be_faster: whether the result is refused if it is slower than fp32.
         thresholds: least similarity to fp32, for each `SimilarityMetric`.
         agreement: least agreement of the answers with those of fp32: by the metric's name, and
             under `ANSWERS` for every other metric.
-        min_onnxruntime: the oldest version that runs the result; None, that of its source.
+        min_onnxruntime: the oldest version that runs the fused graph; None, that of its source.
     """
 
     name: str
@@ -145,10 +153,16 @@ class Recipe:
     linears: LinearRecipe | None = None
     half: HalfRecipe | None = None
     tables: bool = False
+    fused: bool = False
     must_be_faster: bool = False
     thresholds: Mapping[SimilarityMetric, QualityThreshold]
     agreement: Mapping[str, float]
     min_onnxruntime: str | None = None
+
+    @property
+    def lowered(self) -> bool:
+        """Whether its graph is written for old engines: its source is fused for new ones."""
+        return self.source_targets == (FUSED_TARGET,)
 
     @property
     def batch_invariant(self) -> bool:
@@ -232,7 +246,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             name="int8",
             file="onnx/model_quantized.onnx",
             precision="int8",
-            source_targets=("cpu",),
+            source_targets=(FUSED_TARGET,),
             linears=LinearRecipe(
                 schemes=("per_tensor_static", "per_token_dynamic"),
                 outliers=1 / 48,
@@ -241,21 +255,21 @@ RECIPES: Final[Mapping[str, Recipe]] = {
                 correct_bias=True,
             ),
             tables=True,
+            fused=True,
             must_be_faster=True,
             thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90), values=(0.95, 0.80)),
             agreement=_agreement(answers=0.98, order=0.95),
-            min_onnxruntime="1.23.0",
+            min_onnxruntime="1.24.1",
         ),
         Recipe(
             name="int8-dynamic",
             file="onnx/model_int8-dynamic.onnx",
             precision="int8",
-            source_targets=("cpu",),
+            source_targets=(FUSED_TARGET,),
             linears=LinearRecipe(schemes=("per_tensor_dynamic",)),
             must_be_faster=True,
             thresholds=_thresholds(cosine=(0.98, 0.95), scores=(0.96, 0.85), values=(0.94, 0.75)),
             agreement=_agreement(answers=0.95, order=0.92),
-            min_onnxruntime="1.23.0",
         ),
         Recipe(
             name="int8-static",
@@ -273,26 +287,24 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             name="int4",
             file="onnx/model_int4.onnx",
             precision="int4",
-            source_targets=("cpu",),
+            source_targets=(FUSED_TARGET,),
             linears=LinearRecipe(
                 schemes=("blockwise",), gptq=True, correct_bias=True, bits=4, block=32
             ),
             tables=True,
             thresholds=_thresholds(cosine=(0.97, 0.94), scores=(0.95, 0.80), values=(0.92, 0.65)),
             agreement=_agreement(answers=0.90, order=0.85),
-            min_onnxruntime="1.23.0",
         ),
         Recipe(
             name="embeddings-int8",
             file="onnx/model_embeddings-int8.onnx",
             precision="embeddings-int8",
-            source_targets=("cpu",),
+            source_targets=(FUSED_TARGET,),
             tables=True,
             thresholds=_thresholds(
                 cosine=(0.9998, 0.999), scores=(0.998, 0.98), values=(0.99, 0.95)
             ),
             agreement=_agreement(answers=0.99, order=0.98),
-            min_onnxruntime="1.23.0",
         ),
         _half("fp16", (0.9999, 0.9999), (0.999, 0.99), (0.997, 0.98), (0.99, 0.99)),
         _half(

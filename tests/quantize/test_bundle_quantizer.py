@@ -30,7 +30,7 @@ from tests.support.tiny_encoder import TEXTS
 
 
 def test_the_variant_is_measured_and_recorded(tiny_bundle: Bundle) -> None:
-    variant = tiny_bundle.manifest.variants["int8"]
+    variant = tiny_bundle.manifest.variants["int8-cpu"]
     assert variant.way.quality is not None
     assert variant.way.quality["floor"]["mean"] <= variant.way.quality["mean"] < 1
     assert variant.way.quality["samples"] == len(default_text_split().quality)
@@ -82,16 +82,16 @@ def test_a_bundle_without_the_cpu_graph_says_how_to_get_one(
 def test_verify_holds_int8_to_its_threshold(bundle: Bundle, tiny_folder: Path) -> None:
     report = edgebert.verify(bundle, against=tiny_folder)
     assert report.passed
-    assert set(report.worst) == {"portable", "cpu", "int8"}
+    assert set(report.worst) == {"portable", "cpu", "int8-portable", "int8-cpu"}
     manifest = bundle.manifest
-    variant = manifest.variants["int8"]
+    variant = manifest.variants["int8-cpu"]
     quality = {**(variant.way.quality or {}), "floor": {"mean": 0.999999, "worst": 0.98}}
     stricter = {**manifest.variants, "int8": replace(variant, quality=quality)}
     text = replace(manifest, variants=stricter).to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     report = edgebert.verify(bundle, against=tiny_folder)
     assert not report.passed
-    with pytest.raises(QualityError, match="variant 'int8'"):
+    with pytest.raises(QualityError, match="variant 'int8-portable'"):
         report.require()
 
 
@@ -169,7 +169,7 @@ def test_every_recipe_adds_its_own_file(fp32_bundle: Bundle, recipe: str, invari
 @pytest.mark.parametrize("beside", [64, 256])
 def test_real_vectors_do_not_depend_on_their_batch(minilm_bundle: Bundle, beside: int) -> None:
     """In plain ONNX Runtime: alone, among other lengths, and padded far beyond its own."""
-    path = minilm_bundle.path_of(minilm_bundle.manifest.variants["int8"].file)
+    path = minilm_bundle.path_of(minilm_bundle.manifest.variants["int8-cpu"].file)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     batches = list(Feeder.of(minilm_bundle).alone(default_texts(64)))
     alone = np.concatenate([session.run(["sentence_embedding"], feeds)[0] for feeds in batches])
@@ -187,7 +187,7 @@ def padded(ids: np.ndarray, length: int) -> np.ndarray:
 
 
 def test_real_weights_reach_the_threshold_with_room(minilm_bundle: Bundle) -> None:
-    quality = minilm_bundle.manifest.variants["int8"].quality
+    quality = minilm_bundle.manifest.variants["int8-cpu"].quality
     assert quality is not None
     assert quality["mean"] > 0.999
     assert quality["worst"] > 0.996
@@ -253,7 +253,7 @@ def test_tables_too_small_to_round_are_named(fp32_bundle: Bundle) -> None:
 def test_a_graph_that_is_quantized_already_says_so(bundle: Bundle) -> None:
     """The int8 graph is handed in as the fp32 one: what its operators are, it says."""
     manifest = bundle.manifest
-    fake = replace(manifest.variants["int8"], precision="fp32", target="cpu", quality=None)
+    fake = replace(manifest.variants["int8-cpu"], precision="fp32", target="cpu", quality=None)
     text = replace(manifest, variants={"cpu": fake}, default_variant="cpu").to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     with pytest.raises(ExportError, match=r"quantized already, it has .*MatMulIntegerToFloat"):

@@ -91,15 +91,15 @@ def test_a_budget_between_the_ends_is_kept_and_recorded(
     assert search.chosen.measured.mean >= limit
     before = search.frontier[search.frontier.index(search.chosen) - 1]
     assert before.measured.mean < limit
-    variant = search.bundle.manifest.variants["int8"]
+    variant = search.bundle.manifest.variants["int8-cpu"]
     quality = variant.way.quality
     assert quality is not None
     assert quality["budget"] == budget
     assert quality["layers"] == dict(search.chosen.assignment.counts)
     assert quality["floor"]["mean"] == pytest.approx(limit, abs=1e-7)
     assert quality["mean"] == pytest.approx(search.chosen.measured.mean)
-    assert load(search.bundle, "int8").info().variant == "int8"
-    assert edgebert.verify(search.bundle, against=tiny_folder).variants["int8"].worst > 0.9
+    assert load(search.bundle, "int8").info().variant == "int8-cpu"
+    assert edgebert.verify(search.bundle, against=tiny_folder).variants["int8-cpu"].worst > 0.9
 
 
 def test_a_second_search_measures_nothing_again(
@@ -138,7 +138,7 @@ def test_points_are_timed_in_processes_of_their_own(
     assert reference is not None
     assert search.milliseconds(search.chosen) == ratio * reference > 0
     assert search.row(search.chosen)[3:5] == [f"{ratio * reference:.2f}", f"{ratio:.2f}"]
-    assert search.bundle.manifest.variants["int8"].way.speed == {
+    assert search.bundle.manifest.variants["int8-cpu"].way.speed == {
         "over_fp32": ratio, "rounds": 1, "cpu": this_cpu(),
     }  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_accuracy_on_ones_own_labels(searched: edgebert_quantize.Search) -> None
     assert accuracy is not None
     assert (accuracy.lost <= 1, accuracy.flipped) == (True, accuracy.lost)
     assert str(accuracy) in str(searched)
-    quality = searched.bundle.manifest.variants["int8"].way.quality
+    quality = searched.bundle.manifest.variants["int8-cpu"].way.quality
     assert quality is not None
     assert quality["accuracy"] == {
         "fp32": 1.0,
@@ -180,7 +180,7 @@ def test_accuracy_on_ones_own_labels(searched: edgebert_quantize.Search) -> None
 
 
 def test_answers_are_measured_and_kept(searched: edgebert_quantize.Search) -> None:
-    quality = searched.bundle.manifest.variants["int8"].way.quality
+    quality = searched.bundle.manifest.variants["int8-cpu"].way.quality
     assert quality is not None
     assert searched.chosen is not None
     agreement = searched.chosen.measured.agreement
@@ -211,7 +211,7 @@ def test_verify_measures_accuracy_again(
     kept = folder.parent / "data.csv"
     report = edgebert.verify(folder, source, evaluation=kept)
     assert report.passed
-    found = report.to_dict()["variants"]["int8"]["accuracy"]
+    found = report.to_dict()["variants"]["int8-cpu"]["accuracy"]
     assert (found["rows"], found["budget"]) == (60, "accuracy_drop<=1.7%, scores>=0.5")
     assert report.accuracy["cpu"].accuracy.flipped == 0
     assert "of 60 rows" in str(report)
@@ -275,7 +275,7 @@ def test_labelled_texts_are_not_calibrated_on() -> None:
 
 def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> None:
     """A graph whose layers are all zero is far from fp32."""
-    from edgebert_quantize.rewrite.rewrite import prepare_graph, write_graph
+    from edgebert_quantize.rewrite.rewrite import Output, prepare_graph, write_graphs
 
     path, feeder = fp32.path_of("onnx/model_cpu.onnx"), Feeder.of(fp32)
     recipe, samples = RECIPES["int8-dynamic"], default_text_split()
@@ -283,7 +283,9 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
     for layer in prepared.layers:
         layer.columns[:] = 0
     broken = tmp_path / "broken.onnx"
-    write_graph(prepared, broken, ["per_tensor_dynamic"] * len(prepared.layers), tables=False)
+    write_graphs(
+        prepared, [Output(broken)], ["per_tensor_dynamic"] * len(prepared.layers), tables=False
+    )
     agreements = AgreementEvaluator(fp32, path, samples.quality)
     evaluator = Evaluator(path, comparison_of(fp32.manifest), feeder, samples, None, agreements)
     assert evaluator.measure(broken).mean < 0.9

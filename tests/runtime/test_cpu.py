@@ -58,8 +58,8 @@ for folder, runs in ((wide, False), (narrow, True)):
     reports = {report.variant: report for report in check_all(folder)}
     for report in reports.values():
         report.require()
-    assert reports["cpu"].passed and reports["int8"].passed == runs
-    assert runs or "16 bits" in reports["int8"].left_out
+    assert reports["cpu"].passed and reports["int8-cpu"].passed == runs
+    assert runs or "16 bits" in reports["int8-cpu"].left_out
 np.save(sys.stdout.buffer, load(narrow, "int8").embed(texts))
 """
 
@@ -144,7 +144,7 @@ def test_auto_takes_fp32_there(bundle: Bundle) -> None:
 
 def test_a_class_that_is_no_name_is_refused(bundle: Bundle) -> None:
     text = json.loads((bundle.folder / "edgebert.json").read_text(encoding="utf-8"))
-    text["variants"]["int8"]["instruction_sets"] = [7]
+    text["variants"]["int8-cpu"]["instruction_sets"] = [7]
     (bundle.folder / "edgebert.json").write_text(json.dumps(text), encoding="utf-8")
     with pytest.raises(BundleError, match=r"instruction_sets\[0\] is 7, expected a string"):
         load(bundle.folder)
@@ -158,7 +158,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory, tiny_exported: Bundle) -> B
 
 def test_a_file_for_every_cpu_has_seven_bits(narrow: Bundle, tiny_bundle: Bundle) -> None:
     for bundle, cpu, largest in ((narrow, "avx2", 64), (tiny_bundle, choose_cpu(None), 127)):
-        variant = bundle.manifest.variants["int8"]
+        variant = bundle.manifest.variants["int8-cpu"]
         assert variant.instruction_sets == INSTRUCTION_SETS[cpu]
         graph = onnx.load(bundle.path_of(variant.file)).graph
         weights = [onnx.numpy_helper.to_array(t) for t in graph.initializer if ".weight" in t.name]
@@ -171,7 +171,7 @@ def test_a_file_for_every_cpu_has_seven_bits(narrow: Bundle, tiny_bundle: Bundle
 
 @pytest.mark.usefixtures("saturating")
 def test_it_loads_where_sums_have_16_bits(narrow: Bundle) -> None:
-    assert load(narrow, "int8").info().variant == "int8"
+    assert load(narrow, "int8").info().variant == "int8-cpu"
 
 
 @pytest.mark.usefixtures("saturating")

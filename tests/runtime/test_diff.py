@@ -110,7 +110,7 @@ def test_a_bundle_is_equal_to_itself(tiny_bundle: Bundle) -> None:
 
 def test_the_coarser_variant_decides_what_is_tolerated(tiny_bundle: Bundle) -> None:
     report = diff(tiny_bundle, tiny_bundle, TEXTS, variant=("cpu", "int8"))
-    assert (report.old.variant, report.new.variant) == ("cpu", "int8")
+    assert (report.old.variant, report.new.variant) == ("cpu", "int8-cpu")
     assert report.tolerance == TOLERANCES["int8"][0]
     assert report.new.quality is not None
     assert (report.mean or 0) > 1e-4

@@ -67,7 +67,7 @@ def test_a_range_that_is_one_tensor_of_another_graph_is_accepted(bundle: Path) -
 def test_a_range_over_two_tensors_or_none_is_refused(bundle: Path) -> None:
     first, second = place(bundle, "a"), place(bundle, "b")
     for start in (first[0] - 1, first[0] + 1, first[1], second[0] - 1, 0):
-        with pytest.raises(UnsafePathError, match="'w' in bytes .* not inside one tensor there"):
+        with pytest.raises(UnsafePathError, match=r"'w' in bytes .* not inside one tensor there"):
             check(bundle, ranged("whole.onnx", start, 16))
 
 

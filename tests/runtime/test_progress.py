@@ -266,7 +266,7 @@ def test_a_job_that_wrote_a_file_ends_with_a_summary(
     warning, summary = printed.err.splitlines()
     assert "1 of 3 texts were cut to 40 tokens" in warning
     assert summary.startswith(
-        "edgebert-run: 3 rows, 1 cut to 40 tokens, variant 'int8' (int8) on cpu, "
+        "edgebert-run: 3 rows, 1 cut to 40 tokens, variant 'int8-cpu' (int8) on cpu, "
     )
     assert summary.endswith(" texts/s")
     quiet = [*command, "--output", str(out), "--overwrite", "--quiet"]

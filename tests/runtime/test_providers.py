@@ -251,7 +251,7 @@ def test_a_provider_that_is_not_built_in_comes_with_its_install_line(
 def test_plug_ins_take_standard_operators_only(tiny_bundle: Bundle, name: str) -> None:
     """What ONNX Runtime fuses for itself would run on the CPU."""
     assert picked(tiny_bundle, "auto", name) == picked(tiny_bundle, "fp32", name) == "portable"
-    for variant in ("cpu", "int8"):
+    for variant in ("cpu", "int8-cpu"):
         with pytest.raises(
             ConfigError, match=f"{variant!r} .* provider {name!r} lacks; load variant='fp32'"
         ):

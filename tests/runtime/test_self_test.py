@@ -21,7 +21,7 @@ from edgebert_runtime.verification.self_test import check_all, check_files
 from tests.support.bundle_files import change_weights, rehash
 from tests.support.fence import run_fenced
 
-VARIANTS = ["portable", "cpu", "int8"]
+VARIANTS = ["portable", "cpu", "int8-portable", "int8-cpu"]
 
 
 def edit_json(path: Path, change: Callable[[Any], None]) -> None:
@@ -75,7 +75,7 @@ def test_samples_are_of_many_kinds(tiny_bundle: Bundle) -> None:
 
 def test_a_quantized_variant_has_samples_and_a_tolerance_of_its_own(tiny_bundle: Bundle) -> None:
     exact, rounded = (
-        read_samples(tiny_bundle.path_of(f"samples/{name}.json")) for name in ("cpu", "int8")
+        read_samples(tiny_bundle.path_of(f"samples/{name}.json")) for name in ("cpu", "int8-cpu")
     )
     assert exact.tolerance < rounded.tolerance
     assert "float32" in exact.reason
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_found_even_if_the_variant_needs_it_not(
 
 
 def test_a_missing_file_is_found(bundle: Bundle) -> None:
-    (bundle.folder / "samples/int8.json").unlink()
+    (bundle.folder / "samples/int8-cpu.json").unlink()
     with pytest.raises(BundleIntegrityError, match=r"int8\.json is missing"):
         check(bundle, "cpu")
 

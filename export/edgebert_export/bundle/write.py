@@ -24,6 +24,7 @@ from edgebert_runtime.bundle.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
     EmbeddingInfo,
+    ExternalRange,
     FileInfo,
     Manifest,
     TaskInfo,
@@ -66,6 +67,7 @@ def export_bundle(
     *,
     target: TargetName = "cpu",
     min_onnxruntime: str | None = None,
+    single_file: bool = False,
     overwrite: bool = False,
     progress: ProgressOption = None,
 ) -> Bundle:
@@ -79,6 +81,7 @@ def export_bundle(
         target: `cpu`, `cuda` or `portable`; the portable graph is written with every target, and
             one without padding with `cuda` if the model allows it.
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
+        single_file: put the weights into the portable graph, however many they are.
         overwrite: replace a bundle that is there.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
             elsewhere, too, with a line a minute. False: nobody. A function is called with each
@@ -105,7 +108,7 @@ def export_bundle(
                 graphs.append(build(canonical, item, spec, floor))
             except StillPaddedError as reason:
                 tell(f"skipping target {item.name}: {reason}")
-        needed = write_graphs(graphs, staging)
+        external = write_graphs(graphs, staging, single_file=single_file)
         reports = {}
         for built in graphs:
             tell(f"verifying {built.target.name} against torch")
@@ -114,7 +117,7 @@ def export_bundle(
                 reports[built.target.name] = check_parity(graph, module, spec, unpadded=unpadded)
             reports[built.target.name].require()
         tell("recording samples and writing the bundle")
-        variants = {built.target.name: _variant(built, spec, needed, reports) for built in graphs}
+        variants = {built.target.name: _variant(built, spec, external, reports) for built in graphs}
         _write_parts(staging, spec, parts, variants)
     return Bundle.open(destination)
 
@@ -128,13 +131,15 @@ def _chosen(target: TargetName) -> list[Target]:
 def _variant(
     built: BuiltGraph,
     spec: ExportSpec,
-    needed: Mapping[str, tuple[str, ...]],
+    external: Mapping[str, tuple[ExternalRange, ...]],
     reports: Mapping[str, ParityReport],
 ) -> Variant:
+    file, ranges = built.target.file, external[built.target.file]
     return Variant(
         tasks=(spec.task,),
-        file=built.target.file,
-        files=needed[built.target.file],
+        file=file,
+        files=(file, *(each.file for each in ranges)),
+        external=ranges,
         precision="fp32",
         target=built.target.name,
         recipe=None,
@@ -181,8 +186,9 @@ def _record_samples(bundle: Bundle) -> dict[str, Variant]:
 
 def _config_json(config: Mapping[str, Any], variants: Mapping[str, Variant]) -> str:
     """`config.json`, with the key transformers.js needs to fetch external data."""
-    external = sorted({path for item in variants.values() for path in item.files[1:]})
-    uses = {path.removesuffix("_data").rpartition("/")[2]: 1 for path in external}
+    files = sorted({path for item in variants.values() for path in item.files})
+    data = [path.removesuffix("_data") for path in files if path.endswith("_data")]
+    uses = {path.rpartition("/")[2]: 1 for path in data}
     extra = {"transformers.js_config": {"use_external_data_format": uses}} if uses else {}
     return json.dumps({**config, **extra}, indent=2, ensure_ascii=False) + "\n"
 

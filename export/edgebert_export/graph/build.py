@@ -1,7 +1,7 @@
 """From the canonical graph to one file per target, all over the same weights."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,9 +15,12 @@ from onnx_ir.passes import common
 from edgebert_export.fusions import apply
 from edgebert_export.graph.cuda_graph_support import is_capturable
 from edgebert_export.spec import PROMISES, ExportSpec
-from edgebert_export.targets import Target, engine_limits
+from edgebert_export.targets import Target
 from edgebert_export.unpadding.unpadding import remove_padding
-from edgebert_runtime.errors import FusionError
+from edgebert_runtime.bundle.manifest import ExternalRange
+from edgebert_runtime.bundle.weight_sharing import aligned, external_ranges, sharing
+from edgebert_runtime.engine.opsets import engine_limits
+from edgebert_runtime.errors import ConfigError, FusionError
 
 COUNTED: Final = {
     "attention": ("Attention", "PackedMultiHeadAttention"),
@@ -31,8 +34,15 @@ COUNTED: Final = {
 MASK_LENGTH: Final = 17
 """On which what an attention mask is, is seen, beside the longest."""
 
-EXTERNAL_OVER_BYTES: Final = 64 * 2**20
-"""More weights than this go to one external file, which ONNX Runtime maps instead of parsing."""
+SHARED_OVER_BYTES: Final = 2**20
+"""Weights of fewer bytes are stored in every graph; of more in the first, which others share."""
+
+SINGLE_FILE_UP_TO_BYTES: Final = 256 * 2**20
+"""More weights than this go to an external file, which ONNX Runtime maps instead of parsing:
+docs/decisions/0034 has what a single file costs."""
+
+SINGLE_FILE_BELOW_BYTES: Final = 2**31 - 2**20
+"""What protobuf can hold, less the graph itself."""
 
 INLINE_BELOW_BYTES: Final = 1024
 """Tensors that stay in the graph file all the same: shapes and scalars."""
@@ -153,25 +163,65 @@ def require_operators(model: ir.Model, opset: int, target: str, refusals: list[s
         )
 
 
-def write_graphs(graphs: list[BuiltGraph], folder: Path) -> dict[str, tuple[str, ...]]:
+def write_graphs(
+    graphs: Sequence[BuiltGraph], folder: Path, *, single_file: bool = False
+) -> dict[str, tuple[ExternalRange, ...]]:
     """Write each graph under its target's file name.
 
-    Weights are shared: tensors of the same name in later graphs point into the external file of
-    the first that has them.
+    Weights are stored once. Up to `SINGLE_FILE_UP_TO_BYTES` they lie inside the first graph, and
+    the others use byte ranges of it; more lie in an external file of the first, or of the first
+    graph that has them. Below `SHARED_OVER_BYTES` each graph has its own.
+
+    Args:
+        graphs: those of one bundle.
+        folder: of the bundle.
+        single_file: put the weights of the first graph into it whatever they are.
 
     Returns:
-        Graph file → every file it needs, itself first; paths relative to `folder`.
+        Graph file → the bytes of other files that it uses.
+
+    Raises:
+        ConfigError: the weights are too many for a single file.
     """
-    external: dict[str, ir.ExternalTensor] = {}
-    needed = {}
-    for built in graphs:
-        path = folder / built.target.file
+    weights = sum(_nbytes(value) for value in graphs[0].model.graph.initializers.values())
+    if single_file and weights > SINGLE_FILE_BELOW_BYTES:
+        raise ConfigError(
+            f"the weights take {weights / 2**30:.1f} GiB, and a single file holds less than 2 GiB; "
+            "leave single_file out",
+            shell=f"the weights take {weights / 2**30:.1f} GiB, and a single file holds less than "
+            "2 GiB; leave --single-file out",
+        )
+    paths = {built.target.file: folder / built.target.file for built in graphs}
+    for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
+    if single_file or weights <= SINGLE_FILE_UP_TO_BYTES:
+        _write_inside(graphs, list(paths.values()), shared=weights > SHARED_OVER_BYTES)
+    else:
+        _write_beside(graphs, list(paths.values()))
+    return {file: external_ranges(path, file) for file, path in paths.items()}
+
+
+def _write_inside(graphs: Sequence[BuiltGraph], paths: Sequence[Path], *, shared: bool) -> None:
+    """Write all weights into the first graph, and into others what it lacks, or all of theirs."""
+    for built, path in zip(graphs, paths, strict=True):
+        content = ir.to_proto(built.model).SerializeToString()
+        if path == paths[0]:
+            content = aligned(content)
+        elif shared:
+            content = sharing(content, paths[0])
+        path.write_bytes(content)
+
+
+def _write_beside(graphs: Sequence[BuiltGraph], paths: Sequence[Path]) -> None:
+    """Write weights into external files."""
+    external: dict[str, ir.ExternalTensor] = {}
+    for built, path in zip(graphs, paths, strict=True):
         _share(built.model.graph, external, path.with_name(f"{path.name}_data"))
         ir.save(built.model, path)
-        files = {f"{path.parent.name}/{name}" for name in _external_files(built.model.graph)}
-        needed[built.target.file] = (built.target.file, *sorted(files))
-    return needed
+
+
+def _nbytes(value: ir.Value) -> int:
+    return 0 if value.const_value is None else value.const_value.nbytes
 
 
 def _share_equal_weights(model: ir.Model) -> None:
@@ -217,16 +267,11 @@ def _share(graph: ir.Graph, external: dict[str, ir.ExternalTensor], data: Path) 
         value.const_value = tensor
         if name not in external and tensor is not None and tensor.nbytes >= INLINE_BELOW_BYTES:
             own.append(value)
-    if sum(value.const_value.nbytes for value in own if value.const_value) > EXTERNAL_OVER_BYTES:
+    if sum(map(_nbytes, own)) > SHARED_OVER_BYTES:
         tensors = [value.const_value for value in own if value.const_value is not None]
         stored = convert_tensors_to_external(tensors, data.parent, data.name)
         for value, tensor in zip(own, stored, strict=True):
             value.const_value = external[str(value.name)] = tensor
-
-
-def _external_files(graph: ir.Graph) -> set[str]:
-    tensors = (value.const_value for value in graph.initializers.values())
-    return {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
 
 
 def _limits(canonical: ir.Model, min_onnxruntime: str) -> tuple[int, int]:

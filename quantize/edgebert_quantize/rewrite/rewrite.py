@@ -3,18 +3,20 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import onnx
 import onnx_ir as ir
 
 from edgebert_quantize.graph.linear_layers import find_linears
+from edgebert_quantize.graph.lowering import lower_opset, spread_attention
 from edgebert_quantize.graph.node_builder import drop_unused_initializers
 from edgebert_quantize.recipes import HalfRecipe, Recipe, Scheme
 from edgebert_quantize.rewrite.embeddings import quantize_tables
 from edgebert_quantize.rewrite.half_precision import to_half
 from edgebert_quantize.rewrite.matmul_schemes import quantize_linears
 from edgebert_quantize.rewrite.prepare import Prepared, prepare
+from edgebert_runtime.bundle.weight_sharing import aligned, sharing
 from edgebert_runtime.errors import ExportError
 from edgebert_runtime.inference.arrays import Feeds
 
@@ -34,34 +36,48 @@ INTEGER_OPERATORS: Final = frozenset(
 """Operators that only a quantized graph has."""
 
 
+class Output(NamedTuple):
+    """A graph to be written.
+
+    Attributes:
+        path: where.
+        lowered: whether for old engines, by `spread_attention` and `lower_opset`.
+    """
+
+    path: Path
+    lowered: bool = False
+
+
 def rewrite_graph(
     path: Path,
-    destination: Path,
+    outputs: Sequence[Output],
     recipe: Recipe,
     batches: Callable[[], Sequence[Feeds]],
     largest: int,
     source: Path | None = None,
 ) -> None:
-    """Quantize a graph into another file, every layer by the recipe's first scheme.
+    """Quantize a graph into other files, every layer by the recipe's first scheme.
 
     Args:
         path: the fp32 graph.
-        destination: the quantized graph, a single file.
+        outputs: as `write_graphs` takes them; one for half precision.
         recipe: of the quantization.
         batches: makes calibration inputs; called only if the recipe needs them.
         largest: 8-bit weight.
         source: name of the graph in errors, if not `path`.
 
     Raises:
-        ExportError: there is nothing to quantize, or the graph is quantized already.
+        ExportError: there is nothing to quantize, the graph is quantized already, or it has
+            attention that older engines have no operators for.
     """
+    first = outputs[0].path
     if recipe.half is not None:
-        write_half(path, destination, recipe.half, source=source)
+        write_half(path, first, recipe.half, source=source)
         return
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".prepared.") as scratch:
+    with tempfile.TemporaryDirectory(dir=first.parent, prefix=".prepared.") as scratch:
         prepared = prepare_graph(path, Path(scratch), recipe, batches, largest, source)
-        first = [recipe.linears.schemes[0]] * len(prepared.layers) if recipe.linears else []
-        tables = write_graph(prepared, destination, first, tables=recipe.tables)
+        schemes = [recipe.linears.schemes[0]] * len(prepared.layers) if recipe.linears else []
+        tables = write_graphs(prepared, outputs, schemes, tables=recipe.tables)
     if recipe.linears is None and not tables:
         raise ExportError(f"{source or path} has no embedding table large enough to quantize")
 
@@ -117,24 +133,37 @@ def prepare_graph(
     return prepare(path, scratch / "prepared.onnx", recipe.linears, calibration, largest)
 
 
-def write_graph(
-    prepared: Prepared, destination: Path, schemes: Sequence[Scheme], *, tables: bool
+def write_graphs(
+    prepared: Prepared, outputs: Sequence[Output], schemes: Sequence[Scheme], *, tables: bool
 ) -> int:
     """Quantize each layer by its scheme, and embedding tables; returns how many tables.
 
     Args:
         prepared: by `prepare_graph`.
-        destination: the quantized graph, a single file.
+        outputs: in one folder. The first is a single file, whose weights the others share.
         schemes: one for each of the prepared layers.
         tables: whether to quantize embedding tables.
+
+    Raises:
+        ExportError: the graph has attention that older engines have no operators for.
     """
-    model = ir.load(prepared.graph)
-    if prepared.layers:
-        quantize_linears(model, prepared.rounded(schemes))
-    changed = quantize_tables(model.graph) if tables else 0
-    drop_unused_initializers(model.graph)
-    ir.external_data.load_to_model(model)
-    ir.save(model, destination)
+    changed = 0
+    for output in outputs:
+        model = ir.load(prepared.graph)
+        if output.lowered:
+            spread_attention(model)
+        if prepared.layers:
+            quantize_linears(model, prepared.rounded(schemes))
+        changed = quantize_tables(model.graph) if tables else 0
+        drop_unused_initializers(model.graph)
+        ir.external_data.load_to_model(model)
+        if output.lowered:
+            lower_opset(model)
+        content = ir.to_proto(model).SerializeToString()
+        whole = outputs[0].path
+        output.path.write_bytes(
+            aligned(content) if output.path == whole else sharing(content, whole)
+        )
     return changed
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edgebert_quantize._version import __version__
-from edgebert_quantize.bundle_quantizer import commit, source_of, variant_of
+from edgebert_quantize.bundle_quantizer import Made, commit, source_of, variant_of, with_speed
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
 from edgebert_quantize.evaluation.labelled_data import (
@@ -178,24 +178,28 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
     """Write the chosen graph again, require its threshold, and add it to the bundle."""
     bundle, recipe, split = task.bundle, task.recipe, task.split
     comparison = comparison_of(bundle.manifest)
-    graph = task.staging / Path(task.new.file).name
-    trials.write(found.assignment, graph)
+    outputs = {form: form.output(task.staging) for form in task.new.forms}
+    trials.write(found.assignment, list(outputs.values()))
     agreement = found.measured.agreement
     default = recipe.threshold(comparison.metric, None if agreement is None else agreement.metric)
-    quality = summarize_quality(
-        trials.similarities(graph),
-        comparison,
-        quality_items(bundle, split.quality),
-        threshold=search.budget.threshold(default),
-        data=split.source,
-        agreement=agreement,
-    )
-    quality.require()
-    variant = variant_of(task.new, task.source, quality, split, task.cpu, found.speed)
-    way = variant.way
-    fields = {**(way.quality or {}), **_search_fields(search.budget, found)}
-    way = replace(way, quality=fields, scheme=_scheme(found))
-    commit(bundle, task.new, replace(variant, ways={STOCK: way}), graph, search.budget.text)
+    made = {}
+    for form, (graph, _) in outputs.items():
+        quality = summarize_quality(
+            trials.similarities(graph),
+            comparison,
+            quality_items(bundle, split.quality),
+            threshold=search.budget.threshold(default),
+            data=split.source,
+            agreement=agreement,
+        )
+        quality.require()
+        variant = variant_of(task.new, form, graph, task.source, quality, split, task.cpu)
+        fields = {**(variant.way.quality or {}), **_search_fields(search.budget, found)}
+        way = replace(variant.way, quality=fields, scheme=_scheme(found))
+        made[form.name] = Made(replace(variant, ways={STOCK: way}), graph)
+    name, (variant, graph) = made.popitem()  # of the form that was searched
+    made[name] = Made(with_speed(variant, found.speed, task.cpu), graph)
+    commit(bundle, task.new, made, search.budget.text)
 
 
 def _scheme(found: Point) -> str | None:

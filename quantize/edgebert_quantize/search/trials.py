@@ -19,7 +19,7 @@ from edgebert_quantize.evaluation.speed import Speed, measure_speed
 from edgebert_quantize.recipes import FLOAT, SCHEME_LABELS, Scheme
 from edgebert_quantize.rewrite.embeddings import table_parameters
 from edgebert_quantize.rewrite.prepare import Prepared
-from edgebert_quantize.rewrite.rewrite import write_graph
+from edgebert_quantize.rewrite.rewrite import Output, write_graphs
 from edgebert_quantize.search.budget import Measured
 from edgebert_quantize.search.measurement_cache import MeasurementCache
 from edgebert_quantize.similarity import Comparison, Outputs
@@ -205,7 +205,7 @@ class Trials:
         name = f"loss {assignment}"
         known = self._ledger.get(name)
         if known is None:
-            self.write(assignment, self._graph)
+            self.write(assignment, [Output(self._graph)])
             known = self._evaluator.loss(self._graph)
             self._ledger.put(name, known)
         return float(known)
@@ -215,7 +215,7 @@ class Trials:
         name = f"point {assignment}"
         known = self._ledger.get(name)
         if known is None:
-            self.write(assignment, self._graph)
+            self.write(assignment, [Output(self._graph)])
             point = self._measure(assignment)
             self._ledger.put(name, _to_json(point))
             return point
@@ -225,10 +225,10 @@ class Trials:
         """Similarity of a graph to fp32, on each held-out text."""
         return self._evaluator.similarities(graph)
 
-    def write(self, assignment: Assignment, destination: Path) -> None:
-        """Write the graph of an assignment."""
+    def write(self, assignment: Assignment, outputs: Sequence[Output]) -> None:
+        """Write the graphs of an assignment, as `write_graphs` does."""
         schemes = list(assignment.schemes)
-        write_graph(self._prepared, destination, schemes, tables=assignment.tables)
+        write_graphs(self._prepared, outputs, schemes, tables=assignment.tables)
 
     def _measure(self, assignment: Assignment) -> Point:
         speed = None

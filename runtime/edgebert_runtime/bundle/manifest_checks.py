@@ -33,7 +33,8 @@ def contradictions(manifest: Manifest) -> Iterator[str]:
 def _names(manifest: Manifest) -> Iterator[str]:
     """Names of tasks and variants that are not there."""
     precisions = {variant.precision for variant in manifest.variants.values()}
-    if manifest.default_variant not in precisions | manifest.variants.keys():
+    default = manifest.default_variant
+    if default not in precisions and not manifest.named(default):
         yield f"default_variant is {manifest.default_variant!r}, which it does not hold"
     if manifest.default_task not in manifest.tasks:
         yield f"default_task is {manifest.default_task!r}, expected one of {_list(manifest.tasks)}"

@@ -201,6 +201,18 @@ class Variant:
         return next(iter(self.ways.values()))
 
 
+def under(name: str, target: str) -> str:
+    """What the variant for a target is called, of several that are made under one name."""
+    return f"{name}-{target}"
+
+
+def named(variants: Mapping[str, Variant], name: str) -> list[str]:
+    """The variant of a name; else those that were made under it, one for each target."""
+    if name in variants:
+        return [name]
+    return [each for each, found in variants.items() if each == under(name, found.target)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProvenanceStep:
     """Something that was done to the model, or to one variant.
@@ -249,6 +261,10 @@ class Manifest:
     def task(self) -> TaskInfo:
         """What `tasks` says of the default task."""
         return self.tasks[self.default_task]
+
+    def named(self, name: str) -> list[str]:
+        """As the function `named`, of this manifest's variants."""
+        return named(self.variants, name)
 
     def to_json(self) -> str:
         """The manifest as the text of `edgebert.json`."""

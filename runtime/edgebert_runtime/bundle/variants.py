@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from edgebert_runtime.bundle.manifest import Manifest, Variant
+from edgebert_runtime.bundle.manifest_records import named
 from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.errors import ConfigError
 
@@ -14,17 +15,18 @@ def samples_path(variant: str) -> str:
 
 
 def without_variant(manifest: Manifest, name: str) -> Manifest:
-    """A manifest without a variant, and without the files that only this variant has.
+    """A manifest without a variant, or those made under a name, and without files only they have.
 
     If it was the default, or the only variant of the default precision, the default becomes `fp32`,
     or the first variant where there is no fp32.
 
     Raises:
-        ConfigError: there is no such variant, or it is the only one, or the only one that answers
-            a task.
+        ConfigError: there is no such variant, or there are no others, or no others that answer a
+            task.
     """
     require_variant(manifest, name)
-    variants = {other: found for other, found in manifest.variants.items() if other != name}
+    removed = manifest.named(name)
+    variants = {each: found for each, found in manifest.variants.items() if each not in removed}
     if not variants:
         raise ConfigError(
             f"{name!r} is the bundle's only variant; delete the folder, or make another variant "
@@ -37,13 +39,14 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
             f"{name!r} is the only variant that answers {', '.join(unanswered)}; make another one "
             "first"
         )
-    gone = _files_of(manifest.variants[name]).difference(*map(_files_of, variants.values()))
+    had = set[str]().union(*(_files_of(manifest.variants[each]) for each in removed))
+    gone = had.difference(*map(_files_of, variants.values()))
     files = {path: info for path, info in manifest.files.items() if path not in gone}
-    names = {*variants, *(variant.precision for variant in variants.values())}
+    precisions = {variant.precision for variant in variants.values()}
     default = manifest.default_variant
-    if default not in names:
-        default = "fp32" if "fp32" in names else next(iter(variants))
-    provenance = tuple(step for step in manifest.provenance if step.variant != name)
+    if default not in precisions and not named(variants, default):
+        default = "fp32" if "fp32" in precisions else next(iter(variants))
+    provenance = tuple(step for step in manifest.provenance if step.variant not in removed)
     return replace(
         manifest,
         variants=variants,
@@ -65,12 +68,12 @@ def _files_of(variant: Variant) -> set[str]:
 
 
 def require_variant(manifest: Manifest, name: str) -> None:
-    """Refuse a name that no variant has.
+    """Refuse a name that no variant has, and under which none was made.
 
     Raises:
         ConfigError: with the names there are.
     """
-    if name not in manifest.variants:
+    if not manifest.named(name):
         raise ConfigError(
             f"the bundle has no variant {name!r}; it has {', '.join(manifest.variants)}"
         )

@@ -8,10 +8,11 @@ address to kernels that load whole vectors, so tensors are aligned inside the fi
 
 import mmap
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from edgebert_runtime.bundle.external_data import LENGTH, LOCATION, OFFSET
+from edgebert_runtime.bundle.manifest import ExternalRange
 from edgebert_runtime.bundle.protobuf_reader import (
     DATA_LOCATION,
     DOC_STRING,
@@ -24,6 +25,7 @@ from edgebert_runtime.bundle.protobuf_reader import (
     RAW_DATA,
     fields,
     initializers,
+    read_tensors,
     varint,
 )
 
@@ -79,6 +81,30 @@ def sharing(model: bytes, other: Path) -> bytes:
         return [*_without_raw(view, start, end), _reference(other.name, *ranges[start])]
 
     return _rewritten(model, refer)
+
+
+def external_ranges(graph: Path, path: str) -> tuple[ExternalRange, ...]:
+    """The bytes of other files that a graph's tensors use: of each file from the first to the last.
+
+    Args:
+        graph: the file.
+        path: of the graph in its bundle.
+    """
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for tensor in read_tensors(graph):
+        where = dict(tensor.external)
+        if LOCATION in where:
+            start = int(where.get(OFFSET, 0))
+            end = start + int(where.get(LENGTH, tensor.size_bytes or 0))
+            ranges.setdefault(where[LOCATION], []).append((start, end))
+    return tuple(
+        ExternalRange(
+            file=str(PurePosixPath(path).with_name(location)),
+            offset=min(found)[0],
+            length=max(end for _, end in found) - min(found)[0],
+        )
+        for location, found in sorted(ranges.items())
+    )
 
 
 def _rewritten(model: bytes, rewrite: Rewrite) -> bytes:

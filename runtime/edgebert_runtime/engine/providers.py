@@ -39,7 +39,7 @@ class Provider:
         only: whether it refuses graphs for all other targets; those have operators of ONNX
             Runtime's own, which would run on the CPU.
         preferred: recipes that `auto` takes before the bundle's default, best first.
-        lacks: recipes whose graphs it cannot run although their operators are standard.
+        lacks: recipes whose graphs it cannot run although they are for a target of its own.
         options: the provider options there are; None where ONNX Runtime checks them.
         falls_back: whether ONNX Runtime runs the graph on the CPU where this does not start.
         device: what ONNX Runtime calls the memory that it computes in, the first of them unless
@@ -84,6 +84,9 @@ ON_A_GPU: Final = 16384
 """Padded tokens of a micro-batch: enough rows for its matrix products to be large. Nobody has
 measured it; `edgebert-run bench` does."""
 
+ON_CPU_ONLY: Final = ("int8", "int8-dynamic", "int4")
+"""Recipes with operators of ONNX Runtime's own that only its CPU provider has."""
+
 PROVIDERS: Final = {
     "cpu": Provider(
         engine_name="CPUExecutionProvider",
@@ -101,6 +104,7 @@ PROVIDERS: Final = {
         needs="an NVIDIA GPU with its driver, and CUDA",
         targets=("cuda-packed", "cuda", "portable"),
         preferred=("fp16-packed", "fp16", "bf16"),
+        lacks=ON_CPU_ONLY,
         device="cuda",
         defaults={"use_tf32": "0"},
         libraries=True,
@@ -113,13 +117,14 @@ PROVIDERS: Final = {
         engine_name="OpenVINOExecutionProvider",
         install=f"pip install onnxruntime-openvino {ALONE}",
         needs="an x86-64 CPU, or an Intel GPU or NPU with its driver",
+        lacks=ON_CPU_ONLY,
         page=f"{PAGES}/OpenVINO-ExecutionProvider.html",
     ),
     "tensorrt": Provider(
         engine_name="TensorrtExecutionProvider",
         install=f"pip install onnxruntime-gpu tensorrt {ALONE}",
         needs="an NVIDIA GPU with its driver, CUDA, cuDNN and TensorRT",
-        lacks=("int8-static",),
+        lacks=(*ON_CPU_ONLY, "int8-static"),
         device="cuda",
         cached={
             "trt_engine_cache_enable": "1",
@@ -135,12 +140,14 @@ PROVIDERS: Final = {
         engine_name="QNNExecutionProvider",
         install=f"pip install onnxruntime-qnn {ALONE}",
         needs="a Qualcomm Snapdragon with its NPU",
+        lacks=ON_CPU_ONLY,
         page=f"{PAGES}/QNN-ExecutionProvider.html",
     ),
     "coreml": Provider(
         engine_name="CoreMLExecutionProvider",
         install="pip install 'edgebert-runtime[cpu]' on macOS",
         needs="an Apple machine",
+        lacks=ON_CPU_ONLY,
         page=f"{PAGES}/CoreML-ExecutionProvider.html",
     ),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from edgebert_runtime.bundle.manifest import Library, Manifest, Variant
+from edgebert_runtime.bundle.manifest_records import named
 from edgebert_runtime.bundle.manifest_values import AVX2, NATIVE, STOCK
 from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS
 from edgebert_runtime.errors import (
@@ -29,7 +30,8 @@ class Situation:
     Attributes:
         task: that is to be answered.
         asked: `auto` (the bundle's default, or what can stand for it), a precision (the best
-            variant of that precision here), or the name of a variant.
+            variant of that precision here), or the name of a variant, or under which several were
+            made, one for each target.
         provider: a name of `PROVIDERS`.
         engine: version of ONNX Runtime; None where it is not known yet, and every version is taken.
         instruction_sets: of the CPU, by their names in manifests; None as for `engine`.
@@ -110,12 +112,12 @@ def _meant(manifest: Manifest, situation: Situation) -> Iterator[str]:
     every, asked = manifest.variants, situation.asked
     variants = {name: found for name, found in every.items() if situation.task in found.tasks}
     if asked != AUTO:
-        yield from _named(variants, asked, situation) or ([asked] if asked in every else [])
+        yield from _named(variants, asked, situation) or named(every, asked)
         return
     default = manifest.default_variant
     yield from _named(variants, default, situation)
-    if default in every:
-        yield from _named(variants, every[default].precision, situation)
+    for name in named(every, default)[:1]:
+        yield from _named(variants, every[name].precision, situation)
     for recipe in PROVIDERS[situation.provider].preferred:
         yield from (name for name, found in variants.items() if found.recipe == recipe)
     yield from _named(variants, "fp32", situation)
@@ -123,7 +125,7 @@ def _meant(manifest: Manifest, situation: Situation) -> Iterator[str]:
 
 
 def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) -> list[str]:
-    """Those of a precision, the best first; else the one of that name, if there is one."""
+    """Those of a precision, the best first; else those of the name, or made under it."""
     targets = PROVIDERS[situation.provider].targets
 
     def rank(name: str) -> tuple[bool, int, bool]:
@@ -133,7 +135,7 @@ def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) ->
 
     meant = [name for name, found in variants.items() if found.precision == asked]
     if not meant or (situation.exact and asked in variants):
-        return [asked] if asked in variants else []
+        meant = named(variants, asked)
     return sorted(meant, key=rank)
 
 

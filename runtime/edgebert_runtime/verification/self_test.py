@@ -255,7 +255,8 @@ def _in_words(off: Deviation, place: str, stored: Samples, where: Mapping[str, s
         f"expected {off.expected:.6g}. Here: ONNX Runtime {where['onnxruntime']}, "
         f"{where['provider']}, {where['cpu']}; there: {there.get('onnxruntime')}, "
         f"{there.get('provider')}, {there.get('cpu')}. Do not use this variant here; try another "
-        "one, another provider, or that version of ONNX Runtime"
+        f"one, another provider, or the version of ONNX Runtime that recorded it, "
+        f"{there.get('onnxruntime')}"
     )
 
 

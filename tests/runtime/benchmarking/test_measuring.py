@@ -88,10 +88,10 @@ def test_a_sweep_in_real_processes(tiny_bundle: Bundle) -> None:
 
 
 def test_a_process_that_fails_says_what_it_was_for(bundle: Bundle) -> None:
-    path = bundle.path_of(bundle.manifest.variants["int8"].file)
+    path = bundle.path_of(bundle.manifest.variants["int8-cpu"].file)
     path.write_bytes(path.read_bytes()[::-1])
     options = BenchOptions(variants=("int8",), threads=(1,), rounds=2)
-    with pytest.raises(EdgebertError, match=r"'int8', 1 thread: measuring failed .*BundleError"):
+    with pytest.raises(EdgebertError, match=r"'int8-cpu', 1 thread: measuring .*BundleError"):
         bench(bundle, options)
 
 

@@ -26,7 +26,7 @@ def limited(bundle: Bundle, limit: int) -> Bundle:
 
 def test_what_is_measured_if_nobody_says(tiny_bundle: Bundle) -> None:
     found = plan(tiny_bundle, BenchOptions())
-    assert found.variants == ["portable", "cpu", "int8"]
+    assert found.variants == ["portable", "cpu", "int8-portable", "int8-cpu"]
     assert found.default == "cpu"
     assert found.threads == [1, 2, 4, 8]
     assert (found.rounds, found.seconds, found.provider) == (5, 0.25, "cpu")
@@ -79,7 +79,7 @@ def test_a_variant_that_does_not_run_here_is_left_out_or_refused(tiny_bundle: Bu
     variants["portable"] = replace(variants["portable"], min_onnxruntime="99.0.0")
     later = replace(tiny_bundle, manifest=replace(manifest, variants=variants))
     found = plan(later, BenchOptions())
-    assert found.variants == ["cpu", "int8"]
+    assert found.variants == ["cpu", "int8-cpu"]
     assert found.default == "cpu"
     assert found.left_out["portable"].startswith("needs ONNX Runtime 99.0.0, this is ")
     with pytest.raises(BundleError, match=r"variant 'portable' .* needs ONNX Runtime 99\.0\.0"):

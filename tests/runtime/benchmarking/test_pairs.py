@@ -117,10 +117,14 @@ def test_a_machine_that_is_never_steady_ends(tiny_bundle: Bundle) -> None:
 def test_variants_and_shapes_that_both_have(tiny_bundle: Bundle) -> None:
     folders = (tiny_bundle.folder, tiny_bundle.folder)
     one, other = plan_pair(folders, None, BenchOptions())
-    assert list(one.variants) == list(other.variants) == ["portable", "cpu", "int8"]
+    assert (
+        list(one.variants)
+        == list(other.variants)
+        == ["portable", "cpu", "int8-portable", "int8-cpu"]
+    )
     assert one.shapes == other.shapes != []
     one, other = plan_pair(folders, ("int8", "fp32"), BenchOptions())
-    assert (list(one.variants), list(other.variants)) == (["int8"], ["cpu"])
+    assert (list(one.variants), list(other.variants)) == (["int8-cpu"], ["cpu"])
 
 
 def test_both_are_measured_in_real_processes(

@@ -1,0 +1,1 @@
+"""Variants on the oldest ONNX Runtime that they name and on the newest, each in an environment."""
