@@ -7,7 +7,9 @@ ONNX Runtime that has only the operators of these graphs is smaller; its build s
 """
 
 import json
+import logging
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
@@ -183,9 +185,14 @@ def _describe(bundle: Bundle, names: Sequence[str], staging: Path) -> None:
 
 def _list_operators(graphs: Sequence[Path], to: Path) -> None:
     """Write the operators that the graphs need, a line for each domain and opset."""
+    root, handlers = logging.getLogger(), [*logging.getLogger().handlers]
     from onnxruntime.tools.ort_format_model import create_config_from_models
 
-    create_config_from_models(graphs, to, False)
+    root.handlers[:] = handlers  # its import adds one
+    logging.getLogger("ort_format_model.utils").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # its reader does not close files
+        create_config_from_models(graphs, to, False)
     lines = to.read_text(encoding="utf-8").splitlines()
     kept = [
         line for line in lines if not line.startswith("#")
