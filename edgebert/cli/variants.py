@@ -23,7 +23,7 @@ def default(
     from edgebert_runtime.loading.options import LoadOptions
 
     changed = edgebert.set_default(bundle, variant)
-    say(f"{bundle} runs {variant!r} now where no variant is asked for")
+    say(f"the default variant of {bundle} is now {variant!r}")
     # Warns where another one has to stand in for it on this machine.
     choose_variant(changed, "auto", LoadOptions.of(), str(import_engine().__version__))
 
