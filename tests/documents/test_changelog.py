@@ -20,28 +20,23 @@ ENTRY: Final = re.compile(r"- \S.*\(#\d+(?:, #\d+)*\)\.?")
 
 
 def problems(text: str) -> list[str]:
-    """What is not of the form, by line."""
-    heading, found = "", []
-    kinds: list[str] = []
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        follows = "\n".join(lines[:number]).rpartition("\n\n")[2].count("\n")
+    """What is not of the form, with its line."""
+    found = [
+        f"line {text.count(chr(10), 0, gap.end()) + 1}: an empty line within a list"
+        for gap in re.finditer(r"^- .*\n\n(?=- )", text, re.MULTILINE)
+    ]
+    kinds: list[str] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("## "):
-            heading, kinds = line[3:], []
-            if heading != "[Unreleased]" and not RELEASE.fullmatch(heading):
+            kinds = []
+            if line != "## [Unreleased]" and not RELEASE.fullmatch(line[3:]):
                 found.append(f"line {number}: neither [Unreleased] nor [1.2.3] - 2026-01-31")
-        elif line.startswith("### "):
+        elif kinds is not None and line.startswith("### "):
             kinds.append(line[4:])
             if kinds != [kind for kind in KINDS if kind in kinds]:
                 found.append(f"line {number}: {line[4:]} is unknown, there twice or out of order")
-        elif heading and line and not ENTRY.fullmatch(line):
-            found.append(f"line {number}: no entry that ends with (#issue)")
-        elif heading and line and not kinds:
-            found.append(f"line {number}: an entry under no section")
-        elif (
-            heading and line and not (previous.startswith("- ") or lines[number - 3][:4] == "### ")
-        ):
-            found.append(f"line {number}: an empty line within a list")
+        elif kinds is not None and line and not (kinds and ENTRY.fullmatch(line)):
+            found.append(f"line {number}: expected an entry of a section that ends with (#issue)")
     return found
 
 
