@@ -91,7 +91,8 @@ TEXTS_TO_TOKENIZE: Final = {
 
 def pages() -> list[str]:
     """README, changelog and everything under docs but decisions, which keep their words."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    readmes = (ROOT / name / "README.md" for name in ("runtime", "export", "quantize"))
+    found = [*ROOT.glob("*.md"), *readmes, *(ROOT / "docs").rglob("*.md")]
     names = (path.relative_to(ROOT).as_posix() for path in found)
     return sorted(name for name in names if not name.startswith("docs/decisions/"))
 
