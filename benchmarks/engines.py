@@ -172,14 +172,14 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             "fastembed, the same file, batches of 32", "fastembed", "fastembed"
         ),
         "ctranslate2": Engine(
-            title="CTranslate2 int8, a worker a core, sorted and cut as ours",
+            title="CTranslate2 int8, a worker a core, sorted and batched as by edgebert",
             environment="peers",
             opens=_with_tokenizer(lambda: ctranslate2_folder(MINILM) / "int8"),
             floor=0.98,
             package="ctranslate2",
         ),
         "openvino": Engine(
-            title="OpenVINO, NNCF int8, asynchronous queue, sorted and cut as ours",
+            title="OpenVINO, NNCF int8, asynchronous queue, sorted and batched as by edgebert",
             environment="openvino",
             opens=_with_tokenizer(lambda: nncf_graph(MINILM).parent),
             floor=0.98,

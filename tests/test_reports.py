@@ -59,7 +59,7 @@ def test_a_dict_survives_json(report: Report) -> None:
 
 def test_the_tables_say_what_was_measured() -> None:
     verified = str(VERIFY).splitlines()
-    assert verified[1].split() == ["cpu", "False", "inf", "3x40", "holes"]
+    assert verified[1].split() == ["cpu", "False", "inf", "3x40", "gaps"]
     assert verified[3].split() == ["fp16", "left", "out", "needs", "cuda"]
     searched = str(SEARCH).splitlines()
     assert searched[1].split()[:5] == ["→", "1", "static,", "1", "float"]

@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from email.message import Message
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.support.wheels import Distribution, build_wheel, copied, differences
+from tests.support.wheels import Distribution, build_wheel, copied, differences, metadata
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS: Final = [
@@ -26,6 +27,22 @@ def test_a_wheel_holds_its_package_and_nothing_else(
     assert f"{distribution.package}/__init__.py" in distribution.sources
     wheel = build_wheel(copied(distribution, tmp_path / "copy"), tmp_path / "dist")
     assert differences(wheel, distribution.sources) == {"missing": [], "unexpected": []}
+    check_metadata(metadata(wheel))
+
+
+def check_metadata(found: Message) -> None:
+    """What an index shows: who, about what, for which Pythons; addresses only if they are real."""
+    assert found["Author"] == "The edgebert maintainers"
+    assert found["License-Expression"] == "Apache-2.0"
+    assert len(found["Keywords"].split(",")) >= 5
+    classifiers = found.get_all("Classifier", [])
+    assert "Typing :: Typed" in classifiers
+    oldest = found["Requires-Python"].removeprefix(">=")
+    assert f"Programming Language :: Python :: {oldest}" in classifiers
+    assert not any(each.startswith("License ::") for each in classifiers)  # said by the expression
+    for each in found.get_all("Project-URL", []):
+        assert "://example." not in each
+    assert found.get_payload().startswith(f"# {found['Name']}\n")
 
 
 def small_distribution(folder: Path, found: str) -> Distribution:

@@ -56,10 +56,11 @@ def accuracy(records: Sequence[Record]) -> str:
         for name in ("optimum int8", "optimum int8, per channel", "OpenVINO int8")
     )
     return (
-        f"cosine to torch {ours['mean']:.4f} on average and {ours['worst']:.3f} at worst on "
-        f"{record['texts']:,} unseen texts; optimum's `avx512_vnni` preset {plain}, per channel "
-        f"{channel}; NNCF with OpenVINO {intel}. Recall@1 of {record['pairs']:,} pairs "
-        f"{100 * ours['recall']:.2f} %, torch {100 * record['reference_recall']:.2f} %"
+        f"cosine to torch {ours['mean']:.4f} on average and {ours['worst']:.3f} at worst, on "
+        f"{record['texts']:,} unseen texts. optimum's `avx512_vnni` preset has {plain}, with its "
+        f"per-channel option {channel}. NNCF with OpenVINO has {intel}. Recall@1 of "
+        f"{record['pairs']:,} pairs is {100 * ours['recall']:.2f} %, with torch "
+        f"{100 * record['reference_recall']:.2f} %."
     )
 
 
@@ -69,12 +70,13 @@ def latency(records: Sequence[Record]) -> str:
     for model, title in (("minilm", "MiniLM"), ("bert-base", "BERT-base")):
         rows = record_that(records, "latency", model)["rows"]
         parts.append(
-            f"{title} int8 {_range(rows, 'optimum int8', 'edgebert int8')} times the speed of "
-            f"optimum's `avx512_vnni` file and {_range(rows, 'OpenVINO int8', 'edgebert int8')} "
-            f"times OpenVINO's int8, fp32 {_range(rows, 'optimum', 'edgebert fp32')} times "
-            f"optimum's plain export and {_range(rows, 'torch eager', 'edgebert fp32')} times torch"
+            f"{title} in int8 is {_range(rows, 'optimum int8', 'edgebert int8')} times as fast as "
+            "optimum's `avx512_vnni` file, and "
+            f"{_range(rows, 'OpenVINO int8', 'edgebert int8')} times as fast as OpenVINO's int8. "
+            f"{title} in fp32 is {_range(rows, 'optimum', 'edgebert fp32')} times as fast as "
+            f"optimum's export, and {_range(rows, 'torch eager', 'edgebert fp32')} times as torch."
         )
-    return "; ".join(parts)
+    return " ".join(parts)
 
 
 def _range(rows: Sequence[Row], theirs: str, ours: str) -> str:
@@ -104,11 +106,12 @@ def throughput(records: Sequence[Record]) -> str:
         for name in ("edgebert_int8", "openvino")
     }
     return (
-        f"int8 {ratio(torch, int8).median:.1f} times the speed of sentence-transformers with torch "
-        f"and fp32 {ratio(torch, fp32).median:.1f} times; int8 {best:.1f} times the fastest of "
-        "sentence-transformers, optimum and fastembed with an int8 file; "
-        f"{ratio(first['openvino'], int8).median:.2f} times OpenVINO int8 on texts it has not "
-        f"seen, {later['openvino'] / later['edgebert_int8']:.2f} on texts it has"
+        f"int8 is {ratio(torch, int8).median:.1f} times as fast as sentence-transformers with "
+        f"torch, fp32 {ratio(torch, fp32).median:.1f} times. int8 is {best:.1f} times as fast as "
+        "the fastest of sentence-transformers, optimum and fastembed with an int8 file. It is "
+        f"{ratio(first['openvino'], int8).median:.2f} times as fast as OpenVINO int8 on texts "
+        "that OpenVINO has not seen, and "
+        f"{later['openvino'] / later['edgebert_int8']:.2f} times on texts that it has seen."
     )
 
 
@@ -119,10 +122,11 @@ def start(records: Sequence[Record]) -> str:
     )
     kept = row_that(large, engine="edgebert_fp32_kept")
     return (
-        f"int8 MiniLM {_over_bare(small, 'edgebert_int8')} times their time, "
-        f"{_over_bare(small, 'edgebert_int8_kept')} after `edgebert-run warm`; BERT-base fp32 "
-        f"{_over_bare(large, 'edgebert_fp32')} times, and {_over_bare(large, 'edgebert_fp32_kept')}"
-        f" after it: {median(totals_ms(kept)):.0f} ms"
+        f"MiniLM in int8 takes {_over_bare(small, 'edgebert_int8')} times their time, and "
+        f"{_over_bare(small, 'edgebert_int8_kept')} times after `edgebert-run warm`. BERT-base in "
+        f"fp32 takes {_over_bare(large, 'edgebert_fp32')} times, and "
+        f"{_over_bare(large, 'edgebert_fp32_kept')} times after it ({median(totals_ms(kept)):.0f} "
+        "ms)."
     )
 
 

@@ -278,4 +278,4 @@ def _padding_notes(
 def _aggregation_notes(head: HeadInfo | None) -> tuple[str, ...]:
     if head is None or head.aggregation is None:
         return ()
-    return (f"entities are put together of tokens by {head.aggregation!r}, unless a call says how",)
+    return (f"tokens become entities by {head.aggregation!r}, unless a call names another way",)

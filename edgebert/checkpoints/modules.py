@@ -188,7 +188,7 @@ def _pooling(module: Module, hidden: int, prompts: Mapping[str, str], without: l
     path = module.folder / "config.json"
     config = read_json(path, dict)
     _check_vector(path, config)
-    replaced = (f"{path} pools anew: {', '.join(without)} before it changes nothing",)
+    replaced = (f"{path} pools again: {', '.join(without)} before it has no effect",)
     notes = [*unknown_keys(path, config, POOLING), *(replaced if without else ())]
     notes += [
         f"{path} has {key}={config[key]!r}, the model's vectors have {hidden} numbers; "

@@ -51,7 +51,7 @@ def export(
     tokens: Annotated[
         str,
         typer.Option(
-            help="whose tokens are right: auto (all must agree), file (tokenizer.json), "
+            help="which tokenizer to follow: auto (all must agree), file (tokenizer.json), "
             "transformers or unchecked (no comparison)"
         ),
     ] = "auto",
@@ -192,7 +192,7 @@ def quantize(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="with --budget: write a page with charts of the search, over what is there "
+            help="with --budget: write a page with charts of the search; replaces an existing file "
             "(default: to no file)",
         ),
     ] = None,

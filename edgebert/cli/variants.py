@@ -23,7 +23,7 @@ def default(
     from edgebert_runtime.loading.selection import pick, situation_here, warn_of_another
 
     changed = edgebert.set_default(bundle, variant)
-    say(f"{bundle} runs {variant!r} now where no variant is asked for")
+    say(f"the default variant of {bundle} is now {variant!r}")
     # Warns where another one has to stand in for it on this machine.
     here = situation_here(changed, LoadOptions.of())
     pick(changed, here)

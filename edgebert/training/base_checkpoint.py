@@ -149,7 +149,7 @@ def open_base(source: str | PathLike[str], wanted: HeadRequest) -> BaseCheckpoin
     encoder = _with_pooler(read.encoder, tables)
     heads = tuple((table, _head(read, table, has, wanted, labels)) for table, has in tables)
     new = [table.task for table, has_head in tables if not has_head]
-    notes = (f"new weights are drawn for the head: {', '.join(new)}",) if new else ()
+    notes = (f"the head's weights are initialized: {', '.join(new)}",) if new else ()
     return BaseCheckpoint(
         model=_model(read, encoder, heads),
         encoder=encoder,

@@ -177,7 +177,7 @@ def _notes(objective: Objective, base: BaseCheckpoint, config: TrainingConfig) -
     if objective.truncated:
         notes.append(f"{objective.truncated} texts were cut to {max_length} tokens")
     if objective.left_out:
-        notes.append(f"{objective.left_out} rows are left out: what they ask for was cut off")
+        notes.append(f"{objective.left_out} rows are left out: their answer or label was truncated")
     return notes
 
 

@@ -80,7 +80,7 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"device {name!r} cannot be had here ({reason}); try auto") from error
+        raise ConfigError(f"device {name!r} is not available here ({reason}); try auto") from error
     return device
 
 

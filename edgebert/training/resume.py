@@ -94,8 +94,8 @@ class StateFile:
         except Exception as error:  # whatever a part of another kind does to who takes it
             reason = error if isinstance(error, DamagedStateError) else _short(error)
             raise CheckpointError(
-                f"{self.path} is not the whole state of a training: {reason}; remove it to begin "
-                "anew"
+                f"{self.path} is not the whole state of a training: {reason}; remove it to "
+                "start again"
             ) from error
 
     def _apply(self, stored: Mapping[str, Any], parts: Mapping[str, Any]) -> Progress:
@@ -124,7 +124,7 @@ class StateFile:
         if changed:
             raise ConfigError(
                 f"{self.path} is the state of another training: {'; '.join(changed)}. Resume with "
-                "what it was started with, or remove the file to begin anew"
+                "what it was started with, or remove the file to start again"
             )
 
 

@@ -35,7 +35,7 @@ def read_state(path: Path) -> Any:
     except Exception as error:  # torch.load documents no errors
         reason = error if isinstance(error, DamagedStateError) else type(error).__name__
         raise CheckpointError(
-            f"{path} cannot be read ({reason}); remove it and train anew"
+            f"{path} cannot be read ({reason}); remove it and train again"
         ) from error
 
 
@@ -116,7 +116,7 @@ def check_shapes(path: Path, model: nn.Module, stored: Mapping[str, Tensor]) -> 
     ]
     if problems:
         raise CheckpointError(
-            f"{path} holds a model of another shape: {'; '.join(problems)}. {OTHER_BASE} anew"
+            f"{path} holds a model of another shape: {'; '.join(problems)}. {OTHER_BASE} again"
         )
 
 

@@ -69,8 +69,8 @@ def _run(
 def _check_state(state: Path, *, resume: bool) -> None:
     if state.exists() and not resume:
         raise ConfigError(
-            f"{state} is the state of a training that did not end; pass resume (--resume) to go "
-            "on, or remove it to begin anew"
+            f"{state} is the state of an interrupted training; pass resume (--resume) to go "
+            "on, or remove it to start again"
         )
 
 

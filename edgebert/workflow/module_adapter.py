@@ -110,7 +110,7 @@ def adapt(module: nn.Module, spec: ExportSpec, pad_id: int) -> Adapted:
 
 
 def _padding_note(call: Call, name: str) -> str:
-    reads = f"{name} answers otherwise where a text stands beside padding"
+    reads = f"{name} gives other answers for a text that is padded"
     if call.masked == "named":
         return f"{reads}: answers depend on the other texts of a batch"
     how = "takes no attention_mask" if call.masked == "no" else "may take its mask for another"

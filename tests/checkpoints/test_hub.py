@@ -58,6 +58,7 @@ def read(tmp_path: Path, hub: Hub) -> Run:
     def run(*names: str, **settings: str) -> str:
         done = run_python(READ, *(names or [NAME]), hub=hub, home=tmp_path / "home", **settings)
         assert done.returncode == 0, done.stderr
+        assert "No files matched" not in done.stderr
         return done.stdout.strip()
 
     return run

@@ -207,7 +207,7 @@ def test_the_last_of_two_poolings_counts(
     embedding, _ = read(tmp_path)
     assert embedding.steps == (Step(kind="pool", modes=("cls", "max")),)
     assert embedding.dimensions == 24
-    assert "2_Pooling/config.json pools anew: 1_Pooling" in notes_of(tmp_path)
+    assert "2_Pooling/config.json pools again: 1_Pooling" in notes_of(tmp_path)
 
 
 def test_a_second_pooling_for_queries_is_refused(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_overruling_the_tokenizer_file_is_told(tmp_path: Path) -> None:
     write_json(tmp_path / "tokenizer_config.json", {"do_lower_case": False})
     _, notes = read_tokenizer(tmp_path, DEMANDS)
     assert notes == (
-        "tokenizer_config.json overrules tokenizer.json, as in transformers: do_lower_case=False",
+        "tokenizer_config.json overrides tokenizer.json, as in transformers: do_lower_case=False",
     )
 
 

@@ -504,7 +504,7 @@ def test_what_is_read_from_a_first_token_is_compared_where_that_is_kept(tmp_path
         held_to_all = check_parity(twin, module, spec)
     failed = {case.case for case in held_to_all.cases if not case.passed}
     assert failed
-    assert all("left" in case or "holes" in case for case in failed)
+    assert all("left" in case or "gaps" in case for case in failed)
 
 
 def test_cuda_has_a_kernel_for_every_operator(

@@ -65,7 +65,7 @@ def test_masks_differ_in_kind(source: Source) -> None:
     cases = {case.name: case.feeds["attention_mask"] for case in parity_cases(source.spec)}
     assert (cases["3x40 right"][:, 0] == 1).all()
     assert (cases["3x40 left"][:, -1] == 1).all()
-    assert (np.diff(cases["3x40 holes"][1]) != 0).sum() > 2
+    assert (np.diff(cases["3x40 gaps"][1]) != 0).sum() > 2
 
 
 def test_a_small_error_in_one_bias_is_found_and_named(

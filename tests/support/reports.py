@@ -62,7 +62,7 @@ def case(name: str, worst: float) -> CaseResult:
     )
 
 
-PARITY: Final = ParityReport(cases=(case("1x1 full", 1e-6), case("3x40 holes", inf)))
+PARITY: Final = ParityReport(cases=(case("1x1 full", 1e-6), case("3x40 gaps", inf)))
 
 KEPT: Final = Accuracy(rows=100, fp32_right=91, lost=0, gained=0, flipped=0)
 

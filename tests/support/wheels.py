@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from email import message_from_string
+from email.message import Message
 from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
@@ -56,6 +58,13 @@ def build_wheel(distribution: Distribution, out: Path) -> Path:
     )
     (wheel,) = out.glob("*.whl")
     return wheel
+
+
+def metadata(wheel: Path) -> Message:
+    """What an index reads of a wheel."""
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_string(archive.read(name).decode("utf-8"))
 
 
 def differences(wheel: Path, sources: set[str]) -> dict[str, list[str]]:

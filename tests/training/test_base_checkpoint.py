@@ -75,7 +75,7 @@ def test_a_classifiers_head_is_no_taggers_though_it_has_the_same_name(classifier
     stored = read_checkpoint(classifier).head
     assert stored is not None
     assert not torch.equal(opened.heads[0][1].out.weight, stored.out.weight)
-    assert opened.notes == ("new weights are drawn for the head: tag",)
+    assert opened.notes == ("the head's weights are initialized: tag",)
 
 
 def test_labels_that_the_head_does_not_know_are_refused(classifier: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_state_with_one_other_bit_is_refused(store: StateFile) -> None:
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04"])
 def test_a_file_that_is_no_state_is_refused(content: bytes, store: StateFile) -> None:
     store.path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"cannot be read .* remove it and train anew"):
+    with pytest.raises(CheckpointError, match=r"cannot be read .* remove it and train again"):
         store.restore(parts())
 
 

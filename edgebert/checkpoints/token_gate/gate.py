@@ -109,8 +109,8 @@ def _chosen(text: str, info: TokenizerInfo, origin: Origin, choice: TokensChoice
     witness = _ask(name, text, info, origin)
     if isinstance(witness, Silent):
         raise TokenizerError(
-            f"{name} cannot say the tokens of {origin.folder}: {witness.reason}; choose another of "
-            f"{', '.join(ASKED)}"
+            f"{name} cannot tokenize the texts of {origin.folder}: {witness.reason}; choose "
+            f"another of {', '.join(ASKED)}"
         )
     if witness.json is None:
         raise TokenizerError(

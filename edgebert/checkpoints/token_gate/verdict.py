@@ -18,11 +18,11 @@ READABLE: Final = {"ids": "tokens", "type_ids": "type ids", "mask": "mask", "spa
 """What a difference is called in a message."""
 
 REBUILT: Final = (
-    "transformers 5 builds the tokenizer of some classes (BERT, XLM-RoBERTa, DeBERTa-v2) anew over "
-    "tokenizer.json. Choose file unless the model was trained with this version."
+    "transformers 5 builds the tokenizer of some classes (BERT, XLM-RoBERTa, DeBERTa-v2) again "
+    "over tokenizer.json. Choose file unless the model was trained with this version."
 )
 OVERRULED: Final = (
-    "Other files of the folder, or defaults of its tokenizer class, overrule tokenizer.json in "
+    "Other files of the folder, or defaults of its tokenizer class, override tokenizer.json in "
     "transformers. Choose transformers if the model was trained with it, file if they lack a key."
 )
 UNLIKE_ALL: Final = "edgebert reads these files in another way than all others. Choose file."

@@ -50,7 +50,7 @@ def merge(
         if token.id != entry["id"]:
             raise TokenizerError(
                 f"{folder / token.file} gives the token {token.content!r} id {token.id}, the "
-                f"tokenizer gives it id {entry['id']}; save the tokenizer anew with transformers"
+                f"tokenizer gives it id {entry['id']}; save the tokenizer again with transformers"
             )
     merged = sorted((entries | new).values(), key=lambda entry: entry["id"])
     return fields | {"added_tokens": merged}, (*_note_new(new, numbers), *_note_flags(changed))
@@ -148,7 +148,7 @@ def _note_flags(changed: Mapping[str, Fields]) -> tuple[str, ...]:
     if not changed:
         return ()
     return (
-        "tokenizer_config.json overrules the flags of tokenizer.json, as in transformers: "
+        "tokenizer_config.json overrides the flags of tokenizer.json, as in transformers: "
         + ", ".join(repr(content) for content in list(changed)[:SHOWN])
         + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""),
     )

@@ -101,7 +101,7 @@ def _note_changed(changed: list[str]) -> tuple[str, ...]:
     if not changed:
         return ()
     return (
-        f"tokenizer_config.json overrules tokenizer.json, as in transformers: {', '.join(changed)}",
+        f"tokenizer_config.json overrides tokenizer.json, as in transformers: {', '.join(changed)}",
     )
 
 

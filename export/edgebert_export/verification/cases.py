@@ -18,8 +18,8 @@ MIXED_TOKENS: Final = 8192
 MIXED_NUMBERS: Final = 2**26
 """Most numbers in an output of a mixed batch, a quarter of a gigabyte: a vocabulary is wide."""
 
-MASKS: Final = ("right", "left", "holes")
-"""Which end is padded; `holes` drops tokens in between."""
+MASKS: Final = ("right", "left", "gaps")
+"""Which end is padded; `gaps` drops tokens in between."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,7 +136,7 @@ def require_no_slower(changes: Sequence[Change], at_most: float) -> None:
     unknown = [change for change in changes if not change.is_known]
     if unknown:
         found = (
-            f"{_what_the_machine_did(unknown)}: nothing can be said of the bundle in "
+            f"{_what_the_machine_did(unknown)}: there is no result for "
             f"{len(unknown)} of {len(changes)} measurements; measure both together:"
         )
         again = "compare BUNDLE_A BUNDLE_B"

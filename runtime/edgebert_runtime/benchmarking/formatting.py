@@ -116,8 +116,8 @@ def notes(report: BenchResults) -> Iterator[str]:
     if found.disturbed:
         yield (
             f"another program slowed the machine in {found.disturbed} of {found.rounds} "
-            "measurements, as a fixed product beside each of them tells; measure again when it is "
-            "idle"
+            "measurements, as the fixed product that is timed beside each shows; measure again "
+            "when it is idle"
         )
     for name, reason in report.left_out.items():
         yield f"{name} was not measured: it {reason}"

@@ -188,7 +188,7 @@ def require_no_slower_pair(changes: Sequence[PairedChange], at_most: float) -> N
     if unknown:
         raise MachineChangedError(
             f"another program slowed the machine: fewer than {unknown[0].needed} rounds count, so "
-            f"nothing can be said of {len(unknown)} of {len(changes)} measurements; measure again "
+            f"there is no result for {len(unknown)} of {len(changes)} measurements; measure again "
             "when the machine is quieter"
         )
 

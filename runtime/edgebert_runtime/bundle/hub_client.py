@@ -5,6 +5,7 @@ Source: huggingface_hub 2.4.0, `snapshot_download`: its cache, its repeated and 
 """
 
 import errno
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,7 @@ def fetch(
         HubError: they cannot be had.
     """
     hub = require_hub(name)
+    logging.getLogger("huggingface_hub._snapshot_download").addFilter(_is_news)
     try:
         found = hub.snapshot_download(
             name.repository,
@@ -79,6 +81,11 @@ def fetch(
     except Exception as error:  # three HTTP libraries in three versions share no base class
         raise HubError(explain(name, error)) from error
     return Path(found)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether to log a warning; that no file matches is usual here."""
+    return not record.getMessage().startswith("No files matched")
 
 
 def explain(name: HubName, error: Exception) -> str:

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(
         parser,
         "--json",
-        "write the results to FILE as JSON, over what is there (default: to no file)",
+        "write the results to FILE as JSON; replaces an existing file (default: to no file)",
         type=Path,
         metavar="FILE",
     )
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_html(parser: argparse.ArgumentParser) -> None:
     """`--html`: a page of the results."""
-    help_text = "write the results to FILE as HTML, over what is there (default: to no file)"
+    help_text = "write the results to FILE as HTML; replaces an existing file (default: to no file)"
     add_option(parser, "--html", help_text, type=Path, metavar="FILE")
 
 

@@ -68,7 +68,7 @@ def add_check(commands: Commands) -> None:
     )
     add_loading(command, ALL, CHECKED_HELP)
     command.add_argument(
-        "--hashes-only", action="store_true", help="check the files, and compare no answers"
+        "--hashes-only", action="store_true", help="check only that the files are intact"
     )
     add_json(command)
     command.set_defaults(run=_check)

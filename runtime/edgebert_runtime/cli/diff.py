@@ -38,8 +38,8 @@ def add_diff(commands: Commands) -> None:
     add_option(
         command,
         "--tolerance",
-        "how far an answer may be apart: of vectors the distance as a share of their length, "
-        "else the change of a score (default: by the coarser precision of the two)",
+        "largest allowed difference of an answer: for vectors their distance over their length, "
+        "otherwise the change of a score (default: depends on the coarser of the two precisions)",
         type=float,
         metavar="X",
     )

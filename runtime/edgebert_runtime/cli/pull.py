@@ -22,7 +22,7 @@ def add_pull(commands: Commands) -> None:
     add_option(command, "--to", help_text, type=Path, metavar="FOLDER")
     help_text = "only what this variant or precision needs; may be repeated (default: everything)"
     add_option(command, "--variant", help_text, [], action="append", metavar="NAME")
-    command.add_argument("--force", action="store_true", help="fetch what the cache has, too")
+    command.add_argument("--force", action="store_true", help="download again what the cache has")
     command.add_argument("--overwrite", action="store_true", help="replace the bundle in FOLDER")
     command.set_defaults(run=_pull)
 

@@ -47,7 +47,7 @@ def pull(
         name: `org/name` or `org/name@revision`; a folder of that name does not matter here.
         to: a folder to copy it to; None leaves it in the cache.
         variants: names of variants or precisions; none takes all.
-        force: fetch what the cache has, too.
+        force: download again what the cache has.
         overwrite: replace a bundle that is at `to`, once the new one is complete.
 
     Raises:

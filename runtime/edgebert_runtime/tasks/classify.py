@@ -139,7 +139,7 @@ class Classifier(TaskModel[ClassifyOptions]):
                 answers are taken.
             top_k: how many labels at most; None keeps all.
             threshold: keep labels that score at least this; None keeps all.
-            long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
+            long: what to do with texts beyond the bundle's limit: `truncate` cuts them, with one
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
                 and takes the mean of their logits, each as often as
                 it has tokens; windows of a pair slide over its second text.

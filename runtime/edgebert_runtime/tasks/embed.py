@@ -138,7 +138,7 @@ class Embedder(TaskModel[EmbedOptions]):
                 al. 2022); vectors that had length 1 are normalised again.
             prompt: name of one of the bundle's prompts to put before each text; None takes the
                 bundle's default, an empty string puts none.
-            long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
+            long: what to do with texts beyond the bundle's limit: `truncate` cuts them, with one
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
                 and takes the mean of their vectors, each as often as it has tokens.
             stride: tokens that neighbouring windows share; None is half a window, at most 128.

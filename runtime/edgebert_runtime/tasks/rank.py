@@ -99,7 +99,7 @@ class Ranker(TaskModel[RankOptions]):
             query: one string.
             documents: a list of strings, or a column (numpy, pandas, Polars, Arrow).
             top_k: how many documents to return at most; None returns all.
-            long: what becomes of a document that exceeds the bundle's limit together with the
+            long: what to do with a document that exceeds the bundle's limit together with the
                 query: `truncate` cuts the longer of both first, with one `TruncationWarning` a
                 call; `error` refuses it; `window` runs the query with every window of the document
                 and takes the highest score (Dai and Callan 2019, MaxP).

@@ -136,7 +136,7 @@ class Tagger(TaskModel[TagOptions]):
                 byte-level BPE, words are what is between spaces. None takes the bundle's own
                 (`default_aggregation`).
             ignore: labels to leave out, spelt as in the answer.
-            long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, with one
+            long: what to do with texts beyond the bundle's limit: `truncate` cuts them, with one
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows,
                 where a token that several have is labelled by the one it lies deepest in.
             stride: tokens that neighbouring windows share; None is half a window, at most 128.
