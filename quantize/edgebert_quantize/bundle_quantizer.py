@@ -22,7 +22,7 @@ from edgebert_quantize.evaluation.target_cpu import (
 from edgebert_quantize.model_card import updated_card
 from edgebert_quantize.new_variant import Form, NewVariant, new_variant
 from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName
-from edgebert_quantize.rewrite.rewrite import rewrite_graph
+from edgebert_quantize.rewrite.rewrite import Output, rewrite_graph
 from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant, Way, hash_file
@@ -32,7 +32,7 @@ from edgebert_runtime.bundle.variants import samples_path, with_samples
 from edgebert_runtime.bundle.weight_sharing import external_ranges
 from edgebert_runtime.engine.opsets import oldest_engine
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import ProgressOption, steps
+from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
 from edgebert_runtime.verification.sample_recorder import record
 
 DRAFT_NAME: Final = "samples-{}.json"
@@ -93,7 +93,6 @@ def quantize_bundle(
         new = new_variant(recipe, opened, name=name, overwrite=overwrite, keep_default=keep_default)
         chosen = new.recipe
         source = source_of(opened, chosen)
-        exact = opened.path_of(_cpu_equivalent(opened, source).file)
         outputs = {form: form.output(staging) for form in new.forms}
         of_a_class = f", for {cpu}" if chosen.linears else ""
         tell(f"quantizing {source.file} by recipe {chosen.name}{of_a_class}")
@@ -104,22 +103,7 @@ def quantize_bundle(
             lambda: Feeder.of(opened).calibration(split),
             LARGEST_WEIGHT[cpu],
         )
-        agreements = AgreementEvaluator(opened, exact, split.quality)
-        if agreements.metric is not None and agreements.exact is None:
-            tell(
-                f"fp32 gives no {agreements.metric} for these texts: only scores are compared; "
-                "give texts that have some to compare these, too"
-            )
-        made = {}
-        for form, (graph, _) in outputs.items():
-            tell(f"measuring the quality of {form.name} against fp32")
-            runnable = runnable_equivalent(graph, exact, chosen, source.target)
-            quality = _measure(opened, exact, runnable, chosen, split, agreements)
-            quality.require()
-            variant = variant_of(new, form, graph, source, quality, split, cpu)
-            if runnable != graph:
-                variant = replace(variant, needs="cuda", verified=False)
-            made[form.name] = Made(variant, graph)
+        made = _measured(outputs, new, opened, source, split, cpu, tell)
         if not force:
             name, (variant, graph) = made.popitem()  # the one that runs here
             feeds = Feeder.of(opened).long(split.quality)
@@ -157,25 +141,48 @@ def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:
     return next(same, source)
 
 
-def _measure(
+def _measured(
+    outputs: Mapping[Form, Output],
+    new: NewVariant,
     bundle: Bundle,
-    exact: Path,
-    graph: Path,
-    recipe: Recipe,
+    source: Variant,
     split: TextSplit,
-    agreements: AgreementEvaluator,
-) -> Quality:
-    comparison = comparison_of(bundle.manifest)
-    return compare(
-        comparison,
-        graph_runner(graph, comparison.outputs),
-        graph_runner(exact, comparison.outputs),
-        Feeder.of(bundle),
-        quality_items(bundle, split.quality),
-        threshold=recipe.threshold(comparison.metric, agreements.metric),
-        data=split.source,
-        agreement=agreements.measure(graph),
-    )
+    cpu: CpuName,
+    progress: ProgressCallback,
+) -> dict[str, "Made"]:
+    """Name → variant, each measured against fp32.
+
+    Raises:
+        QualityError: one is below the recipe's threshold.
+    """
+    recipe, comparison = new.recipe, comparison_of(bundle.manifest)
+    exact = bundle.path_of(_cpu_equivalent(bundle, source).file)
+    agreements = AgreementEvaluator(bundle, exact, split.quality)
+    if agreements.metric is not None and agreements.exact is None:
+        tell(
+            f"fp32 gives no {agreements.metric} for these texts: only scores are compared; "
+            "give texts that have some to compare these, too"
+        )
+    made = {}
+    for form, (graph, _) in outputs.items():
+        progress(f"measuring the quality of {form.name} against fp32")
+        runnable = runnable_equivalent(graph, exact, recipe, source.target)
+        quality = compare(
+            comparison,
+            graph_runner(runnable, comparison.outputs),
+            graph_runner(exact, comparison.outputs),
+            Feeder.of(bundle),
+            quality_items(bundle, split.quality),
+            threshold=recipe.threshold(comparison.metric, agreements.metric),
+            data=split.source,
+            agreement=agreements.measure(runnable),
+        )
+        quality.require()
+        variant = variant_of(new, form, graph, source, quality, split, cpu)
+        if runnable != graph:
+            variant = replace(variant, needs="cuda", verified=False)
+        made[form.name] = Made(variant, graph)
+    return made
 
 
 class Made(NamedTuple):

@@ -39,7 +39,9 @@ def test_this_environment_has_openvino_and_no_other_engine() -> None:
 
 
 @pytest.mark.parametrize("options", [None, {"device_type": "CPU", "num_of_threads": 1}])
-@pytest.mark.parametrize(("variant", "tolerance"), [("fp32", 2e-5), ("int8", 2e-2)])
+@pytest.mark.parametrize(
+    ("variant", "tolerance"), [("fp32", 2e-5), ("int8", 2e-2), ("int8-static", 2e-2)]
+)
 def test_openvino_answers_as_the_cpu_does(
     bundle: Bundle, variant: str, tolerance: float, options: dict[str, Any] | None
 ) -> None:

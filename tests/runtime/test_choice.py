@@ -61,7 +61,8 @@ VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
 CPU_AND_OTHERS: Final = {"cpu", "cuda", "openvino", "tensorrt"}
 RUNS_ON: Final = {
     **dict.fromkeys(("portable", "either", "sorter"), CPU_AND_OTHERS),
-    **{key: {"cpu"} for key in ("cpu", "int8", "int8-cpu", "int8-narrow", "native")},
+    **{key: {"cpu"} for key in ("cpu", "int8-cpu", "int8-narrow", "native")},
+    "int8": {"cpu", "openvino"},
     **{key: {"cuda"} for key in ("fp16", "fp16-packed")},
     "static": CPU_AND_OTHERS - {"tensorrt"},
 }

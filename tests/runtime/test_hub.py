@@ -134,11 +134,12 @@ def test_pull_says_where_and_how_large(
         "pull not-a-name",
     )
     one, whole, copied, there, replaced, unknown, wrong = commands(hub, home, *lines)
-    int8 = sum(sizes.values()) - sum(sizes[path] for path in graphs - {"onnx/model_quantized.onnx"})
+    eight = {"onnx/model_quantized.onnx", "onnx/model_quantized_cpu.onnx"}
+    int8 = sum(sizes.values()) - sum(sizes[path] for path in graphs - eight)
     assert pulled(one[1]) == {
         "folder": str(home / "assets/edgebert/bundles/org--tiny" / commit),
         "name": f"{NAME}@{commit}",
-        "variants": ["int8"],
+        "variants": ["int8-portable", "int8-cpu"],
         "size_bytes": int8,
         "fetched_bytes": int8,
     }
@@ -337,7 +338,7 @@ def test_the_cached_copy_cannot_be_changed(tmp_path: Path, tiny_bundle: Bundle) 
         staging_area(folder),
     ):
         pass
-    mark_verified(bundle, "int8")
+    mark_verified(bundle, "int8-cpu")
     assert (folder / "edgebert.json").read_bytes() == before
     (folder / "onnx" / "model_quantized.onnx").unlink()
     with pytest.raises(BundleError, match=r"was not fetched; run: edgebert-run pull org/tiny@0"):

@@ -84,8 +84,8 @@ ON_A_GPU: Final = 16384
 """Padded tokens of a micro-batch: enough rows for its matrix products to be large. Nobody has
 measured it; `edgebert-run bench` does."""
 
-ON_CPU_ONLY: Final = ("int8", "int8-dynamic", "int4")
-"""Recipes with operators of ONNX Runtime's own that only its CPU provider has."""
+CONTRIB_RECIPES: Final = ("int8", "int8-dynamic", "int4")
+"""Recipes with operators of ONNX Runtime's own that only its CPU provider and OpenVINO have."""
 
 PROVIDERS: Final = {
     "cpu": Provider(
@@ -104,7 +104,7 @@ PROVIDERS: Final = {
         needs="an NVIDIA GPU with its driver, and CUDA",
         targets=("cuda-packed", "cuda", "portable"),
         preferred=("fp16-packed", "fp16", "bf16"),
-        lacks=ON_CPU_ONLY,
+        lacks=CONTRIB_RECIPES,
         device="cuda",
         defaults={"use_tf32": "0"},
         libraries=True,
@@ -117,14 +117,13 @@ PROVIDERS: Final = {
         engine_name="OpenVINOExecutionProvider",
         install=f"pip install onnxruntime-openvino {ALONE}",
         needs="an x86-64 CPU, or an Intel GPU or NPU with its driver",
-        lacks=ON_CPU_ONLY,
         page=f"{PAGES}/OpenVINO-ExecutionProvider.html",
     ),
     "tensorrt": Provider(
         engine_name="TensorrtExecutionProvider",
         install=f"pip install onnxruntime-gpu tensorrt {ALONE}",
         needs="an NVIDIA GPU with its driver, CUDA, cuDNN and TensorRT",
-        lacks=(*ON_CPU_ONLY, "int8-static"),
+        lacks=(*CONTRIB_RECIPES, "int8-static"),
         device="cuda",
         cached={
             "trt_engine_cache_enable": "1",
@@ -140,14 +139,14 @@ PROVIDERS: Final = {
         engine_name="QNNExecutionProvider",
         install=f"pip install onnxruntime-qnn {ALONE}",
         needs="a Qualcomm Snapdragon with its NPU",
-        lacks=ON_CPU_ONLY,
+        lacks=CONTRIB_RECIPES,
         page=f"{PAGES}/QNN-ExecutionProvider.html",
     ),
     "coreml": Provider(
         engine_name="CoreMLExecutionProvider",
         install="pip install 'edgebert-runtime[cpu]' on macOS",
         needs="an Apple machine",
-        lacks=ON_CPU_ONLY,
+        lacks=CONTRIB_RECIPES,
         page=f"{PAGES}/CoreML-ExecutionProvider.html",
     ),
 }

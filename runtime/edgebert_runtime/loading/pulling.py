@@ -85,16 +85,14 @@ def _needed_files(manifest: Manifest, variants: Sequence[str]) -> list[str]:
 
 def _chosen(manifest: Manifest, asked: Sequence[str], name: HubName) -> tuple[str, ...]:
     """Names of the variants that are meant."""
+    variants, meant = manifest.variants, set[str]()
     for each in asked:
-        if not any(each in (key, found.precision) for key, found in manifest.variants.items()):
-            raise ConfigError(
-                f"{name} has no variant {each!r}; it has {', '.join(manifest.variants)}"
-            )
-    return tuple(
-        key
-        for key, found in manifest.variants.items()
-        if not asked or key in asked or found.precision in asked
-    )
+        same = [key for key, found in variants.items() if found.precision == each]
+        found = [*same, *manifest.named(each)]
+        if not found:
+            raise ConfigError(f"{name} has no variant {each!r}; it has {', '.join(variants)}")
+        meant.update(found)
+    return tuple(key for key in variants if not asked or key in meant)
 
 
 def _copy(bundle: Bundle, paths: Sequence[str], to: Path, *, overwrite: bool) -> None:
