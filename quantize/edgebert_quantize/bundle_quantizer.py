@@ -159,7 +159,7 @@ def _measured(
     exact = bundle.path_of(_cpu_equivalent(bundle, source).file)
     agreements = AgreementEvaluator(bundle, exact, split.quality)
     if agreements.metric is not None and agreements.exact is None:
-        tell(
+        progress(
             f"fp32 gives no {agreements.metric} for these texts: only scores are compared; "
             "give texts that have some to compare these, too"
         )

@@ -21,6 +21,7 @@ from edgebert_runtime.bundle.manifest import read_manifest, written_version
 from edgebert_runtime.bundle.manifest_values import EXACT_SUMS
 from edgebert_runtime.errors import BundleError, EdgebertError
 from edgebert_runtime.verification.self_test import check_all
+from tests.support import commands
 from tests.support.conformance import FOLDER
 from tests.support.format_1 import as_format_1, write_format_1
 from tests.support.tiny_encoder import TEXTS
@@ -116,6 +117,16 @@ def test_it_is_upgraded_once_and_nothing_else_changes(bundle: Bundle) -> None:
     assert changed == {"edgebert.json"}
     assert not edgebert.upgrade(bundle.folder)
     assert {path: path.read_bytes() for path in after} == after
+
+
+def test_the_command_says_what_it_did(bundle: Bundle, tmp_path: Path) -> None:
+    write_format_1(bundle.folder)
+    for said in ("is now of format 2", "is already of format 2"):
+        done = commands.edgebert("upgrade", bundle.folder)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == f"{bundle.folder} {said}\n"
+    refused = commands.edgebert("upgrade", tmp_path / "nothing")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
 def missing(key: str) -> Change:
