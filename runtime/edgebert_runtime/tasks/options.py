@@ -24,7 +24,7 @@ class TaskOptions:
     """Arguments of a task's method, all but its items.
 
     Attributes:
-        long: what becomes of texts beyond the bundle's limit: `truncate` cuts them, `error` refuses
+        long: what to do with texts beyond the bundle's limit: `truncate` cuts them, `error` refuses
             them, `window` runs them in overlapping windows.
         stride: tokens that neighbouring windows share; None is half a window, at most 128.
 
@@ -36,7 +36,7 @@ class TaskOptions:
     WINDOWS: ClassVar[bool] = True
 
     long: Long = option(
-        "truncate", "what becomes of texts beyond the model's limit", choices=get_args(Long)
+        "truncate", "what to do with texts beyond the model's limit", choices=get_args(Long)
     )
     stride: int | None = option(
         None,
@@ -58,6 +58,6 @@ class ShortTextOptions(TaskOptions):
     WINDOWS: ClassVar[bool] = False
 
     long: Long = option(
-        "truncate", "what becomes of texts beyond the model's limit", choices=("truncate", "error")
+        "truncate", "what to do with texts beyond the model's limit", choices=("truncate", "error")
     )
     stride: None = option(None)
