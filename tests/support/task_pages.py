@@ -73,9 +73,14 @@ def options(spec: TaskSpec) -> str:
         line = field.metadata["help"]
         shell = f"`--{field.name.replace('_', '-')}`" if line else ""
         default = _default(field.default)
-        meaning = line or said[field.name].rstrip(".")
+        meaning = line or _first(said[field.name])
         rows.append((f"`{field.name}`", f"`{spelt(hints[field.name])}`", default, shell, meaning))
     return table(rows)
+
+
+def _first(said: str) -> str:
+    """What is said before a semicolon: a cell holds one fact."""
+    return said.partition("; ")[0].rstrip(".")
 
 
 def _default(value: Any) -> str:
@@ -92,7 +97,7 @@ def fields(*answers: type) -> str:
         hints = typing.get_type_hints(answer)
         prefix = f"{answer.__name__}." if len(answers) > 1 else ""
         rows += [
-            (f"`{prefix}{name}`", f"`{spelt(hints[name])}`", said[name].rstrip("."))
+            (f"`{prefix}{name}`", f"`{spelt(hints[name])}`", _first(said[name]))
             for name in (field.name for field in dataclasses.fields(answer))
         ]
     return table(rows)

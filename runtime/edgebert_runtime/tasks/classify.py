@@ -48,8 +48,8 @@ class Classification(AsDict):
     Attributes:
         best: the label with the highest score, whatever was asked for.
         scores: labels by falling score, as many as asked for.
-        activation: what made scores of logits: `softmax` (they sum to 1), `sigmoid` (each from 0
-            to 1 by itself) or `none` (raw values of a regression).
+        activation: from logits to scores; `softmax` (they sum to 1), `sigmoid` (each from 0 to 1
+            by itself) or `none` (raw values of a regression).
     """
 
     best: LabelScore

@@ -91,8 +91,8 @@ class MaskFiller(TaskModel[FillOptions]):
         Args:
             text: a string with the bundle's mask token in it, once or more often.
             top_k: how many tokens for each mask.
-            targets: only these tokens, spelt as the vocabulary does or as text that is one token
-                (`" cat"` for the token of byte-level BPE that follows a space); scores stay those
+            targets: only these tokens; spelt as the vocabulary does or as text that is one token
+                (`" cat"` for the token of byte-level BPE that follows a space). Scores stay those
                 among the whole vocabulary.
             long: a text beyond the bundle's limit is cut by `truncate`, with a
                 `TruncationWarning`, and refused by `error`.
