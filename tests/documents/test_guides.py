@@ -84,7 +84,7 @@ def test_a_service(tmp_path: Path, searched: Path) -> None:
         port = str(free.getsockname()[1])
     page = read("service").replace("8000", port)
     blocks = run_page(page, tmp_path)
-    ran = [next(blocks) for _ in range(2)]  # what comes before the service starts
+    ran = [next(blocks)]  # what comes before the service starts
     (start,) = (each.code for each in read_blocks(page) if "uvicorn service:app" in each.code)
     with served(start, tmp_path, int(port)):
         ran += blocks

@@ -212,7 +212,7 @@ def write_tickets(folder: Path) -> None:
 def write_names(folder: Path) -> None:
     """`my-checkpoint`, a tagger of people, places and companies."""
     base = small_minilm(folder / "base")
-    rows = [_tagged(number) for number in range(240)]
+    rows = [_tagged(number) for number in range(320)]
     data = write_lines(folder / "names.jsonl", rows)
     edgebert.train(base, data, folder / "my-checkpoint", task="tag", config=QUICK)
 
