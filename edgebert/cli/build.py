@@ -65,7 +65,7 @@ def export(
         typer.Option(help="weights inside the portable graph's file even above 256 MiB (< 2 GiB)"),
     ] = False,
     overwrite: Annotated[bool, typer.Option(help="replace an existing bundle")] = False,
-    force: Annotated[bool, typer.Option(help="keep int8 even if it is slower than fp32")] = False,
+    force: Annotated[bool, typer.Option(help="write int8 even if it is slower than fp32")] = False,
     keep_default: KeepDefault = False,
 ) -> None:
     """Export a checkpoint to a bundle whose graphs are verified against torch."""
@@ -104,9 +104,17 @@ def train(
     accumulate: Annotated[int, typer.Option(help="batches per optimizer step")] = 1,
     learning_rate: Annotated[float, typer.Option(help="peak learning rate")] = 5e-5,
     max_length: MaxLength = None,
-    autocast: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16")] = "auto",
+    autocast: Annotated[
+        str,
+        typer.Option(
+            help="dtype of the forward pass: auto (fp32 on a CPU; bf16, or else fp16, on CUDA), "
+            "fp32, bf16 or fp16"
+        ),
+    ] = "auto",
     precision: Annotated[str | None, typer.Option(hidden=True)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto (cuda where there is a GPU), cpu or cuda")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     validate_every: Annotated[
         int | None, typer.Option(help="steps between validations (default: one epoch)")
@@ -115,13 +123,18 @@ def train(
         int | None,
         typer.Option(help="stop after this many validations without improvement (default: never)"),
     ] = None,
-    new_head: Annotated[bool, typer.Option(help="initialize the head's weights")] = False,
-    from_scratch: Annotated[bool, typer.Option(help="initialize all weights")] = False,
-    resume: Annotated[bool, typer.Option(help="resume an interrupted training")] = False,
+    new_head: Annotated[bool, typer.Option(help="start with a new head, for other labels")] = False,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(help="draw all weights at random; --base gives its sizes and its tokenizer"),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option(help="go on with an interrupted training, from OUT.state.pt")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="replace an existing checkpoint")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model on your own data."""
+    """Fine-tune a checkpoint on your own data, or pretrain one."""
     if precision is not None:
         say("--precision is now --autocast; the old name goes with the next release")
     numbers: Choices = {
@@ -165,27 +178,33 @@ def quantize(
     ] = None,
     recipe: Annotated[
         str,
-        typer.Option(help="int8, int8-static, int8-dynamic, int4, embeddings-int8, fp16 or bf16"),
+        typer.Option(
+            help="int8, int8-static, int8-dynamic, int4, embeddings-int8, fp16 or bf16; "
+            "docs/how-to/quantize.md compares them"
+        ),
     ] = "int8",
     cpu: Annotated[
         str | None,
-        typer.Option(help="dotprod (x86 with VNNI, arm64) or avx2 (default: this machine's)"),
+        typer.Option(
+            help="CPUs that run it exactly: dotprod (x86 with VNNI, arm64), or avx2 for every CPU "
+            "(default: this machine's)"
+        ),
     ] = None,
     texts: TextsFile = None,
     column: TextsColumn = None,
     budget: Annotated[
         str | None,
         typer.Option(
-            help="for a bundle: limits such as 'cosine>=0.999', 'agreement>=0.99' or "
-            "'accuracy_drop<=0.5%', where % means points (default: none)"
+            help="for a bundle: find the fastest graph within limits such as 'cosine>=0.999', "
+            "'agreement>=0.99' or 'accuracy_drop<=0.5%', where % means points (default: none)"
         ),
     ] = None,
     evaluation: Annotated[
         Path | None,
         typer.Option(
             "--eval",
-            help="for accuracy_drop: labelled texts, in the columns text and label; 0.5% needs "
-            "200 rows (default: none)",
+            help="for a limit on accuracy_drop: file with the columns text and label; 0.5% "
+            "needs at least 200 rows (default: none)",
         ),
     ] = None,
     html: Annotated[
@@ -204,7 +223,9 @@ def quantize(
             help="with --budget: also write what the search measured as JSON (default: to no file)",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option(help="keep it even if it is slower than fp32")] = False,
+    force: Annotated[
+        bool, typer.Option(help="write the variant even if it is slower than fp32")
+    ] = False,
     tokenizer: Annotated[
         Path | None,
         typer.Option(help="for an .onnx file: its tokenizer.json (default: the one beside it)"),

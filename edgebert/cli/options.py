@@ -16,7 +16,10 @@ TextsFile = Annotated[
     ),
 ]
 TextsColumn = Annotated[
-    str | None, typer.Option(help="column of that file with the texts (default: text)")
+    str | None,
+    typer.Option(
+        help="column of that file with the texts (default: text, or the only column of a CSV file)"
+    ),
 ]
 MaxLength = Annotated[
     int | None,

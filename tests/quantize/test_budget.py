@@ -29,7 +29,10 @@ def test_every_form_by_hand() -> None:
         ("cosine>=1.2.3", "budget 'cosine>=1.2.3' is not a limit"),
         ("cosine<=0.9", "budget cosine<= limits nothing; write cosine>="),
         ("accuracy_drop>=1%", "write accuracy_drop<="),
-        ("scores>=0.9", "'scores' does not apply to this bundle; use cosine, worst"),
+        (
+            "scores>=0.9",
+            "'scores' does not apply to this bundle; use cosine>=0.999, worst>=0.99, acc",
+        ),
         ("latency<=3", "'latency' does not apply to this bundle"),
         ("cosine>=99", "cosine must be between 0 and 1"),
     ],
@@ -72,7 +75,9 @@ def test_what_keeps_a_budget(text: str, measured: Measured, kept: bool) -> None:
 
 
 def test_a_limit_on_answers_needs_answers() -> None:
-    with pytest.raises(ConfigError, match=r"'agreement' does not apply .*; use cosine, worst, acc"):
+    with pytest.raises(
+        ConfigError, match=r"'agreement' does not apply .*; use cosine>=0.999, worst>=0.99, acc"
+    ):
         parse_budget("agreement>=0.9", SimilarityMetric.COSINE)
 
 

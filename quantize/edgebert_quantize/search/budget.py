@@ -15,9 +15,15 @@ from edgebert_runtime.tasks.agreement import Agreement
 ACCURACY_DROP: Final = "accuracy_drop"
 WORST: Final = "worst"
 AGREEMENT: Final = "agreement"
-FORMS: Final = (
-    "cosine>=0.999, scores>=0.99, values>=0.99, worst>=0.99, agreement>=0.99, accuracy_drop<=0.5%"
-)
+FORMS: Final[Mapping[str, str]] = {
+    "cosine": "cosine>=0.999",
+    "scores": "scores>=0.99",
+    "values": "values>=0.99",
+    WORST: "worst>=0.99",
+    AGREEMENT: "agreement>=0.99",
+    ACCURACY_DROP: "accuracy_drop<=0.5%",
+}
+"""Name of a limit → how it is written."""
 
 LIMIT: Final = re.compile(
     r"\s*([a-z_]+)\s*(>=|<=)\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e-?[0-9]+)?)\s*(%?)\s*"
@@ -126,7 +132,8 @@ def parse_budget(text: str, metric: SimilarityMetric, *, answers: bool = False) 
     for part in text.split(","):
         match = LIMIT.fullmatch(part)
         if match is None:
-            raise ConfigError(f"budget {part.strip()!r} is not a limit; write one of {FORMS}")
+            forms = ", ".join(FORMS.values())
+            raise ConfigError(f"budget {part.strip()!r} is not a limit; write one of {forms}")
         name, sign, number, percent = match.groups()
         _check(name, sign, metric, answers=answers)
         limits[name] = float(number) / (100 if percent else 1)
@@ -151,8 +158,7 @@ def _check(name: str, sign: str, metric: SimilarityMetric, *, answers: bool) -> 
         ACCURACY_DROP: "<=",
     }
     if name not in signs:
-        raise ConfigError(
-            f"budget {name!r} does not apply to this bundle; use {', '.join(signs)}, as in {FORMS}"
-        )
+        forms = ", ".join(FORMS[each] for each in signs)
+        raise ConfigError(f"budget {name!r} does not apply to this bundle; use {forms}")
     if signs[name] != sign:
         raise ConfigError(f"budget {name}{sign} limits nothing; write {name}{signs[name]}")
