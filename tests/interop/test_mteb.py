@@ -27,8 +27,10 @@ pytestmark = pytest.mark.interop
 
 def metadata(name: str, kind: str, score: str) -> TaskMetadata:
     unknown = dict.fromkeys(
-        ("date", "domains", "task_subtypes", "license", "annotations_creators", "dialect")
-        + ("sample_creation", "bibtex_citation", "reference")
+        (
+            *("date", "domains", "task_subtypes", "license", "annotations_creators", "dialect"),
+            *("sample_creation", "bibtex_citation", "reference"),
+        )
     )
     return TaskMetadata(
         name=name,

@@ -115,7 +115,7 @@ def test_what_is_not_text_is_named(model: Embedder, texts: list[str], message: s
 
 
 def test_prompts_go_before_the_text(bundle: Bundle) -> None:
-    manifest = bundle.manifest
+    manifest, plain = bundle.manifest, load(bundle).embed(["cat"])
     assert manifest.embedding is not None
     prompted = replace(manifest.embedding, prompts={"q": "red "}, default_prompt="q")
     text = replace(manifest, embedding=prompted).to_json()
@@ -124,6 +124,7 @@ def test_prompts_go_before_the_text(bundle: Bundle) -> None:
     expected = load(bundle, verify="never").embed(["red cat"], prompt="q")
     assert not np.allclose(model.embed(["cat"]), expected)
     np.testing.assert_array_equal(model.embed(["cat"]), model.embed(["cat"], prompt="q"))
+    np.testing.assert_array_equal(model.embed(["cat"], prompt=""), plain)
     with pytest.raises(ConfigError, match="prompt 'p' is unknown; this bundle has: q"):
         model.embed(["cat"], prompt="p")
 
