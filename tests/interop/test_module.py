@@ -55,7 +55,7 @@ def test_prompts_are_those_of_the_bundle() -> None:
     own = load(folder)
     for found, prompt in (
         (model.encode_query(TEXTS), "query"),
-        (model.encode_document(TEXTS), "passage"),
+        (model.encode(TEXTS, prompt_name="passage"), "passage"),
         (model.encode(TEXTS, prompt=""), ""),
     ):
         np.testing.assert_allclose(found, own.embed(TEXTS, prompt=prompt), atol=1e-6)

@@ -64,6 +64,8 @@ class Reviews(AbsTaskClassification):
     """Whether people rated a sentence of a film review as good or bad."""
 
     metadata = metadata("Reviews", "Classification", "accuracy")
+    samples_per_label = 60
+    n_experiments = 3
 
     def load_data(self, *_: Any, **__: Any) -> None:
         self.dataset = DatasetDict(
