@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -51,6 +51,10 @@ architecture: $(INSTALLED)
 
 interop: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/interop
+
+# Also writes docs/interop.md, which `make interop` compares.
+interop-page: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/interop --write
 
 pages: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/pages

@@ -114,6 +114,15 @@ def test_what_cannot_be_installed_says_so_and_leaves_nothing(requirements: Path)
     assert names(requirements.parent / "made") == []
 
 
+def test_packages_for_node_are_not_there_without_npm(
+    requirements: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PeerError, match="node cannot be installed: there is no npm"):
+        environments.node_packages()
+    assert names(requirements.parent / "made") == []
+
+
 def test_they_lie_in_the_users_cache_and_not_in_the_checkout(
     requirements: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""The reader in C++, built by the commands of docs/how-to/other-languages.md; run by .ci/interop."""
+"""The reader in C++, built as docs/how-to/other-languages.md builds it; run by .ci/interop."""
 
 import json
 import os

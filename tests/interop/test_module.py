@@ -55,7 +55,7 @@ def test_prompts_are_those_of_the_bundle() -> None:
     own = load(folder)
     for found, prompt in (
         (model.encode_query(TEXTS), "query"),
-        (model.encode_document(TEXTS), "passage"),
+        (model.encode(TEXTS, prompt_name="passage"), "passage"),
         (model.encode(TEXTS, prompt=""), ""),
     ):
         np.testing.assert_allclose(found, own.embed(TEXTS, prompt=prompt), atol=1e-6)
@@ -69,5 +69,7 @@ def test_a_saved_module_names_its_bundle(tmp_path: Path) -> None:
 
 
 def test_a_bundle_for_another_task_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'tag'; sentence-transformers takes .* embed or rank"):
+    with pytest.raises(
+        ConfigError, match="'tag'; sentence-transformers takes bundles for embed or rank"
+    ):
         Module(str(TASKS / "bert-tag" / "bundle"))

@@ -27,8 +27,10 @@ pytestmark = pytest.mark.interop
 
 def metadata(name: str, kind: str, score: str) -> TaskMetadata:
     unknown = dict.fromkeys(
-        ("date", "domains", "task_subtypes", "license", "annotations_creators", "dialect")
-        + ("sample_creation", "bibtex_citation", "reference")
+        (
+            *("date", "domains", "task_subtypes", "license", "annotations_creators", "dialect"),
+            *("sample_creation", "bibtex_citation", "reference"),
+        )
     )
     return TaskMetadata(
         name=name,
@@ -62,6 +64,8 @@ class Reviews(AbsTaskClassification):
     """Whether people rated a sentence of a film review as good or bad."""
 
     metadata = metadata("Reviews", "Classification", "accuracy")
+    samples_per_label = 60
+    n_experiments = 3
 
     def load_data(self, *_: Any, **__: Any) -> None:
         self.dataset = DatasetDict(

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.page_blocks import read_blocks, run_page
+from tests.support.page_blocks import run_page
 
 PAGE: Final = Path("docs/how-to/integrations.md").read_text(encoding="utf-8")
 FRAMEWORKS: Final = {
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.interop
 
 def test_every_program_belongs_to_a_framework() -> None:
     assert HERE
-    assert {name for name, text in SECTIONS.items() if read_blocks(text)} == FRAMEWORKS.keys()
+    assert {name for name, text in SECTIONS.items() if "```python" in text} == FRAMEWORKS.keys()
 
 
 @pytest.mark.parametrize("section", HERE)

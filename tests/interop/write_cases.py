@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from edgebert_runtime import load
 
 VARIANTS: Final = {"fp32": "portable", "q8": "int8"}
@@ -34,22 +36,24 @@ def _case(folder: str) -> dict[str, Any]:
 def _item(models: dict[str, Any], task: str, item: Any) -> dict[str, Any]:
     (encoded,) = models["fp32"].encode([item])
     (row,) = encoded.rows
+    ids, types = list(row.input_ids), list(row.token_type_ids)
+    named = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": types}
+    feeds = {name: np.array([values]) for name, values in named.items()}
     return {
         "texts": [item] if isinstance(item, str) else item,
-        "ids": list(row.input_ids),
-        "types": list(row.token_type_ids),
-        "outputs": {name: _outputs(model, task, item) for name, model in models.items()},
+        "ids": ids,
+        "types": types,
+        "outputs": {name: _outputs(model, task, item, feeds) for name, model in models.items()},
     }
 
 
-def _outputs(model: Any, task: str, item: Any) -> dict[str, Any]:
+def _outputs(model: Any, task: str, item: Any, feeds: dict[str, Any]) -> dict[str, Any]:
     """Name of each output → what it is for one item, run alone."""
     if task == "embed":
         return {"sentence_embedding": model.embed([item])[0].tolist()}
-    (rows,) = model.run(model.encode([item]))
-    ((_, found),) = rows
     names = [output.name for output in model.GRAPH]
-    return {name: output.tolist() for name, output in zip(names, found, strict=True)}
+    found = model.session.run(names, {name: feeds[name] for name in model.session.inputs})
+    return {name: output[0].tolist() for name, output in zip(names, found, strict=True)}
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ Every row of this page was written by a run of `make interop`: each loader in a 
 Embedding rows use all-MiniLM-L6-v2. The other tasks use small random models, whose logits are as large as those of real ones. *File* `fp32` is `onnx/model.onnx`; `int8` is `onnx/model_quantized.onnx`, which transformers.js calls `q8`. A loader without an entry in *needs* reads the folder by itself.
 
 ## In short
+
 """
 
 DETAILS: Final = """
@@ -67,13 +68,18 @@ def page(rows: Sequence[Row]) -> str:
 
 def short_table(rows: Sequence[Row]) -> str:
     """A row for each loader: its versions, tasks and files, and the worst difference."""
-    lines = ["| loader | versions | tasks | files | difference at most |", "|---|---|---|---|---|"]
+    lines = [
+        "| loader | versions | tasks | files | does not open | difference at most |",
+        "|---|---|---|---|---|---|",
+    ]
     for loader in dict.fromkeys(row.loader for row in rows):
         own = [row for row in rows if row.loader == loader]
         opened = [row for row in own if not row.refusal]
         worst = max(row.difference or 0 for row in opened)
+        refused = sorted({f"{row.file} in {row.version}" for row in own if row.refusal})
         cells = [loader, *(_distinct(own, name) for name in ("version", "task"))]
-        lines.append(f"| {' | '.join(cells)} | {_distinct(opened, 'file')} | {_number(worst)} |")
+        cells += [_distinct(opened, "file"), ", ".join(refused), _number(worst)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([SHORT[0], "", *lines, "", SHORT[1], ""])
 
 

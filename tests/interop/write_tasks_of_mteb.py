@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.texts import package_pairs
 from examples.rated import rated
 
-PAIRS: Final = 200
+PAIRS: Final = 100
 SENTENCES: Final = 200
 
 

@@ -116,7 +116,7 @@ def test_what_is_not_text_is_named(model: Embedder, texts: list[str], message: s
 
 
 def test_prompts_go_before_the_text(bundle: Bundle) -> None:
-    manifest = bundle.manifest
+    manifest, plain = bundle.manifest, load(bundle).embed(["cat"])
     assert manifest.task.embedding is not None
     prompted = replace(manifest.task.embedding, prompts={"q": "red "}, default_prompt="q")
     text = of_task(manifest, embedding=prompted).to_json()
@@ -125,6 +125,7 @@ def test_prompts_go_before_the_text(bundle: Bundle) -> None:
     expected = load(bundle, verify="never").embed(["red cat"], prompt="q")
     assert not np.allclose(model.embed(["cat"]), expected)
     np.testing.assert_array_equal(model.embed(["cat"]), model.embed(["cat"], prompt="q"))
+    np.testing.assert_array_equal(model.embed(["cat"], prompt=""), plain)
     with pytest.raises(ConfigError, match="prompt 'p' is unknown; this bundle has: q"):
         model.embed(["cat"], prompt="p")
 

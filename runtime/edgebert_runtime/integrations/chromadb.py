@@ -13,8 +13,7 @@ class EdgebertEmbeddingFunction(EmbeddingFunction[Documents]):
     """Embeds the documents and queries of a collection
     (https://docs.trychroma.com/docs/embeddings/embedding-functions).
 
-    A collection keeps the arguments. Whoever opens it again imports this module before, or passes
-    `embedding_function` again.
+    A collection keeps the arguments. Import this module before you open it again.
 
     Args:
         bundle: folder of an embedding bundle, or its name on the Hub.
@@ -33,8 +32,8 @@ class EdgebertEmbeddingFunction(EmbeddingFunction[Documents]):
         query_prompt: str | None = None,
         **options: Any,
     ) -> None:
-        self._config = {"bundle": str(bundle), "prompt": prompt, "query_prompt": query_prompt}
-        self._options = options
+        names = {"prompt": prompt, "query_prompt": query_prompt}
+        self._config: dict[str, Any] = {"bundle": str(bundle), **names, **options}
         self._model = load(bundle, task="embed", **options)
 
     def __call__(self, input: Documents) -> Embeddings:
@@ -52,7 +51,7 @@ class EdgebertEmbeddingFunction(EmbeddingFunction[Documents]):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, for `build_from_config`."""
-        return {**self._config, **self._options}
+        return dict(self._config)
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> "EdgebertEmbeddingFunction":

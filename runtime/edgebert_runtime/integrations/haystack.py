@@ -12,13 +12,7 @@ class _BundleComponent:
     """A bundle that `warm_up` loads, and the pipeline's description of it."""
 
     def __init__(self, bundle: str, prompt: str | None = None, **options: Any) -> None:
-        """Keep the arguments.
-
-        Args:
-            bundle: folder of an embedding bundle, or its name on the Hub.
-            prompt: name of the bundle's prompt that is put before texts; None takes its default.
-            options: of `edgebert_runtime.load`, such as `variant="int8"` and `threads=1`.
-        """
+        """Keep the bundle's folder or name, the name of its prompt, and options of `load`."""
         self.bundle, self.prompt, self.options = str(bundle), prompt, options
         self._model: Embedder | None = None
 
@@ -39,7 +33,10 @@ class _BundleComponent:
 
 @component
 class EdgebertTextEmbedder(_BundleComponent):
-    """Embeds a query (https://docs.haystack.deepset.ai/docs/embedders)."""
+    """Embeds a query (https://docs.haystack.deepset.ai/docs/embedders).
+
+    `prompt` is the name of the bundle's prompt before the text; None takes its default.
+    """
 
     @component.output_types(embedding=list[float])
     def run(self, text: str) -> dict[str, Any]:
@@ -49,7 +46,7 @@ class EdgebertTextEmbedder(_BundleComponent):
 
 @component
 class EdgebertDocumentEmbedder(_BundleComponent):
-    """Embeds the contents of documents (https://docs.haystack.deepset.ai/docs/embedders)."""
+    """Embeds the contents of documents, as `EdgebertTextEmbedder` does a query."""
 
     @component.output_types(documents=list[Document])
     def run(self, documents: list[Document]) -> dict[str, Any]:

@@ -27,9 +27,8 @@ class EdgebertEmbedding(BaseEmbedding):
     embed_batch_size: int = Field(default=512, description="Texts of one call.", gt=0, le=2048)
     _model: Embedder = PrivateAttr()
 
-    def model_post_init(self, context: Any) -> None:
-        """Load the bundle."""
-        super().model_post_init(context)
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
         self.model_name = self.bundle
         self._model = load(self.bundle, task="embed", **self.options)
 

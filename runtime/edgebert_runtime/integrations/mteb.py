@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mteb.models import ModelMeta
 from mteb.models.abs_encoder import AbsEncoder
+from mteb.models.model_meta import ModelMeta, ScoringFunction
 from numpy.typing import NDArray
 
 from edgebert_runtime import Bundle, load
@@ -17,7 +17,8 @@ class EdgebertEncoder(AbsEncoder):
     (https://embeddings-benchmark.github.io/mteb/usage/defining_the_model/).
 
     The bundle's prompts called `query` and `document` (or `passage`) are put before queries and
-    documents, its default prompt before everything else.
+    documents, its default prompt before everything else. Vectors are compared by dot product where
+    the bundle says so, by cosine otherwise.
 
     Args:
         bundle: folder of an embedding bundle, or its name on the Hub.
@@ -30,13 +31,18 @@ class EdgebertEncoder(AbsEncoder):
     def __init__(self, bundle: str, **options: Any) -> None:
         self._model = load(bundle, task="embed", **options)
         info = self._model.info()
-        self._prompts = Bundle.open(info.bundle).manifest.embedding.prompts
+        embedding = Bundle.open(info.bundle).manifest.embedding
+        assert embedding is not None  # load has checked the task
+        self._prompts, by_dot = embedding.prompts, embedding.similarity == "dot"
         self.mteb_model_meta = ModelMeta.create_empty(
             {
                 "name": f"edgebert/{Path(info.bundle).name}",
                 "revision": info.sha256[self._model.variant.file][:12],
                 "max_tokens": info.max_length,
                 "embed_dim": info.dimensions,
+                "similarity_fn_name": ScoringFunction.DOT_PRODUCT
+                if by_dot
+                else ScoringFunction.COSINE,
             }
         )
 

@@ -59,7 +59,8 @@ for (const each of JSON.parse(readFileSync(casesPath)))
     try {
       row.difference = await measure(each, file);
     } catch (error) {
-      row.refusal = String(error.message ?? error).split('\n')[0];
+      // The engine names the file first, which lies somewhere else each time.
+      row.refusal = String(error.message ?? error).split("\n")[0].replace(/^.*\) /, "");
     }
     appendFileSync(rows, JSON.stringify({ loader: name, version: library.env.version, ...row }) + '\n');
   }
