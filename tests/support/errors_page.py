@@ -17,7 +17,7 @@ EXIT_CODES: Final = {
     0: "The command did its work.",
     errors.CheckFailedError.exit_code: "The work was done and its result is not good enough.",
     errors.EdgebertError.exit_code: "The caller made a mistake: an argument, a file or an input.",
-    errors.MachineChangedError.exit_code: "`compare`: the machine changed; nothing can be said.",
+    errors.MachineChangedError.exit_code: "`compare`: the machine changed, so there is no result.",
     INTERRUPTED: "Interrupted (Ctrl-C, SIGINT).",
     READER_GONE: "The reader of standard output has gone (SIGPIPE).",
     TERMINATED: "Terminated (SIGTERM).",

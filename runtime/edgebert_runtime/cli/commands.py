@@ -27,13 +27,15 @@ from edgebert_runtime.cli.run import RUN, add_run
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 from edgebert_runtime.progress import still
+from edgebert_runtime.tasks.registry import BUILT_IN
 
 
 def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
     command = add_command(commands, "info", "Say which variant runs here, where and how")
     add_loading(command)
-    add_option(command, "--task", "task of the bundle (default: its own)", metavar="NAME")
+    tasks = f"{', '.join(BUILT_IN)}, or a registered task (default: the bundle's)"
+    add_option(command, "--task", tasks, metavar="NAME")
     add_threads(command)
     add_json(command)
     command.set_defaults(run=_info)
