@@ -48,12 +48,12 @@ class Module(BaseModule):
                 f"{' or '.join(ANSWERS)}"
             )
         self._answer = ANSWERS[found.task]
-        self._manifest = Bundle.open(found.bundle).manifest
+        self._task = Bundle.open(found.bundle).manifest.tasks[found.task]
 
     @property
     def settings(self) -> dict[str, Any]:
         """Arguments of `SentenceTransformer` or `CrossEncoder` that belong to this bundle."""
-        embedding, head = self._manifest.embedding, self._manifest.head
+        embedding, head = self._task.embedding, self._task.head
         if head is not None:
             return {"activation_fn": ACTIVATIONS[head.activation]()}
         assert embedding is not None  # a bundle for embed has one

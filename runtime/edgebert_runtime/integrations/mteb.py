@@ -31,7 +31,7 @@ class EdgebertEncoder(AbsEncoder):
     def __init__(self, bundle: str, **options: Any) -> None:
         self._model = load(bundle, task="embed", **options)
         info = self._model.info()
-        embedding = Bundle.open(info.bundle).manifest.embedding
+        embedding = Bundle.open(info.bundle).manifest.tasks[info.task].embedding
         assert embedding is not None  # load has checked the task
         self._prompts, by_dot = embedding.prompts, embedding.similarity == "dot"
         self.mteb_model_meta = ModelMeta.create_empty(
