@@ -14,7 +14,7 @@ from edgebert_runtime.engine.opsets import engine_limits, oldest_engine
 from edgebert_runtime.errors import ExportError
 
 LEAST_OPSET: Final = 19
-"""Its DequantizeLinear and Cast are those that later opsets have for the types that are used."""
+"""The oldest engine that is tried reads it; at 17, ReduceL2 takes its axes otherwise."""
 
 LOWEST: Final = float(np.finfo(np.float32).min)
 """Score of a dropped key: exp underflows to 0, and a row of nothing else stays finite."""
