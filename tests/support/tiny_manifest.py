@@ -65,7 +65,8 @@ def of_task(manifest: Manifest, name: str | None = None, **changes: Any) -> Mani
     name = name or manifest.default_task
     variants = {}
     for key, each in manifest.variants.items():
-        samples = {name: path for path in each.way.samples.values()}
+        paths = list(each.way.samples.values())
+        samples = {name: paths[0]} if paths else {}
         variants[key] = with_samples(replace(each, tasks=(name,)), samples)
     tasks = {name: replace(manifest.task, **changes)}
     return replace(manifest, tasks=tasks, default_task=name, variants=variants)
