@@ -22,6 +22,13 @@ PAGES = ROOT / "docs" / "how-to"
 SECONDS = 60
 """Longer than a service takes to start."""
 
+GUIDES = (
+    *("classifier", "tagger", "long-documents", "reranking", "search", "service"),
+    *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
+    "moving-from-fastembed",
+)
+LINES = range(60, 151)
+
 pytestmark = pytest.mark.documents
 
 
@@ -49,6 +56,17 @@ def searched(made_once: MadeOnce, minilm: Path) -> Path:
         assert {block.title for block in ran} == {None, "search"}
 
     return made_once("searched", make)
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_page_is_one_job(name: str) -> None:
+    """It begins with what the reader will have, and ends with where to go on."""
+    page = read(name)
+    assert len(page.splitlines()) in LINES
+    title, first, *_ = page.split("\n\n")
+    assert title.startswith("# ")
+    assert first.startswith("At the end of this page")
+    assert page.rpartition("\n## ")[2].startswith("Next\n\n- [")
 
 
 def test_a_classifier(tmp_path: Path) -> None:
