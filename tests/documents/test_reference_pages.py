@@ -17,7 +17,7 @@ PACKAGES: Final = (
     "runtime/edgebert_runtime",
 )
 ENVIRONMENT: Final = ROOT / "docs" / "reference" / "environment.md"
-VARIABLE: Final = re.compile(r"^\| `([A-Z_]+)`", re.MULTILINE)
+VARIABLE: Final = re.compile(r"^\| `([A-Z][A-Z0-9_]+)`", re.MULTILINE)
 OF_PROVIDERS: Final = {name for each in PROVIDERS.values() for name in each.environment}
 SEVERAL: Final = {"variable": OF_PROVIDERS}
 """Name in the code that stands for several variables → these variables."""

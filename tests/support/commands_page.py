@@ -104,7 +104,7 @@ def _command(name: str, summary: str, example: str, options: list[Option]) -> It
 
 def _of_parser(parser: argparse.ArgumentParser) -> list[Option]:
     actions: list[argparse.Action] = []
-    formatter = type("Formatter", (Listing,), {"actions": actions})
+    formatter: Any = type("Formatter", (Listing,), {"actions": actions})
     parser.formatter_class = formatter
     parser.format_help()
     positional = [action for action in actions if not action.option_strings]
