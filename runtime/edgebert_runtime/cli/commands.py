@@ -31,7 +31,7 @@ from edgebert_runtime.progress import still
 
 def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
-    command = add_command(commands, "info", "Say which variant runs here, where and how")
+    command = add_command(commands, "info", "Show the variant that runs here, and its settings")
     add_loading(command)
     add_threads(command)
     add_json(command)
@@ -43,7 +43,7 @@ def add_warm(commands: Commands) -> None:
     command = add_command(
         commands,
         "warm",
-        "Cache the graph as this machine runs it, for a faster start; prints where, as JSON",
+        "Cache the graph, optimised for this machine, for a faster start; prints its place as JSON",
     )
     add_option(command, "--variant", VARIANT_HELP, "auto", metavar="NAME")
     add_option(
