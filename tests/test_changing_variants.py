@@ -170,7 +170,7 @@ def test_a_default_that_runs_nowhere_is_refused(bundle: Bundle) -> None:
 
 
 def test_the_commands(bundle: Bundle) -> None:
-    assert "runs 'int8' now" in commands.edgebert("default", bundle.folder, "int8").stderr
+    assert "is now 'int8'" in commands.edgebert("default", bundle.folder, "int8").stderr
     removed = commands.edgebert("remove", bundle.folder, "int8")
     assert "removed 'int8'; the default is 'fp32'" in removed.stderr
     assert "portable" in removed.stdout

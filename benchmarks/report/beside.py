@@ -119,8 +119,7 @@ def _rate(tool: Tool, records: Sequence[Record]) -> float:
     record = record_that(records, "throughput")
     cores = max(row["cores"] for row in record["rows"])
     row = row_that(record["rows"], engine=tool.engine, stream="mixed", cores=cores)
-    texts: int = record["streams"]["mixed"]
-    return median(texts / seconds for seconds in first_passes(row))
+    return float(median(record["streams"]["mixed"] / each for each in first_passes(row)))
 
 
 def _start(tool: Tool, records: Sequence[Record]) -> tuple[str, str]:

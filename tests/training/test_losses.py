@@ -80,7 +80,7 @@ def test_on_a_cpu_nothing_is_narrow_unless_asked() -> None:
     assert not asked.scaler().is_enabled()
     with pytest.raises(ConfigError, match="fp16 needs a CUDA device"):
         choose_mixed_precision(TrainingConfig(device="cpu", autocast="fp16"))
-    with pytest.raises(ConfigError, match="device 'abacus' cannot be had"):
+    with pytest.raises(ConfigError, match="device 'abacus' is not available"):
         choose_mixed_precision(TrainingConfig(device="abacus"))
 
 

@@ -47,7 +47,7 @@ def _keys(config: EncoderConfig) -> dict[str, Any]:
 
 PLAIN_ALBERT: Final[Mapping[str, tuple[Any, str]]] = {
     **PLAIN,
-    "inner_group_num": (1, "a group here is one layer"),
+    "inner_group_num": (1, "only one layer per group is supported"),
 }
 
 ALBERT: Final = Family(

@@ -41,7 +41,7 @@ SIZES_OF_ONE_SEGMENT: Final = {
 """For families whose config counts no token types."""
 
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
-    "position_embedding_type": ("absolute", "positions here are absolute"),
+    "position_embedding_type": ("absolute", "only absolute positions are supported"),
 }
 
 RENAMED: Final = (
@@ -70,7 +70,7 @@ def other_width(hf_config: Mapping[str, Any]) -> list[str]:
     if hf_config.get("embedding_size") in (None, hf_config["hidden_size"]):
         return []
     found = hf_config["embedding_size"]
-    return [f"embedding_size={found!r}, expected hidden_size: embeddings here are not projected"]
+    return [f"embedding_size={found!r}, expected hidden_size: projections are not supported"]
 
 
 def fill_table(name: str, norm: str = "LayerNorm") -> HeadTable:

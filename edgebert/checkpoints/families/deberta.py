@@ -37,9 +37,9 @@ KEY: Final = {"attention.self.pos_key_proj": "attention.distance_key"}
 QUERY: Final = {"attention.self.pos_query_proj": "attention.distance_query"}
 
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
-    "relative_attention": (True, "attention here is disentangled"),
-    "conv_kernel_size": (0, "no layer here has a convolution"),
-    "talking_head": (False, "heads here do not mix"),
+    "relative_attention": (True, "only disentangled attention is supported"),
+    "conv_kernel_size": (0, "convolution layers are not supported"),
+    "talking_head": (False, "talking heads are not supported"),
 }
 
 TERMS: Final = frozenset({"c2p", "p2c"})
@@ -81,7 +81,7 @@ def _refusals(hf_config: Mapping[str, Any]) -> list[str]:
         found = hf_config["norm_rel_ebd"]
         refused.append(f"norm_rel_ebd={found!r}, expected layer_norm or none")
     if hf_config.get("relative_attention") is None:
-        refused.append("no relative_attention, expected True: attention here is disentangled")
+        refused.append("no relative_attention, expected True: attention must be disentangled")
     width = hf_config["hidden_size"] // max(hf_config["num_attention_heads"], 1)
     if hf_config.get("attention_head_size") not in (None, width):
         found = hf_config["attention_head_size"]

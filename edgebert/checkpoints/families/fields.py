@@ -21,13 +21,13 @@ ACTIVATIONS: Final = {
 """transformers' names; the first of each is the one written."""
 
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
-    "is_decoder": (False, "attention here looks both ways"),
-    "add_cross_attention": (False, "there is no decoder to attend from"),
-    "pruned_heads": ({}, "each layer here has all its heads; save the model unpruned"),
-    "quantization_config": (None, "weights here are floats; save the model dequantized"),
-    "alibi_starting_size": (None, "positions here are not ALiBi's distances"),
-    "feed_forward_type": ("original", "the feed-forward here is that of the family"),
-    "lora_adaptations": (None, "adapters are not applied here"),
+    "is_decoder": (False, "only bidirectional attention is supported"),
+    "add_cross_attention": (False, "cross-attention is not supported"),
+    "pruned_heads": ({}, "pruned heads are not supported; save the model unpruned"),
+    "quantization_config": (None, "quantized weights: save the model dequantized"),
+    "alibi_starting_size": (None, "ALiBi is not supported"),
+    "feed_forward_type": ("original", "another feed-forward than the family's is not supported"),
+    "lora_adaptations": (None, "adapters are not supported; merge them"),
 }
 """Keys of any model that change the mathematics: the one value computed, and why no other."""
 

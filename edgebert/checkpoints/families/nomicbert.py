@@ -31,17 +31,17 @@ OLD_POSITIONS: Final = ("max_trained_positions", "n_positions")
 """Beyond the trained ones the released code stretches the angles, which is not computed here."""
 
 OLD_PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
-    "activation_function": ("swiglu", "the feed-forward here is gated by SiLU"),
-    "prenorm": (False, "LayerNorm follows its block here"),
-    "parallel_block": (False, "blocks here follow each other"),
-    "qkv_proj_bias": (False, "linear maps here have no bias"),
-    "mlp_fc1_bias": (False, "linear maps here have no bias"),
-    "mlp_fc2_bias": (False, "linear maps here have no bias"),
-    "use_rms_norm": (False, "LayerNorm here is not RMSNorm"),
-    "rotary_emb_fraction": (1.0, "all dimensions of a head are turned here"),
-    "rotary_emb_interleaved": (False, "dimension d is paired with d + half here"),
-    "rotary_emb_scale_base": (None, "angles here are not scaled"),
-    "causal": (False, "attention here looks both ways"),
+    "activation_function": ("swiglu", "only a feed-forward gated by SiLU is supported"),
+    "prenorm": (False, "only LayerNorm after each block is supported"),
+    "parallel_block": (False, "parallel blocks are not supported"),
+    "qkv_proj_bias": (False, "biases of linear layers are not supported"),
+    "mlp_fc1_bias": (False, "biases of linear layers are not supported"),
+    "mlp_fc2_bias": (False, "biases of linear layers are not supported"),
+    "use_rms_norm": (False, "RMSNorm is not supported"),
+    "rotary_emb_fraction": (1.0, "partial rotary embeddings are not supported"),
+    "rotary_emb_interleaved": (False, "interleaved rotary embeddings are not supported"),
+    "rotary_emb_scale_base": (None, "scaled rotary embeddings are not supported"),
+    "causal": (False, "only bidirectional attention is supported"),
 }
 
 FIXED: Final = {

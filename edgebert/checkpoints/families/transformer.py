@@ -16,7 +16,7 @@ from edgebert.checkpoints.families.fields import WEIGHT, KeyMapping
 from edgebert.model.config import EncoderConfig, Positions
 
 PLAIN: Final[Mapping[str, tuple[Any, str]]] = {
-    "batch_first": (True, "the batch is the first axis here"),
+    "batch_first": (True, "only batch_first=True is supported"),
 }
 
 

@@ -22,9 +22,9 @@ SUMMARY: Final = (
 )
 
 LISTS: Final = {
-    "--batches": "batch sizes, with commas between them (default: 1,8,32)",
-    "--sequences": "tokens of a text, with commas between them (default: 8,32,128 … and the limit)",
-    "--threads": "numbers of threads, with commas between them (default: 1,2,4 … and every core)",
+    "--batches": "batch sizes, comma-separated (default: 1,8,32)",
+    "--sequences": "tokens of a text, comma-separated (default: 8,32,128 … and the limit)",
+    "--threads": "numbers of threads, comma-separated (default: 1,2,4 … and every core)",
 }
 """Options that are lists of whole numbers, and their help."""
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(
         parser,
         "--variant",
-        "variants or precisions, with commas between them (default: all that run here)",
+        "variants or precisions, comma-separated (default: all that run here)",
         [],
         action="append",
         metavar="NAME,NAME",

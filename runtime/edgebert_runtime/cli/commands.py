@@ -32,7 +32,7 @@ from edgebert_runtime.tasks.registry import BUILT_IN
 
 def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
-    command = add_command(commands, "info", "Say which variant runs here, where and how")
+    command = add_command(commands, "info", "Show the variant that runs here, and its settings")
     add_loading(command)
     tasks = f"{', '.join(BUILT_IN)}, or a registered task (default: the bundle's)"
     add_option(command, "--task", tasks, metavar="NAME")
@@ -46,7 +46,7 @@ def add_warm(commands: Commands) -> None:
     command = add_command(
         commands,
         "warm",
-        "Cache the graph as this machine runs it, for a faster start; prints where, as JSON",
+        "Cache the graph, optimised for this machine, for a faster start; prints its place as JSON",
     )
     add_option(command, "--variant", VARIANT_HELP, "auto", metavar="NAME")
     add_option(
