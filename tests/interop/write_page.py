@@ -75,10 +75,14 @@ def short_table(rows: Sequence[Row]) -> str:
     for loader in dict.fromkeys(row.loader for row in rows):
         own = [row for row in rows if row.loader == loader]
         opened = [row for row in own if not row.refusal]
-        worst = max(row.difference or 0 for row in opened)
+        worst = max((row.difference or 0 for row in opened), default=None)
         refused = sorted({f"{row.file} in {row.version}" for row in own if row.refusal})
         cells = [loader, *(_distinct(own, name) for name in ("version", "task"))]
-        cells += [_distinct(opened, "file"), ", ".join(refused), _number(worst)]
+        cells += [
+            _distinct(opened, "file"),
+            ", ".join(refused),
+            "" if worst is None else _number(worst),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([SHORT[0], "", *lines, "", SHORT[1], ""])
 
