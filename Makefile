@@ -52,7 +52,7 @@ architecture: $(INSTALLED)
 interop: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/interop
 
-# Also writes docs/interop.md, which `make interop` compares.
+# Also writes docs/interop.md and the table in README, which `make interop` compares.
 interop-page: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/interop --write
 

@@ -148,7 +148,8 @@ def prompted_haystack() -> tuple[Sequence[Any], Sequence[Any]]:
     embedded = EdgebertDocumentEmbedder(str(PROMPTS), "passage").run(documents)["documents"]
     query = haystack.Pipeline()
     query.add_component("embedder", EdgebertTextEmbedder(str(PROMPTS), "query"))
-    again = haystack.Pipeline.loads(query.dumps())  # a stored pipeline names the component
+    allowed = [EdgebertTextEmbedder.__module__]
+    again = haystack.Pipeline.loads(query.dumps(), allowed_modules=allowed)
     queries = [again.run({"embedder": {"text": text}})["embedder"]["embedding"] for text in TEXTS]
     return [each.embedding for each in embedded], queries
 

@@ -1,4 +1,4 @@
-"""Write docs/interop.md from the rows of a run, or compare the page with them.
+"""Write docs/interop.md and the table of loaders in README from the rows of a run, or compare them.
 
 Usage: python -m tests.interop.write_page ROWS [--compare]
 
@@ -16,9 +16,10 @@ from tests.interop.rows import Row, read
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "interop.md"
+README: Final = ROOT / "README.md"
 MEASURED: Final = re.compile(r"\| (0|\d\.\de-\d+) \|$", re.MULTILINE)
-SHORT: Final = ("<!--loaders-->", "<!--/loaders-->")
-"""Around the short table, which README has too."""
+SHORT: Final = re.compile("<!--loaders-->.*<!--/loaders-->", re.DOTALL)
+"""The short table, which both pages have."""
 
 HEAD: Final = """# Loaders that open a bundle
 
@@ -45,15 +46,18 @@ TAIL: Final = """
 
 
 def main(rows: str, *options: str) -> int:
-    """1 if the page is compared and has other rows."""
-    text = page(read(Path(rows)))
-    if "--compare" not in options:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if masked(text) == masked(PAGE.read_text(encoding="utf-8")):
-        return 0
-    sys.stderr.write("docs/interop.md has other rows than this run; run make interop-page\n")
-    return 1
+    """1 if the pages are compared and one has other rows."""
+    found = read(Path(rows))
+    short = short_table(found).strip()
+    readme = SHORT.sub(lambda _: short, README.read_text(encoding="utf-8"))
+    status = 0
+    for path, text in ((PAGE, page(found)), (README, readme)):
+        if "--compare" not in options:
+            path.write_text(text, encoding="utf-8")
+        elif masked(text) != masked(path.read_text(encoding="utf-8")):
+            sys.stderr.write(f"{path.name} has other rows than this run; run make interop-page\n")
+            status = 1
+    return status
 
 
 def masked(text: str) -> str:
@@ -75,12 +79,16 @@ def short_table(rows: Sequence[Row]) -> str:
     for loader in dict.fromkeys(row.loader for row in rows):
         own = [row for row in rows if row.loader == loader]
         opened = [row for row in own if not row.refusal]
-        worst = max(row.difference or 0 for row in opened)
+        worst = max((row.difference or 0 for row in opened), default=None)
         refused = sorted({f"{row.file} in {row.version}" for row in own if row.refusal})
         cells = [loader, *(_distinct(own, name) for name in ("version", "task"))]
-        cells += [_distinct(opened, "file"), ", ".join(refused), _number(worst)]
+        cells += [
+            _distinct(opened, "file"),
+            ", ".join(refused),
+            "" if worst is None else _number(worst),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([SHORT[0], "", *lines, "", SHORT[1], ""])
+    return "\n".join(["<!--loaders-->", "", *lines, "", "<!--/loaders-->", ""])
 
 
 def _distinct(rows: Sequence[Row], name: str) -> str:
