@@ -149,7 +149,6 @@ def other(key: str, value: object) -> Change:
         (other("files", None), "files is null, expected an object"),
         (other("default_variant", "none"), "default_variant is 'none', which it does not hold"),
     ],
-    ids=str,
 )
 def test_what_is_wrong_with_it_is_told(change: Change, said: str, tmp_path: Path) -> None:
     fields = golden("embed")
