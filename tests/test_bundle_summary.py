@@ -8,7 +8,14 @@ import pytest
 
 from edgebert.cli.bundle_summary import next_command, quality_text, similarity, summary_lines
 from edgebert_runtime import Bundle
-from edgebert_runtime.bundle.manifest import FileInfo, HeadInfo, Manifest, Way, read_manifest
+from edgebert_runtime.bundle.manifest import (
+    FileInfo,
+    HeadInfo,
+    Manifest,
+    ProvenanceStep,
+    Way,
+    read_manifest,
+)
 from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, STOCK
 from tests.support.tiny_manifest import of_task, tiny_manifest
 
@@ -39,6 +46,7 @@ my model: classify, from module nothing
   labels        bad, good
   longest text  8 tokens
   tokens as     tokenizer.json (0.23.3), transformers (5.23.0), 400 texts
+  provenance    trained, quantized int8
 
 portable
   precision           fp32
@@ -83,7 +91,9 @@ def manifest(task: str = "classify", head: HeadInfo = HEAD, **changes: Any) -> M
         ways={STOCK: Way(quality=QUALITY, speed=SPEED)},
     )
     variants = {"portable": portable, "int8": int8}
-    changes = {"tokenizer": replace(made.tokenizer, tokens=TOKENS), **changes}
+    trained = ProvenanceStep(step="trained", by={}, variant=None, budget=None, details={})
+    steps = (trained, replace(trained, step="quantized", variant="int8"))
+    changes = {"provenance": steps, "tokenizer": replace(made.tokenizer, tokens=TOKENS), **changes}
     made = of_task(replace(made, variants=variants), task, head=head)
     return replace(made, **changes)
 
@@ -107,10 +117,11 @@ def test_not_measured_is_said() -> None:
     made = manifest()
     bare = replace(made.variants["portable"], parity=None)
     unchecked = replace(made.tokenizer, tokens=None)
-    made = replace(made, variants={"portable": bare}, tokenizer=unchecked)
+    made = replace(made, variants={"portable": bare}, tokenizer=unchecked, provenance=())
     lines = list(summary_lines(Bundle(folder=Path("m"), manifest=made), None))
     assert "  quality             not measured" in lines
     assert "  tokens as     not compared" in lines
+    assert "  provenance    nothing recorded" in lines
 
 
 @pytest.mark.parametrize(

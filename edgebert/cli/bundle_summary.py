@@ -35,6 +35,7 @@ def summary_lines(bundle: Bundle, width: int | None) -> Iterator[str]:
             ("labels", _labels(manifest)),
             ("longest text", f"{manifest.tokenizer.max_length} tokens"),
             ("tokens as", _witnesses(manifest)),
+            ("provenance", _provenance(manifest)),
         ],
         width,
         INDENT,
@@ -121,6 +122,12 @@ def _witnesses(manifest: Manifest) -> str:
         return NOT_COMPARED
     named = (f"{each['name']} ({each['version']})" for each in tokens["witnesses"])
     return f"{', '.join(named)}, {tokens['texts']} texts"
+
+
+def _provenance(manifest: Manifest) -> str:
+    """What was done to the model, in order."""
+    steps = (f"{each.step} {each.variant or ''}".strip() for each in manifest.provenance)
+    return ", ".join(steps) or "nothing recorded"
 
 
 def _source(manifest: Manifest) -> str:

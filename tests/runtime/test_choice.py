@@ -204,7 +204,7 @@ def test_a_variant_of_the_precisions_name_goes_before_others_of_its_rank() -> No
 
 def test_a_request_that_nothing_fits_lists_what_there_is() -> None:
     bundle = Bundle(folder=Path("b"), manifest=described())
-    with pytest.raises(ConfigError, match=r"^b has no variant 'nothing'; it has portable, cpu, "):
+    with pytest.raises(ConfigError, match=r"^b has no variant 'nothing'; it has cpu, either, "):
         pick(bundle, Situation(task="embed", asked="nothing"))
 
 

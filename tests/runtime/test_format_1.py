@@ -21,6 +21,7 @@ from edgebert_runtime.bundle.manifest import read_manifest, written_version
 from edgebert_runtime.bundle.manifest_values import EXACT_SUMS
 from edgebert_runtime.errors import BundleError, EdgebertError
 from edgebert_runtime.verification.self_test import check_all
+from tests.support import commands
 from tests.support.conformance import FOLDER
 from tests.support.format_1 import as_format_1, write_format_1
 from tests.support.tiny_encoder import TEXTS
@@ -118,6 +119,16 @@ def test_it_is_upgraded_once_and_nothing_else_changes(bundle: Bundle) -> None:
     assert {path: path.read_bytes() for path in after} == after
 
 
+def test_the_command_says_what_it_did(bundle: Bundle, tmp_path: Path) -> None:
+    write_format_1(bundle.folder)
+    for said in ("is now of format 2", "is already of format 2"):
+        done = commands.edgebert("upgrade", bundle.folder)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == f"{bundle.folder} {said}\n"
+    refused = commands.edgebert("upgrade", tmp_path / "nothing")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
 def missing(key: str) -> Change:
     return lambda fields: fields.pop(key) and None
 
@@ -166,7 +177,8 @@ def test_any_value_anywhere_is_read_or_refused(
 ) -> None:
     holder: Any = {"root": deepcopy(golden(name))}
     found = holder
-    *others, last = ["root", *data.draw(st.sampled_from(places(holder["root"])))]
+    chosen: list[str | int] = ["root", *data.draw(st.sampled_from(places(holder["root"])))]
+    *others, last = chosen
     for key in others:
         holder = holder[key]
     holder[last] = value

@@ -28,6 +28,7 @@ from edgebert_runtime.bundle.staging import (
     recover,
     staging_area,
 )
+from edgebert_runtime.bundle.variants import with_samples
 from edgebert_runtime.errors import (
     BundleError,
     BundleExistsError,
@@ -447,7 +448,8 @@ def test_a_remade_variant_takes_the_place_of_its_old_file(old: Path) -> None:
         (area / "graph").write_bytes(b"newer")
         manifest = read_manifest(old)
         path = "onnx/model_added-2.onnx"
-        variant = replace(manifest.variants["added"], file=path, files=(path,))
+        added = with_samples(manifest.variants["added"], {})
+        variant = replace(added, file=path, files=(path,))
         files = {name: manifest.files[name] for name in manifest.files if "added" not in name}
         remade = replace(
             manifest,

@@ -94,8 +94,7 @@ def remove(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> N
     change_manifest(folder, changed)
 
 
-def upgrade(folder: Path, *, pause: Callable[[Path], None] = lambda _: None) -> None:
-    del pause
+def upgrade(folder: Path) -> None:
     upgrade_manifest(folder)
 
 
@@ -111,8 +110,9 @@ OPERATIONS: Final = {
     "remake": remake,
     "remake-in-two-renames": remake_without_exchange,
     "remove": remove,
-    "upgrade": upgrade,
 }
+SWEPT: Final = {**OPERATIONS, "upgrade": upgrade}
+"""An upgrade has no place where a test could hold it."""
 
 
 def prepare(operation: str, folder: Path) -> None:
@@ -132,7 +132,7 @@ def sweep(operation: str, number: int, folder: Path) -> None:
     while True:
         bundle = folder / str(step) / NAME
         prepare(operation, bundle)
-        if survives(lambda at=bundle: OPERATIONS[operation](at), number, step):
+        if survives(lambda at=bundle: SWEPT[operation](at), number, step):
             break
         step += 1
     _say(step)

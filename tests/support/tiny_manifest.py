@@ -15,6 +15,7 @@ from edgebert_runtime.bundle.manifest import (
     Variant,
 )
 from edgebert_runtime.bundle.staging import hash_folder
+from edgebert_runtime.bundle.variants import with_samples
 from edgebert_runtime.loading.choice import Situation
 from edgebert_runtime.loading.selection import pick
 
@@ -62,7 +63,11 @@ def tiny_manifest(files: Mapping[str, FileInfo]) -> Manifest:
 def of_task(manifest: Manifest, name: str | None = None, **changes: Any) -> Manifest:
     """A manifest of one task that has another name, or of which something else is said."""
     name = name or manifest.default_task
-    variants = {key: replace(each, tasks=(name,)) for key, each in manifest.variants.items()}
+    variants = {}
+    for key, each in manifest.variants.items():
+        paths = list(each.way.samples.values())
+        samples = {name: paths[0]} if paths else {}
+        variants[key] = with_samples(replace(each, tasks=(name,)), samples)
     tasks = {name: replace(manifest.task, **changes)}
     return replace(manifest, tasks=tasks, default_task=name, variants=variants)
 

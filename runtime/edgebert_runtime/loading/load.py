@@ -114,12 +114,12 @@ def load(
         bundle: the folder, or the name of a repository on the Hub: `"org/name"` or
             `"org/name@revision"`, of which the files that the variant needs are fetched. A folder
             that is here comes first.
-        variant: a variant's name, a precision such as `"fp32"` or `"int8"`, or `"auto"` for the
-            bundle's default.
+        variant: a variant's name, a precision such as `"fp32"` or `"int8"` for the best variant of
+            it on this provider and engine, or `"auto"` for the bundle's default.
         provider: `"cpu"`, `"cuda"`, `"openvino"`, `"tensorrt"`, `"qnn"`, `"coreml"` or `"auto"`;
             a provider that does not start is an error.
-        task: the task that the bundle must have (`embed`, `classify`, `tag`, `answer`, `rank`,
-            `fill`, `next_sentence`, or a task that was registered); None takes any.
+        task: which of the bundle's tasks (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
+            `next_sentence`, or a task that was registered); None takes its default.
         provider_options: the provider's own options, such as `{"device_type": "CPU"}`; on CUDA
             `{"enable_cuda_graph": 1}` captures runs of up to 2,048 tokens and replays them.
         threads: intra-operator threads; None takes every core the process may use, or fewer
@@ -135,8 +135,8 @@ def load(
         BundleError: the bundle cannot be read or fetched, is not what its manifest says, or is not
             safe, or the variant would give wrong answers on this CPU.
         ConfigError: unknown variant, provider or provider option, a variant the provider has no
-            operators for, a thread count below 1, an argument of another type, or the bundle is
-            for another task than asked.
+            operators for, a thread count below 1, an argument of another type, or the bundle or
+            the variant does not answer the task.
         EngineMissingError: ONNX Runtime is not installed.
         ProviderUnavailableError: the provider does not run here, or the variant needs another.
         TokenizerError: the tokenizer cannot be read.

@@ -66,10 +66,8 @@ def pick(bundle: Bundle, situation: Situation) -> Candidate:
         if each.obstacle is None
     ]
     if not candidates:
-        offered = ", ".join(dict.fromkeys([*manifest.variants, *instead]))
-        raise ConfigError(
-            f"{bundle.folder} has no variant {situation.asked!r}; it has {offered or 'none'}"
-        )
+        offered = ", ".join(sorted({*manifest.variants, *instead}))
+        raise ConfigError(f"{bundle.folder} has no variant {situation.asked!r}; it has {offered}")
     name, obstacle = min(
         ((each.name, each.obstacle) for each in candidates if each.obstacle),
         key=lambda one: one[1].error is ConfigError,  # the first that another machine may mend

@@ -1,12 +1,15 @@
 """Every task's samples, in bundles that no exporter of ours wrote."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgebert_runtime import Bundle, check, diff
+from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.bundle.samples import read_samples
+from edgebert_runtime.bundle.variants import with_samples
 from edgebert_runtime.errors import ConfigError, DiffError, SampleError
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.verification.bundle_diff import item_maker
@@ -32,7 +35,13 @@ def recorded(request: pytest.FixtureRequest, sample: GetSample, tmp_path: Path) 
     (folder / "samples").mkdir()
     text = record(bundle, "portable", folder / GRAPH).to_json()
     (folder / "samples/portable.json").write_text(text, encoding="utf-8")
-    return rehash(folder)
+
+    def sampled(manifest: Manifest) -> Manifest:
+        samples = {manifest.default_task: "samples/portable.json"}
+        portable = with_samples(manifest.variants["portable"], samples)
+        return replace(manifest, variants={"portable": portable})
+
+    return rehash(folder, sampled)
 
 
 @pytest.mark.parametrize("recorded", RECIPES, indirect=True, ids=named)

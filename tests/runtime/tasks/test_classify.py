@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from edgebert_runtime.inference import batch_runner
 from edgebert_runtime.tasks.classify import select_labels
 from tests.support.fake_sessions import opened
 from tests.support.task_bundles import BERT, GetSample, Sample, edited, head
+from tests.support.tiny_manifest import of_task
 
 TEXTS = ["the small cat sat on the mat .", "", "Ada lives in Paris!", "café 🙂 unable", "xyz"]
 PAIRS = [("the cat", "sat on the mat"), ("", "ada"), ("red " * 9, "blue dog .")]
@@ -88,7 +88,7 @@ def test_the_manifests_activation_is_applied_and_named(
     folder = edited(
         bert.folder,
         tmp_path / "copy",
-        lambda manifest: replace(
+        lambda manifest: of_task(
             manifest, head=head(*BERT["classify"].head.labels, activation=activation)
         ),
     )
