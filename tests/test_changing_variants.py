@@ -108,14 +108,15 @@ def test_a_variant_that_fails_to_be_made_again_stays(bundle: Bundle, tmp_path: P
 
 
 def test_a_removed_variant_takes_its_files_along(bundle: Bundle) -> None:
-    graph, card = graph_of(bundle, "int8"), bundle.folder / CARD_NAME
-    assert "| int8 |" in card.read_text(encoding="utf-8")
+    names = ("int8-portable", "int8-cpu")
+    graphs, card = [graph_of(bundle, name) for name in names], bundle.folder / CARD_NAME
+    assert all(f"| {name} |" in card.read_text(encoding="utf-8") for name in names)
     edgebert.set_default(bundle, "int8")
     returned = edgebert.remove_variant(bundle, "int8")
     assert returned is bundle
-    assert not graph.exists()
-    assert not (bundle.folder / "samples/int8-cpu.json").exists()
-    assert "| int8 |" not in card.read_text(encoding="utf-8")
+    assert not any(graph.exists() for graph in graphs)
+    assert not any((bundle.folder / f"samples/{name}.json").exists() for name in names)
+    assert "| int8-" not in card.read_text(encoding="utf-8")
     assert default_of(bundle) == "fp32"
     assert check_files(bundle) == len(bundle.manifest.files)
 

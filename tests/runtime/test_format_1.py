@@ -176,7 +176,8 @@ def test_any_value_anywhere_is_read_or_refused(
 ) -> None:
     holder: Any = {"root": deepcopy(golden(name))}
     found = holder
-    *others, last = ["root", *data.draw(st.sampled_from(places(holder["root"])))]
+    chosen: list[str | int] = ["root", *data.draw(st.sampled_from(places(holder["root"])))]
+    *others, last = chosen
     for key in others:
         holder = holder[key]
     holder[last] = value

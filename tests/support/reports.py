@@ -118,6 +118,7 @@ INFO: Final = ModelInfo(
     bundle="/a/folder",
     task="embed",
     variant="int8",
+    way="stock",
     precision="int8",
     target="cpu",
     provider="cpu",
