@@ -58,3 +58,13 @@ def test_a_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
 def test_a_wrong_page_is_named(tmp_path: Path, right: str, wrong: str, named: str) -> None:
     with pytest.raises(AssertionError, match=named):
         list(run_page(PAGE.replace(right, wrong), tmp_path))
+
+
+def test_a_title_names_the_python_that_runs_a_block(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\necho another\n")
+    other.chmod(0o755)
+    page = '```python title="a"\nprint(1)\n```\n\n```text\nanother\n```\n'
+    assert [block.title for block in run_page(page, tmp_path, pythons={"a": other})] == ["a"]
+    with pytest.raises(AssertionError, match="the page says"):
+        list(run_page(page, tmp_path))

@@ -21,6 +21,8 @@ from edgebert import TrainingConfig
 from examples.minilm import minilm_folder
 from tests.support.training_data import write_csv, write_lines
 
+GUIDES: Final = Path(__file__).parents[2] / "docs" / "how-to"
+
 LAYERS: Final = 2
 VOCABULARY: Final = 12_000
 EMBEDDINGS: Final = "embeddings.word_embeddings.weight"
@@ -92,6 +94,11 @@ TICKETS: Final[Mapping[str, tuple[str, ...]]] = {
         "the colour is wrong, can I exchange it",
     ),
 }
+
+
+def read_guide(name: str) -> str:
+    """The text of a page."""
+    return (GUIDES / f"{name}.md").read_text(encoding="utf-8")
 
 
 def small_minilm(folder: Path) -> Path:

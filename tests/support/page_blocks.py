@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,7 @@ class Block:
         title: what the fence has as `title="…"`; None if it has none.
         reason: why it is not run; None if it is.
         output: what it prints, with `...` for anything; None if the page does not say.
+        printed: what it did print, once it ran.
     """
 
     language: str
@@ -66,6 +67,7 @@ class Block:
     title: str | None
     reason: str | None
     output: str | None
+    printed: str = ""
 
 
 def read_blocks(page: str) -> list[Block]:
@@ -119,7 +121,7 @@ def run_page(
         assert done.returncode == 0, f"{place} ends with {done.returncode}:\n{done.stderr}"
         if block.output is not None:
             assert_prints(block.output, done.stdout, place)
-        yield block
+        yield replace(block, printed=done.stdout)
 
 
 def assert_prints(expected: str, printed: str, place: str) -> None:
