@@ -179,11 +179,7 @@ def quantize(
         ),
     ] = "int8",
     cpu: Annotated[
-        str | None,
-        typer.Option(
-            help="CPUs that run it exactly: avx512_vnni, arm64, or avx2 for every CPU "
-            "(default: this machine's)"
-        ),
+        str | None, typer.Option(help="avx512_vnni, arm64 or avx2 (default: this machine's)")
     ] = None,
     texts: TextsFile = None,
     column: TextsColumn = None,
