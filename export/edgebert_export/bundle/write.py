@@ -80,7 +80,7 @@ def export_bundle(
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
         overwrite: replace a bundle that is there.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
-            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            elsewhere, too, with a line a minute. False: no output. A function is called with each
             line.
 
     Raises:
