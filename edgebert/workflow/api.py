@@ -78,7 +78,7 @@ def export(
         force: with int8, take it even if it is slower than fp32.
         keep_default: leave fp32 the default where another precision is made.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
-            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            elsewhere, too, with a line a minute. False: no output. A function is called with each
             line.
 
     Raises:

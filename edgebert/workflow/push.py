@@ -56,7 +56,7 @@ def push(
         revision: a branch, made if it does not exist; None is the main one.
         message: of the commit.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
-            elsewhere, too. False: nobody. A function is called with each line.
+            elsewhere, too. False: no output. A function is called with each line.
 
     Raises:
         BundleError: the folder is no bundle, or its card cannot be read.

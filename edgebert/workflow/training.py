@@ -46,7 +46,7 @@ def train(
         resume: go on from the state beside `out`, if there is one.
         overwrite: replace a checkpoint at `out`, once the new one is complete.
         progress: who sees the steps. None: lines and a bar on standard error if it is a terminal.
-            True: elsewhere, too, with a line a minute. False: nobody. A function is called with
+            True: elsewhere, too, with a line a minute. False: no output. A function is called with
             each line; those that count steps have `done` and `total`.
 
     Raises:

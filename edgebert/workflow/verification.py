@@ -141,7 +141,7 @@ def verify(
         evaluation: a file with columns `text`, `label` and, for pairs, `text_pair`, to measure
             accuracy on; only for classifiers of one label a text.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
-            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            elsewhere, too, with a line a minute. False: no output. A function is called with each
             line.
 
     Raises:

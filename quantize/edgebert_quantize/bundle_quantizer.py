@@ -69,7 +69,7 @@ def quantize_bundle(
         overwrite: replace a variant of that name.
         keep_default: leave the bundle's default as it is.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
-            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            elsewhere, too, with a line a minute. False: no output. A function is called with each
             line.
 
     Returns:

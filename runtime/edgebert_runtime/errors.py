@@ -18,7 +18,7 @@
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
     ├── ProviderUnavailableError the requested provider does not run here
-    ├── MachineChangedError      nothing can be said: the machine was slower for a part of the time
+    ├── MachineChangedError      no result: the machine was slower for a part of the time
     └── CheckFailedError         the work was done and the result is not good enough
         ├── FusionError              the graph lacks fused nodes that its target requires
         ├── ParityError              the graph's outputs differ from torch's

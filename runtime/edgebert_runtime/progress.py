@@ -38,7 +38,7 @@ class ProgressEvent(str):
 
     Attributes:
         done: how many of the things that are counted are done; None of a step, which has no count.
-        total: how many there are; None where nobody knows.
+        total: how many there are; None if unknown.
     """
 
     done: int | None
@@ -64,7 +64,7 @@ class Count(NamedTuple):
 
     Attributes:
         done: those that have their answer.
-        total: those in all; None where nobody knows.
+        total: those in all; None if unknown.
         seconds: since the start.
         what: they are, in the plural.
         rated: whether to say how many a second; those that take long have no such number.

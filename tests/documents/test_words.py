@@ -5,15 +5,21 @@ Words that the glossary defines, and those of the field, are not among them. `EX
 pages that are still to be rewritten.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 import pytest
 from typer.testing import CliRunner
 
+import edgebert
+import edgebert_export
+import edgebert_quantize
+import edgebert_runtime
 from edgebert.cli import app as build_side
 from edgebert_runtime.cli.main import command_summaries, main
 from tests.support.prose import cells, length, literals, plain, sentences
@@ -153,6 +159,28 @@ def test_messages_are_plain(package: str) -> None:
         for found in coined(text)
     ]
     assert bad == []
+
+
+@pytest.mark.parametrize(
+    "package", [edgebert, edgebert_export, edgebert_quantize, edgebert_runtime]
+)
+def test_docstrings_of_public_names_are_plain(package: ModuleType) -> None:
+    """Of what the reference of the API shows."""
+    bad = [
+        f"{package.__name__}.{name}: {found}"
+        for public in package.__all__
+        for name, value in members(public, getattr(package, public))
+        for found in coined(inspect.getdoc(value) or "")
+    ]
+    assert bad == []
+
+
+def members(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """A public name and, of a class, its public members."""
+    yield name, value
+    if inspect.isclass(value):
+        names = (each for each in vars(value) if not each.startswith("_"))
+        yield from ((f"{name}.{each}", getattr(value, each)) for each in names)
 
 
 @pytest.mark.parametrize(

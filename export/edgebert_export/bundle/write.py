@@ -84,7 +84,7 @@ def export_bundle(
         single_file: put the weights into the portable graph, however many they are.
         overwrite: replace a bundle that is there.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
-            elsewhere, too, with a line a minute. False: nobody. A function is called with each
+            elsewhere, too, with a line a minute. False: no output. A function is called with each
             line.
 
     Raises:

@@ -231,7 +231,7 @@ class BenchResults(Report):
         bundle: name of the folder.
         bundle_sha256: of its manifest, which has the hashes of all its files.
         task: what the model does.
-        default: the variant that `load` takes if nobody says otherwise; None if that is nothing.
+        default: the variant that `load` takes without an argument; None if there is none.
         machine: what computes: distribution → version, `provider`, `cpu`; and `flags`, `cores`
             the process may use, `load` (the average of the minute before; None where the system
             has none) and `governor` (None where it is not readable).

@@ -40,7 +40,7 @@ class Bundle:
         Args:
             source: a folder, or the name of a repository on the Hub, `org/name` or
                 `org/name@revision`; a string that names something here is a folder, and a
-                `PathLike` always. A `Bundle` is read anew from its folder.
+                `PathLike` always. A `Bundle` is read again from its folder.
             complete: of a name on the Hub, fetch every file of the bundle; else `fetch` does it
                 for those that are needed.
 
@@ -87,7 +87,7 @@ class Bundle:
         Of a bundle that was opened as a folder nothing is fetched.
 
         Raises:
-            HubError: they cannot be had.
+            HubError: they are not available.
             BundleIntegrityError: one is not what the manifest says.
         """
         if self.snapshot is None:

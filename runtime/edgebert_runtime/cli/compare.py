@@ -78,7 +78,7 @@ def compare_lines(
 
     Raises:
         CheckFailedError: something became slower; all lines were given before.
-        MachineChangedError: the machine did, so that nothing can be said; likewise.
+        MachineChangedError: the machine did, so that there is no result; likewise.
         ConfigError: they have nothing in common, or `at_most` is below 1.
     """
     from edgebert_runtime.benchmarking import comparison

@@ -176,8 +176,8 @@ class TaskModel(OpenBundle, Generic[Options]):
             items: a list, a column, or an iterator, which is read as far as answers are taken.
             options: arguments of the task's method; None for the usual.
             progress: who sees how far a long call is. None: a bar if standard error is a terminal
-                and the call takes seconds. True: elsewhere a line a minute, too. False: nobody. A
-                function is called with lines of text that have `done` and `total`.
+                and the call takes seconds. True: elsewhere a line a minute, too. False: no output.
+                A function is called with lines of text that have `done` and `total`.
 
         Returns:
             A list of one answer an item (`embed`: an array of vectors); an iterator for an

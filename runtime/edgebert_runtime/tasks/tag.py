@@ -130,7 +130,7 @@ class Tagger(TaskModel[TagOptions]):
             texts: a list of strings, a column of them (numpy, pandas, Polars, Arrow), or an
                 iterator, which is read as far as answers are taken.
             aggregation: `none` gives every token with its own label; `simple` joins neighbours of
-                one label, of which a `B-` starts anew. The others give a word one label first:
+                one label, of which a `B-` starts one. The others give a word one label first:
                 `first` that of its first token, `average` the best of its tokens' mean, `max` that
                 of its surest token. Where the vocabulary does not mark what continues a word, as
                 byte-level BPE, words are what is between spaces. None takes the bundle's own

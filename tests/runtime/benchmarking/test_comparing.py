@@ -136,7 +136,7 @@ def test_everything_is_said_before_it_fails() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ([1.0] * 3, [1.6] * 3, r"1.6 times slower while AFTER was measured: .* no result for 1 of 1"),
+        ([1.0] * 3, [1.6] * 3, r"1.6 times slower while AFTER was measured: .* for 1 of 1"),
         ([1.5] * 3, [1.0] * 3, r"1.5 times slower while BEFORE was measured"),
         ([1.0, 3.0, 3.0], [1.0, 3.0, 3.0], r"another program slowed the machine for a part"),
     ],
