@@ -23,7 +23,7 @@ SHORT: Final = re.compile("<!--loaders-->.*<!--/loaders-->", re.DOTALL)
 
 HEAD: Final = """# Loaders that open a bundle
 
-Every row of this page was written by a run of `make interop`: each loader in a pinned environment opened a bundle and answered the same texts as `edgebert_runtime`. `make interop-page` writes the page anew. CI runs `make interop`, which fails if a difference is above the tolerance of its test, or if this page has other rows than the run.
+Every row of this page was written by a run of `make interop`: each loader in a pinned environment opened a bundle and answered the same texts as `edgebert_runtime`. `make interop-page` writes the page again. CI runs `make interop`, which fails if a difference is above the tolerance of its test, or if this page has other rows than the run.
 
 *Difference* is the largest absolute difference between a number of the loader and the same number of `edgebert_runtime`: of a component of a vector of length 1, of a logit, or of a score. For `mteb` it is the difference between the bundle's score and that of the checkpoint in torch.
 
