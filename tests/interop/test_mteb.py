@@ -103,7 +103,7 @@ def test_a_bundle_scores_as_its_checkpoint_does(
     for task, score in expected.items():
         agree(
             "mteb",
-            f"{task}: score, to torch's",
+            f"{task}: score",
             file,
             [found[task]],
             [score],

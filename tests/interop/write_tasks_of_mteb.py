@@ -17,11 +17,13 @@ SENTENCES: Final = 200
 
 def main(file: str) -> None:
     """Write pairs of a query and its document, and sentences with their labels."""
-    sentences = rated("movie")[: 2 * SENTENCES]
+    sentences = [(each.text, int(each.score > 0)) for each in rated("movie")]
+    good, bad = ([one for one in sentences if one[1] == label] for label in (1, 0))
+    mixed = [one for both in zip(good, bad, strict=False) for one in both]
     found = {
         "pairs": package_pairs(PAIRS),
-        "train": [(each.text, int(each.score > 0)) for each in sentences[:SENTENCES]],
-        "test": [(each.text, int(each.score > 0)) for each in sentences[SENTENCES:]],
+        "train": mixed[:SENTENCES],
+        "test": mixed[SENTENCES : 2 * SENTENCES],
     }
     Path(file).write_text(json.dumps(found), encoding="utf-8")
 
