@@ -270,7 +270,7 @@ def test_the_model_card_has_a_row_for_each_variant(fp32_bundle: Bundle) -> None:
     text = card.read_text(encoding="utf-8")
     assert text.startswith(before.rstrip())
     assert text.count("## Quantized") == 1
-    quality = bundle.manifest.variants["int4"].quality
+    quality = bundle.manifest.variants["int4"].way.quality
     assert quality is not None
     measured = f"{quality['mean']:.5f} | {quality['worst']:.5f} | not compared | not measured"
     assert f"| {measured} | 256 sentences of CPython" in text
