@@ -57,7 +57,7 @@ def test_int8_stays_near_and_small(exported: Bundle, tmp_path: Path) -> None:
     copy = shutil.copytree(exported.folder, tmp_path / "bundle")
     bundle = edgebert.quantize(copy, force=True)
     variants = bundle.manifest.variants
-    quality = variants["int8-cpu"].quality
+    quality = variants["int8-cpu"].way.quality
     assert quality is not None
     assert quality["mean"] > 0.999
     assert bundle.size_bytes(variants["int8-cpu"]) < 0.8 * bundle.size_bytes(variants["cpu"])

@@ -86,12 +86,13 @@ def test_verify_holds_int8_to_its_threshold(bundle: Bundle, tiny_folder: Path) -
     manifest = bundle.manifest
     variant = manifest.variants["int8-cpu"]
     quality = {**(variant.way.quality or {}), "floor": {"mean": 0.999999, "worst": 0.98}}
-    stricter = {**manifest.variants, "int8": replace(variant, quality=quality)}
+    ways = {"stock": replace(variant.way, quality=quality)}
+    stricter = {**manifest.variants, "int8-cpu": replace(variant, ways=ways)}
     text = replace(manifest, variants=stricter).to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     report = edgebert.verify(bundle, against=tiny_folder)
     assert not report.passed
-    with pytest.raises(QualityError, match="variant 'int8-portable'"):
+    with pytest.raises(QualityError, match="variant 'int8-cpu'"):
         report.require()
 
 
@@ -160,10 +161,11 @@ def test_similarity_of_scores_by_hand(
 )
 def test_every_recipe_adds_its_own_file(fp32_bundle: Bundle, recipe: str, invariant: bool) -> None:
     bundle = edgebert.quantize(fp32_bundle, recipe=recipe, force=True)
-    variant = bundle.manifest.variants[recipe]
-    assert variant.batch_invariant is invariant
-    assert variant.file == RECIPES[recipe].file
-    assert load(bundle, recipe).info().variant == recipe
+    names = bundle.manifest.named(recipe)
+    variants = [bundle.manifest.variants[name] for name in names]
+    assert {variant.batch_invariant for variant in variants} == {invariant}
+    assert variants[0].file == RECIPES[recipe].file
+    assert load(bundle, recipe).info().variant == names[-1]
 
 
 @pytest.mark.parametrize("beside", [64, 256])
@@ -187,7 +189,7 @@ def padded(ids: np.ndarray, length: int) -> np.ndarray:
 
 
 def test_real_weights_reach_the_threshold_with_room(minilm_bundle: Bundle) -> None:
-    quality = minilm_bundle.manifest.variants["int8-cpu"].quality
+    quality = minilm_bundle.manifest.variants["int8-cpu"].way.quality
     assert quality is not None
     assert quality["mean"] > 0.999
     assert quality["worst"] > 0.996
@@ -195,7 +197,7 @@ def test_real_weights_reach_the_threshold_with_room(minilm_bundle: Bundle) -> No
 
 def test_real_weights_shrink_to_about_a_quarter(minilm_bundle: Bundle) -> None:
     variants = minilm_bundle.manifest.variants
-    int8, fp32 = (minilm_bundle.size_bytes(variants[name]) for name in ("int8", "cpu"))
+    int8, fp32 = (minilm_bundle.size_bytes(variants[name]) for name in ("int8-cpu", "cpu"))
     assert int8 <= 0.27 * fp32
 
 
@@ -253,7 +255,7 @@ def test_tables_too_small_to_round_are_named(fp32_bundle: Bundle) -> None:
 def test_a_graph_that_is_quantized_already_says_so(bundle: Bundle) -> None:
     """The int8 graph is handed in as the fp32 one: what its operators are, it says."""
     manifest = bundle.manifest
-    fake = replace(manifest.variants["int8-cpu"], precision="fp32", target="cpu", quality=None)
+    fake = replace(manifest.variants["int8-cpu"], precision="fp32", target="cpu")
     text = replace(manifest, variants={"cpu": fake}, default_variant="cpu").to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     with pytest.raises(ExportError, match=r"quantized already, it has .*MatMulIntegerToFloat"):
@@ -268,7 +270,7 @@ def test_the_model_card_has_a_row_for_each_variant(fp32_bundle: Bundle) -> None:
     text = card.read_text(encoding="utf-8")
     assert text.startswith(before.rstrip())
     assert text.count("## Quantized") == 1
-    quality = bundle.manifest.variants["int4"].quality
+    quality = bundle.manifest.variants["int4"].way.quality
     assert quality is not None
     measured = f"{quality['mean']:.5f} | {quality['worst']:.5f} | not compared | not measured"
     assert f"| {measured} | 256 sentences of CPython" in text

@@ -108,7 +108,7 @@ def test_a_bundle_calibrated_on_ones_own_texts(
     texts = [f"{one} {two}" for one in words[:8] for two in words[8:16]]
     path = write(tmp_path / "own.csv", texts)
     bundle = edgebert.quantize(fp32_bundle, texts=path, column="text", force=True)
-    quality = bundle.manifest.variants["int8-cpu"].quality
+    quality = bundle.manifest.variants["int8-cpu"].way.quality
     assert quality is not None
     assert (quality["data"], quality["samples"]) == ("texts of own.csv", 13)
     assert quality["calibration"].startswith("51 texts of own.csv and the beginnings of each")
