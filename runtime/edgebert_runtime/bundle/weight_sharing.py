@@ -39,14 +39,14 @@ EXTERNAL: Final = 1
 """`TensorProto.DataLocation.EXTERNAL`."""
 
 Parts = list[bytes | memoryview]
-Rewrite = Callable[[memoryview, int, int, int], Parts]
+Rewrite = Callable[[bytes, int, int, int], Parts]
 """A model, start and end of a TensorProto in it, and where its field will begin → its parts."""
 
 
 def aligned(model: bytes) -> bytes:
     """A serialized model with each large initializer's data at a multiple of `ALIGNMENT`.
 
-    An empty `doc_string` of the length that is needed stands before the data: every reader skips
+    A `doc_string` of as many blanks as are needed stands before the data: every reader skips
     it.
 
     Args:
@@ -74,11 +74,11 @@ def sharing(model: bytes, other: Path) -> bytes:
             if data[slice(*place)] == model[slice(*tensor.raw)]:
                 ranges[start] = place
 
-    def refer(view: memoryview, start: int, end: int, position: int) -> Parts:
+    def refer(model: bytes, start: int, end: int, position: int) -> Parts:
         del position
         if start not in ranges:
-            return [view[start:end]]
-        return [*_without_raw(view, start, end), _reference(other.name, *ranges[start])]
+            return [memoryview(model)[start:end]]
+        return [*_without_raw(model, start, end), _reference(other.name, *ranges[start])]
 
     return _rewritten(model, refer)
 
@@ -132,7 +132,7 @@ def _graph_parts(
             continue
         before = view[done : _begin(start, end)]
         position += len(before)
-        tensor = rewrite(view, start, end, position)
+        tensor = rewrite(model, start, end, position)
         size = sum(map(len, tensor))
         header = _tag(INITIALIZER) + varint(size)
         position += len(header) + size
@@ -141,12 +141,12 @@ def _graph_parts(
     yield view[done:last]
 
 
-def _padded(view: memoryview, start: int, end: int, position: int) -> Parts:
+def _padded(model: bytes, start: int, end: int, position: int) -> Parts:
     """A tensor with its data behind as much padding as aligns it."""
-    raw = _raw(view, start, end)
+    view, raw = memoryview(model), _raw(model, start, end)
     if raw is None or _size(raw) < SHARED_FROM_BYTES:
         return [view[start:end]]
-    rest = _without_raw(view, start, end)
+    rest = _without_raw(model, start, end)
     data = view[slice(*raw)]
     header = _tag(RAW_DATA) + varint(len(data))
     used = sum(map(len, rest)) + len(header)
@@ -164,13 +164,13 @@ def _paddings() -> Iterator[bytes]:
         yield _field(DOC_STRING, b" " * length)
 
 
-def _raw(view: memoryview, start: int, end: int) -> tuple[int, int] | None:
-    found = [(a, b) for number, a, b in fields(view.obj, start, end) if number == RAW_DATA]
+def _raw(model: bytes, start: int, end: int) -> tuple[int, int] | None:
+    found = [(a, b) for number, a, b in fields(model, start, end) if number == RAW_DATA]
     return found[-1] if found else None
 
 
-def _without_raw(view: memoryview, start: int, end: int) -> Parts:
-    raw = _raw(view, start, end)
+def _without_raw(model: bytes, start: int, end: int) -> Parts:
+    view, raw = memoryview(model), _raw(model, start, end)
     if raw is None:
         return [view[start:end]]
     return [view[start : _begin(*raw)], view[raw[1] : end]]
