@@ -256,7 +256,8 @@ def test_a_graph_that_is_quantized_already_says_so(bundle: Bundle) -> None:
     """The int8 graph is handed in as the fp32 one: what its operators are, it says."""
     manifest = bundle.manifest
     fake = replace(manifest.variants["int8-cpu"], precision="fp32", target="cpu")
-    text = replace(manifest, variants={"cpu": fake}, default_variant="cpu").to_json()
+    only: dict[str, Any] = {"variants": {"cpu": fake}, "default_variant": "cpu", "provenance": ()}
+    text = replace(manifest, **only).to_json()
     (bundle.folder / "edgebert.json").write_text(text, encoding="utf-8")
     with pytest.raises(ExportError, match=r"quantized already, it has .*MatMulIntegerToFloat"):
         edgebert.quantize(bundle)

@@ -159,7 +159,7 @@ def test_every_large_tensor_is_aligned_and_shared(
     before.opset_import.add(version=19)
     whole = bundle / "onnx" / "whole.onnx"
     whole.write_bytes(aligned(before.SerializeToString()))
-    places = [tensor.raw for tensor in read_tensors(whole)]
+    places = [tensor.raw for tensor in read_tensors(whole) if tensor.raw]
     large = [count * 4 >= 1024 for count in counts]
     for is_large, (start, _) in zip(reversed(large), places, strict=True):
         assert start % ALIGNMENT == 0 or not is_large

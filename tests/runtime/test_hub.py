@@ -48,6 +48,10 @@ for name in sys.argv[1:]:
 """
 
 
+EIGHT: Final = {"onnx/model_quantized.onnx", "onnx/model_quantized_cpu.onnx"}
+"""The graphs of both variants of int8; one has the weights of both."""
+
+
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with serving() as running:
@@ -95,7 +99,7 @@ def test_a_name_is_fetched_verified_and_then_found_offline(
     assert done.returncode == 0, done.stderr
     for line in done.stdout.splitlines():
         np.testing.assert_array_equal(np.float32(json.loads(line)), expected)
-    assert sorted(hub.fetched()) == sorted([*BESIDE[:2], "onnx/model_quantized.onnx", BESIDE[2]])
+    assert sorted(hub.fetched()) == sorted([*BESIDE, *EIGHT])
     assert done.stderr == ""
 
     hub.requests.clear()
@@ -134,8 +138,7 @@ def test_pull_says_where_and_how_large(
         "pull not-a-name",
     )
     one, whole, copied, there, replaced, unknown, wrong = commands(hub, home, *lines)
-    eight = {"onnx/model_quantized.onnx", "onnx/model_quantized_cpu.onnx"}
-    int8 = sum(sizes.values()) - sum(sizes[path] for path in graphs - eight)
+    int8 = sum(sizes.values()) - sum(sizes[path] for path in graphs - EIGHT)
     assert pulled(one[1]) == {
         "folder": str(home / "assets/edgebert/bundles/org--tiny" / commit),
         "name": f"{NAME}@{commit}",
@@ -150,7 +153,7 @@ def test_pull_says_where_and_how_large(
     assert "mine exists; pass overwrite (--overwrite)" in there[2]
     assert pulled(replaced[1])["variants"] == ["portable", "cpu"]
     found = {p.relative_to(tmp_path / "mine").as_posix() for p in (tmp_path / "mine").rglob("*.*")}
-    assert found == {*files.keys(), "edgebert.json"} - {"onnx/model_quantized.onnx"}
+    assert found == {*files.keys(), "edgebert.json"} - EIGHT
     assert (unknown[0], wrong[0]) == (2, 2)
     assert "has no variant 'int1'; it has portable, cpu, int8" in unknown[2]
     assert "org/name@revision" in wrong[2]

@@ -5,6 +5,7 @@ https://protobuf.dev/programming-guides/encoding and onnx/onnx.proto of ONNX 1.2
 
 import mmap
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -176,10 +177,9 @@ def _tensor(data: Bytes, start: int, end: int) -> StoredTensor:
 
 
 def _size(dims: list[int], data_type: int) -> int | None:
-    bits = BITS.get(data_type)
-    for size in dims if bits is not None else ():
-        bits *= size
-    return None if bits is None else -(-bits // 8)
+    if data_type not in BITS:
+        return None
+    return -(-BITS[data_type] * prod(dims) // 8)
 
 
 def _entry(data: Bytes, start: int, end: int) -> tuple[str, str]:
