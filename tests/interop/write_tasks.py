@@ -14,7 +14,9 @@ from tests.support.families import SAMPLES, build_with_head, save
 
 FAMILIES = ("bert", "roberta")
 TASKS = ("classify", "tag", "answer", "fill", "rank")
-QUANTIZED = ("bert",)
+QUANTIZED = ("classify", "tag", "answer", "fill")
+"""Of BERT; the one logit of a random ranker is too small beside the steps of int8."""
+
 LENGTH = 17
 
 
@@ -28,7 +30,7 @@ def _write(place: Path, family: str, task: str) -> None:
     one = {"num_labels": 1} if task == "rank" else {}
     model = build_with_head(SAMPLES[family], "classify" if task == "rank" else task, **one)
     bundle = edgebert.export(save(model, place / "source"), place / "bundle")
-    if family in QUANTIZED:
+    if family == "bert" and task in QUANTIZED:
         bundle = edgebert.quantize(bundle, force=True)
     session = Session(bundle.path_of("onnx/model.onnx"), provider="cpu")
     ids = np.random.default_rng(0).integers(5, 100, (2, LENGTH))
