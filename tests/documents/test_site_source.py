@@ -4,8 +4,6 @@ import pytest
 
 from tests.support.site_source import decisions, with_links
 
-FILES = "https://example.org/blob/main"
-
 
 @pytest.mark.parametrize(
     ("place", "page", "link", "expected"),
@@ -13,13 +11,8 @@ FILES = "https://example.org/blob/main"
         ("CONTRIBUTING.md", "contributing.md", "docs/architecture.md", "architecture.md"),
         ("CONTRIBUTING.md", "contributing.md", "docs/how-to/a.md#b", "how-to/a.md#b"),
         ("CONTRIBUTING.md", "contributing.md", "SECURITY.md", "security.md"),
-        ("CONTRIBUTING.md", "contributing.md", ".ci/run", f"{FILES}/.ci/run"),
-        (
-            "docs/how-to/a.md",
-            "how-to/a.md",
-            "../../examples/search.py",
-            f"{FILES}/examples/search.py",
-        ),
+        ("CONTRIBUTING.md", "contributing.md", ".ci/run", None),
+        ("docs/how-to/a.md", "how-to/a.md", "../../examples/search.py", None),
         ("docs/how-to/a.md", "how-to/a.md", "../../CHANGELOG.md", "../changelog.md"),
         ("docs/how-to/a.md", "how-to/a.md", "../decisions/", "../decisions/index.md"),
         ("docs/how-to/a.md", "how-to/a.md", "../runtime.md#by-name", "../runtime.md#by-name"),
@@ -30,14 +23,22 @@ FILES = "https://example.org/blob/main"
         ("docs/a.md", "a.md", "#here", "#here"),
     ],
 )
-def test_a_link_leads_to_the_same_file(place: str, page: str, link: str, expected: str) -> None:
-    found = with_links(f"a [text]({link}) of it", place, page, FILES)
-    assert found == f"a [text]({expected}) of it"
+def test_a_link_leads_to_the_same_file(
+    place: str, page: str, link: str, expected: str | None
+) -> None:
+    found = with_links(f"a [text]({link}) of it", place, page)
+    named = f"text (`{link.removeprefix('../../')}`)"
+    assert found == f"a {named if expected is None else f'[text]({expected})'} of it"
+
+
+def test_a_file_without_a_page_is_named_once() -> None:
+    found = with_links("[`.ci/run`](.ci/run) [b](docs/a.md)", "SECURITY.md", "security.md")
+    assert found == "`.ci/run` [b](a.md)"
 
 
 def test_code_is_left_alone() -> None:
     text = "```python\nf[0](docs/a.md)\n```\n[a](docs/a.md)"
-    found = with_links(text, "SECURITY.md", "security.md", FILES)
+    found = with_links(text, "SECURITY.md", "security.md")
     assert found == "```python\nf[0](docs/a.md)\n```\n[a](a.md)"
 
 

@@ -3,8 +3,8 @@
 Usage: python -m tests.support.site_source
 
 The site is built from a copy of `docs` in `build/site-source`, to which the pages of the top level
-and the list of decisions are added. Links go on leading to the same file: to its page, or to the
-repository where the file has none. The copy also keeps the cache of zensical out of `.cache`.
+and the list of decisions are added. Links go on leading to the same page; a file of the repository that
+has none is named by its path. The copy also keeps the cache of zensical out of `.cache`.
 """
 
 import os
@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -36,7 +35,7 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
 """What a link may name that is not a file of `docs` → the page it leads to."""
 
 FENCED: Final = re.compile(r"^(```+).*?^\1$", re.DOTALL | re.MULTILINE)
-LINK: Final = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
+LINK: Final = re.compile(r"\[([^\[\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 TITLE: Final = re.compile(r"^# (\d{4}) (.+)$", re.MULTILINE)
 
 
@@ -70,10 +69,9 @@ def write_source(folder: Path) -> None:
     """Write the configuration and every page into a folder."""
     shutil.copytree(ROOT / "docs", folder / "docs")
     shutil.copy(ROOT / "mkdocs.yml", folder)
-    repository = _repository()
     for place, page in pages():
         text = (ROOT / place).read_text(encoding="utf-8")
-        written = with_links(text, place, page, repository)
+        written = with_links(text, place, page)
         (folder / "docs" / page).write_text(written, encoding="utf-8")
     (folder / "docs" / "decisions" / "index.md").write_text(decisions(), encoding="utf-8")
 
@@ -86,26 +84,28 @@ def pages() -> Iterator[tuple[str, str]]:
         yield place.as_posix(), place.relative_to("docs").as_posix()
 
 
-def with_links(text: str, place: str, page: str, repository: str) -> str:
+def with_links(text: str, place: str, page: str) -> str:
     """A page whose links lead to the same files from its place in the site.
 
     Args:
         text: of the page.
         place: of the file in the repository.
         page: its place in the site.
-        repository: address of the repository's files.
     """
     codes = [match.span() for match in FENCED.finditer(text)]
 
     def moved(match: re.Match[str]) -> str:
         if any(start <= match.start() < end for start, end in codes):
-            return match[1]
-        target = os.path.normpath(PurePosixPath(place).parent / match[1])
+            return match[0]
+        target = os.path.normpath(PurePosixPath(place).parent / match[2])
         inside = target.removeprefix("docs/") if target.startswith("docs/") else None
         found = OTHER_NAMES.get(target, inside)
         if found is not None:
-            return os.path.relpath(found, PurePosixPath(page).parent)
-        return f"{repository}/{target}" if (ROOT / target).exists() else match[1]
+            relative = os.path.relpath(found, PurePosixPath(page).parent)
+            return f"[{match[1]}]({relative}{match[3] or ''})"
+        if not (ROOT / target).exists():
+            return match[0]
+        return match[1] if target in match[1] else f"{match[1]} (`{target}`)"
 
     return LINK.sub(moved, text)
 
@@ -123,11 +123,6 @@ def decisions() -> str:
             raise ValueError(f"{path.name} lacks its title; expected `# 0001 What was decided`")
         lines.append(f"| {found[1]} | [{found[2]}]({path.name}) |")
     return "\n".join(lines) + "\n"
-
-
-def _repository() -> str:
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
-    return f"{urls['Repository']}/blob/main"
 
 
 def main() -> int:
