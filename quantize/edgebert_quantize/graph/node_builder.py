@@ -22,7 +22,7 @@ class NodeBuilder:
         inputs: Sequence[ir.Value | None],
         suffix: str,
         domain: str = "",
-        **attributes: int,
+        **attributes: int | Sequence[int],
     ) -> ir.Value:
         """Insert a node with one output, and return the output."""
         (output,) = self.several(operator, inputs, [suffix], domain, **attributes)
@@ -34,7 +34,7 @@ class NodeBuilder:
         inputs: Sequence[ir.Value | None],
         suffixes: Sequence[str],
         domain: str = "",
-        **attributes: int,
+        **attributes: int | Sequence[int],
     ) -> Sequence[ir.Value]:
         """Insert a node with an output for each suffix, and return the outputs."""
         node = ir.node(operator, inputs, attributes, domain=domain, num_outputs=len(suffixes))
