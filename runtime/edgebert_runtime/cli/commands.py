@@ -29,11 +29,17 @@ from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 from edgebert_runtime.progress import still
 
 
+TASK_HELP: Final = (
+    "embed, classify, tag, answer, rank, fill or next_sentence, where the bundle has several "
+    "(default: the bundle's)"
+)
+
+
 def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
     command = add_command(commands, "info", "Say which variant runs here, where and how")
     add_loading(command)
-    add_option(command, "--task", "task of the bundle (default: its own)", metavar="NAME")
+    add_option(command, "--task", TASK_HELP, metavar="NAME")
     add_threads(command)
     add_json(command)
     command.set_defaults(run=_info)
