@@ -3,8 +3,8 @@
 Usage: python -m tests.support.site_source
 
 The site is built from a copy of `docs` in `build/site-source`, to which the pages of the top level
-and the list of decisions are added. Links go on leading to the same page; a file of the repository that
-has none is named by its path. The copy also keeps the cache of zensical out of `.cache`.
+and the list of decisions are added. Links go on leading to the same page; a file of the repository
+that has none is named by its path. The copy also keeps the cache of zensical out of `.cache`.
 """
 
 import os

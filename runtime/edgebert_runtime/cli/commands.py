@@ -27,15 +27,19 @@ from edgebert_runtime.cli.run import RUN, add_run
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 from edgebert_runtime.progress import still
-from edgebert_runtime.tasks.registry import BUILT_IN
+
+
+TASK_HELP: Final = (
+    "embed, classify, tag, answer, rank, fill or next_sentence, where the bundle has several "
+    "(default: the bundle's)"
+)
 
 
 def add_info(commands: Commands) -> None:
     """`info`, which says what would run."""
     command = add_command(commands, "info", "Show the variant that runs here, and its settings")
     add_loading(command)
-    tasks = f"{', '.join(BUILT_IN)}, or a registered task (default: the bundle's)"
-    add_option(command, "--task", tasks, metavar="NAME")
+    add_option(command, "--task", TASK_HELP, metavar="NAME")
     add_threads(command)
     add_json(command)
     command.set_defaults(run=_info)
