@@ -28,7 +28,6 @@ from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 from edgebert_runtime.progress import still
 
-
 TASK_HELP: Final = (
     "embed, classify, tag, answer, rank, fill or next_sentence, where the bundle has several "
     "(default: the bundle's)"
