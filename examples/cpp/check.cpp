@@ -31,11 +31,15 @@ struct Files {
 
 // Where the manifest says that a variant's graph and samples are: the one place that knows the version of the format.
 Files find(const fs::path& folder, const json& manifest, const std::string& variant) {
-  if (manifest.at("schema_version") != 1)
-    throw std::runtime_error("schema_version is " + manifest.at("schema_version").dump() + ", this program reads 1");
+  if (manifest.at("schema_version") != 2)
+    throw std::runtime_error("schema_version is " + manifest.at("schema_version").dump() + ", this program reads 2");
   const auto& variants = manifest.at("variants");
   if (!variants.contains(variant)) throw std::runtime_error("there is no variant " + variant);
-  return {folder / variants.at(variant).at("file").get<std::string>(), folder / "samples" / (variant + ".json")};
+  const auto& found = variants.at(variant);
+  const auto& samples = found.at("ways").at("stock").at("samples");
+  const std::string task = manifest.at("default_task");
+  if (!samples.contains(task)) throw std::runtime_error("variant " + variant + " has no samples");
+  return {folder / found.at("file").get<std::string>(), folder / samples.at(task).get<std::string>()};
 }
 
 // Runs one text alone, so every position is kept and nothing is padded.
@@ -99,15 +103,15 @@ std::string shown(std::string text) {
 }
 
 // Prints the answer to one sample; returns how far it is off.
-double answer(Graph& graph, const json& manifest, const json& sample) {
+double answer(Graph& graph, const json& task, const json& sample) {
   const auto ids = sample.at("input_ids").get<std::vector<int64_t>>();
   std::printf("%s:", shown(sample.at("text")).c_str());
-  if (manifest.at("task") == "embed") {
+  if (task.at("head").is_null()) {
     const auto vector = graph.run(ids, "sentence_embedding");
     std::printf(" [%.4f, %.4f, ...]\n", vector.at(0), vector.at(1));
     return distance(vector, sample.at("expected").get<Numbers>());
   }
-  const auto& head = manifest.at("head");
+  const auto& head = task.at("head");
   const auto labels = head.at("labels").get<std::vector<std::string>>();
   const auto scores = activate(graph.run(ids, "logits"), head.at("activation"));
   double worst = 0;
@@ -124,14 +128,15 @@ int main(int count, char** arguments) try {
   if (count < 2 || count > 3) throw std::runtime_error("usage: check BUNDLE [VARIANT]");
   const fs::path folder = arguments[1];
   const json manifest = read(folder / "edgebert.json");
-  const std::string task = manifest.at("task");
+  const std::string task = manifest.at("default_task");
   if (task != "embed" && task != "classify")
     throw std::runtime_error("task is " + task + ", this program reads embed and classify");
   const Files files = find(folder, manifest, count == 3 ? arguments[2] : "portable");
   const json stored = read(files.samples);
   Graph graph(files.graph);
   double worst = 0;
-  for (const auto& sample : stored.at("samples")) worst = std::max(worst, answer(graph, manifest, sample));
+  const json& described = manifest.at("tasks").at(task);
+  for (const auto& sample : stored.at("samples")) worst = std::max(worst, answer(graph, described, sample));
   const double tolerance = stored.at("tolerance");
   std::printf("off by %.1e at most, tolerance %g\n", worst, tolerance);
   return worst <= tolerance ? 0 : 1;

@@ -38,7 +38,7 @@ def check(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize("bundle", [BUNDLE, TASKS / "bert-classify" / "bundle"])
-@pytest.mark.parametrize("variant", ["portable", "int8"])
+@pytest.mark.parametrize("variant", ["portable", "int8-portable"])
 def test_every_stored_answer_is_printed_and_within_its_tolerance(
     folder: Path, bundle: Path, variant: str
 ) -> None:

@@ -22,9 +22,6 @@ TASKS: Final = {"answer", "classify", "embed", "fill", "rank", "tag"}
 TOLERANCES: Final = {"fp32": TOLERANCE, "q8": 0.01}
 """Other versions of the engine, and the one of WASM, round to neighbouring steps of 8 bits."""
 
-REFUSED: Final = {("transformers3", "q8"): "IR version"}
-"""Its engine is of 2025."""
-
 pytestmark = pytest.mark.interop
 
 
@@ -49,9 +46,5 @@ def test_ids_and_outputs_are_ours(found: dict[str, Any]) -> None:
             refusal=refusal,
         )
     )
-    expected = REFUSED.get((found["loader"], found["file"]))
-    if expected is not None:
-        assert expected in refusal
-    else:
-        assert refusal == ""
-        assert found["difference"] <= TOLERANCES[found["file"]]
+    assert refusal == ""
+    assert found["difference"] <= TOLERANCES[found["file"]]

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgebert_runtime import Bundle, load
 
-VARIANTS: Final = {"fp32": "portable", "q8": "int8"}
+VARIANTS: Final = {"fp32": "portable", "q8": "int8-portable"}
 """What transformers.js calls a file → its variant."""
 
 TEXTS: Final = ["The small Cat sat on the mat.", "a dog", "Über-café naïve dogs, 中国"]
