@@ -235,7 +235,7 @@ def test_it_ends_with_0_or_1_and_prints_json(
     command = ["diff", folder, folder, "--texts", str(texts), "--column", "review"]
     assert main([*command, "--variant", "cpu,int8"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["passed"], found["texts"], found["new"]["variant"]) == (True, 2, "int8")
+    assert (found["passed"], found["texts"], found["new"]["variant"]) == (True, 2, "int8-cpu")
     assert main([*command, "--variant", "cpu,int8", "--tolerance", "0"]) == 1
     output = capsys.readouterr()
     assert json.loads(output.out)["passed"] is False

@@ -59,7 +59,7 @@ def test_what_is_named_is_measured_each_once_and_nothing_else(tiny_bundle: Bundl
         variants=("int8", "fp32", "cpu"), batches=(3, 3, 1), sequences=(40, 7), threads=(2, 1, 2)
     )
     found = plan(tiny_bundle, options)
-    assert found.variants == ["int8", "cpu"]
+    assert found.variants == ["int8-cpu", "cpu"]
     assert found.shapes == [(1, 7), (3, 7), (1, 40), (3, 40)]
     assert found.threads == [1, 2]
 
@@ -79,7 +79,7 @@ def test_a_variant_that_does_not_run_here_is_left_out_or_refused(tiny_bundle: Bu
     variants["portable"] = replace(variants["portable"], min_onnxruntime="99.0.0")
     later = replace(tiny_bundle, manifest=replace(manifest, variants=variants))
     found = plan(later, BenchOptions())
-    assert found.variants == ["cpu", "int8-cpu"]
+    assert found.variants == ["cpu", "int8-portable", "int8-cpu"]
     assert found.default == "cpu"
     assert found.left_out["portable"].startswith("needs ONNX Runtime 99.0.0, this is ")
     with pytest.raises(BundleError, match=r"variant 'portable' .* needs ONNX Runtime 99\.0\.0"):

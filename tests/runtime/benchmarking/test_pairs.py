@@ -98,9 +98,9 @@ def test_rounds_alternate_until_enough_count(tiny_bundle: Bundle) -> None:
 
     plans = plan_pair((tiny_bundle.folder, tiny_bundle.folder), ("int8", "cpu"), FEW)
     shape, start = measure_pair(plans, run=run_job)
-    once = ["int8 1", "cpu 1", "int8 None", "cpu None"]
+    once = ["int8-cpu 1", "cpu 1", "int8-cpu None", "cpu None"]
     assert ran == [*once, *once[::-1], *once, *once[::-1], *once, *once[::-1]]
-    assert (shape.name, start.name) == ("int8 → cpu, 1×8, 1 thread", "int8 → cpu, start")
+    assert (shape.name, start.name) == ("int8-cpu → cpu, 1×8, 1 thread", "int8-cpu → cpu, start")
     assert (len(shape.counted), len(shape.a), len(start.counted)) == (5, 6, 6)
 
 
@@ -138,8 +138,8 @@ def test_both_are_measured_in_real_processes(
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split() == ["A,", "ms", "B,", "ms", "ratio", "rounds"]
     assert [row.partition("  ")[0] for row in rows[1:]] == [
-        "int8, 1×8, 1 thread",
-        "int8, start",
+        "int8-cpu, 1×8, 1 thread",
+        "int8-cpu, start",
     ]
     assert code in {0, 3}  # other programs may run beside the tests
 
