@@ -195,8 +195,8 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="for a bundle: find the fastest graph within limits such as 'cosine>=0.999', "
-            "'agreement>=0.99' or 'accuracy_drop<=0.5%', where % means points (default: none)"
+            help="find the fastest graph within 'cosine>=0.999', "
+            "'agreement>=0.99' or 'accuracy_drop<=0.5%' (% means points; default: none)"
         ),
     ] = None,
     evaluation: Annotated[

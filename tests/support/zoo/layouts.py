@@ -10,7 +10,7 @@ One JSON file a repository in `layouts/`:
   known to differ from the class's own.
 - `beside`: other files; `absent`: files known not to be there.
 - `evidence`: for each file where its content is known from. `exact` says that the file was read
-  there and nothing in it shows that it was saved anew. Of a `tokenizer.json` too large to be read
+  there and nothing in it shows that it was saved again. Of a `tokenizer.json` too large to be read
   the converter's source says everything but the vocabulary, which is replaced here in any case.
   Of the kind `memory` are files that nobody could look up: an entry with one that decides tokens or
   pooling counts for nothing.

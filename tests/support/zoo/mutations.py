@@ -1,4 +1,4 @@
-"""Layouts saved anew by a newer or older library, or with a key or a file missing.
+"""Layouts saved again by a newer or older library, or with a key or a file missing.
 
 Source: transformers 4.57 and 5.23, `save_pretrained` of tokenizers and models;
 sentence-transformers 5.4, base/modules/transformer.py and sentence_transformer/modules/pooling.py;
