@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.interop import write_page
-from tests.interop.rows import Row, read
+from tests.support.interop_rows import Row, read
 
 ROW: Final = Row(loader="b", version="2.0", task="embed", file="fp32", difference=3e-8)
 ROWS: Final = [
@@ -53,12 +53,15 @@ def test_only_differences_may_change(
     change: dict[str, object], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text("before\n<!--loaders-->\n<!--/loaders-->\nafter\n", encoding="utf-8")
+    readme.write_text("before\n<!-- loaders -->\n<!-- /loaders -->\nafter\n", encoding="utf-8")
     monkeypatch.setattr(write_page, "PAGE", tmp_path / "interop.md")
     monkeypatch.setattr(write_page, "README", readme)
     assert write_page.main(stored(tmp_path, ROWS[1:2] + ROWS[4:])) == 0
     text = readme.read_text(encoding="utf-8")
-    assert (text[:23], text[-23:]) == ("before\n<!--loaders-->\n\n", "\n<!--/loaders-->\nafter\n")
+    assert (text[:23], text[-23:]) == (
+        "before\n<!-- loaders -->\n\n",
+        "\n<!-- /loaders -->\nafter\n",
+    )
     assert "| a | 2.0 | embed | int8 |  | 0 |" in text
     changed = [replace(ROWS[1], **change), *ROWS[4:]]
     assert write_page.main(stored(tmp_path, changed), "--compare") == status

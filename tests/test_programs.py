@@ -96,7 +96,7 @@ def test_five_thousand_rows_and_a_search(bundle: Bundle, tmp_path: Path) -> None
     with file.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out).writerows([["id", "text"], *enumerate(rows), [4_999, "the last, quoted"]])
     done = run("embed_and_search", bundle.folder, file, vectors, rows[1_234])
-    assert done.stderr == "int8\n"
+    assert done.stderr == "int8-cpu\n"
     stored = np.load(vectors)
     assert (stored.shape, stored.dtype) == ((5_000, 48), np.float32)
     found = [line.split("\t") for line in done.stdout.splitlines()]

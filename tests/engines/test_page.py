@@ -3,8 +3,8 @@
 import pytest
 
 from edgebert_quantize.recipes import RECIPES
-from tests.engines.page import PAGE, VARIANTS, said, with_part
-from tests.engines.write_bundle import RECIPES as MADE
+from tests.support.engines.page import PAGE, VARIANTS, said, with_part
+from tests.support.engines.write_bundle import RECIPES as MADE
 
 
 def test_the_page_has_every_recipe_that_a_cpu_runs() -> None:

@@ -127,11 +127,11 @@ REFUSED_CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         lambda self, input_ids, attention_mask: None,
         {"token_types": 2},
     ),
-    r"beside padding, and it takes no attention_mask": (
+    r"that is padded, and it takes no attention_mask": (
         lambda self, input_ids: self.table(input_ids).cumsum(1).flip(1).cumsum(1),
         {},
     ),
-    r"beside padding, and it may take its mask for another": (
+    r"that is padded, and it may take its mask for another": (
         lambda self, x, mask: self.table(x) + self.table(x * (1 - mask)).sum(dim=1, keepdim=True),
         {},
     ),

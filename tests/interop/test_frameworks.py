@@ -28,7 +28,7 @@ from edgebert_runtime.integrations.chromadb import EdgebertEmbeddingFunction
 from edgebert_runtime.integrations.haystack import EdgebertDocumentEmbedder, EdgebertTextEmbedder
 from edgebert_runtime.integrations.langchain import EdgebertEmbeddings
 from edgebert_runtime.integrations.llama_index import EdgebertEmbedding
-from tests.interop.rows import agree
+from tests.support.interop_rows import agree
 
 BUNDLE: Final = os.environ["EDGEBERT_BUNDLE"]
 RERANKER: Final = Path(os.environ["EDGEBERT_TASKS"]) / "bert-rank" / "bundle"

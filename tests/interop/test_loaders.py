@@ -9,7 +9,7 @@ from optimum.onnxruntime import ORTModelForFeatureExtraction
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer
 
-from tests.interop.rows import agree
+from tests.support.interop_rows import agree
 
 BUNDLE = Path(os.environ["EDGEBERT_BUNDLE"])
 VECTORS = np.load(os.environ["EDGEBERT_VECTORS"])

@@ -14,7 +14,7 @@ from sentence_transformers import CrossEncoder, SentenceTransformer
 from edgebert.integrations.sentence_transformers import Module
 from edgebert_runtime import load
 from edgebert_runtime.errors import ConfigError
-from tests.interop.rows import agree
+from tests.support.interop_rows import agree
 
 BUNDLE: Final = os.environ["EDGEBERT_BUNDLE"]
 TASKS: Final = Path(os.environ["EDGEBERT_TASKS"])

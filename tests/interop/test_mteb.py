@@ -14,7 +14,7 @@ from mteb.abstasks.task_metadata import TaskMetadata
 from sentence_transformers import SentenceTransformer
 
 from edgebert_runtime.integrations.mteb import EdgebertEncoder
-from tests.interop.rows import agree
+from tests.support.interop_rows import agree
 
 BUNDLE: Final = os.environ["EDGEBERT_BUNDLE"]
 SOURCE: Final = os.environ["EDGEBERT_SOURCE"]

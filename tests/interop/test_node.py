@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.interop.rows import TOLERANCE, Row, write
+from tests.support.interop_rows import TOLERANCE, Row, write
 
 FOUND: Final[list[dict[str, Any]]] = [
     json.loads(line) for line in Path(os.environ["EDGEBERT_NODE_ROWS"]).read_text().splitlines()

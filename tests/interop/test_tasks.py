@@ -13,7 +13,7 @@ from optimum.onnxruntime import (
 )
 from sentence_transformers import CrossEncoder
 
-from tests.interop.rows import agree
+from tests.support.interop_rows import agree
 
 FOLDER = Path(os.environ["EDGEBERT_TASKS"])
 LOADERS = {

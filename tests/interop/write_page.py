@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.interop.rows import Row, read
+from tests.support.interop_rows import Row, read
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "interop.md"
 README: Final = ROOT / "README.md"
 MEASURED: Final = re.compile(r"\| (0|\d\.\de-\d+) \|$", re.MULTILINE)
-SHORT: Final = re.compile("<!--loaders-->.*<!--/loaders-->", re.DOTALL)
+SHORT: Final = re.compile("<!-- loaders -->.*<!-- /loaders -->", re.DOTALL)
 """The short table, which both pages have."""
 
 HEAD: Final = """# Loaders that open a bundle
@@ -88,7 +88,7 @@ def short_table(rows: Sequence[Row]) -> str:
             "" if worst is None else _number(worst),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(["<!--loaders-->", "", *lines, "", "<!--/loaders-->", ""])
+    return "\n".join(["<!-- loaders -->", "", *lines, "", "<!-- /loaders -->", ""])
 
 
 def _distinct(rows: Sequence[Row], name: str) -> str:

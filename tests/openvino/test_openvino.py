@@ -11,7 +11,7 @@ from edgebert_runtime import Bundle, load
 from edgebert_runtime.engine.provider_errors import installed_engines
 from edgebert_runtime.engine.providers import has_provider
 from edgebert_runtime.errors import ConfigError, ProviderUnavailableError
-from tests.interop.rows import agree
+from tests.support.interop_rows import agree
 
 FOLDER: Final = os.environ.get("EDGEBERT_OPENVINO_BUNDLE")
 TEXTS: Final = [

@@ -42,7 +42,7 @@ def job(variant: str, threads: int | None) -> Job:
 
 def test_processes_take_turns(tiny_bundle: Bundle) -> None:
     options = BenchOptions(variants=("cpu", "int8"), threads=(1,), rounds=3)
-    once = [job("cpu", 1), job("cpu", None), job("int8", 1), job("int8", None)]
+    once = [job("cpu", 1), job("cpu", None), job("int8-cpu", 1), job("int8-cpu", None)]
     assert jobs(plan(tiny_bundle, options)) == [*once, *once[::-1], *once]
 
 
@@ -67,7 +67,7 @@ def test_a_sweep_in_real_processes(tiny_bundle: Bundle) -> None:
     assert len(told) == 8
     assert report.bundle == tiny_bundle.folder.name
     assert [(each.variant, each.threads, *each.shape) for each in report.timings] == [
-        *(("cpu", 1, 1, 7), ("cpu", 1, 3, 7), ("int8", 1, 1, 7), ("int8", 1, 3, 7))
+        *(("cpu", 1, 1, 7), ("cpu", 1, 3, 7), ("int8-cpu", 1, 1, 7), ("int8-cpu", 1, 3, 7))
     ]
     for each in report.timings:
         assert len(each.rounds) == 2
@@ -77,11 +77,11 @@ def test_a_sweep_in_real_processes(tiny_bundle: Bundle) -> None:
     memory = [each.peak_memory_bytes for each in report.timings]
     assert memory[0] <= memory[1]
     assert [(start.variant, len(start.rounds_ms), start.warm) for start in report.starts] == [
-        *(("cpu", 2, False), ("int8", 2, False))
+        *(("cpu", 2, False), ("int8-cpu", 2, False))
     ]
     assert all(ms > 1 for start in report.starts for ms in start.rounds_ms)
     assert [len(start.yardsticks_ms) for start in report.starts] == [2, 2]
-    settings = tuple(Setting(variant=name, threads=1) for name in ("cpu", "int8"))
+    settings = tuple(Setting(variant=name, threads=1) for name in ("cpu", "int8-cpu"))
     assert report.latency.groups == (settings,)  # two rounds rank nothing
     assert (report.latency.best, report.tuned) == (None, None)
     assert [each.largest and each.largest.shape for each in report.within] == [(3, 7), (3, 7)]
@@ -200,7 +200,7 @@ def test_both_commands_print_one_table_and_write_one_record(
     assert done.stdout.startswith(
         "tiny, task embed: 2 rounds, about 0.05 s per shape; each setting"
     )
-    assert re.search(r"^int8 +1 +1 +8 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^int8-cpu +1 +1 +8 ", done.stdout, re.MULTILINE)
     found = json.loads(out.read_text(encoding="utf-8"))
     assert found["within"][0]["largest"]["sequence"] == 8
     shown = drawn.read_text(encoding="utf-8")
@@ -273,12 +273,12 @@ def test_the_command_stores_and_says_how_to_load(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)  # one core
     assert main(["bench", str(tiny_bundle.folder), *FEW, "--quick", "--store"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "  best choice: int8 with 1 thread" in lines
-    assert "  few texts: int8 with 1 thread" in lines
+    assert "  best choice: int8-cpu with 1 thread" in lines
+    assert "  few texts: int8-cpu with 1 thread" in lines
     last = lines[-1]
     assert last.startswith(f"saved in {tmp_path}")
     assert last.endswith(
-        f"; `edgebert-run run {tiny_bundle.folder} --variant int8` uses these settings"
+        f"; `edgebert-run run {tiny_bundle.folder} --variant int8-cpu` uses these settings"
     )
     info = load(tiny_bundle, "int8").info()
     assert (info.warm, info.threads) == (True, 1)

@@ -1,6 +1,6 @@
 """Write a bundle that has a variant of every recipe that a CPU can run.
 
-Usage: python -m tests.engines.write_bundle BUNDLE
+Usage: python -m tests.support.engines.write_bundle BUNDLE
 """
 
 import sys

@@ -3,7 +3,7 @@
 Every variant whose `min_onnxruntime` is no newer must answer within its tolerance; every other must
 not open, or its `min_onnxruntime` is too high.
 
-Usage: python -m tests.engines.check_bundle BUNDLE VERSION
+Usage: python -m tests.support.engines.check_bundle BUNDLE VERSION
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Check a bundle on every least ONNX Runtime that its variants name, and on the newest.
 
-Usage: python -m tests.engines.run BUNDLE
+Usage: python -m tests.support.engines.run BUNDLE
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Final
 
 from benchmarks.environments import interpreter
 from edgebert_runtime import Bundle
-from tests.engines.check_bundle import numbers
+from tests.support.engines.check_bundle import numbers
 
 NEWEST: Final = "1.32.0"
 """The newest of PyPI when this was written; a change of it is a change of this line."""
@@ -20,7 +20,7 @@ NEWEST: Final = "1.32.0"
 NUMPY_2_FROM: Final = (1, 19, 0)
 """The first ONNX Runtime whose wheels take numpy 2."""
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[3]
 
 
 def requirements(version: str) -> str:
@@ -38,7 +38,7 @@ def main(folder: str) -> None:
             name = f"onnxruntime-{version}"
             (Path(scratch) / f"{name}.txt").write_text(requirements(version), encoding="utf-8")
             python = interpreter(name, Path(scratch))
-            command = [str(python), "-m", "tests.engines.check_bundle", folder, version]
+            command = [str(python), "-m", "tests.support.engines.check_bundle", folder, version]
             environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'runtime'}:{ROOT}"}
             if subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode:
                 failed.append(version)

@@ -1,6 +1,6 @@
 """The generated parts of docs/concepts/engines.md: what a bundle's variants need, and wheels.
 
-Usage: python -m tests.engines.page [--check] BUNDLE
+Usage: python -m tests.support.engines.page [--check] BUNDLE
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_runtime import Bundle
-from tests.engines.check_bundle import numbers
+from tests.support.engines.check_bundle import numbers
 
 PAGE: Final = Path("docs/concepts/engines.md")
 VARIANTS: Final = "variants"
@@ -116,7 +116,10 @@ def with_part(page: str, name: str, content: str) -> str:
     Raises:
         ValueError: it lacks the marks.
     """
-    begin, end = f"<!-- {name}: python -m tests.engines.page BUNDLE -->\n", f"<!-- end {name} -->"
+    begin, end = (
+        f"<!-- {name}: python -m tests.support.engines.page BUNDLE -->\n",
+        f"<!-- end {name} -->",
+    )
     before, found, rest = page.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
@@ -126,8 +129,8 @@ def with_part(page: str, name: str, content: str) -> str:
 
 def main() -> None:
     """Write the page, or say what it says otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m tests.engines.page")
-    parser.add_argument("bundle", help="of tests.engines.write_bundle")
+    parser = argparse.ArgumentParser(prog="python -m tests.support.engines.page")
+    parser.add_argument("bundle", help="of tests.support.engines.write_bundle")
     parser.add_argument("--check", action="store_true", help="change nothing, and fail instead")
     arguments = parser.parse_args()
     before = PAGE.read_text(encoding="utf-8")
