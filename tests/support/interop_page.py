@@ -1,6 +1,6 @@
 """Write docs/interop.md and the table of loaders in README from the rows of a run, or compare them.
 
-Usage: python -m tests.interop.write_page ROWS [--compare]
+Usage: python -m tests.support.interop_page ROWS [--compare]
 
 Versions are pinned, so a run changes the differences alone: these are not compared, because
 another CPU rounds otherwise. Every row kept its tolerance when it was written.
