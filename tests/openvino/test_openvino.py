@@ -20,7 +20,7 @@ TEXTS: Final = [
     "",
     "it ran far over the red unable dogs " * 3,
 ]
-FILES: Final = {"portable": "fp32", "int8-static": "int8-static"}
+FILES: Final = {"portable": "fp32", "int8-portable": "int8", "int8-static": "int8-static"}
 """Variant → what docs/interop.md calls its file."""
 
 pytestmark = pytest.mark.skipif(
