@@ -94,7 +94,7 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
         situation: what is asked for, and what is here.
 
     Returns:
-        None where no variant has the name or precision.
+        An empty list where no variant has the name or precision.
     """
     variants = manifest.variants
     return [

@@ -2,12 +2,22 @@
 
 import warnings
 from dataclasses import replace
+from typing import Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError, FallbackWarning
-from edgebert_runtime.loading.choice import AUTO, INSTEAD, Candidate, Situation, choose
+from edgebert_runtime.loading.choice import (
+    AUTO,
+    INSTEAD,
+    Candidate,
+    Situation,
+    choose,
+)
 from edgebert_runtime.loading.options import LoadOptions
+
+OR_INSTEAD: Final = f", or {INSTEAD}"
+"""Is left out of the remedy of a portable variant where no other runs either."""
 
 
 def situation_here(
@@ -76,9 +86,12 @@ def pick(bundle: Bundle, situation: Situation) -> Candidate:
     wanted = instead[0] if instead else None
     load = f"load variant={wanted!r}" if wanted else "export again with target='portable'"
     use = f"use --variant {wanted}" if wanted else "export again with --target portable"
+    remedy, shell_remedy = obstacle.remedy, obstacle.shell_remedy
+    if wanted is None and manifest.variants[name].target == "portable":
+        remedy, shell_remedy = (each.replace(OR_INSTEAD, "") for each in (remedy, shell_remedy))
     raise obstacle.error(
-        f"{why}; {obstacle.remedy.replace(INSTEAD, load)}",
-        shell=f"{why}; {obstacle.shell_remedy.replace(INSTEAD, use)}",
+        f"{why}; {remedy.replace(INSTEAD, load)}",
+        shell=f"{why}; {shell_remedy.replace(INSTEAD, use)}",
     )
 
 
