@@ -52,7 +52,7 @@ def test_a_bundle_answers_as_transformers_does(name: str, tmp_path: Path) -> Non
     # Where transformers reads another tokenizer than the file's, an export asks which to take.
     tokens = "file" if "differs" in layout.expected else "auto"
     bundle = edgebert.export(built.folder, tmp_path / "bundle", tokens=tokens)
-    task = bundle.manifest.task
+    task = bundle.manifest.default_task
     assert task == layout.expected["task"]
     own = own_tokenizer(layout)
     for text in TEXTS[:-1]:
