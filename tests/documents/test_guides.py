@@ -14,7 +14,7 @@ GUIDES = (
     *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
     "moving-from-fastembed",
 )
-LINES = range(60, 161)
+LINES = range(60, 151)
 
 pytestmark = pytest.mark.documents
 
