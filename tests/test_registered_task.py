@@ -14,7 +14,7 @@ from edgebert.tasks.registry import build_specs, register_build
 from edgebert.tasks.spec import BuildSpec
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tasks.classify import SPEC as CLASSIFY
-from edgebert_runtime.tasks.registry import BUILT_IN, register_task, require_task
+from edgebert_runtime.tasks.registry import BUILT_IN, register_task, require_task, task_names
 from tests.support.families import SAMPLES, build_with_head, save
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,6 +146,7 @@ def test_two_tasks_of_one_name_are_refused_with_both_named() -> None:
     with pytest.raises(ConfigError, match=r"'classify' of .*classify is already .*tasks\.classify"):
         register_task(replace(CLASSIFY, pipeline_tag="another"))
     assert register_task(CLASSIFY) is CLASSIFY
+    assert list(task_names()).count(CLASSIFY.name) == 1
 
 
 def test_a_build_spec_without_its_twin_is_refused() -> None:

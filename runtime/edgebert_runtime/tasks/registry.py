@@ -40,6 +40,8 @@ _discovered: list[str] = []
 def register_task(spec: TaskSpec) -> TaskSpec:
     """Add a task; every command and function knows it from then on.
 
+    A task that is known stays once where it is added again.
+
     Raises:
         ConfigError: there is another task of its name, or a command that is no task's.
     """
@@ -54,7 +56,8 @@ def register_task(spec: TaskSpec) -> TaskSpec:
             f"task {spec.name!r} of {spec.model.__module__} is already the task of "
             f"{known.model.__module__}; give it another name"
         )
-    _registered[spec.name] = spec
+    if known is None:
+        _registered[spec.name] = spec
     return spec
 
 
