@@ -8,19 +8,27 @@ from edgebert_runtime.engine import threads
 from edgebert_runtime.inference.batching import micro_batches
 
 
-@given(st.lists(st.integers(1, 600), max_size=60), st.integers(1, 2000))
-def test_micro_batches_hold_every_text_once_within_the_budget(
-    lengths: list[int], budget: int
+@given(st.lists(st.integers(1, 600), max_size=60), st.integers(1, 2000), st.floats(0, 1))
+def test_micro_batches_hold_every_text_once_within_budget_and_padding(
+    lengths: list[int], budget: int, max_padding: float
 ) -> None:
-    batches = list(micro_batches(lengths, budget))
+    batches = list(micro_batches(lengths, budget, max_padding))
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches:
         padded = len(batch) * max(lengths[index] for index in batch)
-        assert len(batch) == 1 or padded <= budget
+        tokens = sum(lengths[index] for index in batch)
+        assert len(batch) == 1 or (padded <= budget and padded - tokens <= max_padding * padded)
 
 
 def test_longest_texts_come_first() -> None:
     assert list(micro_batches([3, 9, 5, 1], 10)) == [[1], [2, 0], [3]]
+
+
+def test_a_batch_ends_where_it_would_pad_more_than_allowed() -> None:
+    lengths = [20, 20, 19, 18, 10]
+    assert list(micro_batches(lengths, 100, 0.05)) == [[0, 1, 2, 3], [4]]  # 3 of 80 are padding
+    assert list(micro_batches(lengths, 100, 0.01)) == [[0, 1], [2], [3], [4]]
+    assert list(micro_batches(lengths, 100, 1.0)) == [[0, 1, 2, 3, 4]]
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ import pytest
 from edgebert_runtime import Bundle, Embedder, load
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ModelClosedError
+from edgebert_runtime.inference.execution_plan import MAX_PADDING
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.loading.graph_cache import ENTRY, Tuning, WarmGraph
-from edgebert_runtime.warmup.tuning import BUDGETS, best_tuning, choose, fitting_budgets
+from edgebert_runtime.warmup.tuning import BUDGETS, PADDINGS, best_tuning, choose, fitting_budgets
 from edgebert_runtime.warmup.warm import warm
 from tests.support.tiny_encoder import TEXTS
 
@@ -51,6 +52,7 @@ def test_one_of_the_ways_is_found(tiny_bundle: Bundle, threads: int) -> None:
     session = Session(tiny_bundle.path_of("onnx/model_cpu.onnx"), provider="cpu", threads=threads)
     found = best_tuning(session, 40, seconds=0.001)
     assert found.micro_batch_tokens in BUDGETS
+    assert found.max_padding in PADDINGS
     assert threads > 1 or not found.workers
 
 
@@ -106,6 +108,35 @@ def test_workers_answer_as_one_does(tiny_bundle: Bundle, split: Embedder) -> Non
     assert split.last_report.texts == 60
     assert not split.session.concurrency.dense  # workers of one caller are no traffic
     np.testing.assert_allclose(split.embed(texts[:2]), expected[:2], atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "batches"),
+    [
+        ([9], 1),
+        ([9, 3], 1),  # two texts run together on all threads, whatever their lengths
+        ([9, 3, 3], 2),  # more are parted by length
+        ([9, 9, 9], 2),
+        ([10, 10, 10], 3),  # from half a micro-batch a thread on, the workers share them
+    ],
+)
+def test_texts_are_parted_by_length_and_shared_by_workers(
+    split: Embedder, lengths: list[int], batches: int
+) -> None:
+    split.embed(["cat " * (length - 2) for length in lengths])
+    assert split.last_report is not None
+    assert split.last_report.micro_batches == batches
+
+
+def test_a_cached_graph_of_a_former_version_pads_as_usual(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    kept = warm(tiny_bundle, cache_dir=tmp_path, tune=False)
+    entry = json.loads((kept.folder / ENTRY).read_text())
+    entry["tunings"] = {"2": {"micro_batch_tokens": 256, "workers": False}}
+    (kept.folder / ENTRY).write_text(json.dumps(entry))
+    info = load(tiny_bundle, threads=2, cache_dir=tmp_path).info()
+    assert (info.warm, info.micro_batch_tokens, info.max_padding) == (True, 256, MAX_PADDING)
 
 
 def test_workers_work_in_a_forked_child_and_close(split: Embedder) -> None:

@@ -91,7 +91,12 @@ REPORT: Final = BenchReport(
         batch=8, groups=((TWO, ONE, OTHER),), leads=(PairwiseWin(setting=TWO, slower=(ONE,)),)
     ),
     tuned=TunedSettings(
-        variant="int8", threads=2, latency_threads=1, micro_batch_tokens=256, workers=True
+        variant="int8",
+        threads=2,
+        latency_threads=1,
+        micro_batch_tokens=256,
+        workers=True,
+        max_padding=0.05,
     ),
 )
 

@@ -126,6 +126,7 @@ INFO: Final = ModelInfo(
     threads=2,
     warm=False,
     micro_batch_tokens=2048,
+    max_padding=0.05,
     workers=1,
     worker_threads=2,
     max_length=256,

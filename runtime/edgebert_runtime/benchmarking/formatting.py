@@ -177,7 +177,10 @@ def budget_title(budget_ms: float) -> str:
 
 
 def _many(tuned: TunedSettings) -> str:
-    tokens = f"micro-batches of {tuned.micro_batch_tokens} padded tokens"
+    tokens = (
+        f"micro-batches of {tuned.micro_batch_tokens} padded tokens, "
+        f"at most {tuned.max_padding:.0%} padding"
+    )
     threads = "one thread" if tuned.threads == 1 else f"{tuned.threads} threads"
     if not tuned.workers:
         return f"{tokens}, one after the other on {threads}"

@@ -196,6 +196,7 @@ class TunedSettings:
             soon.
         micro_batch_tokens: padded tokens that many texts should be run in.
         workers: whether micro-batches of many texts run in parallel, each on one thread.
+        max_padding: share of those tokens that may be padding, 0 to 1.
     """
 
     variant: str
@@ -203,6 +204,7 @@ class TunedSettings:
     latency_threads: int
     micro_batch_tokens: int
     workers: bool
+    max_padding: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,7 @@ def tune(plan: Plan, timings: Sequence[Timing], many: Choice) -> TunedSettings |
         latency_threads=one.threads,
         micro_batch_tokens=found["micro_batch_tokens"],
         workers=found["workers"],
+        max_padding=found["max_padding"],
     )
 
 

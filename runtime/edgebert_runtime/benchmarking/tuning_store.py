@@ -29,5 +29,7 @@ def store(
         OutputError: the folder cannot be written.
     """
     kept = warm(bundle, tuned.variant, cache_dir=cache_dir, tune=False)
-    found = Tuning(tuned.micro_batch_tokens, tuned.workers, tuned.latency_threads)
+    found = Tuning(
+        tuned.micro_batch_tokens, tuned.workers, tuned.latency_threads, tuned.max_padding
+    )
     return keep_tuning(kept, tuned.threads, found)

@@ -22,7 +22,7 @@ def info_lines(info: Record, program: str, width: int | None) -> Iterator[str]:
             ("variant", f"{info['variant']} (precision {info['precision']}, {info['target']})"),
             ("provider", f"{info['provider']}{options}"),
             ("threads", _threads(info)),
-            ("micro-batch", f"at most {info['micro_batch_tokens']:,} tokens with padding"),
+            ("micro-batch", _micro_batch(info)),
             ("cached graph", "yes" if info["warm"] else f"no; `{_warm(info, program)}` writes it"),
             ("longest text", f"{info['max_length']:,} tokens"),
             ("answers", _answers(info)),
@@ -66,6 +66,12 @@ def _checked(report: Record) -> tuple[str, ...]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def _micro_batch(info: Record) -> str:
+    tokens, padding = info["micro_batch_tokens"], info["max_padding"]
+    capped = f", of which at most {padding:.0%} are padding" if padding < 1 else ""
+    return f"at most {tokens:,} tokens with padding{capped}"
 
 
 def _threads(info: Record) -> str:

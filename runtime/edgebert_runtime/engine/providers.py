@@ -49,6 +49,7 @@ class Provider:
         libraries: whether ONNX Runtime can load its libraries from where pip puts them.
         environment: variables that ONNX Runtime reads when it starts, unless they are set.
         micro_batch_tokens: padded tokens that run at once; None, those of a CPU.
+        max_padding: share of them that may be padding, 0 to 1; None, that of a CPU.
         length_multiple: texts are padded to a multiple of so many tokens.
         page: where ONNX Runtime says what it needs and which options it has.
     """
@@ -68,6 +69,7 @@ class Provider:
     libraries: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     micro_batch_tokens: int | None = None
+    max_padding: float | None = None
     length_multiple: int = 1
     page: str = ""
 
@@ -110,6 +112,7 @@ PROVIDERS: Final = {
         libraries=True,
         environment=FUSED_ALWAYS,
         micro_batch_tokens=ON_A_GPU,
+        max_padding=1.0,
         length_multiple=8,
         page=f"{PAGES}/CUDA-ExecutionProvider.html",
     ),
@@ -133,6 +136,7 @@ PROVIDERS: Final = {
         },
         libraries=True,
         micro_batch_tokens=ON_A_GPU,
+        max_padding=1.0,
         page=f"{PAGES}/TensorRT-ExecutionProvider.html",
     ),
     "qnn": Provider(

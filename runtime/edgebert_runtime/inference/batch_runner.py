@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Final, NamedTuple, Protocol
 
 from edgebert_runtime.engine.providers import PROVIDERS
@@ -11,12 +12,19 @@ from edgebert_runtime.errors import EngineMemoryError, SmallerBatchWarning
 from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.async_calls import cancel_token, raise_if_cancelled
 from edgebert_runtime.inference.batching import micro_batches
-from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS, ExecutionPlan
+from edgebert_runtime.inference.execution_plan import (
+    MAX_PADDING,
+    MICRO_BATCH_TOKENS,
+    ExecutionPlan,
+)
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.tokenization.encoding import EncodedText
 
-SPLIT_FROM: Final = 2
-"""Micro-batches per thread from which they run in parallel: fewer would leave threads idle."""
+SPLIT_FROM: Final = 0.5
+"""Micro-batches per thread from which they run in parallel, docs/decisions/0005."""
+
+FEW: Final = 2
+"""Texts that run as one micro-batch, on all threads, whatever their lengths."""
 
 Work = Callable[[Session, list[int], Feeds], None]
 """Runs one micro-batch: the session to use, the indices of its rows, its padded arrays."""
@@ -53,6 +61,13 @@ class BatchRunner:
         usual = PROVIDERS[self.session.provider].micro_batch_tokens or MICRO_BATCH_TOKENS
         return min(self.plan.micro_batch_tokens or usual, self._fitting)
 
+    @property
+    def max_padding(self) -> float:
+        """Share of a micro-batch's tokens that may be padding, 0 to 1."""
+        usual = PROVIDERS[self.session.provider].max_padding
+        known = (each for each in (self.plan.max_padding, usual) if each is not None)
+        return next(known, MAX_PADDING)
+
     def run(
         self, rows: Sequence[EncodedText], pad: Pad, work: Work, session: Session | None = None
     ) -> RunSize:
@@ -71,8 +86,9 @@ class BatchRunner:
         Raises:
             EngineError, ModelClosedError: as `Session.run`.
         """
-        batches = list(micro_batches([len(row.input_ids) for row in rows], self.micro_batch_tokens))
-        chosen, workers = (session, 1) if session else self._choose(len(batches))
+        lengths = [len(row.input_ids) for row in rows]
+        chosen, workers = (session, 1) if session else self._choose(lengths)
+        batches = self._batches(lengths, workers)
         cancelled = cancel_token()
         multiple = PROVIDERS[chosen.provider].length_multiple
         sizes: list[int] = []
@@ -101,10 +117,22 @@ class BatchRunner:
         for session in (self.session, *self.plan.sessions):
             session.close()
 
-    def _choose(self, batches: int) -> tuple[Session, int]:
-        """The session for so many micro-batches, and how many run in parallel."""
-        if self.plan.many and batches >= SPLIT_FROM * self.session.threads:
-            return self.plan.many, self.plan.workers
+    def _batches(self, lengths: Sequence[int], workers: int) -> list[list[int]]:
+        """Micro-batches that keep so many workers busy alike."""
+        if len(lengths) <= FEW:
+            return list(micro_batches(lengths, self.micro_batch_tokens))
+        tokens, most = sum(lengths), self.micro_batch_tokens
+        turns = workers * ceil(tokens / (workers * most))
+        each = ceil(tokens / turns) if workers > 1 else most
+        return list(micro_batches(lengths, each, self.max_padding))
+
+    def _choose(self, lengths: Sequence[int]) -> tuple[Session, int]:
+        """The session for texts of these lengths, and how many micro-batches run in parallel."""
+        many = self.plan.many
+        if many and len(lengths) > FEW:
+            threads = self.plan.workers * many.threads
+            if sum(lengths) >= SPLIT_FROM * threads * self.micro_batch_tokens:
+                return many, self.plan.workers
         if self.plan.single_thread_session and self.session.concurrency.dense:
             return self.plan.single_thread_session, 1
         return self.session, 1

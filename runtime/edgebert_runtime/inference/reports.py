@@ -96,6 +96,7 @@ class ModelInfo(Report):
         threads: intra-operator threads of a call on few texts.
         warm: whether the warm graph runs.
         micro_batch_tokens: padded tokens that run at once at most.
+        max_padding: share of them that may be padding, 0 to 1.
         workers: how many micro-batches of many run side by side.
         worker_threads: intra-operator threads of each of them.
         max_length: where texts are cut, in tokens, special tokens included.
@@ -116,6 +117,7 @@ class ModelInfo(Report):
     threads: int
     warm: bool
     micro_batch_tokens: int
+    max_padding: float
     workers: int
     worker_threads: int
     max_length: int

@@ -17,6 +17,7 @@ from edgebert_runtime.storage.json_values import (
     Flag,
     Integer,
     Nullable,
+    Number,
     Table,
     Text,
     read_structure,
@@ -35,15 +36,19 @@ class Tuning(NamedTuple):
         workers: whether micro-batches run in parallel, each on one thread.
         latency_threads: the smallest number of threads with the lowest latency on one text; None
             where it was not measured.
+        max_padding: share of those tokens that may be padding, 0 to 1; None where it was not
+            measured.
     """
 
     micro_batch_tokens: int
     workers: bool
     latency_threads: int | None = None
+    max_padding: float | None = None
 
 
 TUNING: Final = Fields(
-    {"micro_batch_tokens": Integer(1), "workers": Flag()}, {"latency_threads": Nullable(Integer(1))}
+    {"micro_batch_tokens": Integer(1), "workers": Flag()},
+    {"latency_threads": Nullable(Integer(1)), "max_padding": Nullable(Number(0, 1))},
 )
 THREADS: Final = Text(pattern="[1-9][0-9]{0,5}", words="a number of threads")
 

@@ -268,6 +268,7 @@ class ModelOpener:
         many = session.with_threads(each) if apart else None
         return ExecutionPlan(
             micro_batch_tokens=tuning.micro_batch_tokens,
+            max_padding=tuning.max_padding,
             many=many,
             workers=workers,
             single_thread_session=many if workers > 1 else single,

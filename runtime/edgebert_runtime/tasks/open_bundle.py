@@ -107,6 +107,7 @@ class OpenBundle:
             threads=session.threads,
             warm=session.optimized,
             micro_batch_tokens=self._runner.micro_batch_tokens,
+            max_padding=self._runner.max_padding,
             workers=plan.workers,
             worker_threads=(plan.many or session).threads,
             max_length=self.max_length,

@@ -1,7 +1,7 @@
 """Find the fastest size of micro-batches, and whether they run in parallel."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
 from typing import Final
@@ -11,7 +11,7 @@ import numpy as np
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.inference.arrays import Feeds
 from edgebert_runtime.inference.batching import micro_batches
-from edgebert_runtime.inference.execution_plan import MICRO_BATCH_TOKENS
+from edgebert_runtime.inference.execution_plan import MAX_PADDING, MICRO_BATCH_TOKENS
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.loading.graph_cache import Tuning
@@ -19,6 +19,9 @@ from edgebert_runtime.measurement.rounds import measure_in_rounds
 from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
 
 BUDGETS: Final = (256, MICRO_BATCH_TOKENS, 1024, 2048, 4096)
+
+PADDINGS: Final = (0.02, MAX_PADDING, 0.10, 1.0)
+"""Shares of padding that are tried; with the last, only the size ends a micro-batch."""
 
 FILLED: Final = 2
 """Least micro-batches per thread to measure a budget; slow models are measured with fewer texts."""
@@ -35,6 +38,7 @@ SPREAD: Final = 0.8
 def best_tuning(session: Session, limit: int, seconds: float | None = None) -> Tuning:
     """The setting with the highest throughput on texts of mixed length.
 
+    First the size of micro-batches and the workers are chosen, then how much padding is allowed.
     Another setting than the default is chosen only if it is faster in every round: a two-sided sign
     test, false-positive rate 1/16 at five rounds.
 
@@ -44,17 +48,30 @@ def best_tuning(session: Session, limit: int, seconds: float | None = None) -> T
         seconds: about how long each setting is measured in a round; None is `SECONDS`.
     """
     lengths, alone = _lengths(session, limit, seconds), session.with_threads(1)
+
+    def fastest(tunings: Iterable[Tuning], default: Tuning) -> Tuning:
+        measures = {one: _measure(session, alone, lengths, one) for one in tunings}
+        times = measure_in_rounds(measures, 1 + ROUNDS)  # the first round warms up
+        return choose({one: found[1:] for one, found in times.items()}, default)
+
+    ways = (False, True) if session.threads > 1 else (False,)
     budgets = fitting_budgets(sum(lengths), session.threads)
-    batches = {budget: list(_feeds(session, lengths, budget)) for budget in budgets}
-    measures = {}
-    for budget in budgets:
-        measures[Tuning(budget, workers=False)] = partial(_seconds, session, batches[budget])
-        if session.threads > 1:
-            parallel = partial(_seconds, alone, batches[budget], session.threads)
-            measures[Tuning(budget, workers=True)] = parallel
-    times = measure_in_rounds(measures, 1 + ROUNDS)  # the first round warms up
-    measured = {tuning: seconds[1:] for tuning, seconds in times.items()}
-    return choose(measured, Tuning(MICRO_BATCH_TOKENS, workers=False))
+    sizes = [
+        Tuning(budget, workers, max_padding=MAX_PADDING) for budget in budgets for workers in ways
+    ]
+    best = fastest(sizes, Tuning(MICRO_BATCH_TOKENS, workers=False, max_padding=MAX_PADDING))
+    return fastest((best._replace(max_padding=each) for each in PADDINGS), best)
+
+
+def _measure(
+    session: Session, alone: Session, lengths: Sequence[int], tuning: Tuning
+) -> Callable[[], float]:
+    """Runs the texts by a setting, and returns seconds; `alone` has one thread."""
+    padding = MAX_PADDING if tuning.max_padding is None else tuning.max_padding
+    feeds = list(_feeds(session, lengths, tuning.micro_batch_tokens, padding))
+    if tuning.workers:
+        return partial(_seconds, alone, feeds, session.threads)
+    return partial(_seconds, session, feeds)
 
 
 def choose(times: Mapping[Tuning, Sequence[float]], default: Tuning) -> Tuning:
@@ -90,8 +107,10 @@ def _lengths(session: Session, limit: int, seconds: float | None) -> list[int]:
     return [int(length) for length in np.clip(drawn, min(3, limit), limit)]
 
 
-def _feeds(session: Session, lengths: Sequence[int], budget: int) -> Iterator[Feeds]:
-    for indices in micro_batches(lengths, budget):
+def _feeds(
+    session: Session, lengths: Sequence[int], budget: int, max_padding: float = 1.0
+) -> Iterator[Feeds]:
+    for indices in micro_batches(lengths, budget, max_padding):
         mask = np.zeros((len(indices), lengths[indices[0]]), np.int64)
         for row, index in enumerate(indices):
             mask[row, : lengths[index]] = 1

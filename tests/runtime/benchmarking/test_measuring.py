@@ -100,7 +100,8 @@ def test_a_process_that_fails_says_what_it_was_for(bundle: Bundle) -> None:
 
 def tuned(**fields: Any) -> TunedSettings:
     usual: dict[str, Any] = {"variant": "int8", "threads": usable_cores(), "latency_threads": 1}
-    return TunedSettings(**{**usual, "micro_batch_tokens": 256, "workers": True, **fields})
+    many = {"micro_batch_tokens": 256, "workers": True, "max_padding": 0.1}
+    return TunedSettings(**{**usual, **many, **fields})
 
 
 @pytest.fixture
@@ -119,6 +120,7 @@ def shown(bundle: Bundle, cache: Path, **how: Any) -> tuple[int, int, int, int]:
 def test_what_is_stored_is_what_load_does(tiny_bundle: Bundle, tmp_path: Path) -> None:
     store(tiny_bundle, tuned(threads=4, latency_threads=2), tmp_path)
     assert shown(tiny_bundle, tmp_path) == (2, 256, 4, 1)
+    assert load(tiny_bundle, "int8", cache_dir=tmp_path).info().max_padding == 0.1
     assert shown(tiny_bundle, tmp_path, threads=4) == (4, 256, 4, 1)  # the user's word
     assert shown(tiny_bundle, tmp_path, threads=3) == (3, 512, 1, 3)  # nobody measured that
     assert shown(tiny_bundle, tmp_path, share_threads=True) == (4, 256, 1, 4)
