@@ -103,7 +103,8 @@ fastest on batches of 8 texts, over all sequence lengths
 
 best here
   few texts: int8 with 1 thread
-  many texts: int8, micro-batches of 256 padded tokens, at most 5% padding, 2 in parallel, each on one thread
+  many texts: int8, micro-batches of 256 padded tokens, at most 5% padding, 2 in parallel, \
+each on one thread
 
 Largest measured inputs whose 95th percentile is below 20 ms in at least three \
 quarters of the rounds.
