@@ -62,6 +62,7 @@ PUBLIC: Final = {
     "edgebert_runtime": [
         "Answer",
         "Answerer",
+        "Attribution",
         "BenchOptions",
         "BenchReport",
         "Bundle",
@@ -72,6 +73,7 @@ PUBLIC: Final = {
         "DiffReport",
         "Embedder",
         "Entity",
+        "Explanation",
         "Filling",
         "LabelScore",
         "MaskFiller",

@@ -22,6 +22,7 @@ from edgebert_runtime.loading.load import load
 if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.api import BenchReport, bench
     from edgebert_runtime.benchmarking.options import BenchOptions
+    from edgebert_runtime.explanation.report import Attribution, Explanation
     from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
     from edgebert_runtime.loading.graph_cache import WarmGraph
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Answerer",
+    "Attribution",
     "BenchOptions",
     "BenchReport",
     "Bundle",
@@ -53,6 +55,7 @@ __all__ = [
     "DiffReport",
     "Embedder",
     "Entity",
+    "Explanation",
     "Filling",
     "LabelScore",
     "MaskFiller",
@@ -80,6 +83,7 @@ __all__ = [
 _HOMES: Final = {
     "Answer": "tasks.answer",
     "Answerer": "tasks.answer",
+    "Attribution": "explanation.report",
     "BenchOptions": "benchmarking.options",
     "BenchReport": "benchmarking.api",
     "CheckReport": "verification.self_test",
@@ -89,6 +93,7 @@ _HOMES: Final = {
     "DiffReport": "verification.diff_report",
     "Embedder": "tasks.embed",
     "Entity": "tasks.tag",
+    "Explanation": "explanation.report",
     "Filling": "tasks.fill",
     "LabelScore": "tasks.classify",
     "MaskFiller": "tasks.fill",

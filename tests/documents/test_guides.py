@@ -12,7 +12,7 @@ from tests.support.page_blocks import run_page
 GUIDES = (
     *("classifier", "tagger", "long-documents", "reranking", "search", "service"),
     *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
-    "moving-from-fastembed",
+    *("moving-from-fastembed", "explain"),
 )
 LINES = range(60, 151)
 
@@ -44,6 +44,11 @@ def test_a_classifier(tmp_path: Path) -> None:
 def test_a_tagger(tmp_path: Path, names: Path) -> None:
     (tmp_path / "my-checkpoint").symlink_to(names / "my-checkpoint")
     assert list(run_page(read_guide("tagger"), tmp_path))
+
+
+def test_an_explanation(tmp_path: Path, names: Path) -> None:
+    (tmp_path / "my-checkpoint").symlink_to(names / "my-checkpoint")
+    assert list(run_page(read_guide("explain"), tmp_path))
 
 
 def test_long_documents(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from edgebert_runtime.cli import bench
 from edgebert_runtime.cli.compare import add_compare
 from edgebert_runtime.cli.diff import add_diff
+from edgebert_runtime.cli.explain import add_explain
 from edgebert_runtime.cli.options import (
     ALL,
     CHECKED_HELP,
@@ -95,6 +96,7 @@ COMMANDS: Final = {
     "bench": add_bench,
     "compare": add_compare,
     "diff": add_diff,
+    "explain": add_explain,
     "pull": add_pull,
 }
 """Name → what adds the command."""

@@ -6,12 +6,13 @@ one: pipelines/question_answering.py), but that spans of probability 0 never fil
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError, InputError
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
@@ -19,6 +20,7 @@ from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.agreement import AgreementSpec, spans
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.explainable import require_one_of, require_pair
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
@@ -31,11 +33,17 @@ from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.items import Item, check_pair, check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
 
+if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened
+
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""
 
 CONTEXT: Final = 1
 """Which text of the pair the context is, counted from 0."""
+
+EXPLAINED: Final = 20
+"""Answers that one that is explained is looked for among; what is not there has a score of 0."""
 
 NULL: Final = 0
 """Position of `[CLS]`, which stands for "no answer" (Devlin et al. 2019, section 4.3)."""
@@ -181,6 +189,31 @@ class Answerer(TaskModel[AnswerOptions]):
             answers.append(Answer(text="", score=min(nulls), start=0, end=0))
         best = sorted(answers, key=lambda answer: answer.score, reverse=True)
         return best[: options.top_k]
+
+    def _inputs(self, item: Item) -> Sequence[Item]:
+        del item
+        return ()  # a long context runs in windows
+
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """The score of an answer, the best one's unless another is wanted; 0 where it is gone."""
+        pair = _check_pair("question", "context", require_pair(item, "question", "context"))
+        options = AnswerOptions(top_k=EXPLAINED)
+        (found,) = self.predict([pair], options, progress=False)
+        texts = [answer.text for answer in found]
+        text = texts[0] if wanted is None else require_one_of(wanted, texts, "answer")
+
+        def score(answers: Sequence[Answer]) -> float:
+            same = (each.score for each in answers if each.text.lower() == text.lower())
+            return next(same, 0.0)
+
+        def values(shorter: Sequence["Shortened"]) -> list[float]:
+            askable = [each.item for each in shorter if all(map(str.strip, each.item))]
+            answers = iter(self.predict(askable, options, progress=False))
+            return [
+                score(next(answers)) if all(map(str.strip, each.item)) else 0.0 for each in shorter
+            ]
+
+        return Target(name=f"score of {text!r}", item=pair, values=values)
 
     def _window_tokens(self, options: AnswerOptions) -> int:
         asked, limit = options.window, self.max_length

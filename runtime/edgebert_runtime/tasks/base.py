@@ -12,7 +12,7 @@ from edgebert_runtime.inference.batching import chunks
 from edgebert_runtime.inference.call import CHUNK_TEXTS, Call, listed
 from edgebert_runtime.inference.output_checks import require_finite
 from edgebert_runtime.progress import Meter, ProgressOption, view_of
-from edgebert_runtime.tasks.open_bundle import OpenBundle
+from edgebert_runtime.tasks.explainable import Explainable
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 from edgebert_runtime.tokenization.items import check_item
@@ -49,7 +49,7 @@ def flatten(ran: Iterable[Iterable[RowOutputs]]) -> Flat:
     return flat
 
 
-class TaskModel(OpenBundle, Generic[Options]):
+class TaskModel(Explainable, Generic[Options]):
     """Base of the models `load` makes.
 
     Every answer is made in three steps: `encode` turns items into rows of token ids, `run` gives

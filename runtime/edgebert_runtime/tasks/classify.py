@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 import numpy as np
 
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_top_k
@@ -15,6 +16,7 @@ from edgebert_runtime.postprocessing.window_aggregation import weighted_means
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, labels
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.explainable import require_one_of
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
@@ -26,6 +28,9 @@ from edgebert_runtime.tasks.spec import (
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.sliding_window import Long
+
+if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +177,20 @@ class Classifier(TaskModel[ClassifyOptions]):
         flat = flatten(ran)
         means = weighted_means(np.array(flat.outputs), flat.owners, flat.weights)
         return [self._classification(each, chosen) for each in means]
+
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """The score of a label, the best one's unless another is wanted."""
+        (found,) = self.predict([item], progress=False)
+        label = (
+            found.label if wanted is None else require_one_of(wanted, self._head.labels, "label")
+        )
+
+        def values(shorter: Sequence["Shortened"]) -> list[float]:
+            answers = self.predict([each.item for each in shorter], progress=False)
+            named = ({score.label: score.score for score in each.scores} for each in answers)
+            return [scores[label] for scores in named]
+
+        return Target(name=f"score of {label}", item=item, values=values)
 
     def _classification(self, logits: Floats, options: ClassifyOptions) -> Classification:
         scores = ACTIVATIONS[self._head.activation](logits)

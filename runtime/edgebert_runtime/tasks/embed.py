@@ -12,6 +12,7 @@ from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call
@@ -19,12 +20,15 @@ from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_outpu
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.explainable import require_no_target, require_pair
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import Columns, CommandSpec, TaskProbe, TaskSpec, VectorType
 from edgebert_runtime.tokenization.encoding import EncodedItem
+from edgebert_runtime.tokenization.items import Item, strings_of
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
 
 if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
 
 
@@ -256,6 +260,28 @@ class Embedder(TaskModel[EmbedOptions]):
             vectors = _unit(means) if unit else means
         convert = find_output_dtype(chosen.output_dtype)
         return convert(_shorten(vectors, chosen.dimensions, unit=unit))
+
+    def _inputs(self, item: Item) -> Sequence[Item]:
+        return strings_of(item)
+
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """How similar a text is to another, which stays whole: the dot product, or the cosine."""
+        require_no_target(wanted, "embed")
+        pair = require_pair(item, "a text", "another")
+        by_dot = self._embedding.similarity == "dot"
+        options = EmbedOptions(normalize=None if by_dot else True)
+
+        def values(shorter: Sequence["Shortened"]) -> list[float]:
+            texts = [pair[1], *(strings_of(each.item)[0] for each in shorter)]
+            other, *vectors = self.predict(texts, options, progress=False)
+            return [float(each @ other) for each in vectors]
+
+        return Target(
+            name="dot product" if by_dot else "cosine",
+            item=pair,
+            values=values,
+            is_fixed=lambda word: word.part == 1,
+        )
 
     def _gather(self, parts: Iterable[Any], count: int, options: EmbedOptions) -> Any:
         vectors = gather(parts, count)

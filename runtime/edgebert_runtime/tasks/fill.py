@@ -6,13 +6,15 @@ more than one token: that takes the first of them, this refuses.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Feeds, Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
@@ -23,8 +25,11 @@ from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import ShortTextOptions, option
 from edgebert_runtime.tasks.spec import CommandSpec, TaskProbe, TaskSpec, constant_columns
 from edgebert_runtime.tokenization.encoding import EncodedItem
-from edgebert_runtime.tokenization.items import check_text
+from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.sliding_window import Long
+
+if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened, Word
 
 CANDIDATES: Final = 64
 """Fillings that the self-test asks for. What is not among so many has a probability below 1/64."""
@@ -157,6 +162,24 @@ class MaskFiller(TaskModel[FillOptions]):
             for mask, each in zip(masks, scores, strict=True)
         ]
 
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """The probability of a token at the first mask, the best one's unless another is wanted."""
+        text = check_text("text", item)
+        ((first, *_),) = (masks[0] for masks in self.predict([text], FillOptions(top_k=1)))
+        token = self._tokenizer.spelling(first.token_id) if wanted is None else wanted
+        options = FillOptions(top_k=1, targets=[token])
+
+        def values(shorter: Sequence["Shortened"]) -> list[float]:
+            answers = self.predict([each.item for each in shorter], options, progress=False)
+            return [masks[0][0].score for masks in answers]
+
+        return Target(
+            name=f"probability of {first.token if wanted is None else wanted}",
+            item=text,
+            values=values,
+            is_fixed=partial(_is_mask, text, self._mask_token),
+        )
+
     def _fillings(
         self, ids: Sequence[int], mask: int, best: Sequence[tuple[int, float]]
     ) -> list[Filling]:
@@ -197,6 +220,12 @@ class MaskFiller(TaskModel[FillOptions]):
                 "expected exactly one"
             )
         return ids[0]
+
+
+def _is_mask(text: str, mask: str, word: "Word") -> bool:
+    """Whether a word is of a mask, whose signs are words of their own."""
+    before = text.rfind(mask, 0, word.start + len(mask))
+    return before != -1 and before <= word.start < before + len(mask)
 
 
 def best_ids(scores: Floats, allowed: Sequence[int] | None, top_k: int) -> list[int]:

@@ -1,13 +1,15 @@
 """Whether one text follows another."""
 
-from collections.abc import Iterable
-from typing import ClassVar, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.postprocessing.activations import softmax
 from edgebert_runtime.tasks.agreement import AgreementSpec, each_alone, same_side
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.explainable import require_no_target, require_pair
 from edgebert_runtime.tasks.options import ShortTextOptions
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
@@ -17,8 +19,11 @@ from edgebert_runtime.tasks.spec import (
     pair_item,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
-from edgebert_runtime.tokenization.items import check_text
+from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.sliding_window import Long
+
+if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened
 
 
 class NextSentence(TaskModel[ShortTextOptions]):
@@ -58,6 +63,18 @@ class NextSentence(TaskModel[ShortTextOptions]):
     ) -> float:
         ((_, (scores,)),) = rows
         return float(softmax(scores)[0])
+
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """The probability that the second text follows the first."""
+        require_no_target(wanted, "next_sentence")
+        pair = require_pair(item, "a text", "perhaps the next one")
+
+        def values(shorter: Sequence["Shortened"]) -> list[float]:
+            return [
+                float(each) for each in self.predict([one.item for one in shorter], progress=False)
+            ]
+
+        return Target(name="probability", item=pair, values=values)
 
 
 SPEC: Final = TaskSpec(

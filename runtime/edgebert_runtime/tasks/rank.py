@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import listed, require_top_k
@@ -16,6 +17,7 @@ from edgebert_runtime.postprocessing.window_aggregation import max_pool
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, order, queries
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.explainable import require_no_target, require_pair
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
@@ -26,8 +28,11 @@ from edgebert_runtime.tasks.spec import (
     pair_item,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem
-from edgebert_runtime.tokenization.items import check_text
+from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.sliding_window import Long
+
+if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +145,17 @@ class Ranker(TaskModel[RankOptions]):
         flat, activate = flatten(ran), ACTIVATIONS[self._head.activation]
         best = max_pool(np.array(flat.outputs), flat.owners)
         return [float(activate(each)[0]) for each in best]
+
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """The score of a query and a document."""
+        require_no_target(wanted, "rank")
+        pair = require_pair(item, "query", "document")
+
+        def values(shorter: Sequence["Shortened"]) -> list[float]:
+            scores: list[float] = self.predict([each.item for each in shorter], progress=False)
+            return scores
+
+        return Target(name="score", item=pair, values=values)
 
 
 def _rank_pairs(

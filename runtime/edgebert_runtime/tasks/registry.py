@@ -28,7 +28,7 @@ COMMAND_NAMES: Final = frozenset(
     (
         *("bench", "check", "compare", "diff", "info", "pull", "run", "warm"),
         *("default", "export", "inspect", "mobile", "profile", "push", "quantize", "remove"),
-        *("report", "train", "upgrade", "verify"),
+        *("report", "train", "upgrade", "verify", "explain"),
     )
 )
 """Commands of `edgebert` and `edgebert-run` that are no task's; a task has another name."""

@@ -7,9 +7,10 @@ caller's string.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args, overload
 
-from edgebert_runtime.errors import BundleError, ConfigError
+from edgebert_runtime.errors import BundleError, ConfigError, InputError
+from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.reports import AsDict
@@ -25,6 +26,7 @@ from edgebert_runtime.postprocessing.window_aggregation import most_context
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, entities
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
+from edgebert_runtime.tasks.explainable import require_one_of
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
     CommandSpec,
@@ -35,9 +37,12 @@ from edgebert_runtime.tasks.spec import (
     constant_columns,
 )
 from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
-from edgebert_runtime.tokenization.items import check_text
+from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import Long
+
+if TYPE_CHECKING:
+    from edgebert_runtime.explanation.words import Shortened
 
 BEFORE_MANIFESTS_NAMED_ONE: Final[Aggregation] = "simple"
 """The aggregation of bundles whose manifest names none."""
@@ -227,6 +232,18 @@ class Tagger(TaskModel[TagOptions]):
             for span in stream_spans(tags, self._head.labels, aggregation, options.ignore)
         ]
 
+    def _target(self, item: Item, wanted: str | None) -> Target:
+        """The score of an entity, the surest unless another is wanted; 0 where it is gone."""
+        text = check_text("text", item)
+        (found,) = self.predict([text], progress=False)
+        texts = [entity.text for entity in found]
+        if wanted is not None:
+            require_one_of(wanted, texts, "entity")
+        named = [entity for entity in found if wanted in (None, entity.text)]
+        if not named:
+            raise InputError("text has no entity for this model, so there is none to explain")
+        return _entity_target(self, text, max(named, key=lambda entity: entity.score))
+
     def _default_aggregation(self) -> Aggregation:
         """What the manifest says, or what bundles that say nothing were made for."""
         named = self._head.aggregation or BEFORE_MANIFESTS_NAMED_ONE
@@ -243,6 +260,35 @@ class Tagger(TaskModel[TagOptions]):
         if isinstance(item.rows, Sequence) and len(item.rows) == 1:
             return 0
         return self._tokenizer.overlap(self._tokenizer.limit, options.stride)
+
+
+def _entity_target(model: Tagger, text: str, entity: Entity) -> Target:
+    """The score of an entity of the same label where words of this one are."""
+    from edgebert_runtime.explanation.words import words_of
+
+    lengths = {
+        number: len(word.text)
+        for number, word in enumerate(words_of(text))
+        if word.start < entity.end and entity.start < word.end
+    }
+
+    def score(shorter: "Shortened", entities: Sequence[Entity]) -> float:
+        places = [
+            (shorter.starts[each], lengths[each]) for each in lengths if each in shorter.starts
+        ]
+        same = (
+            each.score
+            for each in entities
+            if each.label == entity.label
+            and any(each.start < at + length and at < each.end for at, length in places)
+        )
+        return max(same, default=0.0)
+
+    def values(shorter: Sequence["Shortened"]) -> list[float]:
+        found = model.predict([each.item for each in shorter], progress=False)
+        return list(map(score, shorter, found))
+
+    return Target(name=f"score of {entity.label} {entity.text!r}", item=text, values=values)
 
 
 def _own_tokens(run: Iterable[RowOutputs], shared: int) -> Iterator[Labelled]:

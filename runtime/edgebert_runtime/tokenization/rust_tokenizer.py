@@ -48,6 +48,10 @@ class RustTokenizer:
         """Id of a token as the vocabulary spells it; None if there is none."""
         return self._asked(self._tokenizer.token_to_id, token)
 
+    def spelling(self, id_: int) -> str:
+        """How the vocabulary spells a token that it has."""
+        return str(self._asked(self._tokenizer.id_to_token, id_))
+
     def decode(self, ids: Sequence[int], *, skip_specials: bool) -> str:
         """The text that ids stand for."""
         return self._asked(self._tokenizer.decode, list(ids), skip_special_tokens=skip_specials)

@@ -239,6 +239,10 @@ class TextTokenizer:
         """Id of a token as the vocabulary spells it."""
         return self._tokenizer.id_of(token)
 
+    def spelling(self, id_: int) -> str:
+        """How the vocabulary spells a token."""
+        return self._tokenizer.spelling(id_)
+
     def ids_of(self, text: str) -> list[int]:
         """Ids of a text alone, without special tokens.
 
