@@ -13,6 +13,7 @@ from typing import Any
 
 from edgebert.profiling.events import Recording, read_profile
 from edgebert_runtime.measurement.timing import output_of
+from edgebert_runtime.storage.text_file import write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def _ordered(tasks: Sequence[GraphRun], threads: int, runs: int, *, profiled: bo
     ]
     order = tasks[0].feeds.with_suffix(".json")
     written = {"profiled": profiled, "threads": threads, "runs": runs, "tasks": fields}
-    order.write_text(json.dumps(written), encoding="utf-8")
+    write_text(order, json.dumps(written))
     return json.loads(
         output_of([sys.executable, "-m", "edgebert.profiling.graph_runs", str(order)])
     )

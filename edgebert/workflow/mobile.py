@@ -29,6 +29,7 @@ from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.new_folder import new_folder
+from edgebert_runtime.storage.text_file import write_text
 
 OPERATORS: Final = "required_operators.config"
 DESCRIPTION: Final = "model.json"
@@ -179,8 +180,8 @@ def _describe(bundle: Bundle, names: Sequence[str], staging: Path) -> None:
         "graphs": {name: f"{name}.ort" for name in names},
     }
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-    (staging / DESCRIPTION).write_text(text, encoding="utf-8")
-    (staging / PAGE).write_text(mobile_page(manifest, names, staging), encoding="utf-8")
+    write_text(staging / DESCRIPTION, text)
+    write_text(staging / PAGE, mobile_page(manifest, names, staging))
 
 
 def _list_operators(graphs: Sequence[Path], to: Path) -> None:
@@ -197,7 +198,7 @@ def _list_operators(graphs: Sequence[Path], to: Path) -> None:
     kept = [
         line for line in lines if not line.startswith("#")
     ]  # comments with paths of this machine
-    to.write_text("\n".join([*sorted(kept), ""]), encoding="utf-8")
+    write_text(to, "\n".join([*sorted(kept), ""]))
 
 
 def _check_free(folder: Path, *, overwrite: bool) -> None:

@@ -33,6 +33,7 @@ from edgebert_runtime.bundle.weight_sharing import external_ranges
 from edgebert_runtime.engine.opsets import oldest_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
+from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.verification.sample_recorder import record
 
 DRAFT_NAME: Final = "samples-{}.json"
@@ -213,7 +214,7 @@ def commit(
             continue
         draft, path = staging / DRAFT_NAME.format(name), samples_path(name)
         recorded = record(Bundle(folder=bundle.folder, manifest=manifest), name, graph)
-        draft.write_text(recorded.to_json(), encoding="utf-8")
+        write_text(draft, recorded.to_json())
         names[path] = draft.name
         sampled = with_samples(variant, {manifest.default_task: path})
         manifest = replace(

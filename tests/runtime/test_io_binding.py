@@ -191,7 +191,7 @@ def test_vectors_stay_where_they_were_computed(tiny_bundle: Bundle) -> None:
 def test_a_device_whose_memory_is_not_known_is_refused(
     monkeypatch: pytest.MonkeyPatch, tiny_bundle: Bundle
 ) -> None:
-    provider = replace(PROVIDERS["openvino"], engine_name="CPUExecutionProvider")
+    provider = replace(PROVIDERS["openvino"], engine_name="CPUExecutionProvider", plug_in=None)
     monkeypatch.setitem(PROVIDERS, "openvino", provider)
     with pytest.raises(
         ConfigError, match="'openvino' has no device memory that outputs can stay in"

@@ -264,7 +264,7 @@ def test_which_of_them_take_static_integers(tiny_bundle: Bundle) -> None:
     static = replace(variants["portable"], precision="int8", recipe="int8-static")
     manifest = replace(tiny_bundle.manifest, variants={**variants, "int8-static": static})
     bundle = replace(tiny_bundle, manifest=manifest)
-    taking = [name for name in PLUG_INS if name != "tensorrt"]
+    taking = [name for name in PLUG_INS if name not in ("tensorrt", "webgpu")]
     assert taking == ["cuda", "openvino", "qnn", "coreml"]
     chosen = {name: picked(bundle, "int8", name) for name in taking}
     assert chosen.pop("openvino") == "int8-portable"  # it has ONNX Runtime's own operators, too
@@ -530,6 +530,44 @@ def test_one_distribution_is_none_too_many(tiny_bundle: Bundle) -> None:
     assert installed_engines() == ["onnxruntime"]
     with pytest.raises(ProviderUnavailableError, match=r"offers .*; pip install 'edgebert-run"):
         load(tiny_bundle, provider="cuda")
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plug-in as pip leaves it, whose library is none."""
+    package = install(tmp_path, "onnxruntime-ep-openvino") / "onnxruntime_ep_openvino"
+    package.mkdir()
+    library = package / "library.so"
+    library.write_bytes(b"no library")
+    code = f"def get_library_path():\n    return {str(library)!r}\n"
+    (package / "__init__.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, package.name, raising=False)
+    return library
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_plug_in_that_cannot_be_registered(tiny_bundle: Bundle) -> None:
+    """ONNX Runtime itself tries to load the file."""
+    with pytest.raises(ProviderUnavailableError) as caught:
+        load(tiny_bundle, "portable", "openvino")
+    said = str(caught.value)
+    assert "cannot register onnxruntime-ep-openvino 1.31.1; ONNX Runtime says: " in said
+    assert "library.so: file too short" in said
+    assert said.endswith("pip install -U onnxruntime onnxruntime-ep-openvino")
+
+
+@pytest.mark.usefixtures("broken")
+def test_an_engine_that_is_too_old_for_plug_ins(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime 1.22 has neither function."""
+    monkeypatch.delattr(onnxruntime, "register_execution_provider_library")
+    monkeypatch.delattr(onnxruntime, "get_ep_devices")
+    with pytest.raises(
+        ProviderUnavailableError, match=r"needs ONNX Runtime 1\.23, this is .*pip install -U onnxr"
+    ):
+        load(tiny_bundle, "portable", "openvino")
 
 
 class Noisy:

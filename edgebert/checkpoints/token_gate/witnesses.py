@@ -25,6 +25,7 @@ from edgebert.transformers_bridge import (
     transformers_version,
 )
 from edgebert_runtime.bundle.manifest import TokenizerInfo
+from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.tokenization.items import Item, strings_of
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 
@@ -94,7 +95,7 @@ def bundle_witness(text: str, info: TokenizerInfo) -> Witness:
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / FILE
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         runtime = TextTokenizer(path, info)
 
     def run(item: Item) -> Tokens:

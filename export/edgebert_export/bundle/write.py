@@ -37,6 +37,7 @@ from edgebert_runtime.bundle.variants import samples_path, with_samples
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import ProgressOption, steps
+from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.verification.sample_recorder import record
 
 
@@ -162,12 +163,12 @@ def _write_parts(
         (staging / path).parent.mkdir(parents=True, exist_ok=True)
         (staging / path).write_bytes(content)
     config = _config_json(parts.config, variants)
-    (staging / "config.json").write_text(config, encoding="utf-8")
+    write_text(staging / "config.json", config)
     manifest = _manifest(spec, parts, variants, files={})
-    (staging / CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
+    write_text(staging / CARD_NAME, model_card(manifest))
     sampled = _record_samples(Bundle(folder=staging, manifest=manifest))
     manifest = _manifest(spec, parts, sampled, hash_folder(staging))
-    (staging / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    write_text(staging / MANIFEST_NAME, manifest.to_json())
 
 
 def _record_samples(bundle: Bundle) -> dict[str, Variant]:
@@ -179,7 +180,7 @@ def _record_samples(bundle: Bundle) -> dict[str, Variant]:
         path = samples_path(name)
         (bundle.folder / path).parent.mkdir(exist_ok=True)
         recorded = record(bundle, name, bundle.folder / variant.file)
-        (bundle.folder / path).write_text(recorded.to_json(), encoding="utf-8")
+        write_text(bundle.folder / path, recorded.to_json())
         sampled[name] = with_samples(variant, {bundle.manifest.default_task: path})
     return sampled
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Final
+from unicodedata import normalize
 
 from edgebert_runtime.bundle.manifest_records import (
     EmbeddingInfo,
@@ -20,6 +21,7 @@ WAYS: Final = {None: (STOCK,), True: (NATIVE,), False: (STOCK, NATIVE)}
 def contradictions(manifest: Manifest) -> Iterator[str]:
     """Each problem, in words that follow the name of the file."""
     yield from _names(manifest)
+    yield from _alike(manifest)
     yield from _unlisted(manifest)
     yield from _tokenizer(manifest)
     for name, task in manifest.tasks.items():
@@ -45,6 +47,15 @@ def _names(manifest: Manifest) -> Iterator[str]:
     for at, step in enumerate(manifest.provenance):
         if step.variant not in (None, *manifest.variants):
             yield f"provenance[{at}].variant is {step.variant!r}, which it does not hold"
+
+
+def _alike(manifest: Manifest) -> Iterator[str]:
+    """Files that are one on Windows and macOS, which tell neither case nor Unicode forms apart."""
+    spelled: dict[str, str] = {}
+    for path in manifest.files:
+        first = spelled.setdefault(normalize("NFC", path).casefold(), path)
+        if first != path:
+            yield f"files has {first!r} and {path!r}, expected names that differ in more than case"
 
 
 def _unlisted(manifest: Manifest) -> Iterator[str]:

@@ -1,8 +1,17 @@
 """Paths a bundle names, which may come from anyone and must not lead out of its folder."""
 
 from pathlib import Path, PureWindowsPath
+from typing import Final
 
 from edgebert_runtime.errors import UnsafePathError
+
+PORTS: Final = [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
+DEVICES: Final = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *PORTS))
+"""Names that are no files on Windows, in any folder and with any ending.
+https://learn.microsoft.com/windows/win32/fileio/naming-a-file"""
+
+FORBIDDEN: Final = frozenset('<>:"|?*') | frozenset(map(chr, range(32)))
+"""Characters that no name has there; what stands behind a colon is a stream of a file."""
 
 
 def resolve_inside(folder: Path, relative: str) -> Path:
@@ -18,7 +27,8 @@ def resolve_inside(folder: Path, relative: str) -> Path:
 
     Raises:
         UnsafePathError: `relative` is empty, absolute (in the POSIX or a Windows form), contains
-            a backslash, a NUL or `..`, or leads out of the folder through a link.
+            a backslash, a NUL or `..`, is a name that Windows reserves, or leads out of the folder
+            through a link.
     """
     check_spelling(folder, relative)
     try:
@@ -57,7 +67,16 @@ def _why_unsafe(relative: str) -> str | None:
         return "which contains a NUL"
     if ".." in parts:
         return "which contains '..'"
-    return None if parts else "which names no file"
+    if not parts:
+        return "which names no file"
+    reserved = [part for part in parts if _is_reserved(part)]
+    return f"where Windows can have no file {reserved[0]!r}" if reserved else None
+
+
+def _is_reserved(part: str) -> bool:
+    """Whether Windows takes a name for a device or a stream of a file, or shortens it."""
+    stem = part.partition(".")[0].rstrip(" ").upper()
+    return stem in DEVICES or part.endswith((".", " ")) or not FORBIDDEN.isdisjoint(part)
 
 
 def _refusal(folder: Path, relative: str, reason: str) -> UnsafePathError:

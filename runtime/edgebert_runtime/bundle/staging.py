@@ -26,8 +26,10 @@ from edgebert_runtime.bundle.manifest import (
 from edgebert_runtime.errors import BundleError, BundleExistsError, BundleIntegrityError
 from edgebert_runtime.storage.atomic_write import put_file
 from edgebert_runtime.storage.file_lock import locked
-from edgebert_runtime.storage.new_folder import disk_full_explained, new_folder
+from edgebert_runtime.storage.new_folder import disk_errors_explained, new_folder
 from edgebert_runtime.storage.new_folder import recover as recover_folder
+from edgebert_runtime.storage.renaming import remove_unneeded
+from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.storage.work_dirs import remove_stale, work_folder
 
 DEBRIS: Final = ("onnx/model.onnx", "onnx/model_*.onnx", "onnx/*_data", "samples/*.json")
@@ -91,7 +93,7 @@ def staging_area(bundle: Path) -> Iterator[Path]:
     read_manifest(bundle)
     with locked(bundle):
         remove_stale(bundle, bundle)
-        with work_folder(bundle, bundle) as staging, disk_full_explained(bundle):
+        with work_folder(bundle, bundle) as staging, disk_errors_explained(bundle):
             yield staging
 
 
@@ -204,7 +206,7 @@ def change_manifest(
         if text is not None:
             _replace(bundle / CARD_NAME, text, area)
         for path in before.files.keys() - manifest.files.keys():
-            (bundle / path).unlink(missing_ok=True)
+            remove_unneeded(bundle / path)
 
 
 def upgrade_manifest(bundle: Path) -> bool:
@@ -270,7 +272,7 @@ def _check_sizes(bundle: Path, area: Path, files: Mapping[str, str], manifest: M
 
 def _replace(destination: Path, text: str, area: Path) -> None:
     draft = area / destination.name
-    draft.write_text(text, encoding="utf-8")
+    write_text(draft, text)
     put_file(draft, destination)
 
 
@@ -280,13 +282,13 @@ def _remove_debris(bundle: Path) -> None:
         for path in list(bundle.glob(pattern)):
             regular = path.is_file() and not path.is_symlink()
             if regular and path.relative_to(bundle).as_posix() not in named:
-                path.unlink(missing_ok=True)
+                remove_unneeded(path)
 
 
 def _link_or_copy(source: str, destination: str) -> None:
     try:
         os.link(source, destination, follow_symlinks=False)
-    except OSError:  # another disk, or one without links
+    except (OSError, NotImplementedError):  # another disk, or a system or disk without links
         shutil.copy2(source, destination)
 
 
@@ -319,7 +321,7 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
 
 
 def _check_exchangeable(folder: Path) -> None:
-    if folder.is_mount():
+    if os.path.ismount(folder):  # `Path.is_mount` fails on Windows before Python 3.12
         raise BundleExistsError(
             f"{folder} is a mount point, which nothing can be renamed to; choose a folder inside it"
         )

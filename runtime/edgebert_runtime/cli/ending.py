@@ -58,15 +58,20 @@ def _is_named(file: object, given: Sequence[str]) -> bool:
     """Whether a file is one that the user named, lies in it, or lies beside it, as drafts do."""
     if not isinstance(file, str | bytes | os.PathLike):
         return False
-    path = os.path.abspath(os.fsdecode(file))
+    path = _spelled(os.fsdecode(file))
     words = (word.partition("=")[2] if word.startswith("--") else word for word in given)
-    named = [os.path.abspath(word) for word in words if word]
+    named = [_spelled(word) for word in words if word]
     return any(
         path == each
         or path.startswith(each + os.sep)
         or os.path.dirname(path) == os.path.dirname(each)
         for each in named
     )
+
+
+def _spelled(path: str) -> str:
+    """One spelling for a path, whose case Windows does not tell apart."""
+    return os.path.normcase(os.path.abspath(path))
 
 
 def _do_all(work: Callable[[], object]) -> None:

@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, or read by nobody: an exit code and at most one line."""
 
+import errno
 import io
 import os
 import sys
@@ -46,12 +47,17 @@ class _Output(_Stream):
     def _told(self, work: Callable[[], Result]) -> Result:
         try:
             return work()
-        except BrokenPipeError as error:
-            _let_go(self._stream)
-            raise ReaderGone from error
         except OSError as error:
             _let_go(self._stream)
+            if _is_reader_gone(error):
+                raise ReaderGone from error
             raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def _is_reader_gone(error: OSError) -> bool:
+    """Whether a pipe has no reader; Windows calls that an invalid argument."""
+    broken = isinstance(error, BrokenPipeError)
+    return broken or (sys.platform == "win32" and error.errno == errno.EINVAL)
 
 
 class _Errors(_Stream):
@@ -82,7 +88,7 @@ def explained_streams() -> Iterator[None]:
     kept = sys.stdout, sys.stderr
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with open(os.devnull, "w", encoding="utf-8", newline="\n") as nowhere:
         sys.stdout = cast("TextIO", _Output(sys.stdout) if sys.stdout else _Closed())
         sys.stderr = cast("TextIO", _Errors(sys.stderr or nowhere))
         try:

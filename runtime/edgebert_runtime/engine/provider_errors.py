@@ -111,7 +111,7 @@ def require_running(name: str, options: Mapping[str, str], session: Any, said: s
     if wanted.engine_name not in {part.ep_name for part in parts}:
         found = (
             f"provider {name!r} takes none of the graph's operators with {_given(options)}: all "
-            f"would run on the CPU; {_quoted(said)}correct the options ({wanted.page}), or"
+            f"would run on the CPU; {quoted(said)}correct the options ({wanted.page}), or"
         )
         raise ProviderUnavailableError(
             f"{found} load with provider='cpu'", shell=f"{found} use --provider cpu"
@@ -140,7 +140,7 @@ def refusal(name: str, options: Mapping[str, str], said: str) -> EdgebertError:
         raised = ProviderUnavailableError
         return raised(f"provider {name!r} {failure} {_given(options)}: {wanted.page}")
     return ProviderUnavailableError(
-        f"provider {name!r} did not start with {_given(options)}; {_quoted(said)}it needs "
+        f"provider {name!r} did not start with {_given(options)}; {quoted(said)}it needs "
         f"{wanted.needs} ({wanted.page}); to install it: {wanted.install}"
     )
 
@@ -184,6 +184,7 @@ def _given(options: Mapping[str, str]) -> str:
     return f"options {pairs}" if pairs else "no options"
 
 
-def _quoted(said: str) -> str:
+def quoted(said: str) -> str:
+    """What the engine said, as a part of an error's sentence; empty where it said nothing."""
     words = " ".join(re.sub(LOG_PREFIX, "", said).split())
     return f"ONNX Runtime says: {words}; " if words else ""

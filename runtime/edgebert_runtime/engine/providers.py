@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from edgebert_runtime.engine.plug_in_packages import ALONE, OPENVINO, WEBGPU, PlugIn
 from edgebert_runtime.errors import ConfigError
 
 ProviderOptions = Mapping[str, str | int | float | bool]
 """What `load` takes as `provider_options`; ONNX Runtime gets every value as a string."""
 
-KnownProvider = Literal["cpu", "cuda", "openvino", "tensorrt", "qnn", "coreml"]
+KnownProvider = Literal["cpu", "cuda", "openvino", "webgpu", "tensorrt", "qnn", "coreml"]
 """The keys of `PROVIDERS`."""
 
 ProviderName = Literal["auto", KnownProvider]
@@ -20,9 +21,6 @@ ProviderName = Literal["auto", KnownProvider]
 
 CAPTURE: Final = "enable_cuda_graph"
 """The option that makes runs be captured and replayed."""
-
-ALONE: Final = "in an environment without another onnxruntime"
-"""The distributions of ONNX Runtime overwrite each other's files."""
 
 PAGES: Final = "https://onnxruntime.ai/docs/execution-providers"
 
@@ -52,6 +50,7 @@ class Provider:
         max_padding: share of them that may be padding, 0 to 1; None, that of a CPU.
         length_multiple: texts are padded to a multiple of so many tokens.
         page: where ONNX Runtime says what it needs and which options it has.
+        plug_in: the package that brings it to an engine without it.
     """
 
     engine_name: str
@@ -72,6 +71,7 @@ class Provider:
     max_padding: float | None = None
     length_multiple: int = 1
     page: str = ""
+    plug_in: PlugIn | None = None
 
 
 FUSED_ALWAYS: Final = {
@@ -118,9 +118,20 @@ PROVIDERS: Final = {
     ),
     "openvino": Provider(
         engine_name="OpenVINOExecutionProvider",
-        install=f"pip install onnxruntime-openvino {ALONE}",
+        install="pip install onnxruntime-ep-openvino on a machine of Intel, or pip install "
+        f"onnxruntime-openvino {ALONE}",
         needs="an x86-64 CPU, or an Intel GPU or NPU with its driver",
         page=f"{PAGES}/OpenVINO-ExecutionProvider.html",
+        plug_in=OPENVINO,
+    ),
+    "webgpu": Provider(
+        engine_name="WebGpuExecutionProvider",
+        install="pip install onnxruntime-ep-webgpu",
+        needs="a GPU with a driver for Direct3D 12, Metal or Vulkan",
+        lacks=(*CONTRIB_RECIPES, "int8-static"),
+        micro_batch_tokens=ON_A_GPU,
+        page=f"{PAGES}/WebGPU-ExecutionProvider.html",
+        plug_in=WEBGPU,
     ),
     "tensorrt": Provider(
         engine_name="TensorrtExecutionProvider",

@@ -12,6 +12,7 @@ from edgebert_runtime.engine.concurrency import ConcurrencyTracker
 from edgebert_runtime.engine.native_calls import native_call
 from edgebert_runtime.engine.native_log import engine_log, reemit
 from edgebert_runtime.engine.onnxruntime import import_engine, run_options, session_options
+from edgebert_runtime.engine.plug_ins import Plugged, find_plugged
 from edgebert_runtime.engine.providers import PROVIDERS, captures, has_provider, prepare
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import (
@@ -248,16 +249,19 @@ class Session:
 
     def _open(self, graph: Path) -> Any:
         engine = import_engine()
-        if not has_provider(self.provider, engine):
+        plugged = find_plugged(self.provider, engine, self.provider_options)
+        if plugged is None and not has_provider(self.provider, engine):
             from edgebert_runtime.engine.provider_errors import not_offered
 
             raise not_offered(self.provider, engine)
+        if plugged is not None:
+            self.provider_options = dict(plugged.options)
         prepare(self.provider, engine)
         heard: list[str] = []
         falls_back = PROVIDERS[self.provider].falls_back
         try:
             with native_call(), engine_log() if falls_back else nullcontext(heard) as heard:
-                session = self._create(engine, graph)
+                session = self._create(engine, graph, plugged)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower base
             raise self._open_error(engine, graph, error, heard) from error
         if falls_back:
@@ -276,7 +280,7 @@ class Session:
 
         return CudaGraphCache(engine, session, self._device(), self._longest)
 
-    def _create(self, engine: Any, graph: Path) -> Any:
+    def _create(self, engine: Any, graph: Path, plugged: Plugged | None) -> Any:
         provider = PROVIDERS[self.provider]
         options = session_options(engine, self.threads)
         options.enable_cpu_mem_arena = self._keeps_memory
@@ -286,6 +290,9 @@ class Session:
             options.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
         if provider.falls_back:
             options.add_session_config_entry(RECORD_ASSIGNMENT, "1")
+        if plugged is not None:
+            options.add_provider_for_devices(plugged.devices, self.provider_options)
+            return engine.InferenceSession(str(graph), options, enable_fallback=0)
         return engine.InferenceSession(
             str(graph),
             options,

@@ -116,8 +116,9 @@ def load(
             that is here comes first.
         variant: a variant's name, a precision such as `"fp32"` or `"int8"` for the best variant of
             it on this provider and engine, or `"auto"` for the bundle's default.
-        provider: `"cpu"`, `"cuda"`, `"openvino"`, `"tensorrt"`, `"qnn"`, `"coreml"` or `"auto"`;
-            a provider that does not start is an error.
+        provider: `"cpu"`, `"cuda"`, `"openvino"`, `"webgpu"`, `"tensorrt"`, `"qnn"`, `"coreml"` or
+            `"auto"`; a provider that does not start is an error. What comes as a plug-in package
+            is registered with ONNX Runtime, once a process.
         task: which of the bundle's tasks (`embed`, `classify`, `tag`, `answer`, `rank`, `fill`,
             `next_sentence`, or a task that was registered); None takes its default.
         provider_options: the provider's own options, such as `{"device_type": "CPU"}`; on CUDA

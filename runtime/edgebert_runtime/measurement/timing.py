@@ -73,7 +73,9 @@ def output_of(command: Sequence[str]) -> str:
     Raises:
         EdgebertError: it failed; its last line is in the text.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, check=False, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no output"
         raise EdgebertError(f"measuring failed with exit code {done.returncode}: {reason}")

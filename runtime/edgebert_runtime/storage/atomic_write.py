@@ -9,6 +9,7 @@ from pathlib import Path
 from edgebert_runtime.errors import ConfigError, OutputError
 from edgebert_runtime.storage.file_lock import locked_anew
 from edgebert_runtime.storage.fsync import sync_file, sync_folder
+from edgebert_runtime.storage.renaming import replace_file
 from edgebert_runtime.storage.work_dirs import hidden_prefix, is_abandoned
 
 
@@ -53,7 +54,7 @@ def put_file(written: Path, path: Path) -> None:
         OSError: it cannot be done; what was there is untouched.
     """
     sync_file(written)
-    os.replace(written, path)
+    replace_file(written, path)
     sync_folder(path.parent)
 
 

@@ -1,16 +1,16 @@
-"""An advisory lock on a folder or file, flock(2), which ends with its process whatever kills it.
+"""An advisory lock on a folder or a file, which ends with its process whatever kills it."""
 
-Windows and some network filesystems have none on folders; there every lock is granted at once.
-"""
-
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-if sys.platform != "win32":
-    import fcntl
+if sys.platform == "win32":
+    from edgebert_runtime.storage.windows_lock import acquire, is_locked, release, shows_lock
+else:
+    from edgebert_runtime.storage.flock import acquire, is_locked, release, shows_lock
+
+__all__ = ["is_locked", "locked", "locked_anew", "shows_lock"]
 
 
 @contextmanager
@@ -20,14 +20,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         OSError: it cannot be opened.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    descriptor = _acquire(folder)
+    descriptor = acquire(folder)
     try:
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 @contextmanager
@@ -46,55 +43,3 @@ def locked_anew(path: Path, make: Callable[[], None]) -> Iterator[None]:
                 stack.enter_context(locked(path))
                 break
         yield
-
-
-def shows_lock(path: Path) -> bool:
-    """Whether nobody holds a folder or a file, and it could be seen if somebody did."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return _flock(descriptor, wait=False) and is_locked(path)
-    finally:
-        os.close(descriptor)
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether a living process holds the folder."""
-    if sys.platform == "win32":
-        return False
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not _flock(descriptor, wait=False)
-    finally:
-        os.close(descriptor)
-
-
-def _acquire(folder: Path) -> int:
-    while True:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            _flock(descriptor, wait=True)
-            if os.path.samestat(os.fstat(descriptor), folder.stat()):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # the folder was replaced while waiting: lock the new one
-
-
-def _flock(descriptor: int, *, wait: bool) -> bool:
-    """False if another holds it; where there are no locks, nobody does."""
-    if sys.platform == "win32":
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True

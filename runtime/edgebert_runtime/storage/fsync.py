@@ -22,7 +22,12 @@ def sync_tree(folder: Path) -> None:
 def sync_file(path: Path) -> None:
     """Flush one file's content."""
     # Windows flushes only what is open for writing; elsewhere a file may be read-only.
-    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    except PermissionError:
+        if sys.platform == "win32" and os.path.isfile(path):
+            return  # it is read-only, so it was not written now
+        raise
     try:
         os.fsync(descriptor)
     finally:

@@ -9,6 +9,8 @@ from typing import Any
 
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.storage.json_reader import read_json
+from edgebert_runtime.storage.renaming import replace_file
+from edgebert_runtime.storage.text_file import write_text
 
 
 def read_json_cache(path: Path) -> dict[str, Any]:
@@ -25,8 +27,8 @@ def write_json_cache(path: Path, values: Mapping[str, Any]) -> None:
     staged = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        staged.write_text(json.dumps(values, indent=1), encoding="utf-8")
-        staged.replace(path)
+        write_text(staged, json.dumps(values, indent=1))
+        replace_file(staged, path)
     except OSError:
         with suppress(OSError):
             staged.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from edgebert_runtime.errors import EdgebertError, ExportError
 from edgebert_runtime.storage.atomic_swap import swap
 from edgebert_runtime.storage.file_lock import is_locked, locked
 from edgebert_runtime.storage.fsync import sync_folder, sync_tree
+from edgebert_runtime.storage.renaming import is_in_use, rename_folder
 from edgebert_runtime.storage.work_dirs import discard, hidden_prefix, remove_stale, work_folder
 
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -39,10 +40,11 @@ def new_folder(
         already_locked: whether the caller holds the lock on the folder that is replaced.
 
     Raises:
-        ExportError: nothing can be written there, or the disk is full; `destination` is untouched.
+        ExportError: nothing can be written there, the disk is full, or Windows keeps what is there
+            because it is open; `destination` is untouched.
     """
     with work_folder(destination.parent, destination) as staging:
-        with disk_full_explained(destination):
+        with disk_errors_explained(destination):
             yield staging
             sync_tree(staging)
             if replaces(destination):
@@ -70,13 +72,13 @@ def recover(destination: Path, *, is_whole: Callable[[Path], bool]) -> None:
             if is_whole(destination):
                 discard(previous, destination)
             else:
-                os.rename(previous, destination)
+                rename_folder(previous, destination)
     remove_stale(destination.parent, destination)
 
 
 @contextmanager
-def disk_full_explained(destination: Path) -> Iterator[None]:
-    """Turn errors of a full disk into an `ExportError` that says so."""
+def disk_errors_explained(destination: Path) -> Iterator[None]:
+    """Turn errors of a full disk, and of what is open on Windows, into an `ExportError`."""
     try:
         yield
     except OSError as error:
@@ -85,12 +87,17 @@ def disk_full_explained(destination: Path) -> Iterator[None]:
                 f"disk full: {destination.parent} needs space ({error.strerror}); {destination} is "
                 "untouched, free some and try again"
             ) from error
+        if is_in_use(error):
+            raise ExportError(
+                f"{destination} is open in another program ({error.strerror}), and Windows renames "
+                "and replaces nothing that is open; close what has loaded it and try again"
+            ) from error
         raise
 
 
 def _rename(staging: Path, destination: Path, refusal: type[EdgebertError]) -> None:
     try:
-        os.rename(staging, destination)
+        rename_folder(staging, destination)
     except OSError as error:
         if error.errno in OCCUPIED:
             raise refusal(
@@ -109,13 +116,14 @@ def _set_aside(staging: Path, destination: Path) -> None:
     """Two renames; a death between them is what `recover` is for."""
     previous = _previous(destination)
     try:
-        os.rename(destination, previous)
-        os.rename(staging, destination)
+        rename_folder(destination, previous)
+        rename_folder(staging, destination)
     except BaseException:
         if not os.path.lexists(destination):
-            os.rename(previous, destination)
+            rename_folder(previous, destination)
         raise
-    discard(previous, destination)
+    with suppress(OSError):  # somebody opened it meanwhile; `recover` tries again
+        discard(previous, destination)
 
 
 def _previous(destination: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Final
 
 from edgebert_runtime.errors import ExportError
 from edgebert_runtime.storage.file_lock import is_locked, locked_anew, shows_lock
+from edgebert_runtime.storage.renaming import rename_folder
 
 LONGEST_NAME: Final = 190
 """Bytes of a name that more is put behind: disks take 255."""
@@ -39,7 +40,7 @@ def discard(folder: Path, target: Path) -> None:
     """Remove a folder beside `target`; if the process dies halfway, the rest is a leftover."""
     doomed = _own_name(target.parent, target)
     with suppress(FileNotFoundError):  # another process was faster
-        os.rename(folder, doomed)
+        rename_folder(folder, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
 
 

@@ -32,6 +32,8 @@ from edgebert_runtime.loading.load import load
 from edgebert_runtime.storage.atomic_write import write_whole
 from edgebert_runtime.storage.cache_dir import CacheDir, find_cache
 from edgebert_runtime.storage.fsync import sync_tree
+from edgebert_runtime.storage.renaming import rename_folder
+from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.storage.work_dirs import discard, remove_stale, work_folder
 from edgebert_runtime.warmup.tensor_alignment import align
 from edgebert_runtime.warmup.tuning import best_tuning
@@ -84,10 +86,10 @@ def warm(
     if kept is not None and (kept.tunings or not tune) and _is_whole(kept):
         return kept
     place = place_of(cache, opened.manifest, chosen, engine.__version__)
-    if place.exists():  # without tunings, or damaged
-        discard(place, place)
-    remove_stale(place.parent, place)
     try:
+        if place.exists():  # without tunings, or damaged
+            discard(place, place)
+        remove_stale(place.parent, place)
         with work_folder(place.parent, place) as staging:
             limit = opened.manifest.tokenizer.max_length
             files = _write(engine, opened.path_of(chosen.file), staging)
@@ -172,7 +174,7 @@ def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:
 
 def _describe(staging: Path, files: Sequence[str], tunings: Mapping[int, Tuning]) -> None:
     hashed = {name: hash_file(staging / name) for name in files}
-    (staging / ENTRY).write_text(_entry(hashed, tunings), encoding="utf-8")
+    write_text(staging / ENTRY, _entry(hashed, tunings))
     sync_tree(staging)
 
 
@@ -204,7 +206,7 @@ def _require_same(source: Path, kept: Path) -> None:
 def _give_name(staging: Path, place: Path) -> None:
     """Rename the folder to its place, unless another process was faster."""
     try:
-        os.rename(staging, place)
+        rename_folder(staging, place)
     except OSError:
         if not (place / ENTRY).is_file():
             raise

@@ -1,0 +1,1 @@
+"""Providers as packages of their own, in an environment beside the engine."""
