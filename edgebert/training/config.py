@@ -1,5 +1,6 @@
 """The tasks of training, and its configuration."""
 
+import math
 import warnings
 from dataclasses import InitVar, dataclass
 from enum import StrEnum
@@ -117,8 +118,8 @@ class TrainingConfig:
 
     def _bad_numbers(self) -> list[str]:
         fits = {
-            "learning_rate": (self.learning_rate > 0, "more than 0"),
-            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "learning_rate": (0 < self.learning_rate < math.inf, "more than 0, and finite"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0, and finite"),
             "warmup": (0 <= self.warmup <= 1, "0 to 1"),
             "max_gradient_norm": (self.max_gradient_norm > 0, "more than 0"),
             "seed": (self.seed >= 0, "at least 0"),

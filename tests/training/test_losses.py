@@ -91,6 +91,13 @@ def test_every_number_out_of_range_is_named() -> None:
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay"])
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_rates_are_finite(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}={value}, expected .*, and finite"):
+        TrainingConfig(**{name: value})
+
+
 def test_the_old_name_of_autocast_is_taken_with_a_warning() -> None:
     with pytest.warns(DeprecationWarning, match="is now autocast") as caught:
         config = TrainingConfig(device="cpu", precision="bf16")
