@@ -44,6 +44,7 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy $(PACKAGES) benchmarks examples tests/typing_surface.py
+	for system in win32 darwin; do $(BIN)/mypy --platform $$system runtime/edgebert_runtime/storage || exit 1; done
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 architecture: $(INSTALLED)

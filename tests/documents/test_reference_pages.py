@@ -41,7 +41,7 @@ def test_a_page_lists_every_command_and_option() -> None:
     for line in (
         "### `next-sentence`",
         "### `quantize`",
-        "| `--provider` | `auto cpu cuda openvino tensorrt qnn coreml` | auto, which is cpu |",
+        "| `--provider` | `auto cpu cuda openvino webgpu tensorrt qnn coreml` | auto, which is",
         "| `SOURCE` |  | required | checkpoint folder or Hub id |",
         "| `--recipe` | `TEXT` | `int8` |",
     ):

@@ -71,6 +71,27 @@ def test_a_range_over_two_tensors_or_none_is_refused(bundle: Path) -> None:
             check(bundle, ranged("whole.onnx", start, 16))
 
 
+def named(name: str, start: int, count: int) -> TensorProto:
+    tensor = ranged("data", start, 4 * count, count)
+    tensor.name = name
+    return tensor
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((0, 3), (8, 2)), ((0, 4), (4, 2)), ((4, 2), (0, 2)), ((0, 2), (0, 4))]
+)
+def test_two_tensors_that_share_some_bytes_are_refused(
+    bundle: Path, first: tuple[int, int], second: tuple[int, int]
+) -> None:
+    """Start in bytes, and count of floats."""
+    with pytest.raises(UnsafePathError, match=r"tensors '[ab]' and '[ab]' that share some bytes"):
+        check(bundle, named("a", *first), named("b", *second))
+
+
+def test_two_tensors_that_share_all_bytes_or_none_are_accepted(bundle: Path) -> None:
+    check(bundle, named("a", 0, 2), named("tied", 0, 2), named("b", 8, 2), named("empty", 4, 0))
+
+
 def test_a_range_that_the_manifest_does_not_list_is_refused(bundle: Path) -> None:
     start = place(bundle, "a")[0]
     check(bundle, ranged("whole.onnx", start, 16))

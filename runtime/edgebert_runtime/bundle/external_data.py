@@ -8,6 +8,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -57,7 +58,7 @@ def check_external_data(
     """Refuse a graph that would make an engine read bytes that its bundle does not vouch for.
 
     A range of bytes must lie inside its file. In a file that is an ONNX graph itself it must lie
-    inside the data of one tensor.
+    inside the data of one tensor. Ranges of two tensors are the same or apart.
 
     Args:
         folder: the bundle.
@@ -99,6 +100,7 @@ def check_external_data(
                 raise UnsafePathError(
                     f"{graph} has tensor {tensor.name!r} {problem}; do not use this bundle"
                 )
+    _refuse_overlaps(graph, [each for each in tensors if each.external])
 
 
 def _locations(tensors: list[StoredTensor]) -> set[str]:
@@ -131,6 +133,25 @@ def _misplaced(tensor: StoredTensor, folder: Path, places: Places, ranges: Range
     if path.suffix == GRAPHS and not _is_inside(places(path), start, end):
         return f"in bytes {start} to {end} of {location!r}, which are not inside one tensor there"
     return None
+
+
+def _refuse_overlaps(graph: Path, tensors: list[StoredTensor]) -> None:
+    """Two tensors may have the same bytes, such as a tied table; no writer lets them share some."""
+    places: dict[str, dict[tuple[int, int], str]] = {}
+    for tensor in tensors:
+        where = dict(tensor.external)
+        if LOCATION in where:
+            start = int(where.get(OFFSET, "0"))
+            end = start + int(where.get(LENGTH, str(tensor.size_bytes or 0)))
+            if end > start:
+                places.setdefault(where[LOCATION], {}).setdefault((start, end), tensor.name)
+    for location, found in places.items():
+        for first, second in pairwise(sorted(found)):
+            if second[0] < first[1]:
+                raise UnsafePathError(
+                    f"{graph} has tensors {found[first]!r} and {found[second]!r} that share some "
+                    f"bytes of {location!r}, expected all or none; do not use this bundle"
+                )
 
 
 def _tensor_places(graph: Path) -> list[tuple[int, int]]:

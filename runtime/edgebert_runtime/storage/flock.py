@@ -2,7 +2,10 @@
 
 import fcntl
 import os
+import sys
 from pathlib import Path
+
+assert sys.platform != "win32"  # type checkers know what `fcntl` has elsewhere only
 
 
 def acquire(path: Path) -> int:

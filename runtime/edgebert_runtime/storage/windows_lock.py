@@ -5,6 +5,7 @@ the lock ends with its process whatever kills it.
 https://learn.microsoft.com/cpp/c-runtime-library/reference/locking
 """
 
+import msvcrt
 import os
 import sys
 import time
@@ -14,8 +15,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Final, NamedTuple
 
-if sys.platform == "win32":  # type checkers know it there only
-    import msvcrt
+assert sys.platform == "win32"  # type checkers know what `msvcrt` has there only
 
 POLL_SECONDS: Final = 0.05
 """Between two tries; the system's own waiting gives up after ten seconds."""

@@ -1,7 +1,11 @@
-"""Branches for Windows, forced on Linux by `tests.support.forced_windows`; not run on Windows."""
+"""Branches for Windows and macOS, forced on Linux; not run there.
+
+What Windows refuses, `tests.support.forced_windows` refuses in processes of their own.
+"""
 
 import ast
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -20,6 +24,8 @@ from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.streams import ReaderGone, explained_streams
 from edgebert_runtime.errors import OutputError, UnsafePathError
 from edgebert_runtime.storage import renaming
+from edgebert_runtime.storage.fsync import sync_file
+from tests.support.crashing_writers import NEW, prepare, write
 from tests.support.forced_windows import ROOT, run_on_windows, start_on_windows
 from tests.support.tiny_manifest import tiny_manifest
 
@@ -216,6 +222,41 @@ def test_other_refusals_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(PermissionError):
         renaming.rename_folder(tmp_path, tmp_path / "new")
     assert tries == [1]
+
+
+@pytest.mark.parametrize(("refused", "flushes"), [(False, 0), (True, 1)])
+def test_macos_flushes_the_drive_too(
+    refused: bool, flushes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsync(2) alone stops at its cache; a disk that knows no more gets that."""
+    asked: list[int] = []
+    flushed: list[int] = []
+
+    def flush(_: int, operation: int) -> None:
+        asked.append(operation)
+        if refused:
+            raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", flush)
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    sync_file(tmp_path)
+    assert asked == [51]
+    assert len(flushed) == flushes
+
+
+def test_macos_exchanges_folders_in_two_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`test_staging` kills writers between the two."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", -1, raising=False)  # which Linux refuses
+    folder = tmp_path / "bundle"
+    prepare("overwrite", folder)
+    write(folder)
+    assert (folder / "onnx" / "model.onnx").read_bytes() == NEW
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 # Names
