@@ -155,9 +155,9 @@ function noLibrary(variant: Variant): Obstacle | null {
   return { reason: `needs ${name} ${version}, not here`, remedy: INSTEAD, error: BundleError };
 }
 
-function otherCpu(variant: Variant, { instructionSets }: Situation): Obstacle | null {
+function otherCpu(variant: Variant, { instructionSets, provider }: Situation): Obstacle | null {
   const needed = variant.instruction_sets;
-  if (!needed.length || needed.some((each) => instructionSets.includes(each))) return null;
+  if (provider.needs !== "cpu" || !needed.length || needed.some((each) => instructionSets.includes(each))) return null;
   return {
     reason: `has 8-bit weights and needs ${needed.join(" or ")}, so answers would be wrong`,
     remedy: INSTEAD,
