@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from edgebert_runtime.tokenization.items import Item, strings_of
 from tests.web.token_cases import items, tokenizers
+from tests.web.units import units_of
 
 
 def write_tokens(folder: Path) -> None:
@@ -29,7 +30,7 @@ def write_tokens(folder: Path) -> None:
 
 def _case(tokenizer: Any, item: Item) -> dict[str, Any]:
     encoding = tokenizer.encode(*strings_of(item))
-    units = [_units(text) for text in strings_of(item)]
+    units = [units_of(text) for text in strings_of(item)]
     places = [
         (0, 0) if source is None else (units[source][start], units[source][end])
         for source, (start, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True)
@@ -45,14 +46,6 @@ def _case(tokenizer: Any, item: Item) -> dict[str, Any]:
         "sources": encoding.sequence_ids,
         "decoded": [tokenizer.decode(encoding.ids, skip_special_tokens=skip) for skip in (False, True)],
     }
-
-
-def _units(text: str) -> list[int]:
-    """Number of a character → its place in UTF-16 units; one more for the end."""
-    places = [0]
-    for character in text:
-        places.append(places[-1] + (2 if ord(character) > 0xFFFF else 1))
-    return places
 
 
 if __name__ == "__main__":
