@@ -50,19 +50,20 @@ export interface Site {
 }
 
 /** Serves a folder; a fault that gives true has answered itself. */
-export async function site(folder: string, fault: Fault = () => false): Promise<Site> {
+export async function site(folder: string, fault: Fault = () => false, port = 0): Promise<Site> {
   const requests: string[] = [];
   const server = createServer((request, answer) => {
     const file = decodeURIComponent(new URL(request.url ?? "/", "http://here").pathname.slice(1));
     requests.push(file);
     void readFile(path.join(folder, file)).then(
       (content) => {
+        answer.setHeader("connection", "close"); // a pooled connection would outlive the server
         if (!fault(file, content, answer)) answer.end(content);
       },
-      () => answer.writeHead(404).end(),
+      () => answer.writeHead(404, { connection: "close" }).end(),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const close = (): Promise<void> => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(() => resolve()));

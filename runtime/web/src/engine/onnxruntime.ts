@@ -43,7 +43,8 @@ export async function importEngine({ provider, threads, wasmPaths }: EngineOptio
       `threads is ${threads}, and this page has started ${started}; WebAssembly starts its threads once, ` +
         "with the first model",
     );
-  if (threads !== undefined) wasm.numThreads = threads;
+  // The engine counts the cores of a browser itself; in Node it looks for them with CommonJS.
+  if (threads !== undefined || !globalThis.navigator?.hardwareConcurrency) wasm.numThreads = threads ?? 1;
   if (wasmPaths !== undefined) wasm.wasmPaths = wasmPaths;
   return engine;
 }
