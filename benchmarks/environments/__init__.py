@@ -20,6 +20,7 @@ from benchmarks.pairing import PeerError
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 
 HERE: Final = Path(__file__).resolve().parent
+WEB: Final = HERE.parents[1] / "runtime" / "web"
 LOCATION_VARIABLE: Final = "EDGEBERT_ENVIRONMENTS"
 VENV: Final = (sys.executable, "-m", "venv")
 
@@ -72,6 +73,15 @@ def node_packages() -> Path:
         PeerError: as `environment`.
     """
     return environment("node", HERE / "node" / "package-lock.json", with_npm)
+
+
+def web_packages() -> Path:
+    """The folder whose `node_modules` has what runtime/web/package-lock.json names.
+
+    Raises:
+        PeerError: as `environment`.
+    """
+    return environment("web", WEB / "package-lock.json", with_npm)
 
 
 def environment(name: str, wanted: Path, build: Build) -> Path:

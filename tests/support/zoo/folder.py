@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.support.zoo.layouts import Layout
-from tests.support.zoo.tokenizers import build_fields, token_ids
+from tests.support.zoo.tokenizers import token_ids, tokenizer_fields
 
 transformers.utils.logging.disable_progress_bar()
 
@@ -92,20 +92,6 @@ def build(layout: Layout, folder: Path) -> Built:
         model=model,
         modules={name: _module(folder / name, files) for name in _module_folders(files)},
     )
-
-
-def tokenizer_fields(layout: Layout) -> dict[str, Any]:
-    """`tokenizer.json` of the small tokenizer, whether the folder has that file or not."""
-    own = dict(layout.files.get("tokenizer.json", {}))
-    settings = layout.files.get("tokenizer_config.json", {})
-    decoder = settings.get("added_tokens_decoder", {})
-    if "added_tokens" not in own and decoder:  # the two were saved together
-        own["added_tokens"] = [{"id": int(key), **decoder[key]} for key in decoder]
-    fields = build_fields(layout.tokenizer, own)
-    if "normalizer" not in own and fields["model"].get("type") == "WordPiece":
-        lowercase = settings.get("do_lower_case", True)
-        fields["normalizer"] = {**fields["normalizer"], "lowercase": lowercase}
-    return fields
 
 
 def _ids(layout: Layout, fields: Mapping[str, Any]) -> dict[int, int]:

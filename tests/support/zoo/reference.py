@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from tests.support.zoo.folder import Built, tokenizer_fields
+from tests.support.zoo.folder import Built
+from tests.support.zoo.tokenizers import tokenizer_fields
 from tests.support.zoo.layouts import Layout
 
 FLAGS: Final = {

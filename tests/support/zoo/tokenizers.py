@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tests.support.tokenizers import BERT, FAIRSEQ, TRAINING
 from tests.support.zoo.charsmap import charsmap
+from tests.support.zoo.layouts import Layout
 
 CORPUS: Final = [*TRAINING, *(text.lower() for text in TRAINING)]
 """Both cases are in every vocabulary, so that a wrong case shows."""
@@ -156,6 +157,20 @@ KINDS: Final = {
         post=BERT_TEMPLATE,
     ),
 }
+
+
+def tokenizer_fields(layout: Layout) -> dict[str, Any]:
+    """`tokenizer.json` of the small tokenizer, whether the folder has that file or not."""
+    own = dict(layout.files.get("tokenizer.json", {}))
+    settings = layout.files.get("tokenizer_config.json", {})
+    decoder = settings.get("added_tokens_decoder", {})
+    if "added_tokens" not in own and decoder:  # the two were saved together
+        own["added_tokens"] = [{"id": int(key), **decoder[key]} for key in decoder]
+    fields = build_fields(layout.tokenizer, own)
+    if "normalizer" not in own and fields["model"].get("type") == "WordPiece":
+        lowercase = settings.get("do_lower_case", True)
+        fields["normalizer"] = {**fields["normalizer"], "lowercase": lowercase}
+    return fields
 
 
 def build_fields(name: str, own: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,193 @@
+"""Write what each task answers from what a graph gave, for runtime/web/tests/answers.test.ts.
+
+Usage: python -m tests.web.write_answers OUT
+
+A case has an item, options, the rows that were run with the graph's outputs, and the answer. So a
+page's steps before and after the graph are compared with Python's alone.
+"""
+
+import base64
+import json
+import random
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import edgebert
+from edgebert_runtime import load
+from edgebert_runtime.bundle.manifest import Manifest, read_manifest
+from edgebert_runtime.errors import EdgebertError
+from edgebert_runtime.inference.reports import to_plain
+from edgebert_runtime.tokenization.items import Item, strings_of
+from tests.support.small_checkpoints import write_dense, write_json, write_sentence_model
+from tests.support.task_bundles import (
+    BERT,
+    ROBERTA,
+    Recipe,
+    byte_level,
+    random_model,
+    wordpiece,
+    write,
+)
+from tests.web.units import in_units
+
+CASES: Final = 40
+"""Of each bundle."""
+
+WORDS: Final = (
+    *"the a small cat dog sat on mat and ran far over red blue un . , ! paris berlin ada".split(),
+    *"love lives works acme corp Café naïve 中国 🙂 ΟΔΥΣΣΕΥΣ unable Zürich 𠀀𠀁 x\u0301 <b>".split(),
+)
+PROMPTS: Final = {"query": "the small ", "passage": "", "other": "dog: "}
+DENSE: Final = ("2_Dense", "sentence_transformers.models.Dense")
+NORMALIZE: Final = ("3_Normalize", "sentence_transformers.models.Normalize")
+
+
+def main(out: Path) -> None:
+    """Write a file a bundle."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as made:
+        for name, folder in _bundles(Path(made)):
+            content = json.dumps({"name": name, **_content(name, folder)}, ensure_ascii=False)
+            (out / f"{name}.json").write_text(content, encoding="utf-8")
+
+
+def _bundles(place: Path) -> Iterator[tuple[str, Path]]:
+    for kind, recipes in (("bert", BERT), ("roberta", ROBERTA)):
+        for task, recipe in recipes.items():
+            yield f"{kind}-{task}", _task_bundle(recipe, place / kind / task)
+    scores = BERT["classify"]
+    sigmoid = replace(scores, head=replace(scores.head, activation="sigmoid"))
+    yield "sigmoid-classify", _task_bundle(sigmoid, place / "sigmoid")
+    yield "dense-embed", _dense_bundle(place / "dense")
+
+
+def _task_bundle(recipe: Recipe, folder: Path) -> Path:
+    tokenizer = byte_level() if recipe.byte_level else wordpiece()
+    write(recipe, tokenizer, random_model(recipe, tokenizer), folder)
+    manifest = replace(read_manifest(folder), default_variant="portable")
+    (folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
+    return folder
+
+
+def _dense_bundle(folder: Path) -> Path:
+    """An embedding model whose vectors go through a dense layer, with prompts."""
+    source = folder / "source"
+    prompts = {"prompts": PROMPTS, "default_prompt_name": "query"}
+    write_sentence_model(source, DENSE, NORMALIZE, prompts=prompts)
+    write_dense(source / "2_Dense", 12, 8)
+    write_json(source / "3_Normalize" / "config.json", {})
+    return edgebert.export(source, folder / "bundle").folder
+
+
+def _content(name: str, folder: Path) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    dense = [path for path in manifest.files if path.endswith(".safetensors")]
+    chosen = random.Random(name)
+    with load(folder) as model, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cases = [_case(model, chosen, manifest) for _ in range(CASES)]
+    return {
+        "manifest": json.loads(manifest.to_json()),
+        "tokenizer": (folder / manifest.tokenizer.file).read_text(encoding="utf-8"),
+        "files": {path: base64.b64encode((folder / path).read_bytes()).decode() for path in dense},
+        "cases": cases,
+    }
+
+
+def _case(model: Any, chosen: random.Random, manifest: Manifest) -> dict[str, Any]:
+    task = manifest.default_task
+    options = _options(task, chosen)
+    item = _item(task, chosen, manifest)
+    case = {"item": item, "options": {_camel(key): value for key, value in options.items()}}
+    made = model.OPTIONS(**options)
+    try:
+        (encoded,) = model.encode([item], made)
+        answer = model.predict([item], made)[0]
+    except EdgebertError as error:
+        return {**case, "refused": type(error).__name__}
+    return {
+        **case,
+        "rows": [_row(model, row) for row in encoded.rows],
+        "answer": in_units(strings_of(item)[-1], _plain(answer)),
+    }
+
+
+def _row(model: Any, row: Any) -> dict[str, Any]:
+    """A row's ids, and what the graph gives for it alone."""
+    feeds = model._tokenizer.pad([row])
+    names = [output.name for output in model._task.outputs]
+    found = model.session.run(names, {name: feeds[name] for name in model.session.inputs})
+    return {
+        "ids": list(row.input_ids),
+        "types": list(row.token_type_ids),
+        "outputs": {
+            name: {"dims": each.shape[1:], "data": np.ravel(each).tolist()}
+            for name, each in zip(names, found, strict=True)
+        },
+    }
+
+
+def _item(task: str, chosen: random.Random, manifest: Manifest) -> Item:
+    text = _text(chosen, chosen.choice((0, 3, 12, 60)))
+    if task in ("rank", "answer", "next_sentence") or (task == "classify" and chosen.random() < 0.3):
+        return (_text(chosen, chosen.randint(1, 8)), text or "cat")
+    if task == "fill":
+        mask = manifest.tokenizer.special_tokens["mask_token"]
+        return " ".join([mask, _text(chosen, 3), *([mask, "dog"] * (chosen.random() < 0.5))])
+    return text
+
+
+def _text(chosen: random.Random, words: int) -> str:
+    joints = (" ", " ", " ", "", "\n")
+    return "".join(chosen.choice(WORDS) + chosen.choice(joints) for _ in range(words))
+
+
+def _options(task: str, chosen: random.Random) -> dict[str, Any]:
+    """Some of the options of a task."""
+    lengths = {"long": ("truncate", "window", "window"), "stride": (None, 0, 7)}
+    several: Mapping[str, Mapping[str, Any]] = {
+        "embed": {
+            **lengths,
+            "normalize": (None, True, False),
+            "dimensions": (None, 3),
+            "prompt": (None, "", "other"),
+            "output_dtype": ("float32", "float32", "int8", "binary"),
+        },
+        "classify": {**lengths, "top_k": (None, 1, 2), "threshold": (None, 0.2)},
+        "rank": lengths,
+        "tag": {
+            **lengths,
+            "aggregation": (None, "none", "simple", "first", "average", "max"),
+            "ignore": (("O",), (), ("O", "LOC")),
+        },
+        "answer": {
+            "top_k": (1, 3),
+            "max_answer_length": (15, 2),
+            "allow_no_answer": (False, True),
+            "window": (None, 20, 33),
+            "stride": (None, 1, 4),
+        },
+        "fill": {"top_k": (5, 1), "targets": (None, ("cat", "dog"))},
+        "next_sentence": {},
+    }
+    return {key: chosen.choice(values) for key, values in several[task].items()}
+
+
+def _plain(answer: Any) -> Any:
+    return answer.tolist() if isinstance(answer, np.ndarray) else to_plain(answer)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.title() for other in others)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
