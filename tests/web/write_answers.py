@@ -12,78 +12,36 @@ import random
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-import edgebert
 from edgebert_runtime import load
 from edgebert_runtime.bundle.manifest import Manifest, read_manifest
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.inference.reports import to_plain
 from edgebert_runtime.tokenization.items import Item, strings_of
-from tests.support.small_checkpoints import write_dense, write_json, write_sentence_model
-from tests.support.task_bundles import (
-    BERT,
-    ROBERTA,
-    Recipe,
-    byte_level,
-    random_model,
-    wordpiece,
-    write,
-)
+from tests.web.small_bundles import write_bundles
 from tests.web.units import in_units
 
-CASES: Final = 40
+CASES: Final = 120
 """Of each bundle."""
 
 WORDS: Final = (
     *"the a small cat dog sat on mat and ran far over red blue un . , ! paris berlin ada".split(),
     *"love lives works acme corp Café naïve 中国 🙂 ΟΔΥΣΣΕΥΣ unable Zürich 𠀀𠀁 x\u0301 <b>".split(),
 )
-PROMPTS: Final = {"query": "the small ", "passage": "", "other": "dog: "}
-DENSE: Final = ("2_Dense", "sentence_transformers.models.Dense")
-NORMALIZE: Final = ("3_Normalize", "sentence_transformers.models.Normalize")
 
 
 def main(out: Path) -> None:
     """Write a file a bundle."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
-        for name, folder in _bundles(Path(made)):
+        for name, folder in write_bundles(Path(made)):
             content = json.dumps({"name": name, **_content(name, folder)}, ensure_ascii=False)
             (out / f"{name}.json").write_text(content, encoding="utf-8")
-
-
-def _bundles(place: Path) -> Iterator[tuple[str, Path]]:
-    for kind, recipes in (("bert", BERT), ("roberta", ROBERTA)):
-        for task, recipe in recipes.items():
-            yield f"{kind}-{task}", _task_bundle(recipe, place / kind / task)
-    scores = BERT["classify"]
-    sigmoid = replace(scores, head=replace(scores.head, activation="sigmoid"))
-    yield "sigmoid-classify", _task_bundle(sigmoid, place / "sigmoid")
-    yield "dense-embed", _dense_bundle(place / "dense")
-
-
-def _task_bundle(recipe: Recipe, folder: Path) -> Path:
-    tokenizer = byte_level() if recipe.byte_level else wordpiece()
-    write(recipe, tokenizer, random_model(recipe, tokenizer), folder)
-    manifest = replace(read_manifest(folder), default_variant="portable")
-    (folder / "edgebert.json").write_text(manifest.to_json(), encoding="utf-8")
-    return folder
-
-
-def _dense_bundle(folder: Path) -> Path:
-    """An embedding model whose vectors go through a dense layer, with prompts."""
-    source = folder / "source"
-    prompts = {"prompts": PROMPTS, "default_prompt_name": "query"}
-    write_sentence_model(source, DENSE, NORMALIZE, prompts=prompts)
-    write_dense(source / "2_Dense", 12, 8)
-    write_json(source / "3_Normalize" / "config.json", {})
-    return edgebert.export(source, folder / "bundle").folder
 
 
 def _content(name: str, folder: Path) -> dict[str, Any]:

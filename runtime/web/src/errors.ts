@@ -50,6 +50,7 @@ export class CheckFailedError extends EdgebertError {}
 export class SampleError extends CheckFailedError {}
 
 /** Name → class, for errors that come from a worker. */
+// Beside the classes, so that none is forgotten.
 export const ERRORS: Readonly<Record<string, typeof EdgebertError>> = {
   EdgebertError,
   ConfigError,

@@ -57,9 +57,10 @@ export async function site(folder: string, fault: Fault = () => false, port = 0)
     requests.push(file);
     void readFile(path.join(folder, file)).then(
       (content) => {
+        answer.setHeader("connection", "close"); // a pooled connection would outlive the server
         if (!fault(file, content, answer)) answer.end(content);
       },
-      () => answer.writeHead(404).end(),
+      () => answer.writeHead(404, { connection: "close" }).end(),
     );
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));

@@ -59,13 +59,17 @@ export function number(bounds: { least?: number; most?: number; above?: number }
   return {
     expected,
     read(value, place) {
-      const found = value instanceof Fraction ? value.value : Number(value);
-      const numeric = value instanceof Fraction || typeof value === "number" || typeof value === "bigint";
-      const fits = numeric && !(found < (least ?? -Infinity)) && !(found > (most ?? Infinity));
+      const found = numberOf(value);
+      const fits = found !== null && found >= (least ?? -Infinity) && found <= (most ?? Infinity);
       if (!fits || (above !== undefined && found <= above)) throw unfit(place, value, expected);
       return found;
     },
   };
+}
+
+function numberOf(value: Json): number | null {
+  if (value instanceof Fraction) return value.value;
+  return typeof value === "number" || typeof value === "bigint" ? Number(value) : null;
 }
 
 /** A string; of those that a later version may write, any is read. */

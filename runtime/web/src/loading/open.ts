@@ -24,6 +24,8 @@ export interface Opened {
   tokenizer: string;
   encoder: Encoder;
   host: Host;
+  /** Path → bytes of further files of the bundle, checked. */
+  files(paths: Iterable<string>): Promise<Map<string, Uint8Array>>;
 }
 
 /** Reads, verifies, chooses and opens. */
@@ -49,7 +51,8 @@ export async function open(source: string | URL, options: LoadOptions): Promise<
     const info = describe(bundle, name, task, provider, threadsOf(engine));
     const tokenizer = new TextDecoder().decode(files.get(manifest.tokenizer.file));
     onProgress?.({ file: variant.file, loaded: size, total: size, stage: "open" });
-    return { manifest, task, tokenizer, encoder, host: hostOf(bundle, graph, engine, info) };
+    const host = hostOf(bundle, graph, engine, info);
+    return { manifest, task, tokenizer, encoder, host, files: (paths) => bundle.files(paths) };
   } catch (error) {
     await graph.close();
     throw error;

@@ -55,7 +55,7 @@ function readTensors(bytes: Uint8Array): Map<string, { shape: number[]; data: Fl
       .filter(([name]) => name !== "__metadata__")
       .map(([name, { shape, data_offsets: [first, stop] }]) => [
         name,
-        { shape, data: new Float32Array(bytes.slice(start + first, start + stop).buffer) },
+        { shape, data: new Float32Array(Uint8Array.from(bytes.subarray(start + first, start + stop)).buffer) },
       ]),
   );
 }

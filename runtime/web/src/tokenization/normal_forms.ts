@@ -68,9 +68,10 @@ function putTogether(apart: readonly Change[]): Change[] {
   return found;
 }
 
+/** The one character that two make; null where they make none. */
 function compose(first: string, second: string): string | null {
-  const whole = (first + second).normalize("NFC");
-  return whole.length <= 2 && String.fromCodePoint(whole.codePointAt(0)!) === whole && isComposed(whole)
-    ? whole
-    : null;
+  const pair = first + second;
+  const whole = pair.normalize("NFC");
+  if (whole === pair || whole !== String.fromCodePoint(whole.codePointAt(0)!)) return null;
+  return isComposed(whole) ? whole : null;
 }

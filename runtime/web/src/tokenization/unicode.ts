@@ -53,21 +53,21 @@ export const isChinese = classOf(tables.CHINESE);
 /** Whether a normal form takes it apart. */
 export const isComposed = classOf(tables.COMPOSED);
 
-const MARKS = Object.entries(tables.COMBINING_CLASS).map(
-  ([order, table]) => [Number(order), readRanges(table)] as const,
-);
-const orders = new Map<string, number>();
+/** Bounds of the ranges of marks, sorted, and the order of those from each bound on; 0 is no mark. */
+const MARKS = readMarks();
+
+function readMarks(): { bounds: Int32Array; orders: number[] } {
+  const found = Object.entries(tables.COMBINING_CLASS).flatMap(([order, table]) =>
+    Array.from(readRanges(table), (bound, at) => [bound, at % 2 ? 0 : Number(order)] as const),
+  );
+  found.sort(([one, order], [other]) => one - other || (order ? 1 : -1)); // a range may end where another begins
+  return { bounds: Int32Array.from(found, ([bound]) => bound), orders: found.map(([, order]) => order) };
+}
 
 /** The order of a mark among those behind one character; 0 for what is not moved. */
 export function combiningClass(character: string): number {
   const code = character.codePointAt(0)!;
-  if (code < DIRECT) return 0;
-  let order = orders.get(character);
-  if (order === undefined) {
-    order = MARKS.find(([, bounds]) => boundsBelow(bounds, code) % 2 === 1)?.[0] ?? 0;
-    orders.set(character, order);
-  }
-  return order;
+  return code < DIRECT ? 0 : (MARKS.orders[boundsBelow(MARKS.bounds, code) - 1] ?? 0);
 }
 
 /** How many bytes of UTF-8 a character has. */

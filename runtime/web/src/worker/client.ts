@@ -9,10 +9,14 @@ import { listen, unpacked, type Loaded, type Port, type Reply, type Request } fr
 export type Remote<Model> = {
   [Name in keyof Model as Model[Name] extends (...args: never[]) => unknown ? Name : never]: Name extends "info"
     ? Model[Name]
-    : Model[Name] extends (...args: infer Args) => infer Result
-      ? (...args: Args) => Promise<Awaited<Result>>
-      : never;
+    : Promised<Model[Name]>;
 };
+
+type Promised<Method> = Method extends (...args: never[]) => Promise<unknown>
+  ? Method
+  : Method extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Result>
+    : never;
 
 interface Waiting {
   resolve(value: unknown): void;

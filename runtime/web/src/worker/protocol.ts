@@ -24,17 +24,18 @@ export interface Loaded {
 export interface Port {
   postMessage(message: unknown): void;
   addEventListener?(type: string, listener: (event: Event) => void): void;
-  on?(type: string, listener: (value: never) => void): unknown;
+  /** `any`, because Node's has an overload for each event. */
+  on?(type: string, listener: (value: any) => void): unknown;
 }
 
 /** Calls `receive` with every message; `fail` where the other side cannot run. */
-export function listen(port: Port, receive: (message: never) => void, fail?: (reason: string) => void): void {
+export function listen<Message>(port: Port, receive: (message: Message) => void, fail?: (reason: string) => void): void {
   if (port.on) {
     port.on("message", receive);
     if (fail) port.on("error", (error: Error) => fail(error.message));
     return;
   }
-  port.addEventListener?.("message", (event) => receive((event as MessageEvent).data as never));
+  port.addEventListener?.("message", (event) => receive((event as MessageEvent).data as Message));
   if (fail) port.addEventListener?.("error", (event) => fail((event as ErrorEvent).message ?? "it cannot be loaded"));
 }
 
