@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages web docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo page page-app test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages web docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -20,6 +20,14 @@ $(INSTALLED): pyproject.toml constraints.txt runtime/pyproject.toml export/pypro
 
 demo: $(INSTALLED)
 	$(BIN)/python -m examples.demo
+
+# The demo's bundle as a page in the browser; it says how to open it.
+page: page-app
+	$(BIN)/python -m examples.page
+
+# The scripts and the engine of `edgebert page`, which wheels have; takes Node 20 and npm.
+page-app: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/page-app
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow and not browser and not documents" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -76,7 +84,7 @@ engines: $(INSTALLED)
 openvino: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/openvino
 
-dist: $(INSTALLED)
+dist: page-app
 	rm -rf dist
 	for folder in runtime export quantize .; do $(BIN)/python -m build --wheel --outdir dist $$folder; done
 

@@ -40,16 +40,18 @@ def main() -> None:
     """Run the demo."""
     source = minilm_folder()
     console.print(f"weights: {source}")
-    bundle = _bundle(source)
+    bundle = demo_bundle(source)
     report = edgebert.verify(bundle, against=source, progress=console.print)
     report.require()
     _search()
     console.print("measuring, each variant in a process of its own")
     torch_ms = _torch_latency(source)
     console.print(_table(bundle, report, _measure(bundle), torch_ms))
+    console.print("\nthe same bundle as a page that runs in the browser: make page")
 
 
-def _bundle(source: Path) -> Bundle:
+def demo_bundle(source: Path) -> Bundle:
+    """The bundle of the demo, from the last run or made of a checkpoint now."""
     try:
         bundle = Bundle.open(BUNDLE)
         if bundle.manifest.named("int8"):

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edgebert._version import __version__
-from edgebert.cli import PROGRAM, build, mobile, profile, push, report, variants
+from edgebert.cli import PROGRAM, build, mobile, page, profile, push, report, variants
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.main import command_summaries
 
@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
     "remove": (variants.remove, "my-model int8"),
     "upgrade": (variants.upgrade, "my-model"),
     "mobile": (mobile.mobile, "my-model my-app/model"),
+    "page": (page.page, "my-model my-page"),
     "push": (push.push, "my-model org/name"),
     "profile": (profile.profile, "my-model --batch 8 --sequence 128"),
     "report": (report.report, "bench.json -o bench.html"),

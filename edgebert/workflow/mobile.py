@@ -18,14 +18,19 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgebert.workflow.app_files import (
+    check_files,
+    check_free,
+    files_of,
+    never,
+    portable_variants,
+)
 from edgebert.workflow.mobile_page import mobile_page
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.external_data import check_external_data
-from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.bundle.samples import Samples, read_samples
 from edgebert_runtime.engine.onnxruntime import import_engine
-from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
+from edgebert_runtime.errors import BundleExistsError, ExportError
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.new_folder import new_folder
@@ -34,7 +39,6 @@ from edgebert_runtime.storage.text_file import write_text
 OPERATORS: Final = "required_operators.config"
 DESCRIPTION: Final = "model.json"
 PAGE: Final = "README.md"
-TARGET: Final = "portable"
 PROVIDER: Final = "CPUExecutionProvider"
 X86_ONLY: Final = ("NchwcTransformer",)
 """Optimisers whose graphs run on x86 alone; ONNX Runtime's own converter leaves them out, too."""
@@ -72,57 +76,22 @@ def mobile(
         ExportError: an `.ort` file gives other outputs, or nothing can be written.
     """
     opened = Bundle.open(bundle)
-    chosen = _portable(opened, variants)
+    chosen = portable_variants(opened, variants, "an app")
     folder = Path(out).resolve()
-    _check_free(folder, overwrite=overwrite)
-    replaces = _is_ours if overwrite else _never
+    check_free(folder, "mobile", is_ours=_is_ours, overwrite=overwrite)
+    replaces = _is_ours if overwrite else never
     with (
         steps(progress) as tell,
         new_folder(folder, replaces=replaces, refusal=BundleExistsError) as staging,
     ):
-        _check(opened, chosen)
+        found = [opened.manifest.variants[name] for name in chosen]
+        check_files(opened, files_of(opened, found), found)
         for name in chosen:
             tell(f"converting {name}")
             _convert(opened, name, staging)
         tell("listing operators and writing the page")
         _describe(opened, chosen, staging)
     return folder
-
-
-def _portable(bundle: Bundle, asked: Sequence[str]) -> list[str]:
-    """Names of the variants that are meant; they run on every CPU and provider."""
-    variants = bundle.manifest.variants
-    able = {name: found for name, found in variants.items() if found.target == TARGET}
-    wanted = asked or [_default_precision(bundle)]
-    for each in wanted:
-        if not any(each in (name, found.precision) for name, found in able.items()):
-            offered = ", ".join(able) or "none; export it again with target portable"
-            raise ConfigError(
-                f"{bundle.folder} has no portable variant {each!r}, and an app needs one; it has "
-                f"{offered}"
-            )
-    return [name for name, found in able.items() if name in wanted or found.precision in wanted]
-
-
-def _default_precision(bundle: Bundle) -> str:
-    default = bundle.manifest.default_variant
-    found = bundle.manifest.variants.get(default)
-    return default if found is None else found.precision
-
-
-def _check(bundle: Bundle, names: Sequence[str]) -> None:
-    """Compare every file that is read with the manifest, before an engine opens one."""
-    manifest = bundle.manifest
-    variants = [manifest.variants[name] for name in names]
-    used = {manifest.tokenizer.file, *(path for each in variants for path in each.files)}
-    used |= {path for each in variants for path in each.way.samples.values()}
-    check = IntegrityCheck(
-        bundle.folder, {path: manifest.files[path] for path in used}, mode="always"
-    )
-    check.start()
-    check.wait()
-    for each in variants:
-        check_external_data(bundle.folder, each.files, each.file)
 
 
 def _convert(bundle: Bundle, name: str, staging: Path) -> None:
@@ -201,28 +170,5 @@ def _list_operators(graphs: Sequence[Path], to: Path) -> None:
     write_text(to, "\n".join([*sorted(kept), ""]))
 
 
-def _check_free(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to replace what is there, unless it is ours and may be replaced.
-
-    Raises:
-        BundleExistsError: with what to do.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not _is_ours(folder):
-        raise BundleExistsError(
-            f"{folder} exists and was not written by `edgebert mobile`, so it is never replaced; "
-            "choose another name"
-        )
-    if not overwrite:
-        raise BundleExistsError(
-            f"{folder} exists; pass overwrite (--overwrite) to replace it, or choose another name"
-        )
-
-
 def _is_ours(folder: Path) -> bool:
     return (folder / OPERATORS).is_file() and (folder / DESCRIPTION).is_file()
-
-
-def _never(_: Path) -> bool:
-    return False

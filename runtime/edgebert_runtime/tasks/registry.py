@@ -27,8 +27,8 @@ ENTRY_POINTS: Final = "edgebert_runtime.tasks"
 COMMAND_NAMES: Final = frozenset(
     (
         *("bench", "check", "compare", "diff", "info", "pull", "run", "warm"),
-        *("default", "export", "inspect", "mobile", "profile", "push", "quantize", "remove"),
-        *("report", "train", "upgrade", "verify", "explain"),
+        *("default", "explain", "export", "inspect", "mobile", "page", "profile", "push"),
+        *("quantize", "remove", "report", "train", "upgrade", "verify"),
     )
 )
 """Commands of `edgebert` and `edgebert-run` that are no task's; a task has another name."""

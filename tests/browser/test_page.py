@@ -1,0 +1,311 @@
+"""`edgebert page` in Chromium: it answers like Python, says what is wrong, and is for everybody."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from typer.testing import CliRunner
+
+from edgebert.cli.app import app as commands
+from edgebert.workflow.page import page
+from edgebert_runtime import Bundle, check, load
+from edgebert_runtime.errors import BundleExistsError, BundleIntegrityError
+from tests.support.devtools import CONTROL, HOST, Tab
+from tests.support.page_server import ISOLATED, PREFIX, Host, served
+
+pytestmark = pytest.mark.browser
+
+GetBundle = Callable[[str], Bundle]
+TEXTS: Final = ["the small cat sat on the mat.", "a dog ran far, over the red blue mat; naïve 中国"]
+QUESTION: Final = "who sat on the mat?"
+MASKED: Final = "the small [MASK] sat on the mat."
+MODEL: Final = "(await (await import(new URL('page.js', document.baseURI))).ready)"
+READY: Final = "document.querySelector('#latency').textContent"
+FOCUS: Final = "document.activeElement.ariaLabel ?? document.activeElement.textContent"
+PROBLEM: Final = "document.querySelector('.problem').innerText"
+
+CALLS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
+    "embed": (
+        f"{MODEL}.embed({TEXTS}).then((found) => found.map((each) => [...each]))",
+        lambda model: model.embed(TEXTS).tolist(),
+    ),
+    "classify": (f"{MODEL}.classify({TEXTS})", lambda model: model.classify(TEXTS)),
+    "tag": (f"{MODEL}.tag({TEXTS})", lambda model: model.tag(TEXTS)),
+    "answer": (
+        f"{MODEL}.answer({QUESTION!r}, {TEXTS[0]!r}, {{ topK: 3 }})",
+        lambda model: model.answer(QUESTION, TEXTS[0], top_k=3),
+    ),
+    "rank": (f"{MODEL}.rank({QUESTION!r}, {TEXTS})", lambda model: model.rank(QUESTION, TEXTS)),
+    "fill": (f"{MODEL}.fill({MASKED!r})", lambda model: model.fill(MASKED)),
+    "next_sentence": (f"{MODEL}.score(...{TEXTS})", lambda model: model.score(*TEXTS)),
+}
+"""Task → a call in the page, and the same in Python."""
+
+FP32: Final = 1e-5
+"""Largest difference of a number; the order of additions differs between engines."""
+
+
+def plain(value: Any) -> Any:
+    """An answer as JSON has it, with JavaScript's names."""
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    if isinstance(value, dict):
+        camel = (re.sub(r"_(\w)", lambda found: found[1].upper(), key) for key in value)
+        return dict(zip(camel, map(plain, value.values()), strict=True))
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def far(found: Any, expected: Any, place: str = "answer") -> float:
+    """The largest difference of two numbers; what is no number must be the same."""
+    if isinstance(expected, dict):
+        assert found.keys() >= expected.keys(), place
+        return max(far(found[key], expected[key], f"{place}.{key}") for key in expected)
+    if isinstance(expected, list):
+        assert len(found) == len(expected), f"{place}: {found} {expected}"
+        parts = zip(found, expected, strict=True)
+        return max((far(*each, f"{place}[{at}]") for at, each in enumerate(parts)), default=0.0)
+    if isinstance(expected, float):
+        return abs(found - expected)
+    assert found == expected, place
+    return 0.0
+
+
+@pytest.fixture
+def written(app: Path, bundle_of: GetBundle, tmp_path: Path) -> Callable[..., tuple[Path, Bundle]]:
+    """Writes the page of a task."""
+
+    def write(task: str = "embed", **options: Any) -> tuple[Path, Bundle]:
+        bundle = bundle_of(task)
+        return page(bundle, tmp_path / "page", progress=False, **options), bundle
+
+    return write
+
+
+GetPage = Callable[..., tuple[Path, Bundle]]
+
+
+def shown(tab: Tab, host: Host) -> None:
+    """Open a page, and wait for the answer to what stands in it at first."""
+    tab.open(host.address())
+    tab.wait(READY)
+
+
+@pytest.mark.parametrize("task", CALLS)
+def test_the_page_answers_like_python(task: str, written: GetPage, tab: Tab) -> None:
+    folder, bundle = written(task, variant="fp32")
+    call, in_python = CALLS[task]
+    with served(folder) as host:
+        shown(tab, host)
+        assert tab.evaluate("document.querySelector('.answer').textContent")
+        found = tab.evaluate(f"(async () => {call})()")
+        assert all(each.startswith(PREFIX) for each in host.requests)
+    assert far(found, plain(in_python(load(bundle, "fp32")))) <= FP32
+
+
+@pytest.mark.parametrize("task", ["embed", "classify", "tag"])
+def test_int8_passes_the_check_in_the_page(task: str, written: GetPage, tab: Tab) -> None:
+    folder, bundle = written(task, variant="int8")
+    call, in_python = CALLS[task]
+    with served(folder) as host:
+        shown(tab, host)
+        found = tab.evaluate(f"(async () => {call})()")
+        tab.evaluate("document.querySelector('#check').click()")
+        passed = tab.wait("document.querySelector('#check-result').textContent.match(/^Pass.*/)[0]")
+    assert re.search(r"Passed: \d+ samples; the worst is off by [\d.e-]+ of [\d.]+ allowed", passed)
+    assert far(found, plain(in_python(load(bundle, "int8-portable")))) <= 0.045
+
+
+def test_the_folder_has_a_bundle_of_one_variant(written: GetPage) -> None:
+    folder, bundle = written(variant="int8", title="</script><b>cats & dogs")
+    model = Bundle.open(folder / "model")
+    assert list(model.manifest.variants) == ["int8-portable"]
+    assert check(model).passed
+    files = {path.relative_to(model.folder).as_posix() for path in model.folder.rglob("*.*")}
+    assert files == {"edgebert.json", *model.manifest.files}
+    assert "<h1>&lt;/script&gt;&lt;b&gt;cats &amp; dogs</h1>" in (folder / "index.html").read_text()
+    assert bundle.manifest.source["name"] not in (folder / "index.html").read_text()
+
+
+def test_a_second_visit_needs_no_network_for_the_model(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    with served(folder) as host:
+        shown(tab, host)
+        first = [each for each in host.requests if "/model/" in each]
+        host.closed, host.requests = ("model/",), []
+        shown(tab, host)
+        facts = tab.evaluate("document.querySelector('.facts').textContent")
+    assert any(each.endswith(".onnx") for each in first)
+    assert not [each for each in host.requests if "/model/" in each and ".json" not in each]
+    assert "nothing; the files were in this browser's cache" in facts
+
+
+def test_threads_run_where_the_host_isolates_the_page(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    with served(folder, ISOLATED) as host:
+        shown(tab, host)
+        assert tab.evaluate("self.crossOriginIsolated")
+        threads = tab.evaluate(f"(async () => {MODEL}.info().threads)()")
+        cores = tab.evaluate("navigator.hardwareConcurrency")
+    assert threads > 1 or cores == 1
+
+
+def test_a_changed_byte_is_found_before_anything_runs(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    graph = next((folder / "model" / "onnx").iterdir())
+    damaged = bytearray(graph.read_bytes())
+    damaged[-1] ^= 1
+    graph.write_bytes(damaged)
+    with served(folder) as host:
+        tab.open(host.address())
+        said = tab.wait(PROBLEM)
+    assert graph.name in said
+    assert "sha256" in said
+    assert not tab.evaluate(READY)
+
+
+def test_a_host_that_refuses_other_origins_is_named(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    document = folder / "index.html"
+    with served(folder) as host, served(folder) as other:
+        text = document.read_text(encoding="utf-8")
+        elsewhere = f"{other.address()}model/"
+        text = text.replace('"model": "model/"', f'"model": {json.dumps(elsewhere)}')
+        text = text.replace(
+            "connect-src 'self'", f"connect-src 'self' http://127.0.0.1:{other.port}"
+        )
+        document.write_text(text, encoding="utf-8")
+        tab.open(host.address())
+        said = tab.wait(PROBLEM)
+        assert f"{elsewhere}edgebert.json" in said
+        assert "Access-Control-Allow-Origin" in said
+        other.headers = {"Access-Control-Allow-Origin": "*"}
+        tab.evaluate("document.querySelector('.problem button').click()")
+        tab.wait(READY)
+        assert not tab.evaluate(PROBLEM)
+
+
+def test_an_origin_without_subtlecrypto_is_told_what_to_do(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    with served(folder) as host:
+        tab.open(host.address(HOST))
+        said = tab.wait(PROBLEM)
+    assert "SubtleCrypto" in said
+    assert "https" in said
+
+
+def test_the_keyboard_alone_is_enough(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    with served(folder) as host:
+        shown(tab, host)
+        before = tab.evaluate("document.querySelector('.matrix tbody').rows.length")
+        tab.press("Tab")
+        assert tab.evaluate("document.activeElement.labels[0].textContent").startswith("Texts")
+        tab.write("\n<img src=x onerror=alert(1)> a dog")
+        tab.press("Enter", CONTROL)
+        tab.wait(f"document.querySelector('.matrix tbody').rows.length === {before + 1}")
+        order = []
+        for _ in range(3):
+            tab.press("Tab")
+            order.append(tab.evaluate(FOCUS))
+        assert order == [
+            "Compare",
+            "Cosine similarity of each text with each",
+            "Check this browser",
+        ]
+        tab.press("Space")
+        tab.wait("document.querySelector('#check-result').textContent.startsWith('Passed')")
+        assert tab.evaluate("document.querySelectorAll('img').length") == 0
+
+
+def test_a_screen_reader_meets_names(written: GetPage, tab: Tab) -> None:
+    folder, _ = written(title="Which texts are alike?")
+    with served(folder) as host:
+        shown(tab, host)
+        found = tab.accessible()
+        assert ("heading", "Which texts are alike?") in found
+        assert ("textbox", "Texts, one in each line") in found
+        assert ("region", "Cosine similarity of each text with each") in found
+        assert {role for role, _ in found} >= {"form", "status", "main", "table", "rowheader"}
+        assert all(name for role, name in found if role in ("button", "textbox", "region", "form"))
+        tab.evaluate("document.querySelector('textarea').value = 'one'")
+        tab.evaluate("document.querySelector('form').requestSubmit()")
+        assert "write two lines or more" in tab.wait(PROBLEM)
+        assert "alert" in {role for role, _ in tab.accessible()}
+
+
+@pytest.mark.parametrize("task", ["embed", "tag", "rank"])
+def test_it_fits_a_phone_and_a_desk_in_light_and_dark(
+    task: str, written: GetPage, tab: Tab, tmp_path: Path
+) -> None:
+    folder, _ = written(task)
+    grounds = {}
+    with served(folder) as host:
+        shown(tab, host)
+        for width in (390, 1280):
+            for scheme in ("light", "dark"):
+                tab.look(width, scheme)
+                tab.picture(tmp_path / f"{task}-{width}-{scheme}.png")
+                size = (
+                    "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+                )
+                scroll, client = tab.evaluate(size)
+                assert scroll <= client <= width
+                ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+                grounds[scheme] = ground
+    assert grounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 28)"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--variant", "int4"], "has no portable variant 'int4', and a page needs one; it has"),
+        (["--variant", "cpu"], "has no portable variant 'cpu', and a page needs one; it has"),
+        (["--task", "tag"], "has no task 'tag'; it has embed"),
+    ],
+)
+def test_what_the_bundle_lacks_is_refused(
+    options: list[str], said: str, app: Path, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    refused([str(tiny_bundle.folder), str(tmp_path / "page"), *options], said)
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_default_for_cuda_is_refused(app: Path, tiny_cuda: Bundle, tmp_path: Path) -> None:
+    refused(
+        [str(tiny_cuda.folder), str(tmp_path / "page")],
+        "has no portable variant 'fp32', and a page needs one; it has none; export it again",
+    )
+
+
+def refused(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(commands, ["page", *arguments])
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_there_is_replaced_only_if_it_is_ours(
+    app: Path, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    out = tmp_path / "page"
+    page(tiny_bundle, out, variant="fp32", progress=False)
+    with pytest.raises(BundleExistsError, match="pass overwrite"):
+        page(tiny_bundle, out, progress=False)
+    page(tiny_bundle, out, variant="int8", overwrite=True, progress=False)
+    assert list(Bundle.open(out / "model").manifest.variants) == ["int8-portable"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    refused([str(tiny_bundle.folder), str(other), "--overwrite"], "so it is never replaced")
+    assert [path.name for path in other.iterdir()] == ["notes.txt"]
+
+
+def test_a_damaged_bundle_gives_nothing(app: Path, bundle: Bundle, tmp_path: Path) -> None:
+    tokenizer = bundle.folder / "tokenizer.json"
+    tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
+    with pytest.raises(BundleIntegrityError):
+        page(bundle, tmp_path / "page", progress=False)
+    assert not (tmp_path / "page").exists()
