@@ -140,7 +140,10 @@ def _msvcrt() -> types.ModuleType:
     module = types.ModuleType("msvcrt")
 
     def locking(descriptor: int, mode: int, _: int) -> None:
-        fcntl.flock(descriptor, mode)
+        try:
+            fcntl.flock(descriptor, mode)
+        except BlockingIOError as error:
+            raise PermissionError(errno.EACCES, "Permission denied") from error
 
     vars(module).update(
         locking=locking, LK_NBLCK=fcntl.LOCK_EX | fcntl.LOCK_NB, LK_UNLCK=fcntl.LOCK_UN

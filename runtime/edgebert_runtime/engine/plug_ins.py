@@ -84,7 +84,7 @@ def find_plugged(name: str, engine: Any, options: Mapping[str, str]) -> Plugged 
     if unknown:
         raise ConfigError(
             f"provider {name!r} has no option {', '.join(map(repr, unknown))} in "
-            f"{_version(plug_in)}; it has {', '.join(sorted(plug_in.options))}"
+            f"{_version(plug_in)}; it has {', '.join(sorted(plug_in.options)) or 'none'}"
         )
     return Plugged(
         devices=[_chosen(name, plug_in, offered, options)],

@@ -14,6 +14,7 @@ DISTRIBUTIONS: Final = (
     "onnxruntime-gpu",
     "onnxruntime-openvino",
     "onnxruntime-qnn",
+    "onnxruntime-webgpu",
 )
 """Distributions of which each provides the module `onnxruntime`."""
 

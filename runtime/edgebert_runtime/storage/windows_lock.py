@@ -80,9 +80,12 @@ def _try(path: Path) -> Held | None:
     descriptor = os.open(place, os.O_RDWR | os.O_CREAT)
     try:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    except OSError:
+    except PermissionError:
         os.close(descriptor)
         return None
+    except BaseException:
+        os.close(descriptor)
+        raise
     return Held(descriptor, place)
 
 
