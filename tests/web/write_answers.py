@@ -26,8 +26,22 @@ from tests.web.units import in_units
 CASES: Final = 120
 """Of each bundle."""
 
-WORDS: Final = tuple(
-    ["the", "a", "small", "cat", "dog", "sat", "on", "mat", "and", "ran", "far", "over", "red", "blue", "un", ".", ",", "!", "paris", "berlin", "ada", "love", "lives", "works", "acme", "corp", "Café", "naïve", "中国", "🙂", "ΟΔΥΣΣΕΥΣ", "unable", "Zürich", "𠀀𠀁", "x́", "<b>"]
+WORDS: Final = (
+    *("the", "a", "small", "cat", "dog", "sat", "on", "mat", "and", "ran", "far", "over", "red"),
+    *("blue", "un", ".", ",", "!", "paris", "berlin", "ada", "love", "lives", "works", "acme"),
+    *(
+        "corp",
+        "Café",
+        "naïve",
+        "中国",
+        "🙂",
+        "ΟΔΥΣΣΕΥΣ",
+        "unable",
+        "Zürich",
+        "𠀀𠀁",
+        "x\u0301",
+        "<b>",
+    ),
 )
 
 

@@ -29,7 +29,7 @@ def write_characters(path: Path) -> None:
 
 def changed(normalizer: Any) -> dict[str, str]:
     """Character → what becomes of it, where that is another; a block that stays is passed over."""
-    found = {}
+    found: dict[str, str] = {}
     for first in range(0, sys.maxunicode + 1, BLOCK):
         if first in SURROGATES:
             continue
