@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -9,15 +10,18 @@ from typing import Any, Final
 import pytest
 from typer.testing import CliRunner
 
+import edgebert
 from edgebert.cli.app import app as commands
 from edgebert.workflow.page import page
 from edgebert_runtime import Bundle, check, load
 from edgebert_runtime.errors import BundleExistsError, BundleIntegrityError
 from tests.support.devtools import CONTROL, HOST, Tab
+from tests.support.page_blocks import run_page
 from tests.support.page_server import ISOLATED, PREFIX, Host, served
 
 pytestmark = pytest.mark.browser
 
+MANUAL: Final = Path(__file__).parents[2] / "docs" / "how-to" / "page.md"
 GetBundle = Callable[[str], Bundle]
 TEXTS: Final = ["the small cat sat on the mat.", "a dog ran far, over the red blue mat; naïve 中国"]
 QUESTION: Final = "who sat on the mat?"
@@ -309,3 +313,10 @@ def test_a_damaged_bundle_gives_nothing(app: Path, bundle: Bundle, tmp_path: Pat
     with pytest.raises(BundleIntegrityError):
         page(bundle, tmp_path / "page", progress=False)
     assert not (tmp_path / "page").exists()
+
+
+def test_the_manual_runs(app: Path, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_bundle.folder, tmp_path / "my-model")
+    edgebert.set_default(folder, "int8")
+    assert list(run_page(MANUAL.read_text(encoding="utf-8"), tmp_path))
+    assert (tmp_path / "my-page" / "model" / "onnx").is_dir()
