@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo page page-app test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo page page-app test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages web docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -66,6 +66,9 @@ interop-page: $(INSTALLED)
 
 pages: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/pages
+
+web: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/web
 
 # The site, into build/site; a broken link is an error.
 docs: $(INSTALLED)
