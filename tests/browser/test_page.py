@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,14 +146,18 @@ def test_a_second_visit_needs_no_network_for_the_model(written: GetPage, tab: Ta
     assert "nothing; the files were in this browser's cache" in facts
 
 
-def test_threads_run_where_the_host_isolates_the_page(written: GetPage, tab: Tab) -> None:
+@pytest.mark.parametrize(
+    ("headers", "threads"), [(ISOLATED, 2), ({}, 1)], ids=["isolated", "usual"]
+)
+def test_threads_run_where_the_host_isolates_the_page(
+    headers: Mapping[str, str], threads: int, written: GetPage, tab: Tab
+) -> None:
     folder, _ = written()
-    with served(folder, ISOLATED) as host:
-        shown(tab, host)
-        assert tab.evaluate("self.crossOriginIsolated")
-        threads = tab.evaluate(f"(async () => {MODEL}.info().threads)()")
-        cores = tab.evaluate("navigator.hardwareConcurrency")
-    assert threads > 1 or cores == 1
+    with served(folder, headers) as host:
+        tab.open(f"{host.address()}?threads=2")
+        tab.wait(READY)
+        facts = tab.evaluate("document.querySelector('.facts').textContent")
+    assert f"wasm, {threads} thread" in facts
 
 
 def test_a_changed_byte_is_found_before_anything_runs(written: GetPage, tab: Tab) -> None:
@@ -281,6 +285,16 @@ def test_a_default_for_cuda_is_refused(app: Path, tiny_cuda: Bundle, tmp_path: P
     refused(
         [str(tiny_cuda.folder), str(tmp_path / "page")],
         "has no portable variant 'fp32', and a page needs one; it has none; export it again",
+    )
+
+
+def test_a_task_of_another_package_is_refused(app: Path, bundle: Bundle, tmp_path: Path) -> None:
+    manifest = bundle.folder / "edgebert.json"
+    text = manifest.read_text(encoding="utf-8").replace('"embed"', '"look"')
+    manifest.write_text(text, encoding="utf-8")
+    refused(
+        [str(bundle.folder), str(tmp_path / "page")],
+        "a page has no form for task 'look'; it has embed, classify, tag,",
     )
 
 
