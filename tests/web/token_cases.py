@@ -31,7 +31,9 @@ BLOCKS: Final = (
 )
 """First code point of a block, and the one behind it."""
 
-MARKS: Final = "\u0300\u0301\u0307\u0308\u0323\u0327\u0334\u0345\u093c\u064b\u05b0\u3099\u0489\U0001d165"
+MARKS: Final = (
+    "\u0300\u0301\u0307\u0308\u0323\u0327\u0334\u0345\u093c\u064b\u05b0\u3099\u0489\U0001d165"
+)
 SPECIALS: Final = ("[CLS]", "[MASK]", "<s>", "<mask>", "</s>", "[UNK]", "<unk>", "[PAD]", "[SEP")
 
 
@@ -82,7 +84,9 @@ def _random_text(chosen: random.Random, words: list[str]) -> str:
 def _part(chosen: random.Random, blocks: list[tuple[int, int]], words: list[str]) -> str:
     kind = chosen.random()
     if kind < 0.6:
-        return "".join(chr(chosen.randrange(*chosen.choice(blocks))) for _ in range(chosen.randint(1, 5)))
+        return "".join(
+            chr(chosen.randrange(*chosen.choice(blocks))) for _ in range(chosen.randint(1, 5))
+        )
     if kind < 0.7:
         return "".join(chosen.choice(MARKS) for _ in range(chosen.randint(1, 3)))
     if kind < 0.8:

@@ -1,7 +1,4 @@
-"""Write what the Rust library's normalizers make of every character, for characters.test.ts.
-
-Usage: python -m tests.web.write_characters OUT
-"""
+"""Write what the Rust library's normalizers make of every character, for characters.test.ts."""
 
 import json
 import sys
@@ -32,7 +29,7 @@ def write_characters(path: Path) -> None:
 
 def changed(normalizer: Any) -> dict[str, str]:
     """Character → what becomes of it, where that is another; a block that stays is passed over."""
-    found = {}
+    found: dict[str, str] = {}
     for first in range(0, sys.maxunicode + 1, BLOCK):
         if first in SURROGATES:
             continue
@@ -42,7 +39,3 @@ def changed(normalizer: Any) -> dict[str, str]:
         pairs = ((character, normalizer.normalize_str(character)) for character in block)
         found |= {character: made for character, made in pairs if made != character}
     return found
-
-
-if __name__ == "__main__":
-    write_characters(Path(sys.argv[1]))

@@ -1,10 +1,6 @@
-"""Write what the Rust tokenizer makes of many texts, for runtime/web/tests/tokens.test.ts.
-
-Usage: python -m tests.web.write_tokens OUT
-"""
+"""Write what the Rust tokenizer makes of many texts, for runtime/web/tests/tokens.test.ts."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +40,7 @@ def _case(tokenizer: Any, item: Item) -> dict[str, Any]:
         "ends": [end for _, end in places],
         "words": encoding.word_ids,
         "sources": encoding.sequence_ids,
-        "decoded": [tokenizer.decode(encoding.ids, skip_special_tokens=skip) for skip in (False, True)],
+        "decoded": [
+            tokenizer.decode(encoding.ids, skip_special_tokens=skip) for skip in (False, True)
+        ],
     }
-
-
-if __name__ == "__main__":
-    write_tokens(Path(sys.argv[1]))

@@ -84,7 +84,8 @@ def combining_class(character: str) -> int:
 
 def _moves(character: str) -> bool:
     return any(
-        CANONICAL.normalize_str(text) != text for text in (f"\u0301{character}", f"{character}\u0334")
+        CANONICAL.normalize_str(text) != text
+        for text in (f"\u0301{character}", f"{character}\u0334")
     ) or character in ("\u0301", "\u0334")
 
 

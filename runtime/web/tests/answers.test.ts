@@ -9,8 +9,9 @@ import type { Encoder, Output, Row, RunOptions } from "../src/inference/encoder.
 import type { Host } from "../src/inference/host.js";
 import { taskModel } from "../src/tasks/registry.js";
 import { TextTokenizer } from "../src/tokenization/tokenizer.js";
+import { VECTORS } from "./support.js";
 
-const FOLDER = process.env["EDGEBERT_WEB_ANSWERS"] ?? "";
+const FOLDER = path.join(VECTORS, "answers");
 const TOLERANCE = 1e-5;
 
 interface RecordedRow {

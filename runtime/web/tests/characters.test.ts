@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import test from "node:test";
 import { buildNormalizer } from "../src/tokenization/normalizer.js";
 import { PlacedText } from "../src/tokenization/placed_text.js";
+import { VECTORS } from "./support.js";
 
-const FILE = process.env["EDGEBERT_WEB_CHARACTERS"] ?? "";
+const FILE = path.join(VECTORS, "characters.json");
 
 interface Recorded {
   part: object;

@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 
 export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 export const BUNDLES = process.env["EDGEBERT_WEB_BUNDLES"] ?? "";
+/** What tests.web.write_vectors wrote. */
+export const VECTORS = process.env["EDGEBERT_WEB_VECTORS"] ?? "";
 
 export interface Expected {
   folder: string;

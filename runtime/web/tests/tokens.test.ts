@@ -7,8 +7,9 @@ import test from "node:test";
 import { stringsOf, type Item } from "../src/tokenization/items.js";
 import { JsonTokenizer } from "../src/tokenization/json_tokenizer.js";
 import type { Tokens } from "../src/tokenization/tokens.js";
+import { VECTORS } from "./support.js";
 
-const FOLDER = process.env["EDGEBERT_WEB_TOKENS"] ?? "";
+const FOLDER = path.join(VECTORS, "tokens");
 
 interface Case extends Tokens {
   item: Item;

@@ -13,8 +13,8 @@ import torch
 from tokenizers import Tokenizer
 
 from tests.support.zoo.folder import Built
-from tests.support.zoo.tokenizers import tokenizer_fields
 from tests.support.zoo.layouts import Layout
+from tests.support.zoo.tokenizers import tokenizer_fields
 
 FLAGS: Final = {
     "pooling_mode_cls_token": "cls",

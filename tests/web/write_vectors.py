@@ -1,0 +1,21 @@
+"""Write what runtime/web/tests compare a page's tokens and answers with.
+
+Usage: python -m tests.web.write_vectors OUT
+"""
+
+import sys
+from pathlib import Path
+
+from tests.web.write_answers import write_answers
+from tests.web.write_characters import write_characters
+from tests.web.write_tokens import write_tokens
+
+
+def main(out: Path) -> None:
+    write_characters(out / "characters.json")
+    write_tokens(out / "tokens")
+    write_answers(out / "answers")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
