@@ -26,6 +26,7 @@ from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
 from edgebert_runtime.loading.choice import AUTO, Situation, choose
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.new_folder import new_folder
+from edgebert_runtime.tasks.registry import BUILT_IN
 
 APP: Final = Path(__file__).resolve().parents[1] / "page_app"
 """Scripts, style and engine of the page."""
@@ -114,13 +115,16 @@ def _chosen(bundle: Bundle, asked: str, task: str, engine: str) -> str:
     """The name of the variant that the page runs.
 
     Raises:
-        ConfigError: the bundle has no such task, or no variant that is meant runs in a browser.
+        ConfigError: the bundle or the page has no such task, or no variant that is meant runs in a
+            browser.
     """
     manifest = bundle.manifest
     if task not in manifest.tasks:
         raise ConfigError(
             f"{bundle.folder} has no task {task!r}; it has {', '.join(manifest.tasks)}"
         )
+    if task not in BUILT_IN:
+        raise ConfigError(f"a page has no form for task {task!r}; it has {', '.join(BUILT_IN)}")
     able = portable_variants(bundle, [] if asked == AUTO else [asked], "a page")
     here = Situation(task=task, asked=asked, engine=engine, instruction_sets=WASM)
     meant = [each for each in choose(manifest, here) if each.name in able]

@@ -80,7 +80,8 @@ Cross-Origin-Opener-Policy: same-origin
 Cross-Origin-Embedder-Policy: require-corp
 ```
 
-Without them the page runs on one thread. Nothing else changes.
+Without them the page runs on one thread. Nothing else changes. The engine takes half of the cores,
+at most four; `?threads=2` behind the page's address asks for another number.
 
 ## A model on another host
 

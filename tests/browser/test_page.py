@@ -2,17 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from typer.testing import CliRunner
 
-from edgebert.cli.app import app as commands
 from edgebert.workflow.page import page
-from edgebert_runtime import Bundle, check, load
-from edgebert_runtime.errors import BundleExistsError, BundleIntegrityError
+from edgebert_runtime import Bundle, load
 from tests.support.devtools import CONTROL, HOST, Tab
 from tests.support.page_server import ISOLATED, PREFIX, Host, served
 
@@ -118,17 +115,6 @@ def test_int8_passes_the_check_in_the_page(task: str, written: GetPage, tab: Tab
     assert far(found, plain(in_python(load(bundle, "int8-portable")))) <= 0.045
 
 
-def test_the_folder_has_a_bundle_of_one_variant(written: GetPage) -> None:
-    folder, bundle = written(variant="int8", title="</script><b>cats & dogs")
-    model = Bundle.open(folder / "model")
-    assert list(model.manifest.variants) == ["int8-portable"]
-    assert check(model).passed
-    files = {path.relative_to(model.folder).as_posix() for path in model.folder.rglob("*.*")}
-    assert files == {"edgebert.json", *model.manifest.files}
-    assert "<h1>&lt;/script&gt;&lt;b&gt;cats &amp; dogs</h1>" in (folder / "index.html").read_text()
-    assert bundle.manifest.source["name"] not in (folder / "index.html").read_text()
-
-
 def test_a_second_visit_needs_no_network_for_the_model(written: GetPage, tab: Tab) -> None:
     folder, _ = written()
     with served(folder) as host:
@@ -142,14 +128,18 @@ def test_a_second_visit_needs_no_network_for_the_model(written: GetPage, tab: Ta
     assert "nothing; the files were in this browser's cache" in facts
 
 
-def test_threads_run_where_the_host_isolates_the_page(written: GetPage, tab: Tab) -> None:
+@pytest.mark.parametrize(
+    ("headers", "threads"), [(ISOLATED, 2), ({}, 1)], ids=["isolated", "usual"]
+)
+def test_threads_run_where_the_host_isolates_the_page(
+    headers: Mapping[str, str], threads: int, written: GetPage, tab: Tab
+) -> None:
     folder, _ = written()
-    with served(folder, ISOLATED) as host:
-        shown(tab, host)
-        assert tab.evaluate("self.crossOriginIsolated")
-        threads = tab.evaluate(f"(async () => {MODEL}.info().threads)()")
-        cores = tab.evaluate("navigator.hardwareConcurrency")
-    assert threads > 1 or cores == 1
+    with served(folder, headers) as host:
+        tab.open(f"{host.address()}?threads=2")
+        tab.wait(READY)
+        facts = tab.evaluate("document.querySelector('.facts').textContent")
+    assert f"wasm, {threads} thread" in facts
 
 
 def test_a_changed_byte_is_found_before_anything_runs(written: GetPage, tab: Tab) -> None:
@@ -256,56 +246,3 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(
                 ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
                 grounds[scheme] = ground
     assert grounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 28)"}
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--variant", "int4"], "has no portable variant 'int4', and a page needs one; it has"),
-        (["--variant", "cpu"], "has no portable variant 'cpu', and a page needs one; it has"),
-        (["--task", "tag"], "has no task 'tag'; it has embed"),
-    ],
-)
-def test_what_the_bundle_lacks_is_refused(
-    options: list[str], said: str, app: Path, tiny_bundle: Bundle, tmp_path: Path
-) -> None:
-    refused([str(tiny_bundle.folder), str(tmp_path / "page"), *options], said)
-    assert not (tmp_path / "page").exists()
-
-
-def test_a_default_for_cuda_is_refused(app: Path, tiny_cuda: Bundle, tmp_path: Path) -> None:
-    refused(
-        [str(tiny_cuda.folder), str(tmp_path / "page")],
-        "has no portable variant 'fp32', and a page needs one; it has none; export it again",
-    )
-
-
-def refused(arguments: list[str], said: str) -> None:
-    done = CliRunner().invoke(commands, ["page", *arguments])
-    assert done.exit_code == 2, done.output
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_what_is_there_is_replaced_only_if_it_is_ours(
-    app: Path, tiny_bundle: Bundle, tmp_path: Path
-) -> None:
-    out = tmp_path / "page"
-    page(tiny_bundle, out, variant="fp32", progress=False)
-    with pytest.raises(BundleExistsError, match="pass overwrite"):
-        page(tiny_bundle, out, progress=False)
-    page(tiny_bundle, out, variant="int8", overwrite=True, progress=False)
-    assert list(Bundle.open(out / "model").manifest.variants) == ["int8-portable"]
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "notes.txt").write_text("mine")
-    refused([str(tiny_bundle.folder), str(other), "--overwrite"], "so it is never replaced")
-    assert [path.name for path in other.iterdir()] == ["notes.txt"]
-
-
-def test_a_damaged_bundle_gives_nothing(app: Path, bundle: Bundle, tmp_path: Path) -> None:
-    tokenizer = bundle.folder / "tokenizer.json"
-    tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
-    with pytest.raises(BundleIntegrityError):
-        page(bundle, tmp_path / "page", progress=False)
-    assert not (tmp_path / "page").exists()

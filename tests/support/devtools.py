@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,8 +74,6 @@ class Tab:
 
     pipe: Pipe
     session: str
-    context: str
-    requests: list[str] = field(default_factory=list)
 
     def call(self, method: str, **params: Any) -> Any:
         """The result of a command to the page."""
@@ -165,7 +163,7 @@ class Browser:
             "Target.attachToTarget", targetId=target["targetId"], flatten=True
         )["sessionId"]
         try:
-            tab = Tab(pipe=self._pipe, session=session, context=context)
+            tab = Tab(pipe=self._pipe, session=session)
             for domain in ("Page", "Runtime", "Accessibility"):
                 tab.call(f"{domain}.enable")
             yield tab

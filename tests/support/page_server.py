@@ -24,7 +24,7 @@ class Host:
     Attributes:
         port: that it listens on.
         headers: sent with every answer.
-        closed: beginnings of paths, below the page, that are answered by 503.
+        closed: beginnings of paths, below the page, at which the connection breaks.
         requests: paths that were asked for, in order.
     """
 
@@ -52,7 +52,7 @@ class Handler(SimpleHTTPRequestHandler):
         if below == self.path:
             self.send_error(404)
         elif any(below.startswith(each) for each in self.host.closed):
-            self.send_error(503)
+            self.close_connection = True  # without a word, as where there is no network
         else:
             self.path = f"/{below}"
             super().do_GET()

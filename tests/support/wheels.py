@@ -23,9 +23,13 @@ class Distribution:
 
     @property
     def sources(self) -> set[str]:
-        """Every module and marker of the package, as its wheel should name them."""
+        """Every module and marker of the package, as its wheel should name them.
+
+        Where somebody made the scripts of `edgebert page`, these, too.
+        """
         found = [
             *(self.folder / self.package).rglob("*.py"),
+            *(self.folder / self.package / "page_app").glob("*"),
             self.folder / self.package / "py.typed",
         ]
         return {path.relative_to(self.folder).as_posix() for path in found}

@@ -28,8 +28,8 @@ export type Model = Pick<Remote<Embedder>, "embed" | "info" | "check" | "countTo
 export async function open(settings: Settings, onProgress: (event: Progress) => void): Promise<Model> {
   const here = (name: string): string => new URL(name, import.meta.url).href;
   const worker = new Worker(here("worker.js"), { type: "module" });
-  const task = settings.task as TaskName;
-  const options = { task, variant: settings.variant, wasmPaths: here("./"), onProgress };
+  const { variant, threads } = settings;
+  const options = { task: settings.task as TaskName, variant, threads, wasmPaths: here("./"), onProgress };
   try {
     const model: unknown = await loadInWorker(worker, new URL(settings.model, document.baseURI), options);
     return model as Model;

@@ -9,8 +9,12 @@ export interface Settings {
   variant: string;
   /** The token that stands for a missing one, of models that fill it. */
   mask: string | null;
+  /** How many threads the engine is to have; the engine decides unless the address says `?threads=N`. */
+  threads?: number;
 }
 
 export function readSettings(): Settings {
-  return JSON.parse(required<HTMLScriptElement>("#page").text) as Settings;
+  const written = JSON.parse(required<HTMLScriptElement>("#page").text) as Settings;
+  const threads = new URL(document.location.href).searchParams.get("threads");
+  return threads === null ? written : { ...written, threads: Number(threads) };
 }

@@ -5,7 +5,7 @@ import { answer } from "./answer.js";
 import { classify } from "./classify.js";
 import { embed } from "./embed.js";
 import { fill } from "./fill.js";
-import { nextSentence } from "./next-sentence.js";
+import { nextSentence } from "./next_sentence.js";
 import { rank } from "./rank.js";
 import { tag } from "./tag.js";
 import type { TaskView } from "./view.js";

@@ -20,7 +20,9 @@ export interface Source {
 }
 
 /** No connection, or the browser refuses the answer: what a cached manifest may stand in for. */
-export class UnreachableError extends DownloadError {}
+export class UnreachableError extends DownloadError {
+  override name = "DownloadError"; // the public class, which a worker's other side makes of it
+}
 
 /** The source of what `load` was given. */
 export function openSource(given: string | URL): Source {
