@@ -1,75 +1,112 @@
-// What an encoder is built from: sizes, choices, and pointers to tensors in the layout of the stock int8 graph.
-// Whoever fills these in has checked every shape; the pointers outlive the packing, not the encoder.
+// What an encoder is made of: its attributes and constants, checked before any of their memory is read.
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace edgebert {
 
-enum class Scheme { token, fixed };  // a range for each token, or the ranges of the stock graph ("static")
-enum class NormKind { layer, rms };
+enum class Scheme { token, fixed };  // a range for each token, or the ranges of the stock graph
+enum class Norm { layer, rms };
 enum class NormPlace { post, pre };
 enum class Activation { gelu, gelu_tanh, relu, silu };
 
-// y = quantized(x * smoothing) · (weight * scales) + bias + x[outlier_start, + outliers] · outlier_rows
-struct Product {
-  const int8_t* weight = nullptr;  // (in, out); null: this product is absent
-  int64_t in = 0;
-  int64_t out = 0;
-  const float* scales = nullptr;     // scale_count of them
-  int64_t scale_count = 0;           // 1 or out
-  const float* bias = nullptr;       // (out) or null
-  const float* smoothing = nullptr;  // (in) or null
-  float range_scale = 0.0F;          // of the stock graph; used by Scheme::fixed alone
-  uint8_t range_zero = 0;
-  const float* outlier_rows = nullptr;  // (outliers, out) or null; these rows of weight are 0
-  int64_t outliers = 0;
-  int64_t outlier_start = 0;
+// The message names what was found, what was expected, and where (layer, product).
+class ConfigError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
-struct Norm {
-  const float* weight = nullptr;  // (hidden); null: there is no norm at this place
-  const float* bias = nullptr;    // (hidden) or null
-};
-
-// gate is absent unless the feed-forward part is gated: activation(gate(x)) * up(x).
-struct LayerWeights {
-  Product query, key, value, output, up, gate, down;
-  Norm attention_norm, feed_forward_norm;
-  int64_t window = 0;  // 0: attention to all tokens; else to those at most this far
-};
-
-// Tables by position of a token in its row of the batch. Windowed layers take the last table.
-struct Rotary {
-  const float* cosine = nullptr;  // (tables, tokens, head_size / 2) or null
-  const float* sine = nullptr;
-  int64_t tables = 0;
-  int64_t tokens = 0;
-};
-
-// What is added to the score of a query and a key: (heads, 2 * tokens - 1), by query - key + tokens - 1.
-struct PositionBias {
-  const float* values = nullptr;  // or null
-  int64_t tokens = 0;
-};
-
-struct EncoderConfig {
+// As they stand in the graph: nothing here has been checked.
+struct Attributes {
+  int64_t layers = 0;
   int64_t hidden = 0;
   int64_t heads = 0;
   int64_t head_size = 0;
   int64_t ffn = 0;
-  float epsilon = 0.0F;
-  float scale = 0.0F;  // of attention scores
+  float epsilon = 0;
+  float scale = 0;  // of the scores of attention
+  std::string scheme;
+  std::string norm;
+  std::string norm_place;
+  std::string activation;
+  int64_t gated = 0;
+  std::vector<int64_t> windows;
+  std::vector<int64_t> roles;
+};
+
+enum class ElementType { float32, int8, uint8, int64, other };
+
+// A constant of the graph. Its memory belongs to the caller and must outlive what is made from it.
+struct Tensor {
+  ElementType type = ElementType::other;
+  std::vector<int64_t> shape;
+  const void* data = nullptr;
+};
+
+using Floats = std::span<const float>;  // empty: absent
+
+// y = (quantized(x * smoothing) - zero) * scale . (weight * scales) + bias + x[outliers] . outlier_rows
+struct Product {
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+  const int8_t* weight = nullptr;  // (inputs, outputs), the last axis is contiguous; null: no such product
+  Floats scales;                   // (outputs), or one for all
+  Floats bias;                     // (outputs) or empty
+  Floats smoothing;                // (inputs) or empty
+  float range_scale = 0;           // of the input, in the static scheme; 0: there is none
+  int range_zero = 0;
+  Floats outlier_rows;  // (outlier_count, outputs) or empty
+  int64_t outlier_start = 0;
+  int64_t outlier_count = 0;
+};
+
+struct NormWeights {
+  Floats weight;  // (hidden); empty: there is no such norm
+  Floats bias;    // (hidden) or empty
+};
+
+struct Layer {
+  Product query;
+  Product key;
+  Product value;
+  Product output;
+  Product up;
+  Product gate;
+  Product down;
+  NormWeights attention_norm;
+  NormWeights feed_forward_norm;
+  int64_t window = 0;  // half width of local attention; 0 is global
+};
+
+struct Config {
+  int64_t hidden = 0;
+  int64_t heads = 0;
+  int64_t head_size = 0;
+  int64_t ffn = 0;
+  float epsilon = 0;
+  float scale = 0;
   Scheme scheme = Scheme::token;
-  NormKind norm = NormKind::layer;
+  Norm norm = Norm::layer;
   NormPlace norm_place = NormPlace::post;
   Activation activation = Activation::gelu;
   bool gated = false;
-  std::vector<LayerWeights> layers;
-  Norm final_norm;
-  Rotary rotary;
-  PositionBias position_bias;
+  std::vector<Layer> layers;
+  NormWeights final_norm;
+  Floats rotary_cos;     // (rotary_positions, head_size / 2) or empty
+  Floats rotary_sin;     // as rotary_cos
+  Floats position_bias;  // (heads, 2 * bias_reach + 1) or empty: by key minus query, from -bias_reach
+  int64_t rotary_positions = 0;
+  int64_t bias_reach = 0;
 };
+
+// Every attribute and constant, checked: types, shapes, roles in range, finite scales. It does not look
+// at the weights themselves, so their pages stay untouched.
+//
+// Throws ConfigError.
+Config read_config(const Attributes& attributes, std::span<const Tensor> constants);
 
 }  // namespace edgebert
