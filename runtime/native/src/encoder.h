@@ -14,7 +14,7 @@ namespace edgebert {
 class Kernels;  // kernels/kernels.h: one for each instruction set, see isa/isa.h
 
 // What this encoder cannot run of a configuration, as "found …, expected …"; empty when it can run all.
-std::string refusal(const EncoderConfig& config);
+std::string refusal(const Config& config);
 
 // Usage: make_encoder, then pack() into memory of packed_bytes() or map a file that holds such a copy, then attach().
 class Encoder {
@@ -39,6 +39,6 @@ class Encoder {
 };
 
 // parts: into how many parts the work of a run is cut, at least 1; the results do not depend on it.
-std::unique_ptr<Encoder> make_encoder(const EncoderConfig& config, const Kernels& kernels, int64_t parts);
+std::unique_ptr<Encoder> make_encoder(const Config& config, const Kernels& kernels, int64_t parts);
 
 }  // namespace edgebert
