@@ -14,8 +14,6 @@ namespace edgebert {
 // Numbers of what an attribute or constant may be; a sum of products of bytes fits an int32 below it.
 inline constexpr int64_t kMostInputs = 65535;
 
-std::string text_of(std::span<const int64_t> shape);
-
 class Constants {
  public:
   Constants(std::span<const int64_t> roles, std::span<const Tensor> tensors);
