@@ -38,13 +38,14 @@ void mutate_number(Attributes& attributes, Random& random) {
 }
 
 void mutate_float(Attributes& attributes, Random& random) {
-  *one_of(std::array{&attributes.epsilon, &attributes.scale}, random) = odd_float(random);
+  const std::array numbers{&attributes.epsilon, &attributes.scale};
+  *one_of(numbers, random) = odd_float(random);
 }
 
 void mutate_text(Attributes& attributes, Random& random) {
   const std::array<const char*, 8> words{"", "token", "static", "rms", "pre", "gelu_tanh", "silu", "\xff"};
-  *one_of(std::array{&attributes.scheme, &attributes.norm, &attributes.norm_place, &attributes.activation}, random) =
-      one_of(words, random);
+  const std::array texts{&attributes.scheme, &attributes.norm, &attributes.norm_place, &attributes.activation};
+  *one_of(texts, random) = one_of(words, random);
 }
 
 void mutate_list(std::vector<int64_t>& values, Random& random) {

@@ -9,9 +9,8 @@ class Kernels;
 
 struct InstructionSet {
   const char* name;
-  const char* packing;  // the name of the order in which its kernels read weights
-  bool (*here)();       // whether this CPU has it, and the system keeps its registers
-  const Kernels& (*kernels)();
+  bool (*here)();               // whether this CPU has it, and the system keeps its registers
+  const Kernels& (*kernels)();  // to be called where it is here
 };
 
 // Those that were compiled in, the fastest first.

@@ -57,8 +57,8 @@ bool has_avx512_vnni() { return has_level_4() && has_all(cpuid(7, 0).ecx, bits({
 bool has_avx512_vnni_bf16() { return has_avx512_vnni() && has_all(cpuid(7, 1).eax, bits({5})); }
 
 constexpr std::array kSets{
-    InstructionSet{"avx512_vnni_bf16", "avx512_vnni_bf16-1", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
-    InstructionSet{"avx512_vnni", "avx512_vnni-1", has_avx512_vnni, avx512_vnni_kernels},
+    InstructionSet{"avx512_vnni_bf16", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
+    InstructionSet{"avx512_vnni", has_avx512_vnni, avx512_vnni_kernels},
 };
 
 }  // namespace

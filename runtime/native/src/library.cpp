@@ -4,6 +4,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "kernels/kernels.h"
 #include "operator.h"
 
 namespace edgebert {
@@ -97,6 +98,6 @@ extern "C" {
 // The name of the order of packed weights; empty where no instruction set fits.
 [[gnu::visibility("default")]] const char* edgebert_native_packing() {
   const edgebert::InstructionSet* set = edgebert::instruction_set();
-  return set == nullptr ? "" : set->packing;
+  return set == nullptr ? "" : set->kernels().packing();
 }
 }  // extern "C"

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "checksum.h"
+#include "kernels/kernels.h"
 
 namespace edgebert {
 namespace {
@@ -46,7 +47,7 @@ PackedEncoder::PackedEncoder(const Config& config, const InstructionSet& set, co
                              const Warn& warn) {
   if (const std::string reason = refusal(config); !reason.empty()) throw ConfigError(reason);
   encoder_ = make_encoder(config, set.kernels(), parts_of(settings));
-  const PackedIdentity identity{set.packing, fingerprint(config), encoder_->packed_bytes()};
+  const PackedIdentity identity{set.kernels().packing(), fingerprint(config), encoder_->packed_bytes()};
   if (!settings.packed.empty()) map(settings.packed, identity, warn);
   if (!file_) pack();
   const std::byte* weights = file_ ? file_->weights().data() : memory_.get();
