@@ -34,10 +34,7 @@ def write_graph(attributes: Attributes, constants: Sequence[Constant], path: Pat
             helper.make_tensor_value_info("attention_mask", TensorProto.INT64, three[:2]),
         ],
         [helper.make_tensor_value_info("encoded", TensorProto.FLOAT, three)],
-        [
-            numpy_helper.from_array(each, name)
-            for name, each in zip(names, constants, strict=True)
-        ],
+        [numpy_helper.from_array(each, name) for name, each in zip(names, constants, strict=True)],
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION), path)

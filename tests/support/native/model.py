@@ -134,7 +134,7 @@ def random_model(shape: Shape, *, seed: int = 0, outliers: int = 4, window: int 
     """A model with smoothing before the attention and outliers before `down`, as quantize writes."""
     random = np.random.default_rng(seed)
     inner = shape.heads * shape.head_size
-    sizes = {name: (shape.hidden, inner) for name in ("query", "key", "value")}
+    sizes = dict.fromkeys(("query", "key", "value"), (shape.hidden, inner))
     sizes |= {"output": (inner, shape.hidden), "up": (shape.hidden, shape.ffn)}
     sizes |= {"gate": (shape.hidden, shape.ffn)} if shape.gated else {}
     sizes |= {"down": (shape.ffn, shape.hidden)}

@@ -150,9 +150,7 @@ def _attention(
     return (shares @ value).transpose(1, 0, 2).reshape(len(entered), -1)
 
 
-def _rotated(
-    vectors: Array, rotary: tuple[Floats, Floats], positions: NDArray[np.int64]
-) -> Array:
+def _rotated(vectors: Array, rotary: tuple[Floats, Floats], positions: NDArray[np.int64]) -> Array:
     cosine, sine = (table[positions].astype(np.float64) for table in rotary)
     first, second = np.split(vectors, 2, axis=-1)
     return np.concatenate([first * cosine - second * sine, second * cosine + first * sine], -1)
