@@ -1,4 +1,4 @@
-"""Where the native encoder cannot run, its tests are left out: this one says so, and fails in CI."""
+"""Where the native encoder cannot run, its tests are left out; this says so, and fails in CI."""
 
 import os
 

@@ -88,7 +88,7 @@ def test_a_text_has_the_same_bits_with_holes(
 def test_threads_and_parts_do_not_change_a_bit(
     name: str, path: Path, session: onnxruntime.InferenceSession, threads: int, parts: int
 ) -> None:
-    other = open_session(path, threads=threads, parts=parts)
+    other = open_session(path, pool=threads, parts=parts)
     size = MODELS[name].shape.hidden
     for hidden, mask in [*random_inputs(size), text(size, LONG)]:
         np.testing.assert_array_equal(run(other, hidden, mask), run(session, hidden, mask))

@@ -1,4 +1,4 @@
-"""A packed copy is mapped where it fits; where it does not, the operator says why and packs in memory."""
+"""A packed copy is mapped where it fits; elsewhere the operator says why, and packs in memory."""
 
 from pathlib import Path
 
@@ -81,9 +81,8 @@ def test_a_copy_that_does_not_fit_is_left_alone(
     packed.write_bytes(damage(packed.read_bytes()))
     hidden, mask = random_inputs(MODELS["post"].shape.hidden)[2]
     expected = run(open_session(path), hidden, mask)
-    np.testing.assert_array_equal(
-        run(open_session(path, packed=str(packed)), hidden, mask), expected
-    )
+    found = run(open_session(path, packed=str(packed)), hidden, mask)
+    np.testing.assert_array_equal(found, expected)
     (said,) = warnings(capfd.readouterr().err)
     assert reason in said
     assert str(packed) in said
@@ -97,9 +96,8 @@ def test_a_copy_of_another_model_is_left_alone(
     path = write_model(other, packed.with_name("other.onnx"))
     hidden, mask = random_inputs(other.shape.hidden)[2]
     expected = run(open_session(path), hidden, mask)
-    np.testing.assert_array_equal(
-        run(open_session(path, packed=str(packed)), hidden, mask), expected
-    )
+    found = run(open_session(path, packed=str(packed)), hidden, mask)
+    np.testing.assert_array_equal(found, expected)
     (said,) = warnings(capfd.readouterr().err)
     assert "found another model's weights" in said
 

@@ -143,7 +143,7 @@ def test_what_is_not_whole_is_refused(case: str, tmp_path: Path) -> None:
     parts = Parts()
     change(parts)
     path = write_graph(parts.attributes, parts.constants, tmp_path / "model.onnx")
-    with pytest.raises(Exception, match="Int8Encoder|found|expected") as caught:
+    with pytest.raises(Exception, match=r"found|expected") as caught:
         open_session(path)
     assert message in str(caught.value)
 
@@ -157,5 +157,5 @@ def test_what_was_changed_is_whole_before(tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_is_refused(threads: str, tmp_path: Path) -> None:
     parts = Parts()
     path = write_graph(parts.attributes, parts.constants, tmp_path / "model.onnx")
-    with pytest.raises(Exception, match="edgebert.native.threads: found .*, expected 1 to 1024"):
+    with pytest.raises(Exception, match=r"native\.threads: found .*, expected 1 to 1024"):
         open_session(path, threads=threads)

@@ -1,4 +1,4 @@
-"""Sessions side by side, children of a process, and more threads than cores: no deadlock, the same bits."""
+"""Sessions side by side, forks, more threads than cores: no deadlock, and the same bits."""
 
 import multiprocessing
 import threading
@@ -30,7 +30,7 @@ def expected(path: Path) -> list[Floats]:
 
 
 def encode_all(path: Path, threads: int, parts: int) -> list[Floats]:
-    session = open_session(path, threads=threads, parts=parts)
+    session = open_session(path, pool=threads, parts=parts)
     return [run(session, *each) for each in random_inputs(MODELS[NAME].shape.hidden)]
 
 
@@ -61,7 +61,7 @@ def test_sessions_run_side_by_side_with_more_threads_than_cores(
 def test_a_session_runs_for_several_threads_at_once(
     path: Path, expected: list[Floats], threads: int, parts: int
 ) -> None:
-    session = open_session(path, threads=threads, parts=parts)
+    session = open_session(path, pool=threads, parts=parts)
     found: dict[int, list[Floats]] = {}
 
     def encode(index: int) -> None:

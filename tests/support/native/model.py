@@ -131,7 +131,7 @@ def random_norm(random: np.random.Generator, hidden: int, *, bias: bool) -> Norm
 
 
 def random_model(shape: Shape, *, seed: int = 0, outliers: int = 4, window: int = 0) -> Model:
-    """A model with smoothing before the attention and outliers before `down`, as quantize writes."""
+    """A model with smoothing, and outliers before `down`, as quantize writes them."""
     random = np.random.default_rng(seed)
     inner = shape.heads * shape.head_size
     sizes = dict.fromkeys(("query", "key", "value"), (shape.hidden, inner))

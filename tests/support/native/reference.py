@@ -111,12 +111,14 @@ def _product(
     output = sums * scale.astype(np.float64) * product.scales
     if product.outlier_rows is not None:
         output = output + rows[:, start : start + count] @ product.outlier_rows
-    return output if product.bias is None else output + product.bias
+    shifted: Array = output if product.bias is None else output + product.bias
+    return shifted
 
 
 def _ranges(product: Product, smoothed: Floats, scheme: str) -> tuple[Floats, Floats]:
     if scheme == "static":
-        assert product.range_scale is not None and product.range_zero is not None
+        assert product.range_scale is not None
+        assert product.range_zero is not None
         return product.range_scale.reshape(1, 1), product.range_zero.reshape(1, 1).astype("f")
     low = np.minimum(smoothed.min(1, keepdims=True), 0)
     high = np.maximum(smoothed.max(1, keepdims=True), 0)
@@ -147,7 +149,8 @@ def _attention(
         scores = np.where(np.abs(apart) <= layer.window, scores, -np.inf)
     shares = np.exp(scores - scores.max(-1, keepdims=True))
     shares /= shares.sum(-1, keepdims=True)
-    return (shares @ value).transpose(1, 0, 2).reshape(len(entered), -1)
+    context: Array = (shares @ value).transpose(1, 0, 2).reshape(len(entered), -1)
+    return context
 
 
 def _rotated(vectors: Array, rotary: tuple[Floats, Floats], positions: NDArray[np.int64]) -> Array:

@@ -12,18 +12,18 @@ from tests.support.native.model import Floats
 
 
 def open_session(
-    path: Path, *, threads: int = 1, parts: int | None = None, **entries: str
+    path: Path, *, pool: int = 1, parts: int | None = None, **entries: str
 ) -> onnxruntime.InferenceSession:
     """Open a model with the library.
 
     Args:
         path: of the model.
-        threads: of ONNX Runtime's pool.
+        pool: threads of ONNX Runtime.
         parts: into how many parts the operator cuts its work.
         entries: more of `edgebert.native`, such as `packed`.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = pool
     if parts is not None:
         entries["threads"] = str(parts)
     for name, value in entries.items():
