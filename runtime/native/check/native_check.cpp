@@ -4,6 +4,7 @@
 // of it. It ends with 1 and says why if an output is not as expected.
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "dispatch.h"
 #include "mutate.h"
 #include "packed_encoder.h"
+#include "products.h"
 #include "threads.h"
 
 namespace edgebert::check {
@@ -146,25 +148,40 @@ void check_case(const std::string& path, const InstructionSet& set) {
   check_mutations(model, set);
 }
 
-int check_all(int count, char** paths) {
+void check_set(const InstructionSet& set, std::span<char*> paths) {
+  std::string what = "products";
+  try {
+    check_products(set.kernels());
+    for (const char* path : paths) {
+      what = path;
+      check_case(path, set);
+    }
+  } catch (const std::exception& error) {
+    throw std::runtime_error(what + ", " + set.name + ": " + error.what());
+  }
+}
+
+// Of every instruction set that this CPU has, or of the one that EDGEBERT_NATIVE_KERNEL names.
+void check_all(std::span<char*> paths) {
+  const char* forced = std::getenv("EDGEBERT_NATIVE_KERNEL");
   int checked = 0;
   for (const InstructionSet& set : instruction_sets()) {
-    if (!set.here()) continue;
-    for (int index = 1; index < count; ++index) {
-      try {
-        check_case(paths[index], set);
-      } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s, %s: %s\n", paths[index], set.name, error.what());
-        return 1;
-      }
-      ++checked;
-    }
+    if (!set.here() || (forced != nullptr && std::string_view(forced) != set.name)) continue;
+    check_set(set, paths);
+    ++checked;
   }
-  std::printf("%d checked\n", checked);
-  return checked > 0 ? 0 : 1;
+  if (checked == 0) throw std::runtime_error("this CPU has none of the instruction sets");
 }
 
 }  // namespace
 }  // namespace edgebert::check
 
-int main(int count, char** arguments) { return edgebert::check::check_all(count, arguments); }
+int main(int count, char** arguments) {
+  try {
+    edgebert::check::check_all(std::span(arguments, static_cast<size_t>(count)).subspan(1));
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "native_check: %s\n", error.what());
+    return 1;
+  }
+}
