@@ -47,6 +47,9 @@ struct Tensor {
   const void* data = nullptr;
 };
 
+// For messages: (2, 3).
+std::string text_of(std::span<const int64_t> shape);
+
 using Floats = std::span<const float>;  // empty: absent
 
 // y = (quantized(x * smoothing) - zero) * scale . (weight * scales) + bias + x[outliers] . outlier_rows
