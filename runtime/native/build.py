@@ -22,6 +22,9 @@ from typing import Final
 
 HERE: Final = Path(__file__).resolve().parent
 SOURCE: Final = HERE / "src"
+OBJECTS: Final = HERE / "build"
+"""Of the last library, in a folder for each machine; tests look at their names."""
+
 LIBRARY: Final = "libedgebert_native.so"
 CHECK: Final = "native_check"
 
@@ -113,6 +116,7 @@ def compile_all(
     compiler: Compiler, wanted: list[Unit], flags: Sequence[str], out: Path
 ) -> list[str]:
     """The objects of all units, compiled side by side."""
+    out.mkdir(parents=True, exist_ok=True)
 
     def compiled(unit: Unit) -> str:
         target = out / f"{unit.source.parent.name}_{unit.source.stem}.o"
@@ -127,10 +131,9 @@ def compile_all(
 def build_library(compiler: Compiler, out: Path) -> Path:
     """The shared library, stripped of the names of what is not exported."""
     library = out / LIBRARY
-    with tempfile.TemporaryDirectory() as scratch:
-        wanted = units(compiler.machine, with_ort=True)
-        objects = compile_all(compiler, wanted, headers(), Path(scratch))
-        compiler.run(["-shared", "-pthread", "-s", *objects, "-o", str(library)])
+    wanted = units(compiler.machine, with_ort=True)
+    objects = compile_all(compiler, wanted, headers(), OBJECTS / compiler.machine)
+    compiler.run(["-shared", "-pthread", "-s", *objects, "-o", str(library)])
     return library
 
 
