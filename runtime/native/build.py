@@ -122,7 +122,7 @@ def compile_all(
     def compiled(unit: Unit) -> str:
         target = out / f"{unit.source.parent.name}_{unit.source.stem}.o"
         own = [compiler.named(flag) for flag in unit.flags]
-        warnings = () if compiler.command else WARNINGS
+        warnings = ("-w",) if compiler.command else WARNINGS
         compiler.run([*COMMON, *warnings, *flags, *own, "-c", str(unit.source), "-o", str(target)])
         return str(target)
 
@@ -135,7 +135,8 @@ def build_library(compiler: Compiler, out: Path) -> Path:
     library = out / LIBRARY
     wanted = units(compiler.machine, with_ort=True)
     objects = compile_all(compiler, wanted, headers(), OBJECTS / compiler.machine)
-    compiler.run(["-shared", "-pthread", "-s", "-Wl,-z,defs", *objects, "-o", str(library)])
+    checked = ("-Wl,-z,defs", f"-Wl,--version-script={HERE / 'exports.map'}")
+    compiler.run(["-shared", "-pthread", "-s", *checked, *objects, "-o", str(library)])
     return library
 
 
