@@ -41,8 +41,13 @@ MACHINES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "x86_64": {
         "avx512_vnni_bf16": ("-march=x86-64-v4", "-mavx512vnni", "-mavx512bf16"),
         "avx512_vnni": ("-march=x86-64-v4", "-mavx512vnni"),
+        "avx_vnni": ("-march=x86-64-v3", "-mavxvnni"),
+        "avx2": ("-march=x86-64-v3",),
     },
-    "aarch64": {},
+    "aarch64": {
+        "neon_i8mm": ("-march=armv8.2-a+dotprod+i8mm",),
+        "neon_dotprod": ("-march=armv8.2-a+dotprod",),
+    },
 }
 """The instruction sets of a machine: the file in src/isa, and the flags it is compiled with."""
 
@@ -78,8 +83,10 @@ class Compiler:
         return [sys.executable, "-m", "ziglang", "c++", "-target", target]
 
     def named(self, flag: str) -> str:
-        """A flag as this compiler spells it: zig's names of CPUs have no hyphens."""
-        return flag if self.command else flag.replace("x86-64-", "x86_64_")
+        """A flag as this compiler spells it: zig has names of its own for CPUs."""
+        if self.command:
+            return flag
+        return flag.replace("x86-64-", "x86_64_").replace("-march=armv8.2-a", "-mcpu=generic+v8_2a")
 
 
 @dataclass(frozen=True, kw_only=True)
