@@ -60,11 +60,13 @@ class Compiler:
         machine: a key of MACHINES.
         command: of another compiler than zig's, such as g++.
         flags: for every file and for the link.
+        static: whether to link a program that needs no library: zig has musl for that.
     """
 
     machine: str
     command: str | None
     flags: tuple[str, ...]
+    static: bool = False
 
     def run(self, arguments: Sequence[str]) -> None:
         """Compile or link.
@@ -79,7 +81,8 @@ class Compiler:
     def _program(self) -> list[str]:
         if self.command:
             return self.command.split()
-        target = f"{self.machine}-linux-gnu.{OLDEST_LIBC}"
+        system = "musl" if self.static else f"gnu.{OLDEST_LIBC}"
+        target = f"{self.machine}-linux-{system}"
         return [sys.executable, "-m", "ziglang", "c++", "-target", target]
 
     def named(self, flag: str) -> str:
@@ -181,7 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         flags = ["-O1", "-g", f"-fsanitize={given.sanitize}", "-fno-sanitize-recover"]
     if given.static:
         flags.append("-static")
-    compiler = Compiler(machine=given.machine, command=given.compiler, flags=tuple(flags))
+    compiler = Compiler(
+        machine=given.machine, command=given.compiler, flags=tuple(flags), static=given.static
+    )
     given.out.mkdir(parents=True, exist_ok=True)
     build = build_library if given.what == "library" else build_check
     sys.stdout.write(f"{build(compiler, given.out)}\n")
