@@ -1,4 +1,4 @@
-"""The wheels that `make native` and .ci/native built: one library each, for the machine they name."""
+"""The wheels that `make native` and .ci/native built: a library each, for the machine they name."""
 
 import os
 import platform
@@ -56,7 +56,7 @@ def test_a_wheel_says_what_it_is(machine: str) -> None:
 
 
 def test_no_code_of_an_instruction_set_can_stand_in_for_another() -> None:
-    """A linker keeps one of the weak functions of a name: for an older CPU it may be the wrong one."""
+    """A linker keeps one weak function of a name: for an older CPU it may be the wrong one."""
     objects = sorted((NATIVE / "build" / platform.machine()).glob("*.o"))
     if not objects or shutil.which("nm") is None:
         left_out("there are no objects or no nm; .ci/native-wheels builds and reads them")

@@ -61,7 +61,7 @@ constexpr std::array kSets{
     InstructionSet{"avx512_vnni_bf16", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
     InstructionSet{"avx512_vnni", has_avx512_vnni, avx512_vnni_kernels},
     InstructionSet{"avx_vnni", has_avx_vnni, avx_vnni_kernels},
-    InstructionSet{"avx2", has_level_3, avx2_kernels},
+    InstructionSet{"avx2", has_level_3, avx2_kernels, false},
 };
 
 }  // namespace
