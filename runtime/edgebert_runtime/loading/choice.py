@@ -100,7 +100,7 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
     return [
         Candidate(
             name,
-            _way(variants[name].library, situation.libraries),
+            way_of(variants[name].library, situation.libraries),
             next((found for check in CHECKS if (found := check(variants[name], situation))), None),
         )
         for name in dict.fromkeys(_meant(manifest, situation))
@@ -141,7 +141,8 @@ def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) ->
     return sorted(meant, key=rank)
 
 
-def _way(library: Library | None, libraries: Mapping[str, str]) -> str:
+def way_of(library: Library | None, libraries: Mapping[str, str]) -> str:
+    """How a variant that is for a library runs, of those that are here by their versions."""
     return NATIVE if library is not None and _has(library, libraries) else STOCK
 
 
@@ -225,7 +226,7 @@ def _no_library(variant: Variant, situation: Situation) -> Obstacle | None:
 
 def _other_cpu(variant: Variant, situation: Situation) -> Obstacle | None:
     needed, here = variant.instruction_sets, situation.instruction_sets
-    if _way(variant.library, situation.libraries) == NATIVE:
+    if way_of(variant.library, situation.libraries) == NATIVE:
         return None  # the library runs on this CPU, or it would not be here
     if situation.provider != "cpu" or here is None or not needed or here & {*needed}:
         return None

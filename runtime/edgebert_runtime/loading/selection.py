@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.manifest import Manifest, Variant
 from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
-from edgebert_runtime.engine.native import NAME, find_native
+from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError, FallbackWarning
 from edgebert_runtime.loading.choice import (
@@ -16,6 +16,7 @@ from edgebert_runtime.loading.choice import (
     Candidate,
     Situation,
     choose,
+    way_of,
 )
 from edgebert_runtime.loading.options import LoadOptions
 
@@ -146,6 +147,13 @@ def why_stock(bundle: Bundle, situation: Situation, chosen: Candidate) -> str | 
     if native.way == STOCK:
         return f"variant {native.name!r} needs a newer {NAME} than {library.version}"
     return f"variant {chosen.name!r} runs, and {native.name!r} is for {NAME}"
+
+
+def library_of(variant: Variant) -> NativeLibrary | None:
+    """The library of this machine that a variant runs with; None where it runs without one."""
+    library = find_native().library
+    found = {} if library is None else {NAME: library.version}
+    return library if way_of(variant.library, found) == NATIVE else None
 
 
 def _libraries(manifest: Manifest) -> dict[str, str]:
