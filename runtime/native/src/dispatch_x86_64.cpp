@@ -1,0 +1,68 @@
+#include <cpuid.h>
+
+#include <array>
+#include <cstdint>
+
+#include "dispatch.h"
+#include "isa/isa.h"
+
+namespace edgebert {
+namespace {
+
+struct Registers {
+  uint32_t eax = 0;
+  uint32_t ebx = 0;
+  uint32_t ecx = 0;
+  uint32_t edx = 0;
+};
+
+Registers cpuid(uint32_t leaf, uint32_t part) {
+  Registers found;
+  if (__get_cpuid_count(leaf, part, &found.eax, &found.ebx, &found.ecx, &found.edx) == 0) return {};
+  return found;
+}
+
+constexpr bool has_all(uint32_t found, uint32_t wanted) { return (found & wanted) == wanted; }
+
+constexpr uint32_t bits(std::initializer_list<int> numbers) {
+  uint32_t sum = 0;
+  for (const int number : numbers) sum |= uint32_t{1} << number;
+  return sum;
+}
+
+// Whether the operating system keeps these parts of the extended registers: bits of XCR0.
+bool kept_by_system(uint32_t parts) {
+  constexpr uint32_t xsave_enabled = bits({27});
+  if (!has_all(cpuid(1, 0).ecx, xsave_enabled)) return false;
+  uint32_t low = 0;
+  uint32_t high = 0;
+  asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return has_all(low, parts);
+}
+
+// x86-64-v3, as the compiler is told: FMA, MOVBE, AVX, F16C; BMI1, AVX2, BMI2; LZCNT.
+bool has_level_3() {
+  return kept_by_system(bits({1, 2})) && has_all(cpuid(1, 0).ecx, bits({12, 22, 28, 29})) &&
+         has_all(cpuid(7, 0).ebx, bits({3, 5, 8})) && has_all(cpuid(0x80000001, 0).ecx, bits({5}));
+}
+
+// x86-64-v4: AVX-512 F, DQ, CD, BW, VL.
+bool has_level_4() {
+  return has_level_3() && kept_by_system(bits({5, 6, 7})) &&
+         has_all(cpuid(7, 0).ebx, bits({16, 17, 28, 30, 31}));
+}
+
+bool has_avx512_vnni() { return has_level_4() && has_all(cpuid(7, 0).ecx, bits({11})); }
+
+bool has_avx512_vnni_bf16() { return has_avx512_vnni() && has_all(cpuid(7, 1).eax, bits({5})); }
+
+constexpr std::array kSets{
+    InstructionSet{"avx512_vnni_bf16", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
+    InstructionSet{"avx512_vnni", has_avx512_vnni, avx512_vnni_kernels},
+};
+
+}  // namespace
+
+std::span<const InstructionSet> instruction_sets() { return kSets; }
+
+}  // namespace edgebert

@@ -1,0 +1,207 @@
+// Attention of up to three vectors of queries of one head. Lanes are queries, so each query's sums run over its keys
+// in the same order, whatever else is in the batch. Keys pass by in blocks that end at multiples of kKeyBlock of the
+// text, with a running maximum.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "activations.h"
+#include "kernels.h"
+#include "tile.h"
+
+namespace edgebert {
+
+inline constexpr int64_t kKeyBlock = 128;
+inline constexpr float kNoScore = -1e30F;  // below every score, and finite: differences stay numbers
+
+// The memory of one thread, in 32-bit words: query, scores, probabilities, context.
+template <class Isa>
+struct AttentionScratch {
+  static constexpr int64_t columns = Isa::tile_vectors * Isa::lanes;
+
+  uint32_t* query;
+  float* scores;
+  uint32_t* probabilities;
+  float* context;
+
+  static size_t bytes(int64_t head_size) {
+    return static_cast<size_t>(columns * (2 * head_size + 2 * kKeyBlock)) * sizeof(float);
+  }
+  AttentionScratch(std::byte* memory, int64_t head_size)
+      : query(reinterpret_cast<uint32_t*>(memory)),
+        scores(reinterpret_cast<float*>(query + columns * head_size)),
+        probabilities(reinterpret_cast<uint32_t*>(scores + columns * kKeyBlock)),
+        context(reinterpret_cast<float*>(probabilities + columns * kKeyBlock)) {}
+};
+
+// One head of one text, and the block of queries at hand.
+struct AttentionBlock {
+  const uint32_t* query;  // of the first query
+  const uint32_t* key;    // of the first key of the text
+  const uint32_t* value;
+  const float* bias;  // of key minus query = 0, or null
+  const int32_t* query_positions;
+  const int32_t* key_positions;
+  int64_t keys;
+  int64_t window;
+  int64_t head_size;
+};
+
+template <class Isa, int Vectors>
+class Attention {
+ public:
+  using Float = typename Isa::Float;
+  using Int = typename Isa::Int;
+
+  Attention(const AttentionBlock& block, const AttentionScratch<Isa>& scratch) : block_(block), scratch_(scratch) {}
+
+  // Stores the context of `queries` queries, at most as many as lanes.
+  [[gnu::always_inline]] void run(int64_t queries, float* context, int64_t stride) {
+    load_queries();
+    for (int v = 0; v < Vectors; ++v) {
+      most_[v] = Isa::all(kNoScore);
+      sum_[v] = Isa::zero();
+    }
+    bool first = true;
+    for (int64_t key = 0; key < block_.keys; key += kKeyBlock) {
+      const int64_t count = std::min(kKeyBlock, block_.keys - key);
+      if (out_of_window(key, count, queries)) continue;
+      Float keep[Vectors];
+      score(key, count, keep);
+      exponentiate(count, keep);
+      gather_values(key, count, first, keep);
+      first = false;
+    }
+    store_context(queries, context, stride);
+  }
+
+ private:
+  static constexpr int64_t columns = Vectors * Isa::lanes;
+  static constexpr int64_t values = Isa::values_per_word;
+
+  [[gnu::always_inline]] void load_queries() {
+    const int64_t words = block_.head_size / values;
+    Int square[Isa::lanes];
+    for (int v = 0; v < Vectors; ++v) {
+      for (int64_t word = 0; word < words; word += Isa::lanes) {
+        const int64_t filled = std::min(Isa::lanes, words - word);
+        for (int64_t i = 0; i < Isa::lanes; ++i) {
+          square[i] = Isa::load_words(block_.query + (v * Isa::lanes + i) * words + word);
+        }
+        Isa::transpose(square);
+        for (int64_t i = 0; i < filled; ++i) {
+          Isa::store_words(scratch_.query + (word + i) * columns + v * Isa::lanes, square[i]);
+        }
+      }
+    }
+  }
+
+  // Whether no query here sees a key of this block. Positions rise within a text.
+  [[gnu::always_inline]] bool out_of_window(int64_t key, int64_t count, int64_t queries) const {
+    if (block_.window == 0) return false;
+    return block_.key_positions[key + count - 1] < block_.query_positions[0] - block_.window ||
+           block_.key_positions[key] > block_.query_positions[queries - 1] + block_.window;
+  }
+
+  // Scores of a block of keys; `keep` is the maximum before it, most_ the one with it.
+  [[gnu::always_inline]] void score(int64_t key, int64_t count, Float (&keep)[Vectors]) {
+    const int64_t words = block_.head_size / values;
+    for (int v = 0; v < Vectors; ++v) keep[v] = most_[v];
+    for (int64_t k = 0; k < count; k += Isa::tile_rows) {
+      Float tile[Isa::tile_rows][Vectors];
+      for (auto& row : tile) {
+        for (auto& sum : row) sum = Isa::zero();
+      }
+      dot_words_tile<Isa, Vectors>(block_.key + (key + k) * words, words, 1, scratch_.query, words, tile);
+      for (int r = 0; r < Isa::tile_rows; ++r) {
+        if (k + r >= count) break;
+        for (int v = 0; v < Vectors; ++v) {
+          const Float scored = with_rules(tile[r][v], key + k + r, v);
+          most_[v] = Isa::max(most_[v], scored);
+          Isa::store(scratch_.scores + (k + r) * columns + v * Isa::lanes, scored);
+        }
+      }
+    }
+  }
+
+  [[gnu::always_inline]] Float with_rules(Float score, int64_t key, int v) const {
+    if (block_.bias == nullptr && block_.window == 0) return score;
+    const auto distance = Isa::subtract_ints(Isa::all_ints(block_.key_positions[key]),
+                                             Isa::load_ints(block_.query_positions + v * Isa::lanes));
+    if (block_.bias != nullptr) score = Isa::add(score, Isa::gather(block_.bias, distance));
+    if (block_.window == 0) return score;
+    return Isa::select(Isa::within(distance, static_cast<int32_t>(block_.window)), score, Isa::all(2 * kNoScore));
+  }
+
+  // Scores to words of probabilities; `keep` becomes what earlier sums are multiplied with.
+  [[gnu::always_inline]] void exponentiate(int64_t count, Float (&keep)[Vectors]) {
+    for (int v = 0; v < Vectors; ++v) {
+      Float total = Isa::zero();
+      const float* scores = scratch_.scores + v * Isa::lanes;
+      uint32_t* words = scratch_.probabilities + v * Isa::lanes;
+      for (int64_t k = 0; k < count; k += values, words += columns) {
+        const Float upper = exp2<Isa>(Isa::subtract(Isa::load(scores + k * columns), most_[v]));
+        if constexpr (values == 1) {
+          total = Isa::add(total, upper);
+          Isa::store_words(words, Isa::as_words(upper));
+        } else {
+          Float lower = Isa::zero();
+          if (k + 1 < count) lower = exp2<Isa>(Isa::subtract(Isa::load(scores + (k + 1) * columns), most_[v]));
+          total = Isa::add(total, Isa::add(upper, lower));
+          Isa::store_words(words, Isa::pair(upper, lower));
+        }
+      }
+      keep[v] = exp2<Isa>(Isa::subtract(keep[v], most_[v]));
+      sum_[v] = Isa::fma(sum_[v], keep[v], total);
+    }
+  }
+
+  // Context, transposed: (head_size, queries). Only words of this text's own values are read: a row of another text
+  // may hold NaN, and 0 times NaN is NaN.
+  [[gnu::always_inline]] void gather_values(int64_t key, int64_t count, bool first, const Float (&keep)[Vectors]) {
+    const int64_t size = block_.head_size;
+    for (int64_t j = 0; j < size; j += Isa::tile_rows) {
+      Float tile[Isa::tile_rows][Vectors];
+      for (int r = 0; r < Isa::tile_rows; ++r) {
+        for (int v = 0; v < Vectors; ++v) {
+          const float* before = scratch_.context + (j + r) * columns + v * Isa::lanes;
+          tile[r][v] = first ? Isa::zero() : Isa::multiply(Isa::load(before), keep[v]);
+        }
+      }
+      dot_words_tile<Isa, Vectors>(block_.value + key / values * size + j, 1, size, scratch_.probabilities,
+                                   (count + values - 1) / values, tile);
+      for (int r = 0; r < Isa::tile_rows; ++r) {
+        for (int v = 0; v < Vectors; ++v) {
+          Isa::store(scratch_.context + (j + r) * columns + v * Isa::lanes, tile[r][v]);
+        }
+      }
+    }
+  }
+
+  [[gnu::always_inline]] void store_context(int64_t queries, float* context, int64_t stride) {
+    Int square[Isa::lanes];
+    for (int v = 0; v < Vectors; ++v) {
+      const Float inverse = Isa::divide(Isa::all(1.0F), sum_[v]);
+      const int64_t rows = std::min(Isa::lanes, queries - v * Isa::lanes);
+      for (int64_t j = 0; j < block_.head_size; j += Isa::lanes) {
+        for (int64_t i = 0; i < Isa::lanes; ++i) {
+          const Float unscaled = Isa::load(scratch_.context + (j + i) * columns + v * Isa::lanes);
+          square[i] = Isa::as_words(Isa::multiply(unscaled, inverse));
+        }
+        Isa::transpose(square);
+        for (int64_t i = 0; i < rows; ++i) {
+          Isa::store(context + (v * Isa::lanes + i) * stride + j, Isa::as_floats(square[i]));
+        }
+      }
+    }
+  }
+
+  AttentionBlock block_;
+  AttentionScratch<Isa> scratch_;
+  Float most_[Vectors];
+  Float sum_[Vectors];
+};
+
+}  // namespace edgebert

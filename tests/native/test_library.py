@@ -1,0 +1,93 @@
+"""The shared library: what it exports and needs, and what it says of this CPU."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import edgebert_native
+from tests.support.native.graph import write_model
+from tests.support.native.models import MODELS
+
+EXPORTED: Final = {"RegisterCustomOps", "edgebert_native_kernel", "edgebert_native_packing"}
+NEEDED: Final = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "ld-linux-x86-64.so.2"}
+OLDEST_LIBC: Final = (2, 28)
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+KERNELS: Final = {
+    "x86_64": ("avx512_vnni_bf16", "avx512_vnni"),
+}
+"""Instruction sets by machine, the fastest first."""
+
+
+def tool(*command: str) -> str:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"there is no {command[0]}; what has it: apt-get install binutils")
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def python(code: str, arguments: Sequence[str] = (), **environment: str) -> str:
+    """What a process prints that starts with the variables."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_exports_its_functions_and_no_more() -> None:
+    lines = tool("nm", "--dynamic", "--defined-only", edgebert_native.library()).splitlines()
+    assert {line.split()[-1] for line in lines} == EXPORTED
+
+
+def test_it_needs_the_system_alone() -> None:
+    dynamic = tool("readelf", "--dynamic", "--wide", edgebert_native.library())
+    assert set(re.findall(r"Shared library: \[(.+)\]", dynamic)) <= NEEDED
+    symbols = tool("nm", "--dynamic", "--undefined-only", edgebert_native.library())
+    versions = re.findall(r"@GLIBC_(\d+)\.(\d+)", symbols)
+    assert versions
+    assert max((int(major), int(minor)) for major, minor in versions) <= OLDEST_LIBC
+
+
+def test_it_names_its_kernels() -> None:
+    assert edgebert_native.kernel() in KERNELS[platform.machine()]
+    assert edgebert_native.packing()
+
+
+def test_kernels_can_be_forced_and_none_of_another_name_runs() -> None:
+    code = "import edgebert_native as n; print(repr(n.kernel()), repr(n.packing()))"
+    names = KERNELS[platform.machine()]
+    first = names.index(edgebert_native.kernel())
+    for name in names[first:]:
+        assert python(code, EDGEBERT_NATIVE_KERNEL=name).split()[0] in (repr(name), "''")
+    assert python(code, EDGEBERT_NATIVE_KERNEL="vax").split() == ["''", "''"]
+
+
+OPEN = """
+import sys, onnxruntime, edgebert_native
+options = onnxruntime.SessionOptions()
+options.register_custom_ops_library(edgebert_native.library())
+try:
+    onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+except Exception as error:
+    print(error)
+"""
+
+
+def test_without_kernels_nothing_is_registered(tmp_path: Path) -> None:
+    path = str(write_model(MODELS["post"], tmp_path / "model.onnx"))
+    assert python(OPEN, [path]) == ""
+    said = python(OPEN, [path], EDGEBERT_NATIVE_KERNEL="vax")
+    assert "Int8Encoder" in said

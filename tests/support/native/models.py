@@ -1,0 +1,48 @@
+"""The models that the operator and its driver are checked with, and their inputs."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.native.model import Floats, Model, Shape, random_model
+from tests.support.native.reference import calibrated
+
+TOLERANCE: Final = 0.02
+"""How far a token's vector may be from the reference's, as a share of its length."""
+
+LENGTHS: Final = (1, 2, 7, 17, 64, 65, 150)
+"""Tokens of a text, around the sizes of tiles and blocks, and over the border of the schedules."""
+
+
+def random_inputs(hidden: int, *, seed: int = 1) -> list[tuple[Floats, NDArray[np.int64]]]:
+    """Alone at each length; then a batch with padding, with holes, and with a text left out."""
+    random = np.random.default_rng(seed)
+
+    def states(batch: int, tokens: int) -> Floats:
+        return random.normal(0, 1, (batch, tokens, hidden)).astype(np.float32)
+
+    alone = [(states(1, length), np.ones((1, length), np.int64)) for length in LENGTHS]
+    mask = np.ones((4, 40), np.int64)
+    mask[0, 33:] = 0
+    mask[1, 5:20] = 0
+    mask[2] = 0
+    return [*alone, (states(4, 40), mask)]
+
+
+def _static(model: Model) -> Model:
+    hidden, mask = random_inputs(model.shape.hidden)[-1]
+    return calibrated(model, hidden, mask)
+
+
+POST: Final = Shape()
+ODD: Final = replace(POST, hidden=40, heads=5, head_size=8, ffn=72, scale=0.35)
+"""Sizes that are no multiples of a vector."""
+
+MODELS: Final = {
+    "post": random_model(POST),
+    "post_static": _static(random_model(POST)),
+    "odd": random_model(ODD, outliers=3),
+    "no_outliers": random_model(replace(POST, hidden=48, heads=3), outliers=0),
+}
