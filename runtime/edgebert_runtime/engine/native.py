@@ -96,8 +96,8 @@ def register(
         packed: a file of packed weights to map; None packs them in memory.
         pack_to: where to write packed weights.
     """
-    options.register_custom_ops_library(library.path)
     options.add_session_config_entry(THREADS, str(threads))
     for entry, path in ((PACKED, packed), (PACK_TO, pack_to)):
         if path is not None:
             options.add_session_config_entry(entry, str(path))
+    options.register_custom_ops_library(library.path)  # reads the entries

@@ -12,9 +12,9 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.external_data import check_external_data
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.manifest import FileInfo
-from edgebert_runtime.bundle.manifest_values import NATIVE
+from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.engine.memory import trim_heap
-from edgebert_runtime.engine.native import NativeLibrary, find_native
+from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
@@ -156,7 +156,14 @@ def open_model(
             log(f"{cached.folder} cannot be used, the bundle's graph runs: {error}")
     if not checks or found.name != expected:
         checks = [opener.check_files(found.name)]
-    return opener.open_graph(chosen, checks)
+    try:
+        return opener.open_graph(chosen, checks)
+    except BundleError as error:
+        if chosen.library is None:
+            raise
+        log(f"{NAME} cannot run {found.name}, its graph runs without: {error}")
+        stock = Chosen(found._replace(way=STOCK), f"{NAME} refuses this graph ({error})")
+        return opener.open_graph(stock, checks)
 
 
 class Chosen(NamedTuple):
