@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
 
-.PHONY: demo test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo native test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -16,7 +16,13 @@ $(INSTALLED): pyproject.toml constraints.txt runtime/pyproject.toml export/pypro
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torch $(addprefix --extra-index-url ,$(TORCH_INDEX))
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable './runtime[cpu]' --editable ./export --editable ./quantize --editable '.[dev,docs]'
+	@PYTHON=$(BIN)/python .ci/install-native
 	@touch $@
+
+# Builds the native encoder with a compiler of PyPI, and installs it.
+native: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/native-wheels
+	PYTHON=$(BIN)/python .ci/install-native
 
 demo: $(INSTALLED)
 	$(BIN)/python -m examples.demo

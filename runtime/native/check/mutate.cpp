@@ -19,14 +19,22 @@ auto& one_of(Items& items, Random& random) {
 }
 
 int64_t odd_integer(int64_t value, Random& random) {
-  const std::array choices{int64_t{-1}, int64_t{0}, int64_t{1}, value - 1, value + 1, 2 * value, int64_t{65535},
-                           int64_t{65536}, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
+  const std::array choices{int64_t{-1},
+                           int64_t{0},
+                           int64_t{1},
+                           value - 1,
+                           value + 1,
+                           2 * value,
+                           int64_t{65535},
+                           int64_t{65536},
+                           std::numeric_limits<int64_t>::min(),
+                           std::numeric_limits<int64_t>::max()};
   return one_of(choices, random);
 }
 
 float odd_float(Random& random) {
-  constexpr std::array choices{0.0f, -1.0f, 1e-30f, 1e30f, std::numeric_limits<float>::infinity(),
-                               std::numeric_limits<float>::quiet_NaN()};
+  constexpr std::array choices{
+      0.0f, -1.0f, 1e-30f, 1e30f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()};
   return one_of(choices, random);
 }
 

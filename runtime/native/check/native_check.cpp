@@ -1,7 +1,7 @@
 // Runs encoders without Python and without ONNX Runtime, so that sanitizers see nothing else.
 //
-// native_check CASE... runs each case on every instruction set of this CPU, with 1 to 8 threads, and then changed copies
-// of it. It ends with 1 and says why if an output is not as expected.
+// native_check CASE... runs each case on every instruction set of this CPU, with 1 to 8 threads, and then changed
+// copies of it. It ends with 1 and says why if an output is not as expected.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

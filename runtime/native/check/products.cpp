@@ -19,9 +19,7 @@ struct AlignedAllocator {
   template <class Other>
   AlignedAllocator(const AlignedAllocator<Other>&) {}
 
-  Element* allocate(size_t count) {
-    return static_cast<Element*>(::operator new(count * sizeof(Element), kAlignment));
-  }
+  Element* allocate(size_t count) { return static_cast<Element*>(::operator new(count * sizeof(Element), kAlignment)); }
   void deallocate(Element* memory, size_t) { ::operator delete(memory, kAlignment); }
   bool operator==(const AlignedAllocator&) const = default;
 };

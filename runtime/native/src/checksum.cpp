@@ -43,8 +43,8 @@ class Chain {
     add(norm.bias);
   }
   void add(const Layer& layer) {
-    for (const Product* product : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.up,
-                                   &layer.gate, &layer.down}) {
+    for (const Product* product :
+         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.up, &layer.gate, &layer.down}) {
       add(*product);
     }
     add(layer.attention_norm);
@@ -75,11 +75,10 @@ uint64_t checksum(std::span<const std::byte> bytes, uint64_t seed) {
 
 uint64_t fingerprint(const Config& config) {
   Chain chain;
-  for (const int64_t number :
-       {config.hidden, config.heads, config.head_size, config.ffn, static_cast<int64_t>(config.scheme),
-        static_cast<int64_t>(config.norm), static_cast<int64_t>(config.norm_place),
-        static_cast<int64_t>(config.activation), static_cast<int64_t>(config.gated),
-        static_cast<int64_t>(config.layers.size())}) {
+  for (const int64_t number : {config.hidden, config.heads, config.head_size, config.ffn,
+                               static_cast<int64_t>(config.scheme), static_cast<int64_t>(config.norm),
+                               static_cast<int64_t>(config.norm_place), static_cast<int64_t>(config.activation),
+                               static_cast<int64_t>(config.gated), static_cast<int64_t>(config.layers.size())}) {
     chain.add(number);
   }
   chain.add(config.epsilon);

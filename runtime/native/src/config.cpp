@@ -14,7 +14,16 @@ constexpr int64_t kMostLayers = 1024;
 constexpr int64_t kMostWindow = 1 << 24;
 
 // The order of `roles`: for each layer its products, then its norms; after all layers the rest.
-enum ProductRole : int64_t { kWeight, kScales, kBias, kSmoothing, kRangeScale, kRangeZero, kOutlierRows, kOutlierStart };
+enum ProductRole : int64_t {
+  kWeight,
+  kScales,
+  kBias,
+  kSmoothing,
+  kRangeScale,
+  kRangeZero,
+  kOutlierRows,
+  kOutlierStart
+};
 constexpr int64_t kRolesOfProduct = 8;
 constexpr int64_t kProductsOfLayer = 7;
 constexpr int64_t kNormsOfLayer = kProductsOfLayer * kRolesOfProduct;
@@ -36,15 +45,13 @@ Choice choose(std::string_view attribute, std::string_view found, Choices<Choice
 
 constexpr std::array<std::pair<std::string_view, Scheme>, 2> kSchemes{
     {{"token", Scheme::token}, {"static", Scheme::fixed}}};
-constexpr std::array<std::pair<std::string_view, Norm>, 2> kNorms{
-    {{"layer", Norm::layer}, {"rms", Norm::rms}}};
+constexpr std::array<std::pair<std::string_view, Norm>, 2> kNorms{{{"layer", Norm::layer}, {"rms", Norm::rms}}};
 constexpr std::array<std::pair<std::string_view, NormPlace>, 2> kPlaces{
     {{"post", NormPlace::post}, {"pre", NormPlace::pre}}};
-constexpr std::array<std::pair<std::string_view, Activation>, 4> kActivations{
-    {{"gelu", Activation::gelu},
-     {"gelu_tanh", Activation::gelu_tanh},
-     {"relu", Activation::relu},
-     {"silu", Activation::silu}}};
+constexpr std::array<std::pair<std::string_view, Activation>, 4> kActivations{{{"gelu", Activation::gelu},
+                                                                               {"gelu_tanh", Activation::gelu_tanh},
+                                                                               {"relu", Activation::relu},
+                                                                               {"silu", Activation::silu}}};
 
 void check_between(std::string_view attribute, int64_t found, int64_t least, int64_t most) {
   if (found < least || found > most) {
@@ -55,8 +62,8 @@ void check_between(std::string_view attribute, int64_t found, int64_t least, int
 
 void check_count(std::string_view attribute, size_t found, int64_t expected) {
   if (found != static_cast<size_t>(expected)) {
-    throw ConfigError(std::string(attribute) + ": found " + std::to_string(found) +
-                      " numbers, expected " + std::to_string(expected));
+    throw ConfigError(std::string(attribute) + ": found " + std::to_string(found) + " numbers, expected " +
+                      std::to_string(expected));
   }
 }
 
@@ -101,15 +108,13 @@ void read_outliers(const Constants& constants, int64_t role, const std::string& 
   if (!constants.has(role + kOutlierRows)) return;
   const std::string rows = where + ", outlier_rows";
   product.outlier_count = constants.matrix_shape(role + kOutlierRows, rows)[0];
-  product.outlier_rows =
-      constants.floats(role + kOutlierRows, rows, {product.outlier_count, product.outputs});
+  product.outlier_rows = constants.floats(role + kOutlierRows, rows, {product.outlier_count, product.outputs});
   product.outlier_start = constants.start(role + kOutlierStart, where + ", outlier_start");
-  check_between(where + ", outlier_start", product.outlier_start, 0,
-                product.inputs - product.outlier_count);
+  check_between(where + ", outlier_start", product.outlier_start, 0, product.inputs - product.outlier_count);
 }
 
-Product read_product(const Constants& constants, int64_t role, const std::string& where,
-                     const Config& config, int64_t inputs, int64_t outputs) {
+Product read_product(const Constants& constants, int64_t role, const std::string& where, const Config& config,
+                     int64_t inputs, int64_t outputs) {
   Product product;
   product.inputs = inputs;
   product.outputs = outputs;
@@ -149,8 +154,7 @@ Layer read_layer(const Constants& constants, int64_t index, const Config& config
   const int64_t role = index * kRolesOfLayer;
   const int64_t inner = config.heads * config.head_size;
   const auto product = [&](int64_t place, const char* name, int64_t inputs, int64_t outputs) {
-    return read_product(constants, role + place * kRolesOfProduct, where + ", " + name, config, inputs,
-                        outputs);
+    return read_product(constants, role + place * kRolesOfProduct, where + ", " + name, config, inputs, outputs);
   };
   Layer layer;
   layer.query = product(0, "query", config.hidden, inner);
@@ -160,8 +164,7 @@ Layer read_layer(const Constants& constants, int64_t index, const Config& config
   layer.up = product(4, "up", config.hidden, config.ffn);
   if (config.gated) layer.gate = product(5, "gate", config.hidden, config.ffn);
   layer.down = product(6, "down", config.ffn, config.hidden);
-  layer.attention_norm =
-      read_norm(constants, role + kNormsOfLayer, where + ", attention_norm", config.hidden);
+  layer.attention_norm = read_norm(constants, role + kNormsOfLayer, where + ", attention_norm", config.hidden);
   layer.feed_forward_norm =
       read_norm(constants, role + kNormsOfLayer + 2, where + ", feed_forward_norm", config.hidden);
   check_norms(config, layer, where);

@@ -37,8 +37,7 @@ constexpr ElementType type_of() {
 
 // The elements of a tensor that is what was expected.
 template <class Element>
-std::span<const Element> elements(const Tensor& tensor, const std::string& where,
-                                  std::span<const int64_t> shape) {
+std::span<const Element> elements(const Tensor& tensor, const std::string& where, std::span<const int64_t> shape) {
   constexpr ElementType type = type_of<Element>();
   if (tensor.type != type || !std::ranges::equal(tensor.shape, shape)) {
     throw ConfigError(where + ": found " + described(tensor.type, tensor.shape) + ", expected " +
@@ -56,8 +55,8 @@ std::span<const Element> elements(const Tensor& tensor, const std::string& where
 Floats finite(Floats values, const std::string& where) {
   const auto wrong = std::ranges::find_if_not(values, [](float value) { return std::isfinite(value); });
   if (wrong != values.end()) {
-    throw ConfigError(where + ": found " + std::to_string(*wrong) + " at " +
-                      std::to_string(wrong - values.begin()) + ", expected finite numbers");
+    throw ConfigError(where + ": found " + std::to_string(*wrong) + " at " + std::to_string(wrong - values.begin()) +
+                      ", expected finite numbers");
   }
   return values;
 }
@@ -99,18 +98,15 @@ const Tensor& Constants::needed(int64_t role, const std::string& where) const {
   return tensors_[static_cast<size_t>(roles_[static_cast<size_t>(role)])];
 }
 
-const int8_t* Constants::weight(int64_t role, const std::string& where, int64_t rows,
-                                int64_t columns) const {
+const int8_t* Constants::weight(int64_t role, const std::string& where, int64_t rows, int64_t columns) const {
   return elements<int8_t>(needed(role, where), where, std::vector{rows, columns}).data();
 }
 
-Floats Constants::floats(int64_t role, const std::string& where,
-                         std::initializer_list<int64_t> shape) const {
+Floats Constants::floats(int64_t role, const std::string& where, std::initializer_list<int64_t> shape) const {
   return finite(elements<float>(needed(role, where), where, std::vector(shape)), where);
 }
 
-Floats Constants::floats_if_there(int64_t role, const std::string& where,
-                                  std::initializer_list<int64_t> shape) const {
+Floats Constants::floats_if_there(int64_t role, const std::string& where, std::initializer_list<int64_t> shape) const {
   return has(role) ? floats(role, where, shape) : Floats{};
 }
 
@@ -138,8 +134,8 @@ std::span<const int64_t> Constants::matrix_shape(int64_t role, const std::string
   const Tensor& tensor = needed(role, where);
   if (tensor.shape.size() != 2 || tensor.shape[0] < 1 || tensor.shape[1] < 1 ||
       std::ranges::max(tensor.shape) > kMostInputs) {
-    throw ConfigError(where + ": found shape " + text_of(tensor.shape) +
-                      ", expected two axes of 1 to " + std::to_string(kMostInputs));
+    throw ConfigError(where + ": found shape " + text_of(tensor.shape) + ", expected two axes of 1 to " +
+                      std::to_string(kMostInputs));
   }
   return tensor.shape;
 }

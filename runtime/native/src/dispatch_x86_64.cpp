@@ -48,8 +48,7 @@ bool has_level_3() {
 
 // x86-64-v4: AVX-512 F, DQ, CD, BW, VL.
 bool has_level_4() {
-  return has_level_3() && kept_by_system(bits({5, 6, 7})) &&
-         has_all(cpuid(7, 0).ebx, bits({16, 17, 28, 30, 31}));
+  return has_level_3() && kept_by_system(bits({5, 6, 7})) && has_all(cpuid(7, 0).ebx, bits({16, 17, 28, 30, 31}));
 }
 
 bool has_avx512_vnni() { return has_level_4() && has_all(cpuid(7, 0).ecx, bits({11})); }

@@ -72,7 +72,8 @@ extern "C" {
 
 // Registers the operator; on a CPU without kernels it registers nothing, and ONNX Runtime runs the function of the
 // operator's name that the model has.
-[[gnu::visibility("default")]] OrtStatus* ORT_API_CALL RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
+[[gnu::visibility("default")]] OrtStatus* ORT_API_CALL RegisterCustomOps(OrtSessionOptions* options,
+                                                                         const OrtApiBase* base) {
   const OrtApi* api = base->GetApi(edgebert::kOrtApiVersion);
   if (api == nullptr) {
     const OrtApi* old = base->GetApi(1);

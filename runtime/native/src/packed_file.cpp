@@ -91,7 +91,7 @@ std::string misfit(std::span<const std::byte> file, const PackedIdentity& expect
 
 PackedFile::PackedFile(const std::string& path, const PackedIdentity& expected) {
   const Descriptor file(path, O_RDONLY);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.number(), &status) != 0) throw failed(path, "cannot be read");
   length_ = static_cast<size_t>(status.st_size);
   if (length_ == 0) throw PackedFileError(path + ": found an empty file, expected a packed copy");
@@ -106,12 +106,9 @@ PackedFile::PackedFile(const std::string& path, const PackedIdentity& expected) 
 
 PackedFile::~PackedFile() { ::munmap(const_cast<std::byte*>(start_), length_); }
 
-std::span<const std::byte> PackedFile::weights() const {
-  return std::span(start_, length_).subspan(sizeof(Header));
-}
+std::span<const std::byte> PackedFile::weights() const { return std::span(start_, length_).subspan(sizeof(Header)); }
 
-void write_packed_file(const std::string& path, const PackedIdentity& identity,
-                       std::span<const std::byte> weights) {
+void write_packed_file(const std::string& path, const PackedIdentity& identity, std::span<const std::byte> weights) {
   Header header = header_of(identity);
   header.sum = checksum(weights);
   const std::string part = path + ".part-" + std::to_string(::getpid());

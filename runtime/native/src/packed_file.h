@@ -40,7 +40,6 @@ class PackedFile {
 };
 
 // Throws PackedFileError: the file cannot be written; one that was there is left as it was.
-void write_packed_file(const std::string& path, const PackedIdentity& identity,
-                       std::span<const std::byte> weights);
+void write_packed_file(const std::string& path, const PackedIdentity& identity, std::span<const std::byte> weights);
 
 }  // namespace edgebert

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.native.model import Constant, Floats, Model
-from tests.support.native.models import MODELS, TOLERANCE, random_inputs
+from tests.support.native.models import BFLOAT16_ATTENTION, MODELS, random_inputs
 from tests.support.native.reference import encode
 
 MAGIC: Final = b"EBCASE01"
@@ -72,7 +72,9 @@ def write_cases(folder: Path) -> None:
         runs = []
         for hidden, mask in random_inputs(model.shape.hidden):
             expected = encode(model, hidden, mask)
-            runs.append(Run(hidden=hidden, mask=mask, expected=expected, tolerance=TOLERANCE))
+            runs.append(
+                Run(hidden=hidden, mask=mask, expected=expected, tolerance=BFLOAT16_ATTENTION)
+            )
         (folder / f"{name}.case").write_bytes(case_bytes(model, runs))
 
 

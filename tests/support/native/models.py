@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 from tests.support.native.model import Floats, Model, Shape, random_model
 from tests.support.native.reference import calibrated
 
-TOLERANCE: Final = 0.02
-"""How far a token's vector may be from the reference's, as a share of its length."""
+FLOAT_ATTENTION: Final = 0.03
+"""How far a token's vector may be from the reference's, as a share of its length. Most are 1e-6
+away; a number near the border of two bytes goes to the other, and these models are small: 1e-2."""
+
+BFLOAT16_ATTENTION: Final = 0.1
+"""The same where attention is in bfloat16, whose 8 bits move many a number to another byte; the
+worst of these models was 0.06."""
 
 LENGTHS: Final = (1, 2, 7, 17, 64, 65, 150)
 """Tokens of a text, around the sizes of tiles and blocks, and over the border of the schedules."""
@@ -37,7 +42,7 @@ def _static(model: Model) -> Model:
 
 
 POST: Final = Shape()
-ODD: Final = replace(POST, hidden=40, heads=5, head_size=8, ffn=72, scale=0.35)
+ODD: Final = replace(POST, hidden=40, heads=3, ffn=72)
 """Sizes that are no multiples of a vector."""
 
 MODELS: Final = {

@@ -1,6 +1,9 @@
 """Sessions of ONNX Runtime with the operator's library."""
 
+import os
+import platform
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnxruntime
@@ -9,6 +12,29 @@ from numpy.typing import NDArray
 import edgebert_native
 from tests.support.native.graph import inputs
 from tests.support.native.model import Floats
+
+FORCED: Final = "EDGEBERT_NATIVE_KERNEL"
+"""Names the instruction set to use."""
+
+KERNELS: Final = {
+    "x86_64": ("avx512_vnni_bf16", "avx512_vnni"),
+    "aarch64": (),
+}
+"""Instruction sets by machine, the fastest first."""
+
+
+def available() -> list[str]:
+    """Those that this CPU has."""
+    found = []
+    before = os.environ.get(FORCED)
+    for name in KERNELS[platform.machine()]:
+        os.environ[FORCED] = name
+        found += [name] if edgebert_native.kernel() else []
+    if before is None:
+        os.environ.pop(FORCED, None)
+    else:
+        os.environ[FORCED] = before
+    return found
 
 
 def open_session(
