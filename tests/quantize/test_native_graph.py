@@ -112,9 +112,9 @@ def with_input(operator: str, place: int, value: object, at: int = 0) -> Change:
     return change
 
 
-def with_relu(graph: ir.Graph) -> None:
+def with_elu(graph: ir.Graph) -> None:
     node = nodes(graph, "Gelu")[-1]
-    node.op_type, node.domain = "Relu", ""
+    node.op_type, node.domain = "Elu", ""
 
 
 def with_another_residual(graph: ir.Graph) -> None:
@@ -142,7 +142,7 @@ def without_softmax(graph: ir.Graph) -> None:
 
 
 NEAR_MISSES: Final = {
-    "relu": (with_relu, "activation is Relu, expected gelu"),
+    "elu": (with_elu, "activation is Elu, expected gelu, gelu_tanh, relu"),
     "residual": (with_another_residual, "another value than its feed-forward reads"),
     "zero point": (with_a_zero_point_of_weights, "weights with a zero point"),
     "no attention": (without_softmax, "no attention"),

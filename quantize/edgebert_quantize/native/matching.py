@@ -35,10 +35,12 @@ UNDERFLOWS: Final = -1e30
 ACTIVATIONS: Final = {
     ("Gelu", "", "none"): "gelu",
     ("Gelu", CONTRIB, "none"): "gelu",
+    ("Gelu", "", "tanh"): "gelu_tanh",
+    ("Relu", "", "none"): "relu",
 }
-"""Operator, domain and `approximate` → the native operator's name of it. What is not here, and all
-that this module does not look for (norms before a layer, RMSNorm, gates, rotary positions, position
-bias, local windows), the native operator has not."""
+"""Operator, domain and `approximate` → the native operator's name of it. What is not here, and what
+this module does not look for (norms before a layer, RMSNorm, gates, rotary positions, position
+bias, local windows), makes a graph stay as it is."""
 
 
 def find_layers(graph: ir.Graph) -> EncoderLayers:
