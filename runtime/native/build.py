@@ -41,8 +41,13 @@ MACHINES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "x86_64": {
         "avx512_vnni_bf16": ("-march=x86-64-v4", "-mavx512vnni", "-mavx512bf16"),
         "avx512_vnni": ("-march=x86-64-v4", "-mavx512vnni"),
+        "avx_vnni": ("-march=x86-64-v3", "-mavxvnni"),
+        "avx2": ("-march=x86-64-v3",),
     },
-    "aarch64": {},
+    "aarch64": {
+        "neon_i8mm": ("-march=armv8.2-a+dotprod+i8mm",),
+        "neon_dotprod": ("-march=armv8.2-a+dotprod",),
+    },
 }
 """The instruction sets of a machine: the file in src/isa, and the flags it is compiled with."""
 
@@ -55,11 +60,13 @@ class Compiler:
         machine: a key of MACHINES.
         command: of another compiler than zig's, such as g++.
         flags: for every file and for the link.
+        static: whether to link a program that needs no library: zig has musl for that.
     """
 
     machine: str
     command: str | None
     flags: tuple[str, ...]
+    static: bool = False
 
     def run(self, arguments: Sequence[str]) -> None:
         """Compile or link.
@@ -74,12 +81,15 @@ class Compiler:
     def _program(self) -> list[str]:
         if self.command:
             return self.command.split()
-        target = f"{self.machine}-linux-gnu.{OLDEST_LIBC}"
+        system = "musl" if self.static else f"gnu.{OLDEST_LIBC}"
+        target = f"{self.machine}-linux-{system}"
         return [sys.executable, "-m", "ziglang", "c++", "-target", target]
 
     def named(self, flag: str) -> str:
-        """A flag as this compiler spells it: zig's names of CPUs have no hyphens."""
-        return flag if self.command else flag.replace("x86-64-", "x86_64_")
+        """A flag as this compiler spells it: zig has names of its own for CPUs."""
+        if self.command:
+            return flag
+        return flag.replace("x86-64-", "x86_64_").replace("-march=armv8.2-a", "-mcpu=generic+v8_2a")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +184,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         flags = ["-O1", "-g", f"-fsanitize={given.sanitize}", "-fno-sanitize-recover"]
     if given.static:
         flags.append("-static")
-    compiler = Compiler(machine=given.machine, command=given.compiler, flags=tuple(flags))
+    compiler = Compiler(
+        machine=given.machine, command=given.compiler, flags=tuple(flags), static=given.static
+    )
     given.out.mkdir(parents=True, exist_ok=True)
     build = build_library if given.what == "library" else build_check
     sys.stdout.write(f"{build(compiler, given.out)}\n")

@@ -55,9 +55,13 @@ bool has_avx512_vnni() { return has_level_4() && has_all(cpuid(7, 0).ecx, bits({
 
 bool has_avx512_vnni_bf16() { return has_avx512_vnni() && has_all(cpuid(7, 1).eax, bits({5})); }
 
+bool has_avx_vnni() { return has_level_3() && has_all(cpuid(7, 1).eax, bits({4})); }
+
 constexpr std::array kSets{
     InstructionSet{"avx512_vnni_bf16", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
     InstructionSet{"avx512_vnni", has_avx512_vnni, avx512_vnni_kernels},
+    InstructionSet{"avx_vnni", has_avx_vnni, avx_vnni_kernels},
+    InstructionSet{"avx2", has_level_3, avx2_kernels, false},
 };
 
 }  // namespace

@@ -20,8 +20,9 @@ NAME: Final = "post"
 
 def check_here(folder: Path) -> None:
     """Run each of the inputs, and compare the bits with the stored ones."""
-    import edgebert_native
     import onnxruntime
+
+    import edgebert_native
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
@@ -50,7 +51,6 @@ def write(folder: Path) -> None:
 
 def main() -> None:
     import edgebert_native
-
     from benchmarks.environments import interpreter
     from tests.support.engines.run import NEWEST, requirements
 

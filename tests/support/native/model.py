@@ -60,7 +60,7 @@ class Shape:
     head_size: int = 16
     ffn: int = 64
     epsilon: float = 1e-12
-    scale: float = 0.25
+    scale: float = 0.1
     scheme: str = "token"
     norm: str = "layer"
     norm_place: str = "post"
@@ -150,9 +150,11 @@ def random_model(shape: Shape, *, seed: int = 0, outliers: int = 4, window: int 
             )
             for name, size in sizes.items()
         }
-        shared = products["query"].smoothing
-        for name in ("key", "value"):
-            products[name] = replace(products[name], smoothing=shared)
+        for first, others in (("query", ("key", "value")), ("up", ("gate",))):
+            for name in others:  # they share an input
+                if name in products:
+                    smoothing = products[first].smoothing
+                    products[name] = replace(products[name], smoothing=smoothing)
         norms = [random_norm(random, shape.hidden, bias=bias) for _ in range(2)]
         layers.append(
             Layer(

@@ -45,9 +45,33 @@ POST: Final = Shape()
 ODD: Final = replace(POST, hidden=40, heads=3, ffn=72)
 """Sizes that are no multiples of a vector."""
 
+PRE: Final = replace(POST, norm="rms", norm_place="pre", activation="silu", gated=True)
+
+
+def _with_positions(model: Model) -> Model:
+    """Rotated by position, for as many tokens as the inputs have and more."""
+    half = model.shape.head_size // 2
+    angles = np.arange(1024)[:, None] / 1e4 ** (np.arange(half) / half)
+    tables = (np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32))
+    return replace(model, rotary=tables)
+
+
+def _with_bias(model: Model, reach: int) -> Model:
+    """A number added to scores by how far key and query are apart."""
+    random = np.random.default_rng(8)
+    table = random.normal(0, 1, (model.shape.heads, 2 * reach + 1)).astype(np.float32)
+    return replace(model, position_bias=table)
+
+
+WIDE_HEADS: Final = replace(PRE, heads=1, head_size=32, norm="layer", activation="gelu")
+
 MODELS: Final = {
     "post": random_model(POST),
     "post_static": _static(random_model(POST)),
     "odd": random_model(ODD, outliers=3),
+    "pre_rms_silu_gated": random_model(PRE),
+    "pre_static": _static(random_model(replace(PRE, activation="gelu_tanh"))),
+    "window_rotary": _with_positions(random_model(WIDE_HEADS, window=5)),
+    "bias_relu": _with_bias(random_model(replace(POST, activation="relu", norm="rms")), reach=1023),
     "no_outliers": random_model(replace(POST, hidden=48, heads=3), outliers=0),
 }

@@ -8,5 +8,9 @@ class Kernels;
 
 const Kernels& avx512_vnni_bf16_kernels();
 const Kernels& avx512_vnni_kernels();
+const Kernels& avx_vnni_kernels();
+const Kernels& avx2_kernels();
+const Kernels& neon_i8mm_kernels();
+const Kernels& neon_dotprod_kernels();
 
 }  // namespace edgebert
