@@ -1,7 +1,8 @@
 """What many tests share: a tiny encoder, its folder, its bundle, and real weights where present.
 
 Torch has one thread, in processes that tests start, too: workers of pytest have a core each, and
-the threads of all of them would wait for one another.
+the threads of all of them would wait for one another. Only tests/native runs edgebert-native, so
+that all others see the same variants whether it is installed or not.
 """
 
 import gc
@@ -21,6 +22,7 @@ from tests.support.made_once import MadeOnce, maker
 from tests.support.tiny_encoder import build_tiny, save_tiny
 
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("EDGEBERT_NATIVE", "0")
 torch.set_num_threads(1)
 
 

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Manifest, Variant
+from edgebert_runtime.bundle.manifest import Manifest, Variant, Way
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.text_table import value_lines
 from edgebert_runtime.tasks.registry import require_task
@@ -81,32 +81,46 @@ def similarity(value: float) -> str:
 
 
 def _values(bundle: Bundle, variant: Variant) -> list[tuple[str, str]]:
+    ways = [(name if variant.library else "", way) for name, way in variant.ways.items()]
     fused = ", ".join(f"{count} {fusion}" for fusion, count in variant.fusions.items())
     return [
         ("precision", variant.precision),
         ("CPU", " or ".join(variant.instruction_sets) or "any"),
         ("least ONNX Runtime", variant.min_onnxruntime),
         ("size", f"{bundle.size_bytes(variant) / MEBIBYTE:.1f} MiB"),
-        ("quality", _quality(variant)),
-        ("time over fp32", _speed(variant)),
+        ("library", _library(variant)),
+        *((_of_way("quality", each), _quality(variant, way)) for each, way in ways),
+        *((_of_way("time over fp32", each), _speed(way)) for each, way in ways),
         ("file", variant.file),
         ("fused", fused or "nothing"),
     ]
 
 
-def _quality(variant: Variant) -> str:
-    if variant.way.quality is not None:
-        return quality_text(variant.way.quality)
+def _of_way(label: str, way: str) -> str:
+    return f"{label} ({way})" if way else label
+
+
+def _library(variant: Variant) -> str:
+    library = variant.library
+    if library is None:
+        return "none"
+    need = "needed" if library.required else "optional"
+    return f"{library.name} {library.version} ({need})"
+
+
+def _quality(variant: Variant, way: Way) -> str:
+    if way.quality is not None:
+        return quality_text(way.quality)
     if variant.parity is not None:
         parity = variant.parity
         return f"largest difference to torch {parity['worst']:.1e} ({parity['cases']} cases)"
     return NOT_MEASURED
 
 
-def _speed(variant: Variant) -> str:
-    if variant.way.speed is None:
+def _speed(way: Way) -> str:
+    if way.speed is None:
         return NOT_MEASURED
-    speed = variant.way.speed
+    speed = way.speed
     return f"{speed['over_fp32']:.2f}× ({speed['rounds']} rounds on {speed['cpu']})"
 
 

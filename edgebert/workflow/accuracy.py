@@ -15,6 +15,7 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.inference.reports import AsDict
+from edgebert_runtime.loading.selection import library_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,7 +97,8 @@ class AccuracyChecks:
     def check(self, variant: Variant) -> AccuracyCheck:
         """Answer all rows by a variant."""
         graph = self._bundle.path_of(variant.file)
-        run = graph_runner(graph, self._outputs, variant.needs or "cpu")
+        provider, library = variant.needs or "cpu", library_of(variant)
+        run = graph_runner(graph, self._outputs, provider, library)
         accuracy = paired(answers(run, self._feeds), self._reference, self._labelled.labels)
         budget = accuracy_budget(self._bundle, variant)
         return AccuracyCheck(accuracy=accuracy, data=self._data, budget=budget)

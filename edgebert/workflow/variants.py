@@ -92,7 +92,10 @@ def _card_without(folder: Path, removed: Sequence[str], manifest: Manifest) -> s
     card = updated_card(folder, manifest)
     if card is None:
         return None
-    rows, gone = card.splitlines(keepends=True), tuple(f"| {name} | " for name in removed)
+    rows, gone = (
+        card.splitlines(keepends=True),
+        tuple(f"| {name} {sep}" for name in removed for sep in "|("),
+    )
     return "".join(row for row in rows if not row.startswith(gone))
 
 

@@ -126,7 +126,8 @@ def verify(
     """Compare every variant of a bundle with its torch source.
 
     fp32 variants are held to parity on every mask and length, quantized ones to the threshold
-    recorded with them, both against torch. Answers of quantized variants are compared with those
+    recorded with them, both against torch; one with an optional library runs with it where it is
+    here. Answers of quantized variants are compared with those
     of the bundle's own fp32 graph. With labelled rows, the accuracy of every variant is measured
     beside torch's, and held to the accuracy budget that the variant was made within. A variant
     that needs a provider which is not here is left out; one that was never run on its own and
@@ -247,12 +248,14 @@ def _verify_variant(
     from edgebert_quantize.evaluation.agreement import quality_items
     from edgebert_quantize.evaluation.quality import compare, graph_runner
     from edgebert_quantize.similarity import QualityThreshold, comparison_of
+    from edgebert_runtime.loading.selection import library_of
 
     comparison = comparison_of(bundle.manifest)
     threshold = QualityThreshold(**variant.way.quality["floor"])
+    provider, library = variant.needs or "cpu", library_of(variant)
     return compare(
         comparison,
-        graph_runner(graph, comparison.outputs, variant.needs or "cpu"),
+        graph_runner(graph, comparison.outputs, provider, library),
         torch_runner(bundle, source.module),
         Feeder.of(bundle),
         quality_items(bundle, split.quality),
@@ -269,10 +272,12 @@ def _agreement_of(
     if threshold.agreement is None:
         return None
     from edgebert_quantize.evaluation.agreement import AgreementEvaluator
+    from edgebert_runtime.loading.selection import library_of
 
     exact = bundle.path_of(_exact(bundle).file)
     agreements = AgreementEvaluator(bundle, exact, split.quality)
-    return agreements.measure(bundle.path_of(variant.file), variant.needs or "cpu")
+    graph = bundle.path_of(variant.file)
+    return agreements.measure(graph, variant.needs or "cpu", library_of(variant))
 
 
 def _exact(bundle: Bundle) -> Variant:

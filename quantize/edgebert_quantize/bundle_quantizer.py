@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import onnx
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
-from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
-from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
+from edgebert_quantize.evaluation.quality import Quality
+from edgebert_quantize.evaluation.quality_meter import QualityMeter
 from edgebert_quantize.evaluation.runnable_equivalent import runnable_equivalent
 from edgebert_quantize.evaluation.speed import Speed, require_speedup
 from edgebert_quantize.evaluation.target_cpu import (
@@ -18,12 +18,13 @@ from edgebert_quantize.evaluation.target_cpu import (
     LARGEST_WEIGHT,
     CpuName,
     choose_cpu,
+    this_cpu,
 )
 from edgebert_quantize.model_card import updated_card
+from edgebert_quantize.native_variant import native_variant, timed_beside
 from edgebert_quantize.new_variant import Form, NewVariant, new_variant
 from edgebert_quantize.recipes import CPU_EQUIVALENTS, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import Output, rewrite_graph
-from edgebert_quantize.similarity import comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Variant, Way, hash_file
 from edgebert_runtime.bundle.manifest_values import STOCK
@@ -104,12 +105,19 @@ def quantize_bundle(
             lambda: Feeder.of(opened).calibration(split),
             LARGEST_WEIGHT[cpu],
         )
-        made = _measured(outputs, new, opened, source, split, cpu, tell)
+        exact = opened.path_of(_cpu_equivalent(opened, source).file)
+        meter = QualityMeter(opened, exact, split, chosen)
+        made = _measured(outputs, new, exact, meter, source, split, cpu, tell)
+        fp32, feeds = opened.path_of(source.file), Feeder.of(opened).long(split.quality)
         if not force:
             name, (variant, graph) = made.popitem()  # the one that runs here
-            feeds = Feeder.of(opened).long(split.quality)
-            speed = require_speedup(graph, opened.path_of(source.file), chosen, cpu, feeds, tell)
+            speed = require_speedup(graph, fp32, chosen, cpu, feeds, tell)
             made[name] = Made(with_speed(variant, speed, cpu), graph)
+        if new.native is not None:
+            first = next(iter(made.values()))
+            timed = timed_beside(fp32, feeds, chosen.name, wanted=not force and cpu == this_cpu())
+            native = native_variant(new.native, *first, meter, timed, cpu, tell)
+            made |= {} if native is None else {new.native.name: Made(*native)}
         tell("adding the variant to the bundle")
         commit(opened, new, made)
     return Bundle.reopen(bundle)
@@ -145,7 +153,8 @@ def _cpu_equivalent(bundle: Bundle, source: Variant) -> Variant:
 def _measured(
     outputs: Mapping[Form, Output],
     new: NewVariant,
-    bundle: Bundle,
+    exact: Path,
+    meter: QualityMeter,
     source: Variant,
     split: TextSplit,
     cpu: CpuName,
@@ -156,28 +165,17 @@ def _measured(
     Raises:
         QualityError: one is below the recipe's threshold.
     """
-    recipe, comparison = new.recipe, comparison_of(bundle.manifest)
-    exact = bundle.path_of(_cpu_equivalent(bundle, source).file)
-    agreements = AgreementEvaluator(bundle, exact, split.quality)
-    if agreements.metric is not None and agreements.exact is None:
+    recipe = new.recipe
+    if meter.uncompared is not None:
         progress(
-            f"fp32 gives no {agreements.metric} for these texts: only scores are compared; "
+            f"fp32 gives no {meter.uncompared} for these texts: only scores are compared; "
             "give texts that have some to compare these, too"
         )
     made = {}
     for form, (graph, _) in outputs.items():
         progress(f"measuring the quality of {form.name} against fp32")
         runnable = runnable_equivalent(graph, exact, recipe, source.target)
-        quality = compare(
-            comparison,
-            graph_runner(runnable, comparison.outputs),
-            graph_runner(exact, comparison.outputs),
-            Feeder.of(bundle),
-            quality_items(bundle, split.quality),
-            threshold=recipe.threshold(comparison.metric, agreements.metric),
-            data=split.source,
-            agreement=agreements.measure(runnable),
-        )
+        quality = meter.measure(runnable)
         quality.require()
         variant = variant_of(new, form, graph, source, quality, split, cpu)
         if runnable != graph:
@@ -212,16 +210,18 @@ def commit(
     for name, (variant, graph) in made.items():
         if not variant.verified:
             continue
-        draft, path = staging / DRAFT_NAME.format(name), samples_path(name)
-        recorded = record(Bundle(folder=bundle.folder, manifest=manifest), name, graph)
-        write_text(draft, recorded.to_json())
-        names[path] = draft.name
-        sampled = with_samples(variant, {manifest.default_task: path})
-        manifest = replace(
-            manifest,
-            variants={**manifest.variants, name: sampled},
-            files={**manifest.files, path: hash_file(draft)},
-        )
+        for way in variant.ways:
+            draft, path = staging / DRAFT_NAME.format(f"{name}-{way}"), samples_path(name, way)
+            drafted = Bundle(folder=bundle.folder, manifest=manifest)
+            recorded = record(drafted, name, graph, way=way)
+            write_text(draft, recorded.to_json())
+            names[path] = draft.name
+            before, samples = manifest.variants[name], {manifest.default_task: path}
+            manifest = replace(
+                manifest,
+                variants={**manifest.variants, name: with_samples(before, samples, way)},
+                files={**manifest.files, path: hash_file(draft)},
+            )
     put = replace_in_bundle if new.overwrite else add_to_bundle
     put(bundle.folder, staging, names, manifest, updated_card(bundle.folder, manifest))
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from edgebert_quantize.recipes import format_counts
 from edgebert_runtime.bundle.manifest import CARD_NAME, Manifest, Variant
+from edgebert_runtime.bundle.manifest_values import NATIVE
 from edgebert_runtime.measurement.units import MEBIBYTE
 
 MARK: Final = "<!-- quantized variants, written by edgebert quantize -->"
@@ -34,18 +35,19 @@ def updated_card(folder: Path, manifest: Manifest) -> str | None:
         return None
     text = path.read_text(encoding="utf-8").partition(MARK)[0].rstrip()
     rows = [
-        _row(name, variant, manifest)
+        _row(name, variant, way, manifest)
         for name, variant in manifest.variants.items()
-        if variant.way.quality is not None
+        for way, known in variant.ways.items()
+        if known.quality is not None
     ]
     return f"{text}\n\n{MARK}\n{HEAD}" + "\n".join(rows) + "\n"
 
 
-def _row(name: str, variant: Variant, manifest: Manifest) -> str:
-    quality: Any = variant.way.quality
+def _row(name: str, variant: Variant, way: str, manifest: Manifest) -> str:
+    quality: Any = variant.ways[way].quality
     size = sum(manifest.files[path].size_bytes for path in variant.files) / MEBIBYTE
     cells = [
-        name if variant.verified else f"{name} (never run: needs {variant.needs})",
+        _name(name, variant, way),
         f"`{variant.file}`",
         f"{size:.1f}",
         f"{quality['mean']:.5f}",
@@ -57,6 +59,14 @@ def _row(name: str, variant: Variant, manifest: Manifest) -> str:
         quality.get("calibration", "nothing"),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _name(name: str, variant: Variant, way: str) -> str:
+    """The variant's name, with what the row holds for where it does not hold for all."""
+    if variant.library is not None:
+        having = "with" if way == NATIVE else "without"
+        return f"{name} ({having} {variant.library.name})"
+    return name if variant.verified else f"{name} (never run: needs {variant.needs})"
 
 
 def _agreement(found: Mapping[str, Any] | None) -> str:

@@ -10,6 +10,7 @@ from edgebert_quantize._version import __version__
 from edgebert_quantize.recipes import (
     FUSED_TARGET,
     LOWERED_TARGET,
+    NATIVE_TARGET,
     RECIPES,
     Recipe,
     RecipeName,
@@ -79,6 +80,16 @@ class NewVariant:
             Form(name=first, file=file, target=LOWERED_TARGET, lowered=True),
             Form(name=under(name, FUSED_TARGET), file=fused, target=FUSED_TARGET),
         )
+
+    @property
+    def native(self) -> Form | None:
+        """The graph with the operator of `edgebert-native`; None where the recipe makes none."""
+        name, file = self.name, self.recipe.native
+        if file is None:
+            return None
+        if name != self.recipe.name:
+            file = f"onnx/model_{name}_{NATIVE_TARGET}.onnx"
+        return Form(name=under(name, NATIVE_TARGET), file=file, target=NATIVE_TARGET, lowered=True)
 
     def added_to(
         self,

@@ -26,6 +26,9 @@ FUSED_TARGET: Final = "cpu"
 LOWERED_TARGET: Final = "portable"
 """Target of graphs for old engines."""
 
+NATIVE_TARGET: Final = "native"
+"""Target of graphs with the operator of `edgebert-native`."""
+
 SCHEME_LABELS: Final[Mapping[Scheme, str]] = {
     "per_tensor_static": "static",
     "per_tensor_dynamic": "dynamic",
@@ -137,6 +140,7 @@ class Recipe:
         linears: how linear layers are quantized; None leaves them in float32.
         half: which operators compute in half precision; None leaves all in float32.
         tables: whether embedding tables are int8.
+        native: path of its graph with the operator of `edgebert-native`; None without one.
         fused: whether a graph with fused attention is written, too, for the CPU provider of new
             engines; it shares the weights of the one for old engines.
         must_be_faster: whether the result is refused if it is slower than fp32.
@@ -154,6 +158,7 @@ class Recipe:
     half: HalfRecipe | None = None
     tables: bool = False
     fused: bool = False
+    native: str | None = None
     must_be_faster: bool = False
     thresholds: Mapping[SimilarityMetric, QualityThreshold]
     agreement: Mapping[str, float]
@@ -256,6 +261,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             ),
             tables=True,
             fused=True,
+            native="onnx/model_native.onnx",
             must_be_faster=True,
             thresholds=_thresholds(cosine=(0.99, 0.98), scores=(0.98, 0.90), values=(0.95, 0.80)),
             agreement=_agreement(answers=0.98, order=0.95),

@@ -36,6 +36,13 @@ VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
     "cpu": NEW,
     "int8": {**INT8, "min_onnxruntime": "1.17.0"},
     "int8-cpu": {**INT8, **NEW},
+    "int8-native": {
+        **INT8,
+        "target": "native",
+        "min_onnxruntime": "1.17.0",
+        "library": Library(name=KERNELS, version="1.0.0", required=False),
+        "ways": BOTH,
+    },
     "int8-narrow": {"precision": "int8", "recipe": "int8-dynamic", **NEW},
     "native": {
         "precision": "w8",
@@ -61,7 +68,7 @@ VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
 CPU_AND_OTHERS: Final = {"cpu", "cuda", "openvino", "tensorrt"}
 RUNS_ON: Final = {
     **dict.fromkeys(("portable", "either", "sorter"), CPU_AND_OTHERS),
-    **{key: {"cpu"} for key in ("cpu", "int8-cpu", "int8-narrow", "native")},
+    **{key: {"cpu"} for key in ("cpu", "int8-cpu", "int8-native", "int8-narrow", "native")},
     "int8": {"cpu", "openvino"},
     **{key: {"cuda"} for key in ("fp16", "fp16-packed")},
     "static": CPU_AND_OTHERS - {"tensorrt"},
@@ -70,9 +77,11 @@ RUNS_ON: Final = {
 
 ANY: Final = "any"
 FP32: Final = {"cpu": ["cpu", "portable", "sorter"], ANY: ["portable", "sorter", "cpu"]}
+WITH_KERNELS: Final = "cpu with kernels"
 EIGHT: Final = {
-    "cpu": ["int8-cpu", "int8", "int8-narrow", "static"],
-    ANY: ["int8", "int8-cpu", "static", "int8-narrow"],
+    "cpu": ["int8-cpu", "int8", "int8-native", "int8-narrow", "static"],
+    WITH_KERNELS: ["int8-native", "int8-cpu", "int8", "int8-narrow", "static"],
+    ANY: ["int8", "int8-cpu", "int8-native", "static", "int8-narrow"],
 }
 ORDER: Final[Mapping[str, Mapping[str, list[str]]]] = {
     "fp32": FP32,
@@ -124,7 +133,10 @@ def situations() -> Iterator[Situation]:
 
 def expected_order(situation: Situation, default: str) -> list[str]:
     def named(asked: str) -> list[str]:
-        return ORDER[asked].get(situation.provider, ORDER[asked].get(ANY, []))
+        orders, provider = ORDER[asked], situation.provider
+        if provider == "cpu" and situation.libraries and WITH_KERNELS in orders:
+            return orders[WITH_KERNELS]
+        return orders.get(provider, orders.get(ANY, []))
 
     def answering(names: list[str]) -> list[str]:
         tasks = {name: VARIANTS[name].get("tasks", ("embed",)) for name in names}
@@ -153,14 +165,15 @@ def expected_reason(name: str, situation: Situation) -> str | None:
         KERNELS: library is not None and library.required and found != "2.1.3",
         "16 bits": situation.provider == "cpu" and sets == frozenset() and name[:4] == "int8",
     }
-    if name == "int8-narrow":
+    if name == "int8-narrow" or (name == "int8-native" and found):
         words["16 bits"] = False
     return next((word for word, holds in words.items() if holds), None)
 
 
 def expected_way(name: str, situation: Situation) -> str:
     version = situation.libraries.get(KERNELS)
-    natives = {"either": ("1.5.0", "2.1.3"), "native": ("2.1.3",)}
+    every = ("1.5.0", "2.1.3")
+    natives = {"either": every, "int8-native": every, "native": ("2.1.3",)}
     return NATIVE if version in natives.get(name, ()) else STOCK
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.engine.native import NativeLibrary
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.inference.arrays import Floats
@@ -73,11 +74,14 @@ class AgreementEvaluator:
         """As `quality_items`."""
         return _items_of(self.spec, texts)
 
-    def measure(self, graph: Path, provider: str = PROVIDER) -> Agreement | None:
+    def measure(
+        self, graph: Path, provider: str = PROVIDER, library: NativeLibrary | None = None
+    ) -> Agreement | None:
         """How far a graph's answers agree; None where answers are not compared."""
         if self.spec is None:
             return None
-        return self._compare(self.spec, self._ran(Session(graph, provider=provider)))
+        session = Session(graph, provider=provider, library=library)
+        return self._compare(self.spec, self._ran(session))
 
     def _taken(self, item: Any) -> list[EncodedItem]:
         """An item as rows; none where the task refuses it, such as a context without tokens."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.text_split import Feeder
 from edgebert_quantize.similarity import Comparison, Outputs, QualityThreshold, SimilarityMetric
+from edgebert_runtime.engine.native import NativeLibrary
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import QualityError
 from edgebert_runtime.inference.reports import Report
@@ -98,9 +99,14 @@ def agrees(agreement: Agreement | None, least: float | None) -> bool:
     return agreement is None or least is None or agreement.value >= least
 
 
-def graph_runner(graph: Path, outputs: Sequence[str], provider: str = "cpu") -> Runner:
-    """A function that runs a graph and returns these outputs."""
-    session = Session(graph, provider=provider)
+def graph_runner(
+    graph: Path,
+    outputs: Sequence[str],
+    provider: str = "cpu",
+    library: NativeLibrary | None = None,
+) -> Runner:
+    """A function that runs a graph, with a library or without, and returns these outputs."""
+    session = Session(graph, provider=provider, library=library)
     return lambda feeds: session.run(outputs, {name: feeds[name] for name in session.inputs})
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edgebert_quantize.evaluation import timed_process
 from edgebert_quantize.evaluation.target_cpu import this_cpu
 from edgebert_quantize.recipes import Recipe
+from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.errors import SpeedError
 from edgebert_runtime.measurement.rounds import measure_in_rounds
 from edgebert_runtime.measurement.sign_test import is_faster_in_every_round
@@ -103,8 +104,19 @@ def require_speedup(
     return speed
 
 
-def measure_speed(candidate: Path, source: Path, feeds: Mapping[str, NDArray[np.int64]]) -> Speed:
+def measure_speed(
+    candidate: Path,
+    source: Path,
+    feeds: Mapping[str, NDArray[np.int64]],
+    way: str = STOCK,
+) -> Speed:
     """Time both graphs on one input, in alternating order.
+
+    Args:
+        candidate: the quantized graph.
+        source: the fp32 graph.
+        feeds: the input.
+        way: how the quantized graph runs: `stock`, or `native` with its library.
 
     Raises:
         EdgebertError: a measuring process failed; its last line is in the text.
@@ -112,7 +124,10 @@ def measure_speed(candidate: Path, source: Path, feeds: Mapping[str, NDArray[np.
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "feeds.npz"
         np.savez(arrays, **dict[str, Any](feeds))
-        measures = {graph: partial(_milliseconds, graph, arrays) for graph in (candidate, source)}
+        measures = {
+            candidate: partial(_milliseconds, candidate, arrays, way),
+            source: partial(_milliseconds, source, arrays, STOCK),
+        }
         times = measure_in_rounds(measures, ROUNDS)
     return Speed(candidate_ms=tuple(times[candidate]), source_ms=tuple(times[source]))
 
@@ -122,6 +137,6 @@ def shortened(feeds: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.in
     return {name: array[:, :TOKENS] for name, array in feeds.items()}
 
 
-def _milliseconds(graph: Path, arrays: Path) -> float:
-    command = [sys.executable, "-P", timed_process.__file__, str(graph), str(arrays), str(SECONDS)]
-    return float(output_of(command))
+def _milliseconds(graph: Path, arrays: Path, way: str) -> float:
+    arguments = (str(graph), str(arrays), str(SECONDS), way)
+    return float(output_of([sys.executable, "-P", timed_process.__file__, *arguments]))

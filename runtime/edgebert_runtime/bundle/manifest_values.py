@@ -83,7 +83,7 @@ TOKENS: Final = Fields(
         ),
     }
 )
-TARGET: Final = Text(known=("portable", "cpu", "cuda", "cuda-packed"))
+TARGET: Final = Text(known=("portable", "cpu", "cuda", "cuda-packed", "native"))
 DOTPROD: Final = "dotprod"
 """The class of CPU with one of `EXACT_SUMS`."""
 AVX2: Final = "avx2"

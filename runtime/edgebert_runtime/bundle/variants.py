@@ -9,9 +9,9 @@ from edgebert_runtime.bundle.manifest_values import STOCK
 from edgebert_runtime.errors import ConfigError
 
 
-def samples_path(variant: str) -> str:
-    """Where a writer puts the self-test samples of a variant of one task."""
-    return f"samples/{variant}.json"
+def samples_path(variant: str, way: str = STOCK) -> str:
+    """Where a writer puts the self-test samples of a variant of one task, in a way it can run."""
+    return f"samples/{variant}.json" if way == STOCK else f"samples/{variant}.{way}.json"
 
 
 def without_variant(manifest: Manifest, name: str) -> Manifest:
@@ -56,10 +56,10 @@ def without_variant(manifest: Manifest, name: str) -> Manifest:
     )
 
 
-def with_samples(variant: Variant, samples: Mapping[str, str]) -> Variant:
-    """A variant with self-test samples, task → path, of how it runs without a library."""
-    way = replace(variant.ways[STOCK], samples=samples)
-    return replace(variant, ways={**variant.ways, STOCK: way})
+def with_samples(variant: Variant, samples: Mapping[str, str], way: str = STOCK) -> Variant:
+    """A variant with self-test samples, task → path, of a way it can run."""
+    sampled = replace(variant.ways[way], samples=samples)
+    return replace(variant, ways={**variant.ways, way: sampled})
 
 
 def _files_of(variant: Variant) -> set[str]:

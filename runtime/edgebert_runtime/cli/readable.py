@@ -14,6 +14,7 @@ Record = Mapping[str, Any]
 
 def info_lines(info: Record, program: str, width: int | None) -> Iterator[str]:
     """What would run here, from `ModelInfo`."""
+    kernel = info["kernel"] or (f"none: {info['no_kernel']}" if info["no_kernel"] else "")
     options = "".join(f", {name}={value}" for name, value in info["provider_options"].items())
     yield from value_lines(
         [
@@ -21,6 +22,7 @@ def info_lines(info: Record, program: str, width: int | None) -> Iterator[str]:
             ("task", info["task"]),
             ("variant", f"{info['variant']} (precision {info['precision']}, {info['target']})"),
             ("provider", f"{info['provider']}{options}"),
+            *([("kernel", kernel)] if kernel else []),
             ("threads", _threads(info)),
             ("micro-batch", _micro_batch(info)),
             ("cached graph", "yes" if info["warm"] else f"no; `{_warm(info, program)}` writes it"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from edgebert_runtime.engine.concurrency import ConcurrencyTracker
+from edgebert_runtime.engine.native import NativeLibrary, register
 from edgebert_runtime.engine.native_calls import native_call
 from edgebert_runtime.engine.native_log import engine_log, reemit
 from edgebert_runtime.engine.onnxruntime import import_engine, run_options, session_options
@@ -77,10 +78,12 @@ class Session:
     """An open graph; in a forked process it is opened anew when it is first run there.
 
     Attributes:
+        graph: the ONNX file.
         provider: a name of `PROVIDERS`, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads.
         optimized: whether ONNX Runtime had optimised the graph before.
+        library: of custom operators; None where ONNX Runtime's own are enough.
         shared: whether it takes turns with all sessions that share.
         concurrency: who is served by it, and by sessions made of it by `with_threads`.
         cuda_graphs: its captured runs; None where runs are not captured.
@@ -98,6 +101,8 @@ class Session:
         shared: bool = False,
         longest: int | None = None,
         keeps_memory: bool = True,
+        library: NativeLibrary | None = None,
+        packed: Path | None = None,
         opened: "Session | None" = None,
     ) -> None:
         """Open `graph`.
@@ -112,6 +117,8 @@ class Session:
                 they have no more threads running than one of them.
             longest: tokens of the longest text the graph takes; None where runs are not captured.
             keeps_memory: whether memory of the CPU that a run took stays for the next one.
+            library: the custom operators that the graph has; None leaves it to ONNX Runtime.
+            packed: weights that the library has packed before; None lets it pack them.
             opened: a session on the same graph; this one is then opened when it is first run.
 
         Raises:
@@ -127,8 +134,10 @@ class Session:
         self.provider_options = {**PROVIDERS[provider].defaults, **(provider_options or {})}
         self.threads = threads or usable_cores()
         self.shared = shared
-        self._graph = graph
+        self.graph = graph
         self.optimized = optimized
+        self.library = library
+        self._packed = packed
         self._longest = longest
         self._keeps_memory = keeps_memory
         self._closed = False
@@ -192,7 +201,7 @@ class Session:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items())
             kind = EngineMemoryError if is_out_of_memory(error) else EngineError
             raise kind(
-                f"ONNX Runtime cannot run {self._graph} on {shapes}{what_to_do(error)}: "
+                f"ONNX Runtime cannot run {self.graph} on {shapes}{what_to_do(error)}: "
                 f"{_one_line(error)}"
             ) from error
 
@@ -210,7 +219,7 @@ class Session:
     def with_threads(self, threads: int) -> "Session":
         """Another session on the same graph, of so many threads, opened when it is first run."""
         return Session(
-            self._graph,
+            self.graph,
             provider=self.provider,
             provider_options=self.provider_options,
             threads=threads,
@@ -218,8 +227,15 @@ class Session:
             shared=self.shared,
             longest=self._longest,
             keeps_memory=self._keeps_memory,
+            library=self.library,
+            packed=self._packed,
             opened=self,
         )
+
+    @property
+    def warm(self) -> bool:
+        """Whether it starts from what was kept before: an optimised graph, or packed weights."""
+        return self.optimized or self._packed is not None
 
     def close(self) -> None:
         """Give the memory back; a run that is under way ends first. Closing again does nothing."""
@@ -242,7 +258,7 @@ class Session:
             with _reopening:
                 session = self._session
                 if session is None and not self._closed:
-                    session = self._session = self._open(self._graph)
+                    session = self._session = self._open(self.graph)
         if self._closed or session is None:
             raise ModelClosedError("this model is closed; load it again")
         return session
@@ -288,6 +304,8 @@ class Session:
             options.add_session_config_entry(STOP_SPINNING, "1")
         if self.optimized:
             options.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if self.library is not None:
+            register(options, self.library, self.threads, packed=self._packed)
         if provider.falls_back:
             options.add_session_config_entry(RECORD_ASSIGNMENT, "1")
         if plugged is not None:

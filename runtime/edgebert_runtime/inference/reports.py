@@ -91,10 +91,12 @@ class ModelInfo(Report):
         precision: number format of its weights.
         target: provider family whose operators it uses.
         way: how the graph runs: `stock`, or `native` with a library of custom operators.
+        kernel: the instruction set that the library computes with; None where none runs.
+        no_kernel: why none runs, of a bundle that has a variant for one; else None.
         provider: `cpu`, `cuda` or another, what really runs.
         provider_options: what it was given.
         threads: intra-operator threads of a call on few texts.
-        warm: whether the warm graph runs.
+        warm: whether what `warm` kept is used.
         micro_batch_tokens: padded tokens that run at once at most.
         max_padding: share of them that may be padding, 0 to 1.
         workers: how many micro-batches of many run side by side.
@@ -110,6 +112,8 @@ class ModelInfo(Report):
     task: str
     variant: str
     way: str
+    kernel: str | None
+    no_kernel: str | None
     precision: str
     target: str
     provider: str

@@ -84,10 +84,10 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
     """The variants that are meant, the best first; the first without an obstacle is the one to run.
 
     A precision means its variants in this order: of the recipe that has the precision's name, then
-    by the provider's targets (`cpu` before `portable`), then the variant of that name, then in the
-    manifest's order. `auto` means the default variant or precision, others of its precision, the
-    recipes that the provider prefers, fp32, and then all others in the manifest's order. Both mean
-    only variants that answer the task.
+    by the provider's targets (`native`, `cpu`, `portable`; those that lack a library that they are
+    for last), then the variant of that name, then in the manifest's order. `auto` means the default
+    variant or precision, others of its precision, the recipes that the provider prefers, fp32, and
+    then all others in the manifest's order. Both mean only variants that answer the task.
 
     Args:
         manifest: of the bundle.
@@ -100,7 +100,7 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
     return [
         Candidate(
             name,
-            _way(variants[name].library, situation.libraries),
+            way_of(variants[name].library, situation.libraries),
             next((found for check in CHECKS if (found := check(variants[name], situation))), None),
         )
         for name in dict.fromkeys(_meant(manifest, situation))
@@ -130,7 +130,9 @@ def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) ->
 
     def rank(name: str) -> tuple[bool, int, bool]:
         found = variants[name]
-        place = targets.index(found.target) if found.target in targets else len(targets)
+        lacking = found.library is not None and not _has(found.library, situation.libraries)
+        last = lacking or found.target not in targets
+        place = len(targets) if last else targets.index(found.target)
         return found.recipe != asked, place, name != asked
 
     meant = [name for name, found in variants.items() if found.precision == asked]
@@ -139,7 +141,8 @@ def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) ->
     return sorted(meant, key=rank)
 
 
-def _way(library: Library | None, libraries: Mapping[str, str]) -> str:
+def way_of(library: Library | None, libraries: Mapping[str, str]) -> str:
+    """How a variant that is for a library runs, of those that are here by their versions."""
     return NATIVE if library is not None and _has(library, libraries) else STOCK
 
 
@@ -223,6 +226,8 @@ def _no_library(variant: Variant, situation: Situation) -> Obstacle | None:
 
 def _other_cpu(variant: Variant, situation: Situation) -> Obstacle | None:
     needed, here = variant.instruction_sets, situation.instruction_sets
+    if way_of(variant.library, situation.libraries) == NATIVE:
+        return None  # the library runs on this CPU, or it would not be here
     if situation.provider != "cpu" or here is None or not needed or here & {*needed}:
         return None
     return Obstacle(

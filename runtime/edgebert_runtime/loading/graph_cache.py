@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from edgebert_runtime.bundle.manifest import FileInfo, Manifest, Variant
 from edgebert_runtime.engine.cpu import first_processor
+from edgebert_runtime.engine.native import NativeLibrary
 from edgebert_runtime.errors import BundleError
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.storage.json_reader import read_json
@@ -25,6 +26,8 @@ from edgebert_runtime.storage.json_values import (
 
 GRAPHS: Final = "graphs"
 GRAPH: Final = "graph.onnx"
+PACKED: Final = "packed.bin"
+"""Weights that `edgebert-native` has packed; the graph is then the bundle's own."""
 ENTRY: Final = "entry.json"
 
 
@@ -63,7 +66,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class WarmGraph(Report):
-    """A cached graph.
+    """A cached graph, or the packed weights of one.
 
     Attributes:
         folder: where it lies.
@@ -77,8 +80,13 @@ class WarmGraph(Report):
 
     @property
     def path(self) -> Path:
-        """The ONNX file."""
-        return self.folder / GRAPH
+        """The ONNX file; where a library runs, the weights that it packed."""
+        return self.folder / (PACKED if self.packed else GRAPH)
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is packed weights, for the bundle's own graph."""
+        return PACKED in self.files
 
     @property
     def size_bytes(self) -> int:
@@ -92,9 +100,23 @@ def variant_folder(cache: Path, manifest: Manifest, variant: Variant) -> Path:
     return cache / GRAPHS / hashlib.sha256(hashes.encode()).hexdigest()[:32]
 
 
-def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> WarmGraph | None:
-    """The cached graph of a variant for an engine's version and this CPU; None if there is none."""
-    folder = place_of(cache, manifest, variant, engine)
+def find_warm(
+    cache: Path,
+    manifest: Manifest,
+    variant: Variant,
+    engine: str,
+    library: NativeLibrary | None = None,
+) -> WarmGraph | None:
+    """What is kept of a variant for an engine's version and this CPU; None if nothing is.
+
+    Args:
+        cache: the folder of all caches.
+        manifest: of the bundle.
+        variant: of the manifest.
+        engine: version of ONNX Runtime.
+        library: that runs the variant; None without one.
+    """
+    folder = place_of(cache, manifest, variant, engine, library)
     try:
         entry = read_structure(Entry, read_json(folder / ENTRY, BundleError), BundleError)
     except BundleError:
@@ -104,12 +126,25 @@ def find_warm(cache: Path, manifest: Manifest, variant: Variant, engine: str) ->
         for threads, found in entry.tunings.items()
     }
     files = entry.files
-    return WarmGraph(folder=folder, files=files, tunings=tunings) if GRAPH in files else None
+    needed = GRAPH if library is None else PACKED
+    return WarmGraph(folder=folder, files=files, tunings=tunings) if needed in files else None
 
 
-def place_of(cache: Path, manifest: Manifest, variant: Variant, engine: str) -> Path:
-    """Where the graph for an engine's version and a CPU of this kind lies."""
-    cpu = hashlib.sha256(cpu_identity(first_processor())).hexdigest()[:16]
+def place_of(
+    cache: Path,
+    manifest: Manifest,
+    variant: Variant,
+    engine: str,
+    library: NativeLibrary | None = None,
+) -> Path:
+    """Where what is kept for an engine's version and a CPU of this kind lies.
+
+    Arguments are those of `find_warm`. What a library packs also goes by its version and layout.
+    """
+    identity = cpu_identity(first_processor())
+    if library is not None:
+        identity += f"\n{library.version} {library.packing}".encode()
+    cpu = hashlib.sha256(identity).hexdigest()[:16]
     return variant_folder(cache, manifest, variant) / f"{engine}-{cpu}"
 
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.external_data import check_external_data
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.manifest import FileInfo
+from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.engine.memory import trim_heap
+from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
@@ -23,14 +25,15 @@ from edgebert_runtime.errors import (
     UnverifiedWarning,
 )
 from edgebert_runtime.inference.arguments import check_arguments
-from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.loading.choice import Candidate
+from edgebert_runtime.loading.measured_settings import plan_of, threads_of
 from edgebert_runtime.loading.options import LoadOptions, Source
 from edgebert_runtime.loading.selection import (
     asked_situation,
     pick,
     situation_here,
     warn_of_another,
+    why_stock,
 )
 from edgebert_runtime.storage.cache_dir import find_cache
 from edgebert_runtime.tasks.base import TaskModel
@@ -144,17 +147,40 @@ def open_model(
     situation = situation_here(bundle, options, task=spec.name, asked=variant)
     found = pick(bundle, situation)
     warn_of_another(bundle, situation, stacklevel=5)
-    cached = opener.cached_graph(found.name, str(situation.engine))
+    chosen = Chosen(found, why_stock(bundle, situation, found))
+    cached = opener.cached_graph(chosen, str(situation.engine))
     if cached is not None:
         try:
-            return opener.open(found, cached.path, opener.check_cached(cached), cached)
+            return opener.open_cached(chosen, cached)
         except BundleError as error:  # whatever becomes of a cache, the bundle is there
             log(f"{cached.folder} cannot be used, the bundle's graph runs: {error}")
-    chosen = bundle.manifest.variants[found.name]
     if not checks or found.name != expected:
         checks = [opener.check_files(found.name)]
-    check_external_data(bundle.folder, chosen.files, chosen.file, chosen.external)
-    return opener.open(found, bundle.path_of(chosen.file), checks)
+    try:
+        return opener.open_graph(chosen, checks)
+    except BundleError as error:
+        if chosen.library is None:
+            raise
+        log(f"{NAME} cannot run {found.name}, its graph runs without: {error}")
+        stock = Chosen(found._replace(way=STOCK), f"{NAME} refuses this graph ({error})")
+        return opener.open_graph(stock, checks)
+
+
+class Chosen(NamedTuple):
+    """The variant that runs, and why no library runs it, if there is something to say."""
+
+    variant: Candidate
+    no_kernel: str | None
+
+    @property
+    def name(self) -> str:
+        """Of the variant."""
+        return self.variant.name
+
+    @property
+    def library(self) -> NativeLibrary | None:
+        """The library that runs it."""
+        return find_native().library if self.variant.way == NATIVE else None
 
 
 class ModelOpener:
@@ -171,11 +197,6 @@ class ModelOpener:
         variant = self._bundle.manifest.variants[name]
         return self._check_bundle({*variant.files, *self._beside_graph()})
 
-    def check_cached(self, cached: "WarmGraph") -> list[IntegrityCheck]:
-        """Start to hash a graph of the cache, and what it needs of the bundle."""
-        beside = self._check_bundle(self._beside_graph())
-        return [self._started(cached.folder, cached.files), beside]
-
     def may_be_cached(self, name: str) -> bool:
         """Whether the cache has graphs of the variant, whatever engine they are for."""
         if self._options.provider != "cpu" or self._cache is None:
@@ -185,26 +206,50 @@ class ModelOpener:
         manifest = self._bundle.manifest
         return variant_folder(self._cache, manifest, manifest.variants[name]).is_dir()
 
-    def cached_graph(self, name: str, engine: str) -> "WarmGraph | None":
-        """The variant's graph in the cache for an engine; None if it has none."""
-        if self._cache is None or not self.may_be_cached(name):
+    def cached_graph(self, chosen: Chosen, engine: str) -> "WarmGraph | None":
+        """What the cache has of the variant for an engine; None if it has nothing."""
+        if self._cache is None or not self.may_be_cached(chosen.name):
             return None
         from edgebert_runtime.loading.graph_cache import find_warm
 
         manifest = self._bundle.manifest
-        return find_warm(self._cache, manifest, manifest.variants[name], engine)
+        variant = manifest.variants[chosen.name]
+        return find_warm(self._cache, manifest, variant, engine, chosen.library)
 
-    def open(
+    def open_cached(self, chosen: Chosen, cached: "WarmGraph") -> TaskModel[Any]:
+        """The model of the cache's graph, or of the bundle's with the cache's packed weights."""
+        checks = [self._started(cached.folder, cached.files)]
+        if cached.packed:
+            return self.open_graph(chosen, [self.check_files(chosen.name), *checks], cached)
+        return self._open(
+            chosen, cached.path, [*checks, self._check_bundle(self._beside_graph())], cached
+        )
+
+    def open_graph(
         self,
-        found: Candidate,
-        graph: Path,
+        chosen: Chosen,
         checks: Sequence[IntegrityCheck],
         cached: "WarmGraph | None" = None,
     ) -> TaskModel[Any]:
+        """The model of the bundle's own graph, `cached` beside it."""
+        variant = self._bundle.manifest.variants[chosen.name]
+        folder = self._bundle.folder
+        check_external_data(folder, variant.files, variant.file, variant.external)
+        return self._open(chosen, self._bundle.path_of(variant.file), checks, cached)
+
+    def _open(
+        self,
+        chosen: Chosen,
+        graph: Path,
+        checks: Sequence[IntegrityCheck],
+        cached: "WarmGraph | None",
+    ) -> TaskModel[Any]:
         """The model, once every hash has matched."""
-        tuning = cached.tunings.get(self._options.cores) if cached else None
+        found, tuning = chosen.variant, None
+        if cached is not None:
+            tuning = cached.tunings.get(self._options.cores)
         try:
-            session = self._session(found.name, graph, tuning, optimized=cached is not None)
+            session = self._session(chosen, graph, tuning, cached)
             model = self._spec.model(
                 self._bundle,
                 found.name,
@@ -213,7 +258,8 @@ class ModelOpener:
                 checks[0].mode,
                 task=self._spec.name,
                 way=found.way,
-                plan=self._plan(session, tuning) if cached else None,
+                no_kernel=chosen.no_kernel,
+                plan=plan_of(session, tuning, self._options.cores) if cached else None,
                 reopen=self._reopen(found.name),
             )
         except (BundleError, ProviderUnavailableError, TokenizerError):
@@ -224,17 +270,19 @@ class ModelOpener:
         return model
 
     def _session(
-        self, name: str, graph: Path, tuning: "Tuning | None", *, optimized: bool
+        self, chosen: Chosen, graph: Path, tuning: "Tuning | None", cached: "WarmGraph | None"
     ) -> Session:
-        options = self._options
+        options, packed = self._options, cached is not None and cached.packed
         return Session(
             graph,
             provider=options.provider,
-            provider_options=self._provider_options(name),
-            threads=self._threads(tuning),
-            optimized=optimized,
+            provider_options=self._provider_options(chosen.name),
+            threads=threads_of(options, tuning),
+            optimized=cached is not None and not packed,
             shared=options.share_threads,
             longest=self._bundle.manifest.tokenizer.max_positions,
+            library=chosen.library,
+            packed=cached.path if cached is not None and packed else None,
         )
 
     def _provider_options(self, name: str) -> Mapping[str, str]:
@@ -247,32 +295,6 @@ class ModelOpener:
         manifest = self._bundle.manifest
         folder = variant_folder(self._cache, manifest, manifest.variants[name])
         return {**keeping_engines(provider, folder / provider), **given}
-
-    def _threads(self, tuning: "Tuning | None") -> int | None:
-        """Those asked for; else those that one text was answered soonest with, if it is known."""
-        options = self._options
-        if options.threads is not None or tuning is None or options.share_threads:
-            return options.threads
-        return tuning.latency_threads
-
-    def _plan(self, session: Session, tuning: "Tuning | None") -> ExecutionPlan:
-        """What was measured for as many threads; further sessions map the same file again."""
-        multithreaded = session.threads > 1 and not session.shared
-        single = session.with_threads(1) if multithreaded else None
-        if tuning is None:
-            return ExecutionPlan(single_thread_session=single)
-        cores = self._options.cores
-        workers = cores if tuning.workers and not session.shared else 1
-        each = 1 if workers > 1 else cores
-        apart = each != session.threads or workers > 1
-        many = session.with_threads(each) if apart else None
-        return ExecutionPlan(
-            micro_batch_tokens=tuning.micro_batch_tokens,
-            max_padding=tuning.max_padding,
-            many=many,
-            workers=workers,
-            single_thread_session=many if workers > 1 else single,
-        )
 
     def _beside_graph(self) -> set[str]:
         """What the task reads beside its graph."""

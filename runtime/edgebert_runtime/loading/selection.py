@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import Manifest, Variant
+from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
+from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError, FallbackWarning
 from edgebert_runtime.loading.choice import (
@@ -13,6 +16,7 @@ from edgebert_runtime.loading.choice import (
     Candidate,
     Situation,
     choose,
+    way_of,
 )
 from edgebert_runtime.loading.options import LoadOptions
 
@@ -47,11 +51,15 @@ def situation_here(
 def asked_situation(
     bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
 ) -> Situation:
-    """What is asked for, on a machine of which nothing is known; arguments as `situation_here`."""
+    """What is asked for, with the libraries of this machine; arguments as `situation_here`.
+
+    Nothing else of the machine is known.
+    """
     return Situation(
         task=task or bundle.manifest.default_task,
         asked=asked,
         provider=options.provider,
+        libraries=_libraries(bundle.manifest) if options.provider == "cpu" else {},
         captured=options.captured,
         exact=options.exact,
     )
@@ -115,6 +123,44 @@ def warn_of_another(bundle: Bundle, situation: Situation, *, stacklevel: int = 2
             FallbackWarning,
             stacklevel=stacklevel,
         )
+
+
+def why_stock(bundle: Bundle, situation: Situation, chosen: Candidate) -> str | None:
+    """Why `edgebert-native` does not run, of a bundle that has a variant for it; else None.
+
+    Args:
+        bundle: whose variant it is.
+        situation: in which it was chosen.
+        chosen: the variant.
+    """
+    variants = bundle.manifest.variants
+    every = choose(bundle.manifest, replace(situation, asked=AUTO))
+    able = (each for each in every if getattr(variants[each.name].library, "name", None) == NAME)
+    native = next(able, None)
+    if native is None or chosen.way == NATIVE:
+        return None
+    if native.obstacle is not None:
+        return f"variant {native.name!r} {native.obstacle.reason}"
+    library, reason = find_native()
+    if library is None:
+        return reason
+    if native.way == STOCK:
+        return f"variant {native.name!r} needs a newer {NAME} than {library.version}"
+    return f"variant {chosen.name!r} runs, and {native.name!r} is for {NAME}"
+
+
+def library_of(variant: Variant) -> NativeLibrary | None:
+    """The library of this machine that a variant runs with; None where it runs without one."""
+    library = find_native().library
+    found = {} if library is None else {NAME: library.version}
+    return library if way_of(variant.library, found) == NATIVE else None
+
+
+def _libraries(manifest: Manifest) -> dict[str, str]:
+    """Libraries of operators that a variant is for and that run here, with their versions."""
+    named = {each.library.name for each in manifest.variants.values() if each.library is not None}
+    library = find_native().library if NAME in named else None
+    return {} if library is None else {NAME: library.version}
 
 
 def _instruction_sets() -> frozenset[str]:

@@ -48,6 +48,7 @@ class OpenBundle:
         *,
         task: str | None = None,
         way: str = STOCK,
+        no_kernel: str | None = None,
         plan: ExecutionPlan | None = None,
         reopen: Callable[[], Any] | None = None,
     ) -> None:
@@ -61,6 +62,7 @@ class OpenBundle:
             verified: how files were hashed.
             task: which of the bundle's; None for its default.
             way: how the graph runs, `stock` or `native`.
+            no_kernel: why no library runs it, for `info`.
             plan: how many texts are run; None for as few.
             reopen: loads the model anew, where it is unpickled; None if it cannot be pickled.
         """
@@ -68,6 +70,7 @@ class OpenBundle:
         self._task_name = bundle.manifest.default_task if task is None else task
         self._task: TaskInfo = bundle.manifest.tasks[self._task_name]
         self._way = way
+        self._no_kernel = no_kernel
         self._outputs = self._required_outputs()
         self._shapes = {output.name: output.shape for output in self._task.outputs}
         self._variant = variant
@@ -100,12 +103,14 @@ class OpenBundle:
             task=self._task_name,
             variant=self._variant,
             way=self._way,
+            kernel=None if session.library is None else session.library.kernel,
+            no_kernel=self._no_kernel,
             precision=variant.precision,
             target=variant.target,
             provider=session.provider,
             provider_options=dict(session.provider_options),
             threads=session.threads,
-            warm=session.optimized,
+            warm=session.warm,
             micro_batch_tokens=self._runner.micro_batch_tokens,
             max_padding=self._runner.max_padding,
             workers=plan.workers,

@@ -52,13 +52,13 @@ class Opened(NamedTuple):
     @property
     def side(self) -> Side:
         """What the report says of it."""
-        name = self.model.info().variant
-        variant = self.bundle.manifest.variants[name]
+        info = self.model.info()
+        name, variant = info.variant, self.model.variant
         return Side(
             bundle=str(self.bundle.folder),
             variant=name,
             precision=variant.precision,
-            quality=variant.way.quality,
+            quality=variant.ways[info.way].quality,
         )
 
 

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest
+from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.bundle.samples import Sample, Samples
 from edgebert_runtime.engine.machine import machine_info
+from edgebert_runtime.engine.native import find_native
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import InputError
 from edgebert_runtime.tasks.base import TaskModel
@@ -83,7 +85,9 @@ ROUNDED: Final = Tolerance(
 """That of other precisions."""
 
 
-def record(bundle: Bundle, variant: str, graph: Path, task: str | None = None) -> Samples:
+def record(
+    bundle: Bundle, variant: str, graph: Path, task: str | None = None, way: str = STOCK
+) -> Samples:
     """Run samples through a variant on this machine's CPU.
 
     Args:
@@ -91,6 +95,7 @@ def record(bundle: Bundle, variant: str, graph: Path, task: str | None = None) -
         variant: its name.
         task: that is answered; None for the bundle's default.
         graph: the variant's graph, which need not be in the bundle yet.
+        way: how it runs: `stock`, or `native` with its library, which is here.
 
     Raises:
         BundleError: the graph cannot be opened.
@@ -99,7 +104,8 @@ def record(bundle: Bundle, variant: str, graph: Path, task: str | None = None) -
     manifest = bundle.manifest
     tokenizer = open_tokenizer(bundle)
     spec = require_task(task or manifest.default_task)
-    session = Session(graph, provider=PROVIDER)
+    library = find_native().library if way == NATIVE else None
+    session = Session(graph, provider=PROVIDER, library=library)
     with spec.model(bundle, variant, session, tokenizer, "never", task=spec.name) as model:
         items = [item for item in _items(spec, manifest, tokenizer) if _takes(spec, model, item)]
         found = probe(spec, model, items)

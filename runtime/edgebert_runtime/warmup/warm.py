@@ -2,7 +2,8 @@
 
 ONNX Runtime optimises a graph and packs its weights for the CPU each time it opens it. `warm` does
 both once and writes the result to the user's cache. `load` maps the weights instead
-of copying them.
+of copying them. Where `edgebert-native` runs a variant, the bundle's graph is opened as it is, and
+the weights that the library packs are kept instead.
 https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
 """
 
@@ -11,10 +12,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import FileInfo, hash_file
+from edgebert_runtime.engine.native import NAME, NativeLibrary, register
 from edgebert_runtime.engine.onnxruntime import cpu_session, import_engine, session_options
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.engine.threads import usable_cores
@@ -23,6 +25,7 @@ from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.loading.graph_cache import (
     ENTRY,
     GRAPH,
+    PACKED,
     Tuning,
     WarmGraph,
     find_warm,
@@ -80,27 +83,28 @@ def warm(
         )
     opened = Bundle.open(bundle, complete=False)
     with load(opened, variant, "cpu", verify="always", cache_dir=False) as model:
-        name = model.info().variant
-    chosen, engine = opened.manifest.variants[name], import_engine()
-    kept = find_warm(cache, opened.manifest, chosen, engine.__version__)
+        chosen, library = model.variant, model.session.library
+    engine = import_engine()
+    kept = find_warm(cache, opened.manifest, chosen, engine.__version__, library)
     if kept is not None and (kept.tunings or not tune) and _is_whole(kept):
         return kept
-    place = place_of(cache, opened.manifest, chosen, engine.__version__)
+    place = place_of(cache, opened.manifest, chosen, engine.__version__, library)
     try:
         if place.exists():  # without tunings, or damaged
             discard(place, place)
         remove_stale(place.parent, place)
         with work_folder(place.parent, place) as staging:
             limit = opened.manifest.tokenizer.max_length
-            files = _write(engine, opened.path_of(chosen.file), staging)
-            tunings = _tunings(staging, limit) if tune else {}
-            _describe(staging, files, tunings)
+            source = opened.path_of(chosen.file)
+            written = _written(engine, source, staging, library)
+            tunings = {written.session.threads: best_tuning(written.session, limit)} if tune else {}
+            _describe(staging, written.files, tunings)
             _give_name(staging, place)
     except (OSError, ExportError) as error:
         raise ConfigError(
             f"{cache} cannot be written ({error}); choose another cache_dir, or make space"
         ) from error
-    found = find_warm(cache, opened.manifest, chosen, engine.__version__)
+    found = find_warm(cache, opened.manifest, chosen, engine.__version__, library)
     if found is None:
         raise EngineError(f"{place} cannot be read back; remove it and try again")
     return found
@@ -132,13 +136,48 @@ def _is_whole(kept: WarmGraph) -> bool:
         return False
 
 
-def _write(engine: Any, source: Path, staging: Path) -> list[str]:
-    """Optimize, pack, align and compare; returns the names of the files."""
-    written = write_optimized(engine, source, staging)
-    if DATA in written:
-        align(staging / GRAPH, staging / DATA)
-    _require_same(source, staging / GRAPH)
-    return written
+class _Written(NamedTuple):
+    """Names of files in the staging area, and a session that starts from them."""
+
+    files: Sequence[str]
+    session: Session
+
+
+def _written(engine: Any, source: Path, staging: Path, library: NativeLibrary | None) -> _Written:
+    """Optimize and align a graph, or pack its weights, and compare answers with its source's."""
+    if library is None:
+        files = write_optimized(engine, source, staging)
+        if DATA in files:
+            align(staging / GRAPH, staging / DATA)
+        session = Session(staging / GRAPH, provider="cpu", optimized=True)
+    else:
+        files, packed = [PACKED], staging / PACKED
+        write_packed(engine, source, library, packed)
+        session = Session(source, provider="cpu", library=library, packed=packed)
+    _require_same(Session(source, provider="cpu", threads=1, library=library), session)
+    return _Written(files, session)
+
+
+def write_packed(engine: Any, source: Path, library: NativeLibrary, packed: Path) -> None:
+    """Let the library write the weights of a graph as it packs them.
+
+    Args:
+        engine: the module `onnxruntime`.
+        source: an ONNX file with its operators.
+        library: that has them.
+        packed: where to write.
+
+    Raises:
+        EngineError: the library has written nothing.
+    """
+    options = session_options(engine, usable_cores())
+    register(options, library, usable_cores(), pack_to=packed)
+    cpu_session(source, options)
+    if not packed.is_file():
+        raise EngineError(
+            f"{NAME} {library.version} has not packed the weights of {source}; run the bundle "
+            "without warm"
+        )
 
 
 def write_optimized(engine: Any, source: Path, staging: Path) -> list[str]:
@@ -167,11 +206,6 @@ def write_optimized(engine: Any, source: Path, staging: Path) -> list[str]:
     return [name for name in (GRAPH, DATA) if (staging / name).is_file()]
 
 
-def _tunings(staging: Path, limit: int) -> dict[int, Tuning]:
-    session = Session(staging / GRAPH, provider="cpu", optimized=True)
-    return {session.threads: best_tuning(session, limit)}
-
-
 def _describe(staging: Path, files: Sequence[str], tunings: Mapping[int, Tuning]) -> None:
     hashed = {name: hash_file(staging / name) for name in files}
     write_text(staging / ENTRY, _entry(hashed, tunings))
@@ -184,12 +218,11 @@ def _entry(files: Mapping[str, FileInfo], tunings: Mapping[int, Tuning]) -> str:
     return json.dumps({"files": described, "tunings": measured}, indent=1)
 
 
-def _require_same(source: Path, kept: Path) -> None:
+def _require_same(original: Session, kept: Session) -> None:
     """Refuse a cached graph whose outputs are not bitwise equal to those of its source."""
     import numpy as np
 
-    original = Session(source, provider="cpu", threads=1)
-    written = Session(kept, provider="cpu", threads=1, optimized=True)
+    written = kept.with_threads(1)
     ids = np.arange(16, dtype=np.int64).reshape(2, 8) % 8
     mask = np.ones_like(ids)
     mask[1, 5:] = 0
@@ -198,8 +231,8 @@ def _require_same(source: Path, kept: Path) -> None:
     pairs = zip(original.run(outputs, feeds), written.run(outputs, feeds), strict=True)
     if not all(np.array_equal(first, second, equal_nan=True) for first, second in pairs):
         raise EngineError(
-            f"the cached graph of {source} gives other outputs, so it is not kept; run the bundle "
-            "without warm"
+            f"the cached graph of {original.graph} gives other outputs, so it is not kept; "
+            "run the bundle without warm"
         )
 
 
