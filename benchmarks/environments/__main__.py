@@ -1,10 +1,11 @@
 import argparse
 
-from benchmarks.environments import HERE, interpreter, node_packages
+from benchmarks.environments import HERE, arm64_interpreter, interpreter, node_packages
 
-NODE = "node"
+OTHERS = {"arm64": arm64_interpreter, "node": node_packages}
 
 parser = argparse.ArgumentParser(prog="python -m benchmarks.environments")
-parser.add_argument("name", choices=[NODE, *sorted(path.stem for path in HERE.glob("*.txt"))])
+names = sorted(path.stem for path in HERE.glob("*.txt"))
+parser.add_argument("name", choices=[*OTHERS, *names])
 name = parser.parse_args().name
-print(node_packages() if name == NODE else interpreter(name))
+print(OTHERS[name]() if name in OTHERS else interpreter(name))
