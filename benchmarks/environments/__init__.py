@@ -2,7 +2,7 @@
 
 `python -m benchmarks.environments peers` prints the interpreter of the environment in `peers.txt`,
 making it first if needed; `python -m benchmarks.environments node` prints the folder of packages
-for Node.
+for Node, and `python -m benchmarks.environments arm64` a Python for arm64 on an emulated CPU.
 """
 
 import fcntl
@@ -39,6 +39,15 @@ def with_npm(folder: Path, lock: Path) -> None:
     for name in ("package.json", lock.name):
         shutil.copyfile(lock.with_name(name), folder / name)
     _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "node", folder)
+
+
+def with_script(folder: Path, script: Path) -> None:
+    """Let a script make it, which is given the folder and a Python that has pip.
+
+    Raises:
+        PeerError: the script failed.
+    """
+    _run(["bash", str(script), str(folder), sys.executable], script.stem)
 
 
 def with_pip(folder: Path, requirements: Path) -> None:
@@ -82,6 +91,15 @@ def web_packages() -> Path:
         PeerError: as `environment`.
     """
     return environment("web", WEB / "package-lock.json", with_npm)
+
+
+def arm64_interpreter() -> Path:
+    """Python for arm64 on an emulated CPU, which the variable `QEMU_CPU` names.
+
+    Raises:
+        PeerError: as `environment`.
+    """
+    return environment("arm64", HERE / "arm64.sh", with_script) / "bin" / "python"
 
 
 def environment(name: str, wanted: Path, build: Build) -> Path:
