@@ -22,10 +22,10 @@ from edgebert_runtime.loading.load import load
 if TYPE_CHECKING:
     from edgebert_runtime.benchmarking.api import BenchReport, bench
     from edgebert_runtime.benchmarking.options import BenchOptions
-    from edgebert_runtime.explanation.report import Attribution, Explanation
     from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
     from edgebert_runtime.loading.graph_cache import WarmGraph
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
+    from edgebert_runtime.postprocessing.explanation.report import Attribution, Explanation
     from edgebert_runtime.tasks.answer import Answer, Answerer
     from edgebert_runtime.tasks.base import TaskModel
     from edgebert_runtime.tasks.classify import Classification, Classifier, LabelScore
@@ -83,7 +83,7 @@ __all__ = [
 _HOMES: Final = {
     "Answer": "tasks.answer",
     "Answerer": "tasks.answer",
-    "Attribution": "explanation.report",
+    "Attribution": "postprocessing.explanation.report",
     "BenchOptions": "benchmarking.options",
     "BenchReport": "benchmarking.api",
     "CheckReport": "verification.self_test",
@@ -93,7 +93,7 @@ _HOMES: Final = {
     "DiffReport": "verification.diff_report",
     "Embedder": "tasks.embed",
     "Entity": "tasks.tag",
-    "Explanation": "explanation.report",
+    "Explanation": "postprocessing.explanation.report",
     "Filling": "tasks.fill",
     "LabelScore": "tasks.classify",
     "MaskFiller": "tasks.fill",

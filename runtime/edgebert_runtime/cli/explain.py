@@ -34,8 +34,8 @@ def add_explain(commands: Commands) -> None:
     add_option(command, "--method", help_text, choices=METHODS, action="append")
     add_option(
         command,
-        "--target",
-        "a label, a token, or the text of an answer or entity (default: the best answer)",
+        "--answer",
+        "what is explained: a label, a token, or the text of an answer or entity (default: the best)",
         metavar="NAME",
     )
     help_text = "neighbouring words that occlusion takes out together"
@@ -59,7 +59,7 @@ def _explain(options: argparse.Namespace) -> Iterator[str]:
         found = model.explain(
             item,
             method=options.method or METHODS[:1],
-            target=options.target,
+            answer=options.answer,
             window=options.window,
             error=options.error,
             most_runs=options.most_runs,

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.tasks.agreement import AgreementSpec, spans
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.explainable import require_one_of, require_pair
@@ -34,7 +34,7 @@ from edgebert_runtime.tokenization.items import Item, check_pair, check_text
 from edgebert_runtime.tokenization.offsets import AlignedText
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened
+    from edgebert_runtime.postprocessing.explanation.words import Shortened
 
 WINDOW_TOKENS: Final = 384
 """Longest window where the caller sets none; question-answering models are trained at this."""

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 import numpy as np
 
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, labels
@@ -30,7 +30,7 @@ from edgebert_runtime.tokenization.items import Item
 from edgebert_runtime.tokenization.sliding_window import Long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened
+    from edgebert_runtime.postprocessing.explanation.words import Shortened
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,10 @@ from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Feeds, Floats, GraphOutput
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import Call
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_output_dtype
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
 from edgebert_runtime.progress import ProgressOption
@@ -28,8 +28,8 @@ from edgebert_runtime.tokenization.items import Item, strings_of
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
+    from edgebert_runtime.postprocessing.explanation.words import Shortened
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.explanation.target import Target
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.tasks.open_bundle import OpenBundle
 from edgebert_runtime.tokenization.items import Item, check_item
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.explainer import Method
-    from edgebert_runtime.explanation.report import Explanation
+    from edgebert_runtime.postprocessing.explanation.explainer import Method
+    from edgebert_runtime.postprocessing.explanation.report import Explanation
 
 
 class Explainable(OpenBundle):
@@ -21,7 +21,7 @@ class Explainable(OpenBundle):
         item: Item,
         *,
         method: "Method | Sequence[Method]" = "shapley",
-        target: str | None = None,
+        answer: str | None = None,
         window: int = 3,
         error: float = 0.01,
         most_runs: int = 4_000,
@@ -40,7 +40,7 @@ class Explainable(OpenBundle):
                 that of the empty text. `leave_one_out`: the answer less the answer without the
                 word (Li et al. 2016). `occlusion`: the same for windows of neighbouring words; a
                 word has the mean of its windows (Zeiler and Fergus 2014).
-            target: what is explained, instead of the best answer: a label, a token for the mask,
+            answer: which one is explained, instead of the best: a label, a token for the mask,
                 the text of an answer or of an entity.
             window: neighbouring words that `occlusion` takes out together.
             error: standard error at which sampling of Shapley values stops, as a share of the
@@ -54,11 +54,11 @@ class Explainable(OpenBundle):
 
         Raises:
             InputError: the item is not what the task takes, has no word, too many words, or more
-                tokens than the model's limit; or the target is not among the answers.
+                tokens than the model's limit; or the answer is not among those of the item.
             ConfigError: an unknown method, a number out of range, or a task without a number.
             EngineError, ModelClosedError: as the task's method.
         """
-        from edgebert_runtime.explanation.explainer import ExplainOptions, explain
+        from edgebert_runtime.postprocessing.explanation.explainer import ExplainOptions, explain
 
         methods = (method,) if isinstance(method, str) else tuple(method)
         options = ExplainOptions(
@@ -67,7 +67,7 @@ class Explainable(OpenBundle):
         checked = check_item("text", item)
         for each in self._inputs(checked):
             self._refuse_longer(each)
-        found = self._target(checked, target)
+        found = self._target(checked, answer)
         return explain(found, options, self._task_name, self._variant)
 
     def _target(self, item: Item, wanted: str | None) -> Target:
@@ -75,7 +75,7 @@ class Explainable(OpenBundle):
 
         Args:
             item: whose answer it is.
-            wanted: as `target` of `explain`.
+            wanted: as `answer` of `explain`.
         """
         del item, wanted
         raise ConfigError(
@@ -127,22 +127,22 @@ def require_pair(item: Item, first: str, second: str) -> tuple[str, str]:
 
 
 def require_no_target(wanted: str | None, task: str) -> None:
-    """Refuse a target where there is one number only.
+    """Refuse a wish where there is one number only.
 
     Raises:
         ConfigError: there is one.
     """
     if wanted is not None:
-        raise ConfigError(f"task {task!r} has one number to explain; leave target out")
+        raise ConfigError(f"task {task!r} has one number to explain; leave answer out")
 
 
 def require_one_of(wanted: str, found: Sequence[str], what: str) -> str:
-    """The target, if it is among the answers.
+    """What is wanted, if it is among the answers.
 
     Raises:
         InputError: it is not; the message lists some that are.
     """
     if wanted not in found:
         some = ", ".join(map(repr, found[:8])) or "none"
-        raise InputError(f"target {wanted!r} is no {what} here; there is {some}")
+        raise InputError(f"answer {wanted!r} is no {what} here; there is {some}")
     return wanted

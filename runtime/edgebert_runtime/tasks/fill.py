@@ -14,12 +14,12 @@ import numpy as np
 from edgebert_runtime.bundle.manifest import Manifest
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import BundleError, InputError
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Feeds, Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_positive
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.tasks.agreement import AgreementSpec, each_alone, same_tokens
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.options import ShortTextOptions, option
@@ -29,7 +29,7 @@ from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.sliding_window import Long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened, Word
+    from edgebert_runtime.postprocessing.explanation.words import Shortened, Word
 
 CANDIDATES: Final = 64
 """Fillings that the self-test asks for. What is not among so many has a probability below 1/64."""

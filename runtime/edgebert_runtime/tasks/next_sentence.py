@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.tasks.agreement import AgreementSpec, each_alone, same_side
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel
 from edgebert_runtime.tasks.explainable import require_no_target, require_pair
@@ -23,7 +23,7 @@ from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.sliding_window import Long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened
+    from edgebert_runtime.postprocessing.explanation.words import Shortened
 
 
 class NextSentence(TaskModel[ShortTextOptions]):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from edgebert_runtime.errors import BundleError
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import listed, require_top_k
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import ACTIVATIONS
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.window_aggregation import max_pool
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.agreement import AgreementSpec, order, queries
@@ -32,7 +32,7 @@ from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.sliding_window import Long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened
+    from edgebert_runtime.postprocessing.explanation.words import Shortened
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args, overload
 
 from edgebert_runtime.errors import BundleError, ConfigError, InputError
-from edgebert_runtime.explanation.target import Target
 from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.reports import AsDict
 from edgebert_runtime.postprocessing.activations import softmax
+from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.spans import (
     Aggregation,
     TokenTags,
@@ -42,7 +42,7 @@ from edgebert_runtime.tokenization.offsets import AlignedText
 from edgebert_runtime.tokenization.sliding_window import Long
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened
+    from edgebert_runtime.postprocessing.explanation.words import Shortened
 
 BEFORE_MANIFESTS_NAMED_ONE: Final[Aggregation] = "simple"
 """The aggregation of bundles whose manifest names none."""
@@ -264,7 +264,7 @@ class Tagger(TaskModel[TagOptions]):
 
 def _entity_target(model: Tagger, text: str, entity: Entity) -> Target:
     """The score of an entity of the same label where words of this one are."""
-    from edgebert_runtime.explanation.words import words_of
+    from edgebert_runtime.postprocessing.explanation.words import words_of
 
     lengths = {
         number: len(word.text)

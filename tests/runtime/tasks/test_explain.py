@@ -8,7 +8,7 @@ import pytest
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.errors import ConfigError, EdgebertError, InputError
-from edgebert_runtime.explanation.words import shortened
+from edgebert_runtime.postprocessing.explanation.words import shortened
 from edgebert_runtime.tokenization.items import Item
 from tests.support.task_bundles import BERT, GetSample
 
@@ -50,7 +50,7 @@ def test_each_difference_is_reproduced_by_running_the_shorter_text(
 ) -> None:
     model, item = load(sample(BERT[task]).folder, task=task), ITEMS[task]
     found = model.explain(item, method=["leave_one_out", "shapley"], error=0.2)
-    assert found.answer == pytest.approx(answer_of(model, item, found.target), abs=1e-6)
+    assert found.value == pytest.approx(answer_of(model, item, found.target), abs=1e-6)
     values = found.attributions["leave_one_out"].values
     for number, value in enumerate(values):
         if value is None:
@@ -58,9 +58,9 @@ def test_each_difference_is_reproduced_by_running_the_shorter_text(
         left = shortened(item, found.words, {*range(len(found.words))} - {number}).item
         if task != "tag":  # there, others of the label may be elsewhere in the text
             again = answer_of(model, left, found.target)
-            assert found.answer - value == pytest.approx(again, abs=1e-6)
+            assert found.value - value == pytest.approx(again, abs=1e-6)
     sum_of_all = sum(each or 0.0 for each in found.attributions["shapley"].values)
-    assert sum_of_all == pytest.approx(found.answer - found.empty, abs=1e-4)
+    assert sum_of_all == pytest.approx(found.value - found.empty, abs=1e-4)
 
 
 def test_an_entity_is_gone_with_its_words(sample: GetSample) -> None:
@@ -70,11 +70,11 @@ def test_an_entity_is_gone_with_its_words(sample: GetSample) -> None:
     assert found.target == f"score of {entity.label} {entity.text!r}"
     inside = [at for at, word in enumerate(found.words) if entity.start <= word.start < entity.end]
     if len(inside) == 1:
-        assert found.attributions["leave_one_out"].values[inside[0]] == pytest.approx(found.answer)
+        assert found.attributions["leave_one_out"].values[inside[0]] == pytest.approx(found.value)
 
 
 def test_a_mask_stays(sample: GetSample) -> None:
-    found = load(sample(BERT["fill"]).folder, task="fill").explain(ITEMS["fill"], target="dog")
+    found = load(sample(BERT["fill"]).folder, task="fill").explain(ITEMS["fill"], answer="dog")
     assert found.target == "probability of dog"
     fixed = [
         word.text
@@ -92,7 +92,7 @@ def test_similarity_is_of_the_first_text(tiny_bundle: Bundle) -> None:
         True
     ] * 3
     one, other = model.embed(["the cat sat", "a dog ran"], normalize=True)
-    assert found.answer == pytest.approx(float(one @ other), abs=1e-6)
+    assert found.value == pytest.approx(float(one @ other), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_similarity_is_of_the_first_text(tiny_bundle: Bundle) -> None:
         (
             "classify",
             TEXT,
-            {"target": "great"},
+            {"answer": "great"},
             InputError,
             "no label here; there is 'bad', 'fair'",
         ),
@@ -116,8 +116,8 @@ def test_similarity_is_of_the_first_text(tiny_bundle: Bundle) -> None:
             "102 tokens, the limit is 48; .* characters 0 to",
         ),
         ("rank", "one", {}, InputError, r"expected a pair: \(query, document\)"),
-        ("rank", ("a", "b"), {"target": "x"}, ConfigError, "leave target out"),
-        ("tag", "Ada in Paris", {"target": "cat"}, InputError, "no entity here"),
+        ("rank", ("a", "b"), {"answer": "x"}, ConfigError, "leave answer out"),
+        ("tag", "Ada in Paris", {"answer": "cat"}, InputError, "no entity here"),
         ("fill", "no mask", {}, InputError, "has no"),
         ("answer", ("the cat", "  "), {}, InputError, "no token|empty"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebert_runtime.explanation.words import shortened, words_of
+from edgebert_runtime.postprocessing.explanation.words import shortened, words_of
 
 
 @pytest.mark.parametrize(

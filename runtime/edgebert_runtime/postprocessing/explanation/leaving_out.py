@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edgebert_runtime.explanation.coalitions import Coalitions
+from edgebert_runtime.postprocessing.explanation.coalitions import Coalitions
 
 
 def leave_one_out(coalitions: Coalitions) -> list[float]:

@@ -6,12 +6,12 @@ from itertools import permutations
 import pytest
 
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.explanation.coalitions import Coalitions
-from edgebert_runtime.explanation.explainer import MAX_WORDS, ExplainOptions, explain
-from edgebert_runtime.explanation.leaving_out import leave_one_out, occlusion
-from edgebert_runtime.explanation.shapley import shapley
-from edgebert_runtime.explanation.target import Target
-from edgebert_runtime.explanation.words import Shortened, words_of
+from edgebert_runtime.postprocessing.explanation.coalitions import Coalitions
+from edgebert_runtime.postprocessing.explanation.explainer import MAX_WORDS, ExplainOptions, explain
+from edgebert_runtime.postprocessing.explanation.leaving_out import leave_one_out, occlusion
+from edgebert_runtime.postprocessing.explanation.shapley import shapley
+from edgebert_runtime.postprocessing.explanation.target import Target
+from edgebert_runtime.postprocessing.explanation.words import Shortened, words_of
 
 Game = Callable[[set[str]], float]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from edgebert_runtime.explanation.target import Target
-from edgebert_runtime.explanation.words import Word, shortened
+from edgebert_runtime.postprocessing.explanation.target import Target
+from edgebert_runtime.postprocessing.explanation.words import Word, shortened
 
 Coalition = frozenset[int]
 """Numbers of the words that are kept."""

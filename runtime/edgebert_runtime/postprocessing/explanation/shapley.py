@@ -12,7 +12,7 @@ from math import comb, sqrt
 from random import Random
 from typing import Final, NamedTuple
 
-from edgebert_runtime.explanation.coalitions import Coalition, Coalitions
+from edgebert_runtime.postprocessing.explanation.coalitions import Coalition, Coalitions
 
 EXACT: Final = 8
 """Up to so many words all of their sets are run: 256."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgebert_runtime.explanation.words import Word
 from edgebert_runtime.inference.reports import AsDict, Report
+from edgebert_runtime.postprocessing.explanation.words import Word
 from edgebert_runtime.reporting.text_table import table_lines
 
 
@@ -31,7 +31,7 @@ class Explanation(Report):
         task: of the model.
         variant: which graph answered.
         target: what number is explained, such as `score of POSITIVE`.
-        answer: that number for the whole text.
+        value: that number for the whole text.
         empty: the same without any word that may be taken out.
         words: of the text, or of both texts of a pair, in order.
         attributions: method → what it gives each word.
@@ -41,7 +41,7 @@ class Explanation(Report):
     task: str
     variant: str
     target: str
-    answer: float
+    value: float
     empty: float
     words: Sequence[Word]
     attributions: Mapping[str, Attribution]
@@ -49,7 +49,7 @@ class Explanation(Report):
 
     def lines(self, width: int | None = None) -> Iterator[str]:
         """A table with a row for each word."""
-        yield f"{self.target}: {self.answer:.4f}; without any word: {self.empty:.4f}"
+        yield f"{self.target}: {self.value:.4f}; without any word: {self.empty:.4f}"
         methods = list(self.attributions)
         rows = [
             [word.text, *(self._cell(name, number) for name in methods)]

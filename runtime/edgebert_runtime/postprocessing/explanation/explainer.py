@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from edgebert_runtime.errors import ConfigError, InputError
-from edgebert_runtime.explanation.coalitions import Coalitions
-from edgebert_runtime.explanation.leaving_out import leave_one_out, occlusion
-from edgebert_runtime.explanation.report import Attribution, Explanation
-from edgebert_runtime.explanation.shapley import shapley
-from edgebert_runtime.explanation.target import Target
-from edgebert_runtime.explanation.words import words_of
 from edgebert_runtime.inference.arguments import check_fields
+from edgebert_runtime.postprocessing.explanation.coalitions import Coalitions
+from edgebert_runtime.postprocessing.explanation.leaving_out import leave_one_out, occlusion
+from edgebert_runtime.postprocessing.explanation.report import Attribution, Explanation
+from edgebert_runtime.postprocessing.explanation.shapley import shapley
+from edgebert_runtime.postprocessing.explanation.target import Target
+from edgebert_runtime.postprocessing.explanation.words import words_of
 
 Method = Literal["shapley", "leave_one_out", "occlusion"]
 
@@ -83,7 +83,7 @@ def explain(target: Target, options: ExplainOptions, task: str, variant: str) ->
         task=task,
         variant=variant,
         target=target.name,
-        answer=answer,
+        value=answer,
         empty=empty,
         words=words,
         attributions={name: _of_all(each, coalitions) for name, each in found.items()},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgebert_runtime.tokenization.items import Item
 
 if TYPE_CHECKING:
-    from edgebert_runtime.explanation.words import Shortened, Word
+    from edgebert_runtime.postprocessing.explanation.words import Shortened, Word
 
 
 @dataclass(frozen=True, kw_only=True)
