@@ -35,7 +35,7 @@ def add_explain(commands: Commands) -> None:
     add_option(
         command,
         "--answer",
-        "what is explained: a label, a token, or the text of an answer or entity (default: the best)",
+        "a label, a token, or the text of an answer or entity to explain (default: the best)",
         metavar="NAME",
     )
     help_text = "neighbouring words that occlusion takes out together"
