@@ -1,4 +1,4 @@
-"""Bundles of every task, of a few operators: what a graph gives depends on tokens and places.
+"""Bundles of every task whose graphs are a few operators of tokens and places.
 
 Only the steps around a graph are compared with them, so no model is needed.
 """
@@ -96,7 +96,7 @@ def _write_manifest(manifest: Manifest, folder: Path) -> None:
 
 
 def _per_token(name: str, vocabulary: int, sizes: list[Any], seed: int) -> Nodes:
-    """Numbers of a token and of its place; their mean over the tokens if there is no sequence."""
+    """Numbers of a token and of its place; their mean where there is no sequence."""
     random = np.random.default_rng(seed)
     width = [size for size in sizes if size != "sequence"]
     tokens = random.normal(size=(vocabulary, *width)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Small bundles of every task and MiniLM's, with what the Python runtime answers, for the browser's.
+"""Small bundles of every task and MiniLM's, with what Python answers, for the browser's runtime.
 
 Usage: python -m tests.web.write_bundles FOLDER
 """

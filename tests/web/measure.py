@@ -1,0 +1,106 @@
+"""What docs/decisions/0036 states of the browser's runtime: quality, first answer, download.
+
+Usage: python -m tests.web.measure BUNDLE, of MiniLM in int8; runtime/web is built, tests included.
+"""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import torch
+import transformers
+
+from benchmarks.texts import package_descriptions, rated_sentences
+from examples.minilm import minilm_folder
+
+WEB: Final = Path(__file__).resolve().parents[2] / "runtime" / "web"
+VARIANT: Final = "int8-portable"
+TEXTS: Final = 1000
+ROUNDS: Final = 7
+ENGINE: Final = ("ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs")
+
+
+def main(bundle: str) -> None:
+    """Print the three as JSON."""
+    found = {"quality": _quality(bundle), "first_answer": _first(bundle), "gzip": _download(bundle)}
+    print(json.dumps(found, indent=2))
+
+
+def _quality(bundle: str) -> dict[str, Any]:
+    """Cosines to torch in fp32, each text alone, half of the texts short."""
+    texts = [*rated_sentences(TEXTS // 2), *package_descriptions(TEXTS // 2)]
+    with TemporaryDirectory() as scratch:
+        given, out = Path(scratch) / "texts.json", Path(scratch) / "vectors.json"
+        given.write_text(json.dumps(texts), encoding="utf-8")
+        _node("vectors", bundle, VARIANT, str(given), str(out))
+        found = np.array(json.loads(out.read_text(encoding="utf-8")))
+    cosines = (found * _by_torch(texts)).sum(1) / np.linalg.norm(found, axis=1)
+    return {"texts": len(texts), "mean": float(cosines.mean()), "worst": float(cosines.min())}
+
+
+def _by_torch(texts: list[str]) -> Any:
+    """Vectors of transformers' model, pooled as sentence-transformers does."""
+    folder = minilm_folder()
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
+    model: Any = transformers.AutoModel.from_pretrained(folder).eval()
+    limit = json.loads((folder / "sentence_bert_config.json").read_text())["max_seq_length"]
+    vectors = []
+    for text in texts:
+        inputs = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
+        with torch.no_grad():
+            pooled = model(**inputs).last_hidden_state[0].mean(0)
+        vectors.append((pooled / pooled.norm()).numpy())
+    return np.array(vectors)
+
+
+def _first(bundle: str) -> dict[str, Any]:
+    """Of new processes in turn: milliseconds to the first vector, and the median ratio."""
+    rounds = [[_answered(who, bundle) for who in ("ours", "bare")] for _ in range(ROUNDS)]
+    found: dict[str, Any] = {}
+    for unit in ("wall_ms", "cpu_ms"):
+        ours, bare = zip(*[[each[unit] for each in pair] for pair in rounds], strict=True)
+        ratios = [mine / theirs for mine, theirs in zip(ours, bare, strict=True)]
+        found[unit] = {"ours": median(ours), "bare": median(bare), "ratio": median(ratios)}
+    return found
+
+
+def _answered(who: str, bundle: str) -> dict[str, float]:
+    found: dict[str, float] = json.loads(_node("first_answer", who, bundle, VARIANT))
+    return found
+
+
+def _download(bundle: str) -> dict[str, int]:
+    """Bytes of each file after gzip, as a static host sends them; the page's script is bundled."""
+    manifest = json.loads((Path(bundle) / "edgebert.json").read_text(encoding="utf-8"))
+    names = (*manifest["variants"][VARIANT]["files"], "tokenizer.json", "edgebert.json")
+    engine = WEB / "node_modules" / "onnxruntime-web" / "dist"
+    sizes = {
+        path.name: len(gzip.compress(path.read_bytes()))
+        for path in (*(Path(bundle) / name for name in names), *(engine / name for name in ENGINE))
+    }
+    options = [
+        "--bundle",
+        "--minify",
+        "--format=esm",
+        "--conditions=onnxruntime-web-use-extern-wasm",
+    ]
+    script = subprocess.run(
+        ["npx", "esbuild", "dist/index.js", *options], check=True, cwd=WEB, capture_output=True
+    ).stdout
+    sizes["script"] = len(gzip.compress(script))
+    return {**sizes, "sum": sum(sizes.values())}
+
+
+def _node(program: str, *arguments: str) -> str:
+    command = ["node", f"build/tests/programs/{program}.js", *arguments]
+    return subprocess.run(command, check=True, cwd=WEB, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
