@@ -1,5 +1,6 @@
 """`edgebert page` writes a folder that is whole, or says in one line why not."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Final
@@ -47,10 +48,14 @@ def test_what_the_bundle_lacks_is_refused(
     assert not (tmp_path / "page").exists()
 
 
-def test_a_default_for_cuda_is_refused(app: Path, tiny_cuda: Bundle, tmp_path: Path) -> None:
+def test_a_default_for_cuda_is_refused(app: Path, bundle: Bundle, tmp_path: Path) -> None:
+    manifest = bundle.folder / "edgebert.json"
+    fields = json.loads(manifest.read_text(encoding="utf-8"))
+    fields["variants"]["cpu"] |= {"precision": "fp16", "target": "cuda", "needs": "cuda"}
+    manifest.write_text(json.dumps(fields | {"default_variant": "fp16"}), encoding="utf-8")
     refused(
-        [str(tiny_cuda.folder), str(tmp_path / "page")],
-        "has no portable variant 'fp32', and a page needs one; it has none; export it again",
+        [str(bundle.folder), str(tmp_path / "page")],
+        "has no portable variant 'fp16', and a page needs one; it has portable, int8-portable",
     )
 
 
