@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from benchmarks.artifacts import PEERS, made
 from benchmarks.environments import interpreter
-from benchmarks.models import MODELS, Model, our_bundle
+from benchmarks.models import MODELS, Model, our_bundle, our_native_graph
 from benchmarks.peers.engines import GRAPH_CACHE
 from benchmarks.prefork import LIMIT_S, prefork
 from benchmarks.systems import ctranslate2_folder, nncf_graph, optimum_folder
@@ -73,15 +73,21 @@ def our_folder() -> Path:
     return our_bundle(MINILM, "int8").folder
 
 
+def _native_folder() -> Path:
+    """The same, which has the variant for edgebert-native."""
+    return our_native_graph(MINILM).parents[1]
+
+
 @cache
 def warm_folder(model: Model, variant: str, *, tune: bool = True) -> Path:
     """The folder of our bundle, with a warm graph of a variant beside it.
 
-    It is tuned for this machine if `tune` is true; starting does not depend on that.
+    It is tuned for this machine if `tune` is true; starting does not depend on that. `int8` is the
+    variant of ONNX Runtime's own operators.
     """
     folder = our_bundle(model, *(["int8"] if variant == "int8" else [])).folder
     cache = folder.with_name(f"{folder.name}-{GRAPH_CACHE}")
-    warm(folder, variant, cache_dir=cache, tune=tune)
+    warm(folder, "int8-cpu" if variant == "int8" else variant, cache_dir=cache, tune=tune)
     return folder
 
 
@@ -133,6 +139,13 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             title="edgebert int8, after `edgebert-run warm`",
             environment=None,
             opens=lambda: warm_folder(MINILM, "int8"),
+            floor=0.998,
+            package=OUR_PACKAGE,
+        ),
+        "edgebert_int8_native": Engine(
+            title="edgebert int8, with edgebert-native",
+            environment=None,
+            opens=_native_folder,
             floor=0.998,
             package=OUR_PACKAGE,
         ),

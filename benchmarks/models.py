@@ -17,6 +17,7 @@ import edgebert_export
 import edgebert_quantize
 import edgebert_runtime
 from benchmarks.artifacts import FOLDER, made
+from benchmarks.pairing import PeerError
 from edgebert.checkpoints.families.bert import BERT
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.modernbert import MODERNBERT
@@ -134,6 +135,8 @@ MODERNBERT_SMALL: Final = Model(
 """What takes 8,192 tokens."""
 
 
+NATIVE_VARIANT: Final = "int8-native"
+
 VariantName = Literal["cpu", RecipeName]
 """`cpu` is fp32, others are called like their recipe."""
 
@@ -165,8 +168,25 @@ def our_cuda_bundle(model: Model) -> Bundle:
 def our_graph(model: Model, variant: VariantName) -> Path:
     """The ONNX file of a variant."""
     bundle = our_bundle(model, *([] if variant == "cpu" else [variant]))
-    name = bundle.manifest.named(variant)[-1]  # of several, the one for the CPU provider
-    return bundle.path_of(bundle.manifest.variants[name].file)
+    variants = bundle.manifest.variants
+    stock = [each for each in bundle.manifest.named(variant) if variants[each].library is None]
+    return bundle.path_of(variants[stock[-1]].file)  # of several, the one for the CPU provider
+
+
+def our_native_graph(model: Model) -> Path:
+    """The ONNX file of int8 for edgebert-native.
+
+    Raises:
+        PeerError: the bundle was made without the library.
+    """
+    bundle = our_bundle(model, "int8")
+    found = bundle.manifest.variants.get(NATIVE_VARIANT)
+    if found is None:
+        raise PeerError(
+            f"{bundle.folder} has no {NATIVE_VARIANT}; install edgebert-native, and remove the "
+            "folder"
+        )
+    return bundle.path_of(found.file)
 
 
 @cache

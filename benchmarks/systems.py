@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.artifacts import PEERS, made_by_peer
 from benchmarks.encoder_jobs import write_feeds
 from benchmarks.environments import interpreter
-from benchmarks.models import Model, VariantName, our_bundle, our_graph
+from benchmarks.models import Model, VariantName, our_bundle, our_graph, our_native_graph
 from benchmarks.prefork import prefork
 from edgebert_quantize import default_texts
 from edgebert_quantize.calibration.text_split import Feeder
@@ -222,6 +222,10 @@ ENCODERS: Final[Sequence[Encoder]] = (
     _torch("bf16", "bf16", "autocast to bfloat16"),
     openvino_encoder("OpenVINO bf16", "bf16", _optimums("model.onnx")),
     onnx_encoder("edgebert int8", OURS, "int8", our_graph_of("int8")),
+    replace(
+        onnx_encoder("edgebert int8 native", OURS, "int8", our_native_graph, "edgebert-native"),
+        options={"native": "1"},
+    ),
     _torch("int8", "int8", "quantize_dynamic"),
     onnx_encoder(
         "optimum int8", "optimum", "int8", _optimums("model_quantized.onnx"), "avx512_vnni preset"

@@ -6,6 +6,7 @@ vectors of length 1. Nothing is imported before: starting is measured, too.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ LIMIT: Final = 256
 """Tokens at which sentence-transformers cuts for this model, and so does our bundle."""
 
 
-def _edgebert(variant: str, *, warm: bool = False) -> Engine:
-    """Ours, perhaps from the graph that `edgebert-run warm` stored, with its tuning."""
+def _edgebert(variant: str, *, warm: bool = False, native: bool = False) -> Engine:
+    """Ours, perhaps from what `edgebert-run warm` stored, or with edgebert-native."""
 
     def engine(model: str) -> Iterator[Encode | None]:
+        os.environ["EDGEBERT_NATIVE"] = "1" if native else "0"
         from edgebert_runtime import load
 
         yield None
@@ -248,6 +250,7 @@ OPTIMUMS_FILE: Final = {
 ENGINES: Final[dict[str, Engine]] = {
     "edgebert_int8": _edgebert("int8"),
     "edgebert_int8_kept": _edgebert("int8", warm=True),
+    "edgebert_int8_native": _edgebert("int8-native", native=True),
     "edgebert_fp32": _edgebert("fp32"),
     "edgebert_fp32_kept": _edgebert("fp32", warm=True),
     "bare_int8": _bare("model_quantized.onnx"),
