@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { Progress } from "../src/bundle/progress.js";
 import { ConfigError } from "../src/errors.js";
 import { open } from "../src/loading/open.js";
-import { bundle, site } from "./support.js";
+import { bundle, manifestOf, site } from "./support.js";
 
 for (const [said, source] of [
   ["a folder", bundle("embed")],
@@ -74,5 +74,42 @@ test("a signal that was given before ends it before anything is read", async () 
   const there = await site(bundle("embed"));
   await assert.rejects(open(there.address, { signal: AbortSignal.abort() }), { name: "AbortError" });
   assert.deepEqual(there.requests, []);
+  await there.close();
+});
+
+test("says where another precision stands in for the default", async () => {
+  const found = manifestOf("classify");
+  for (const each of Object.values<any>(found["variants"]))
+    if (each.precision === "int8") each.min_onnxruntime = "1.99.0";
+  const there = await site(bundle("classify"), (file, _, answer) => {
+    if (file === "edgebert.json") answer.end(JSON.stringify(found));
+    return file === "edgebert.json";
+  });
+  const { warn } = console;
+  const said: string[] = [];
+  console.warn = (text: string) => said.push(text);
+  try {
+    const { host } = await open(there.address, {});
+    assert.equal(host.info.precision, "fp32");
+    await host.close();
+  } finally {
+    console.warn = warn;
+    await there.close();
+  }
+  assert.match(said[0], /variant 'int8-portable' of .* needs ONNX Runtime 1\.99\.0, .*; fp32 runs instead \(variant 'portable'\)/);
+});
+
+test("what fails ends the other downloads", async () => {
+  let ended = false;
+  const there = await site(bundle("embed"), (file, content, answer) => {
+    if (file === "tokenizer.json") answer.writeHead(404).end();
+    if (file === "onnx/model.onnx") {
+      answer.on("close", () => (ended = !answer.writableFinished));
+      answer.write(content.subarray(0, 1000)); // and nothing more
+    }
+    return file !== "edgebert.json";
+  });
+  await assert.rejects(open(there.address, {}), /tokenizer\.json cannot be fetched: HTTP status 404/);
+  while (!ended) await new Promise((resolve) => setTimeout(resolve, 10));
   await there.close();
 });

@@ -41,12 +41,18 @@ export class Bundle {
   /** Path → bytes of some files, read at the same time; all are what the manifest says. */
   async files(paths: Iterable<string>): Promise<Map<string, Uint8Array>> {
     const wanted = [...new Set(paths)];
-    const found = await Promise.all(wanted.map((path) => this.file(path)));
-    return new Map(wanted.map((path, at) => [path, found[at]]));
+    const stop = linked(this.options.signal);
+    try {
+      const found = await Promise.all(wanted.map((path) => this.file(path, stop.signal)));
+      return new Map(wanted.map((path, at) => [path, found[at]]));
+    } catch (error) {
+      stop.abort(error); // the others need not arrive
+      throw error;
+    }
   }
 
-  private async file(path: string): Promise<Uint8Array> {
-    const { signal, onProgress, cache } = this.options;
+  private async file(path: string, signal: AbortSignal): Promise<Uint8Array> {
+    const { onProgress, cache } = this.options;
     const info = this.manifest.files[path];
     const size = info.size_bytes;
     const done = { file: path, loaded: size, total: size };
@@ -60,7 +66,7 @@ export class Bundle {
     if (kept) await forget(key);
     const bytes = await this.source.read(path, { size, signal, onProgress });
     await requireMatch(bytes, info, `${path} of ${this.name}`);
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     onProgress?.({ ...done, stage: "verify" });
     if (cache) await keep(key, bytes);
     return bytes;
@@ -79,6 +85,14 @@ async function manifestOf(source: Source, { cache, signal }: BundleOptions): Pro
     if (!kept) throw error;
     return readManifest(kept, source.name);
   }
+}
+
+/** What is aborted with a signal, or by itself. */
+function linked(signal?: AbortSignal): AbortController {
+  const controller = new AbortController();
+  if (signal?.aborted) controller.abort(signal.reason);
+  signal?.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
+  return controller;
 }
 
 function tooLarge(path: string, size: number): EdgebertError {

@@ -55,7 +55,7 @@ class WebSource implements Source {
   async read(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
     const address = new URL(path.split("/").map(encodeURIComponent).join("/"), this.folder);
     address.search = this.folder.search; // signed addresses have their signature there
-    const answer = await this.fetch(address, options);
+    const answer = await this.fetch(address, options.signal);
     if (!answer.ok) {
       const meaning = answer.status === 404 ? "there is no such file; check the address of the bundle" : "try again later";
       throw new DownloadError(`${address.href} cannot be fetched: HTTP status ${answer.status}; ${meaning}`);
@@ -63,10 +63,9 @@ class WebSource implements Source {
     return bodyOf(answer, path, address.href, options);
   }
 
-  private async fetch(address: URL, { size, signal }: ReadOptions): Promise<Response> {
+  private async fetch(address: URL, signal?: AbortSignal): Promise<Response> {
     try {
-      // The manifest is asked for anew; files are known by their hash.
-      return await fetch(address, { signal, cache: size === undefined ? "no-cache" : "default" });
+      return await fetch(address, { signal, cache: "no-cache" }); // an older file would have another hash
     } catch (error) {
       signal?.throwIfAborted();
       const origin = globalThis.location?.origin;

@@ -11,6 +11,7 @@ export interface Feeds {
   values: Record<string, BigInt64Array>;
 }
 
+const NO_ENGINE = /no available backend/i;
 const NO_MEMORY = /bad_alloc|out of memory|memory access out of bounds|allocat/i;
 
 export class Graph {
@@ -74,12 +75,15 @@ export class Graph {
 }
 
 function failure(error: unknown, what: string): EngineError {
-  // The engine aborts with a number where C++ ends in an exception that nothing describes.
+  // A number is a C++ exception that nothing describes, as lack of memory is.
   const said = error instanceof Error ? error.message : String(error);
   if (error instanceof RangeError || typeof error === "number" || NO_MEMORY.test(said))
     return new EngineMemoryError(
       `${what}: too little memory (${said}); pass a smaller batchSize, shorter texts, or load a smaller variant`,
       { cause: error },
     );
-  return new EngineError(`${what}: ${said}; try another variant or executionProvider`, { cause: error });
+  const remedy = NO_ENGINE.test(said)
+    ? "serve the engine's .wasm file beside the script, or pass wasmPaths"
+    : "try another variant or executionProvider";
+  return new EngineError(`${what}: ${said}; ${remedy}`, { cause: error });
 }

@@ -13,7 +13,7 @@ import type { Host, ModelInfo } from "../inference/host.js";
 import { check } from "../verification/check.js";
 import { readSamples, type Samples } from "../verification/samples.js";
 import { VERSION } from "../version.js";
-import { AUTO, pick } from "./choice.js";
+import { AUTO, choose, pick } from "./choice.js";
 import { checkOptions, type LoadOptions } from "./options.js";
 
 /** What a model is made of. */
@@ -72,7 +72,12 @@ function chosen(bundle: Bundle, engine: Engine, options: LoadOptions & { task: s
     engine: versionOf(engine),
     instructionSets: INSTRUCTION_SETS,
   };
-  return pick(manifest, situation, where);
+  const name = pick(manifest, situation, where);
+  const first = choose(manifest, situation)[0];
+  const { precision } = manifest.variants[name];
+  if (asked === AUTO && precision !== manifest.variants[first.name].precision)
+    console.warn(`variant '${first.name}' of ${where} ${first.obstacle?.reason}; ${precision} runs instead (variant '${name}')`);
+  return name;
 }
 
 function describe(bundle: Bundle, name: string, task: string, provider: string, threads: number): ModelInfo {
