@@ -36,9 +36,9 @@ export class JsonTokenizer {
       this.added = new AddedTokens(added, buildNormalizer(file.normalizer));
       this.preTokenize = buildPreTokenizer(file.pre_tokenizer);
       this.postProcess = buildPostProcessor(file.post_processor);
-      this.decoder = libraryDecoder(file, [...this.addedPieces.values()]);
       this.addedIds = new Map(added.map(({ content, id }) => [content, id]));
       this.addedPieces = new Map(added.map((token) => [token.id, this.added.spelling(token)]));
+      this.decoder = libraryDecoder(file, [...this.addedPieces.values()]);
       this.specials = new Set(added.flatMap((each) => (each.special ? [each.content] : [])));
     } catch (error) {
       if (error instanceof EdgebertError) throw error;
