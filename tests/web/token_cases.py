@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tokenizers import Tokenizer, normalizers
+from tokenizers import AddedToken, Tokenizer, normalizers
 
 from edgebert.checkpoints.token_gate.corpus import build_corpus
 from edgebert_runtime.tokenization.items import Item
@@ -53,6 +53,7 @@ def _all() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"layout {name}", tokenizer_fields(layout)
     yield "word pieces, cased", tokenizer_layouts.word_pieces(lower=False)
     yield "word pieces, no template", tokenizer_layouts.word_pieces(template=False)
+    yield "word pieces, added tokens of every kind", _with_added(tokenizer_layouts.word_pieces())
     yield "byte pairs", tokenizer_layouts.byte_pairs()
     yield "unigrams", tokenizer_layouts.unigram()
     yield "unigrams of ALBERT", tokenizer_layouts.unigram(steps=tokenizer_layouts.ALBERT_STEPS)
@@ -65,6 +66,19 @@ def _all() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"folder {build.__name__}", tokenizer_folders.fields_of(build())
     if MINILM.is_file():
         yield "MiniLM", json.loads(MINILM.read_text(encoding="utf-8"))
+
+
+def _with_added(fields: dict[str, Any]) -> dict[str, Any]:
+    tokenizer = Tokenizer.from_str(json.dumps(fields))
+    tokenizer.add_tokens(
+        [
+            AddedToken("movie", single_word=True),
+            AddedToken("<url>", rstrip=True, normalized=False),
+            AddedToken("Ähm", lstrip=True, rstrip=True),
+            AddedToken("<Ö>", single_word=True, lstrip=True, special=True, normalized=True),
+        ]
+    )
+    return tokenizer_folders.fields_of(tokenizer)
 
 
 def items(fields: dict[str, Any], seed: int) -> list[Item]:

@@ -72,7 +72,8 @@ export class Answerer extends TaskModel<AnswerOptions, Answer[]> {
       if (!text) throw new InputError(`${name}[${at}] is empty, expected a text`);
     });
     const text = this.tokenizer.encode(pair, name);
-    return { item, rows: this.tokenizer.windows(text, this.windowTokens(options.window), options.stride), cutFrom: null };
+    const rows = this.tokenizer.windows(text, this.windowTokens(options.window), options.stride);
+    return { item, rows, cutFrom: null };
   }
 
   protected decode(item: EncodedItem, rows: readonly Ran[], options: Chosen<AnswerOptions>): Answer[] {

@@ -213,7 +213,8 @@ export abstract class TaskModel<Options extends CallOptions, Answer> implements 
     const sizes = this.taskInfo.outputs.map((output) => output.shape.at(-1));
     if (!labels.length || sizes.some((size) => typeof size === "number" && size !== labels.length)) {
       throw new BundleError(
-        `${this.parts.host.info.bundle} names ${labels.length} labels for logits of ${sizes.join(", ")}; export it again`,
+        `${this.parts.host.info.bundle} names ${labels.length} labels for logits of ${sizes.join(", ")}; export it ` +
+          "again",
       );
     }
   }

@@ -83,7 +83,8 @@ export class MaskFiller extends TaskModel<FillOptions, Filling[][]> {
     return encoded;
   }
 
-  protected decode(_item: EncodedItem, [{ tokens, output }]: readonly Ran[], options: Chosen<FillOptions>): Filling[][] {
+  protected decode(_item: EncodedItem, [row]: readonly Ran[], options: Chosen<FillOptions>): Filling[][] {
+    const { tokens, output } = row;
     const masks = tokens.ids.flatMap((id, at) => (id === this.maskId ? [at] : []));
     const allowed = this.targetIds(options.targets);
     return masks.map((mask) => {

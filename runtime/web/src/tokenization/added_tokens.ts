@@ -32,15 +32,18 @@ export class AddedTokens {
   private readonly normalized: Node;
 
   constructor(
-    readonly tokens: readonly AddedToken[],
+    tokens: readonly AddedToken[],
     private readonly normalize: Normalizer,
   ) {
-    const spelled = (token: AddedToken): string =>
-      token.normalized ? normalize(PlacedText.of(token.content)).text : token.content;
     const trieOf = (normalized: boolean): Node =>
-      buildTrie(tokens.filter((token) => token.normalized === normalized).map((token) => [spelled(token), token]));
+      buildTrie(tokens.filter((token) => token.normalized === normalized).map((token) => [this.spelling(token), token]));
     this.raw = trieOf(false);
     this.normalized = trieOf(true);
+  }
+
+  /** A token as it is found in a text, and as the Rust library decodes it. */
+  spelling({ content, normalized }: AddedToken): string {
+    return normalized ? this.normalize(PlacedText.of(content)).text : content;
   }
 
   /** A text, normalized, in added tokens and what lies between them; no part is empty. */

@@ -24,8 +24,8 @@ export class JsonTokenizer {
   private readonly preTokenize: PreTokenizer;
   private readonly postProcess: PostProcessor;
   private readonly decoder: LibraryDecoder | null;
-  private readonly ids: ReadonlyMap<string, number>;
-  private readonly pieces: ReadonlyMap<number, string>;
+  private readonly addedIds: ReadonlyMap<string, number>;
+  private readonly addedPieces: ReadonlyMap<number, string>;
   private readonly specials: ReadonlySet<string>;
 
   constructor(content: string) {
@@ -36,9 +36,9 @@ export class JsonTokenizer {
       this.added = new AddedTokens(added, buildNormalizer(file.normalizer));
       this.preTokenize = buildPreTokenizer(file.pre_tokenizer);
       this.postProcess = buildPostProcessor(file.post_processor);
-      this.decoder = libraryDecoder(file, added);
-      this.ids = new Map([...this.model.vocabulary, ...added.map((each) => [each.content, each.id] as const)]);
-      this.pieces = new Map([...this.ids].map(([piece, id]) => [id, piece]));
+      this.addedIds = new Map(added.map(({ content, id }) => [content, id]));
+      this.addedPieces = new Map(added.map((token) => [token.id, this.added.spelling(token)]));
+      this.decoder = libraryDecoder(file, [...this.addedPieces.values()]);
       this.specials = new Set(added.flatMap((each) => (each.special ? [each.content] : [])));
     } catch (error) {
       if (error instanceof EdgebertError) throw error;
@@ -50,12 +50,7 @@ export class JsonTokenizer {
   }
 
   idOf(piece: string): number | null {
-    return this.ids.get(piece) ?? null;
-  }
-
-  /** Every token by its id, added ones included. */
-  get vocabulary(): ReadonlyMap<number, string> {
-    return this.pieces;
+    return this.addedIds.get(piece) ?? this.model.vocabulary.get(piece) ?? null;
   }
 
   /** The tokens of a text alone, without any that are added. */
@@ -73,7 +68,7 @@ export class JsonTokenizer {
 
   /** The text that ids stand for; ids that nobody has are left out. */
   decode(ids: readonly number[], skipSpecials: boolean): string {
-    const pieces = ids.flatMap((id) => this.pieces.get(id) ?? []);
+    const pieces = ids.flatMap((id) => this.addedPieces.get(id) ?? this.model.pieces[id] ?? []);
     const shown = skipSpecials ? pieces.filter((piece) => !this.specials.has(piece)) : pieces;
     if (!shown.length) return "";
     return this.decoder ? this.decoder.decode(shown) : shown.join(" ");
@@ -111,10 +106,10 @@ function push(
   tokens.sources.push(0);
 }
 
-function libraryDecoder(file: Record<string, unknown>, added: readonly AddedToken[]): LibraryDecoder | null {
+function libraryDecoder(file: Record<string, unknown>, added: readonly string[]): LibraryDecoder | null {
   const { decoder } = libraryTokenizer({ decoder: file.decoder ?? null });
   if (decoder === null) return null;
   const found = decoder as unknown as LibraryDecoder;
-  found.added_tokens = added.map(({ content }) => ({ content }));
+  found.added_tokens = added.map((content) => ({ content }));
   return found;
 }

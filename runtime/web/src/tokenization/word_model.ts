@@ -32,6 +32,7 @@ interface ModelFields {
 interface LibraryModel {
   (words: string[]): string[];
   tokens_to_ids: Map<string, number>;
+  vocab: string[];
 }
 
 const KINDS = ["WordPiece", "BPE", "Unigram"] as const;
@@ -64,6 +65,11 @@ export class WordModel {
     return this.model.tokens_to_ids;
   }
 
+  /** Id → token. */
+  get pieces(): readonly (string | undefined)[] {
+    return this.model.vocab;
+  }
+
   /** The tokens of a word, of characters as the pre-tokenizer gives them. */
   tokens(characters: readonly string[]): WordToken[] {
     const pieces = this.model([characters.join("")]);
@@ -91,7 +97,9 @@ export class WordModel {
       const written = bytes ?? [piece];
       return written.map((each) => ({ id: this.idOf(each), piece, first, stop: at }));
     });
-    if (at !== length) throw new InputError("a word has other characters than its tokens, which is a fault of this package");
+    if (at !== length) {
+      throw new InputError("a word has other characters than its tokens, which is a fault of this package");
+    }
     return tokens;
   }
 
