@@ -1,7 +1,7 @@
 /** Rows in micro-batches of similar length. */
 
-/** Padded tokens of a micro-batch at most. */
-export const MICRO_BATCH_TOKENS = 512;
+/** Padded tokens of a micro-batch at most; fastest in WebAssembly (docs/decisions/0036). */
+export const MICRO_BATCH_TOKENS = 256;
 
 /**
  * The indices of each micro-batch, longest rows first: so that memory peaks at once, and a batch
