@@ -18,6 +18,7 @@ from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.engine.native import NAME, SWITCH, find_native
 from edgebert_runtime.errors import BundleIntegrityError
+from edgebert_runtime.inference.feeds import make_feeds
 from tests.support.tiny_encoder import TEXTS
 
 LEAST_COSINE: Final = 0.99
@@ -93,14 +94,20 @@ def test_vectors_of_both_ways_are_near(native_bundle: Bundle) -> None:
     assert not np.array_equal(native, stock)
 
 
-def test_a_text_has_the_same_vector_alone_and_beside_others(native_bundle: Bundle) -> None:
-    vectors = []
+def test_tokens_have_the_same_bits_alone_and_beside_others(native_bundle: Bundle) -> None:
+    ids = np.random.default_rng(0).integers(5, 20, (3, 9))
+    lengths, outputs, states = (9, 4, 1), ["last_hidden_state"], []
     for threads in (1, 2):
-        model = load(native_bundle, cache_dir=False, threads=threads)
-        vectors.append(model.embed(TEXTS))
-        alone = np.concatenate([model.embed([text]) for text in TEXTS])
-        np.testing.assert_array_equal(alone, vectors[-1])
-    np.testing.assert_array_equal(vectors[0], vectors[1])
+        session = load(native_bundle, cache_dir=False, threads=threads).session
+        kept = np.arange(9) < np.array(lengths)[:, None]
+        feeds = make_feeds(ids, kept.astype(np.int64))
+        (together,) = session.run(outputs, feeds)
+        for row, length in enumerate(lengths):
+            (alone,) = session.run(outputs, make_feeds(ids[row : row + 1, :length]))
+            np.testing.assert_array_equal(alone[0], together[row, :length])
+            assert not together[row, length:].any()
+        states.append(together)
+    np.testing.assert_array_equal(states[0], states[1])
 
 
 def test_several_models_share_threads(native_bundle: Bundle) -> None:
