@@ -5,7 +5,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime
+PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime runtime/native/edgebert_native
 
 .PHONY: demo native test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages docs documents dist bench-envs bench bench-quick bench-long install
 

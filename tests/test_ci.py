@@ -69,7 +69,7 @@ def test_a_missing_tool_is_installed_by_who_may(checkout: Path, user: str, statu
 
 
 def test_a_run_says_how_long_each_step_took(checkout: Path) -> None:
-    for name in ("runtime-only", "wheels", "emulator"):
+    for name in ("native", "runtime-only", "wheels", "emulator"):
         write_script(checkout / ".ci" / name)
     write_script(checkout / "bin" / "make")
     write_script(checkout / ".venv" / "bin" / "python")

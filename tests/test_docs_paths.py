@@ -29,6 +29,9 @@ PATH: Final = re.compile(rf"(?:{'|'.join(map(re.escape, ROOTS))})/[\w./-]*")
 MODULE: Final = re.compile(r"[\w/]+\.py")
 LINK: Final = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 DOTTED: Final = re.compile(rf"\b(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+\b")
+OPERATORS: Final = re.compile(r"edgebert\.native(\.\w+)?")
+"""The domain of the native encoder's operator in a graph, and its settings of a session."""
+
 ADAPTER: Final = re.compile(r"edgebert(_runtime)?\.integrations\.")
 """Needs its framework: tests/interop runs the page that names it."""
 
@@ -41,7 +44,13 @@ def documents() -> list[Path]:
     """README, changelog and everything under docs."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     return sorted(
-        [*pages, *(ROOT / name / "README.md" for name in ("runtime", "export", "quantize"))]
+        [
+            *pages,
+            *(
+                ROOT / name / "README.md"
+                for name in ("runtime", "runtime/native", "export", "quantize")
+            ),
+        ]
     )
 
 
@@ -81,7 +90,8 @@ def missing_names(text: str) -> Iterator[str]:
         for name in names.split(",")
     ]
     for name in dict.fromkeys([*spans, *imported]):
-        if name not in FILES and not ADAPTER.match(name) and not is_there(name):
+        foreign = ADAPTER.match(name) or OPERATORS.fullmatch(name)
+        if name not in FILES and not foreign and not is_there(name):
             yield name
 
 

@@ -96,7 +96,12 @@ def test_a_text_has_the_same_bits_with_holes(
     states = np.full((1, 90, size), 1e6, np.float32)
     kept = np.zeros((1, 90), np.int64)
     states[0, places], kept[0, places] = hidden[0], 1
-    np.testing.assert_array_equal(run(session, states, kept)[0, places], alone)
+    found = run(session, states, kept)
+    if MODELS[name].has_positions:  # holes move tokens apart
+        expected = encode(MODELS[name], states, kept)
+        assert distances(found, expected).max() <= BFLOAT16_ATTENTION
+    else:
+        np.testing.assert_array_equal(found[0, places], alone)
 
 
 @pytest.mark.parametrize(("threads", "parts"), [(1, 1), (1, 8), (2, 2), (2, 5), (4, 3), (8, 64)])

@@ -49,14 +49,10 @@ class PackedModelEncoder final : public Encoder {
 
  private:
   void check_positions(int64_t tokens) const {
-    const bool rotary = config_.rotary_positions > 0;
-    const bool bias = !config_.position_bias.empty();
-    int64_t most = tokens;
-    if (rotary) most = std::min(most, config_.rotary_positions);
-    if (bias) most = std::min(most, config_.bias_reach + 1);
-    if (tokens > most) {
+    const int64_t most = config_.rotary_positions;
+    if (most > 0 && tokens > most) {
       throw std::invalid_argument("found " + std::to_string(tokens) + " tokens, expected at most " +
-                                  std::to_string(most) + ": the model has no positions beyond");
+                                  std::to_string(most) + ": the model has no rotary positions beyond");
     }
   }
 
@@ -101,7 +97,7 @@ class PackedModelEncoder final : public Encoder {
     }
     workspace.scratch.resize(static_cast<size_t>(parts_));
     for (auto& scratch : workspace.scratch) {
-      scratch.reserve(static_cast<int64_t>(kernels_.attention_scratch_bytes(config_.head_size)));
+      scratch.reserve(static_cast<int64_t>(kernels_.attention_scratch_bytes(padded_head_size(config_))));
     }
   }
 

@@ -61,39 +61,51 @@ Sources plain_sources(const Product& product, int64_t lanes) {
 // Scores are powers of two: the query is scaled for that.
 Sources head_sources(const Config& config, const Layer& layer, int64_t lanes) {
   Sources sources;
+  const int64_t padded = padded_head_size(config);
   for (int64_t head = 0; head < config.heads; ++head) {
-    for (int64_t i = 0; i < 3 * config.head_size / lanes; ++i) {
-      const auto [part, column] = head_column(i, config.head_size, lanes);
+    for (int64_t i = 0; i < 3 * padded / lanes; ++i) {
+      const auto [part, column] = head_column(i, padded, lanes);
       const Product& product = part == HeadPart::query ? layer.query : part == HeadPart::key ? layer.key : layer.value;
       const float factor = part == HeadPart::query ? config.scale * kLog2E : 1.0F;
-      sources.push_back({&product, head * config.head_size + column, lanes, factor});
+      const int64_t filled = std::clamp<int64_t>(config.head_size - column, 0, lanes);
+      sources.push_back({&product, head * config.head_size + column, filled, factor});
     }
   }
   return sources;
 }
 
-// Four rows of some columns, so that the four bytes of a column lie together. Adds to the sums of the columns.
-void interleave4(const VectorSource& source, int64_t row, int8_t* to, int32_t* sums) {
+// Where the rows of a product lie in the packed copy: those of a context have a gap after each head.
+struct RowPlaces {
+  int64_t together;  // rows that follow each other
+  int64_t padded;    // the same with the gap
+
+  [[nodiscard]] int64_t of(int64_t row) const { return row / together * padded + row % together; }
+};
+
+// Some rows of some columns, so that the bytes of a column lie together. Adds to the sums of the columns.
+void interleave(const VectorSource& source, Range rows, int8_t* to, int32_t* sums) {
   const Product& product = *source.product;
-  for (int64_t r = 0; r < std::min<int64_t>(4, product.inputs - row); ++r) {
-    const int8_t* from = product.weight + (row + r) * product.outputs + source.column;
+  for (int64_t row = rows.begin; row < rows.end; ++row) {
+    const int8_t* from = product.weight + row * product.outputs + source.column;
     for (int64_t c = 0; c < source.count; ++c) {
-      to[c * 4 + r] = from[c];
+      to[c * 4 + row - rows.begin] = from[c];
       sums[c] += from[c];
     }
   }
 }
 
-void fill_panels(const Sources& sources, TileShape shape, const PackedProduct& packed, int8_t* to, int32_t* sums) {
-  const int64_t inputs = sources.front().product->inputs;
+void fill_panels(const Sources& sources, RowPlaces places, TileShape shape, int64_t depth, int8_t* to, int32_t* sums) {
   const auto vectors = static_cast<int64_t>(sources.size());
   for (int64_t first = 0; first < vectors; first += shape.vectors) {
     const int64_t last = std::min(vectors, first + shape.vectors);
-    int8_t* panel = to + first * shape.lanes * packed.depth;
-    for (int64_t row = 0; row < inputs; row += 4) {
+    int8_t* panel = to + first * shape.lanes * depth;
+    for (int64_t row = 0; row < depth; row += 4) {
+      const int64_t place = row % places.padded;
+      const int64_t begin = row / places.padded * places.together + place;
+      const Range rows{begin, begin + std::clamp<int64_t>(places.together - place, 0, 4)};
       for (int64_t v = first; v < last; ++v) {
         const int64_t at = (row / 4 * (last - first) + v - first) * shape.lanes * 4;
-        interleave4(sources[static_cast<size_t>(v)], row, panel + at, sums + v * shape.lanes);
+        interleave(sources[static_cast<size_t>(v)], rows, panel + at, sums + v * shape.lanes);
       }
     }
   }
@@ -141,12 +153,12 @@ void fill_columns(const Sources& sources, int64_t lanes, const int32_t* sums, fl
   }
 }
 
-void fill_multiplier(const Product& product, float* to) {
+void fill_multiplier(const Product& product, RowPlaces places, float* to) {
   for (int64_t i = 0; i < product.inputs; ++i) {
     const int64_t outlier = i - product.outlier_start;
     const bool apart = outlier >= 0 && outlier < product.outlier_count;
     const float factor = product.smoothing.empty() ? 1.0F : product.smoothing[static_cast<size_t>(i)];
-    to[i] = apart ? 0.0F : factor;
+    to[places.of(i)] = apart ? 0.0F : factor;
   }
 }
 
@@ -157,10 +169,11 @@ struct Parts {
   Pieces rest;
 };
 
-PackedProduct take_product(const Config& config, TileShape shape, const Sources& sources, Parts& parts) {
+PackedProduct take_product(const Config& config, TileShape shape, const Sources& sources, RowPlaces places,
+                           Parts& parts) {
   const Product& product = *sources.front().product;
   PackedProduct packed;
-  packed.depth = round_up(product.inputs, shape.lanes);
+  packed.depth = product.inputs / places.together * places.padded;
   packed.width = static_cast<int64_t>(sources.size()) * shape.lanes;
   packed.outliers = product.outlier_count;
   packed.outlier_start = product.outlier_start;
@@ -177,9 +190,9 @@ PackedProduct take_product(const Config& config, TileShape shape, const Sources&
   auto* outliers = parts.rest.take<uint32_t>(words * packed.width);
   if (parts.rest.fill()) {
     std::vector<int32_t> sums(static_cast<size_t>(packed.width));
-    fill_panels(sources, shape, packed, panels, sums.data());
+    fill_panels(sources, places, shape, packed.depth, panels, sums.data());
     fill_columns(sources, shape.lanes, sums.data(), scales, bias, zero_weights);
-    fill_multiplier(product, multiplier);
+    fill_multiplier(product, places, multiplier);
     fill_outliers(sources, shape, outliers);
   }
   packed.panels = panels;
@@ -204,12 +217,16 @@ PackedNorm take_norm(const Config& config, TileShape shape, const NormWeights& n
 }
 
 PackedLayer take_layer(const Config& config, TileShape shape, const Layer& layer, Parts& parts) {
+  const int64_t lanes = shape.lanes;
+  const RowPlaces hidden{config.hidden, round_up(config.hidden, lanes)};
+  const RowPlaces heads{config.head_size, padded_head_size(config)};
+  const RowPlaces inner{config.ffn, round_up(config.ffn, lanes)};
   PackedLayer packed;
-  packed.attention = take_product(config, shape, head_sources(config, layer, shape.lanes), parts);
-  packed.output = take_product(config, shape, plain_sources(layer.output, shape.lanes), parts);
-  if (config.gated) packed.gate = take_product(config, shape, plain_sources(layer.gate, shape.lanes), parts);
-  packed.up = take_product(config, shape, plain_sources(layer.up, shape.lanes), parts);
-  packed.down = take_product(config, shape, plain_sources(layer.down, shape.lanes), parts);
+  packed.attention = take_product(config, shape, head_sources(config, layer, lanes), hidden, parts);
+  packed.output = take_product(config, shape, plain_sources(layer.output, lanes), heads, parts);
+  if (config.gated) packed.gate = take_product(config, shape, plain_sources(layer.gate, lanes), hidden, parts);
+  packed.up = take_product(config, shape, plain_sources(layer.up, lanes), hidden, parts);
+  packed.down = take_product(config, shape, plain_sources(layer.down, lanes), inner, parts);
   packed.attention_norm = take_norm(config, shape, layer.attention_norm, parts.rest);
   packed.feed_forward_norm = take_norm(config, shape, layer.feed_forward_norm, parts.rest);
   return packed;
@@ -244,6 +261,11 @@ PackedModel take_from(const Config& config, TileShape shape, std::byte* packed, 
 }
 
 }  // namespace
+
+int64_t padded_head_size(const Config& config) {
+  constexpr int64_t kWidest = 16;
+  return round_up(config.head_size, kWidest);
+}
 
 size_t packed_bytes(const Config& config, TileShape shape) {
   const Parts parts = counted(config, shape);

@@ -27,6 +27,9 @@ struct PackedModel {
   const float* position_bias = nullptr;  // in powers of two, as all scores
 };
 
+// Heads are padded to whole vectors of every instruction set.
+int64_t padded_head_size(const Config& config);
+
 size_t packed_bytes(const Config& config, TileShape shape);
 
 // Fills `packed`, which is aligned to 64 bytes.

@@ -21,9 +21,12 @@ bool share_input(const Product& one, const Product& other, Scheme scheme) {
 
 std::string refusal_of_sizes(const Config& config) {
   const std::string found = "found a head_size of " + std::to_string(config.head_size);
-  if (config.head_size % kVector != 0) return found + ", expected a multiple of 16";
   if (config.rotary_positions > 0 && config.head_size % (2 * kVector) != 0) {
     return found + " with rotary positions, expected a multiple of 32";
+  }
+  const auto has_outliers = [](const Layer& layer) { return layer.output.outlier_count > 0; };
+  if (config.head_size % kVector != 0 && std::ranges::any_of(config.layers, has_outliers)) {
+    return found + " with outliers of the context, expected a multiple of 16";
   }
   return "";
 }

@@ -29,7 +29,7 @@ int64_t Steps::panels(const PackedProduct& product) const {
 
 AttentionRules Steps::rules(int64_t layer) const {
   AttentionRules rules;
-  rules.head_size = config_.head_size;
+  rules.head_size = padded_head_size(config_);
   rules.window = config_.layers[static_cast<size_t>(layer)].window;
   rules.bias = model_.position_bias;
   rules.bias_reach = config_.bias_reach;
@@ -70,9 +70,10 @@ void Steps::begin(BlockMemory& block, Range rows) const {
 
 void Steps::project(int64_t index, BlockMemory& block, Range rows, Range heads) const {
   const PackedProduct& product = layer(index).attention;
-  const int64_t panels_of_head = config_.head_size / shape_.lanes;
+  const int64_t head_size = padded_head_size(config_);
+  const int64_t panels_of_head = head_size / shape_.lanes;
   AttentionWords words = workspace_.attention[index % 2].words();
-  const int64_t offset = rows.begin * config_.head_size / shape_.values_per_word;
+  const int64_t offset = rows.begin * head_size / shape_.values_per_word;
   words.query += offset;
   words.key += offset;
   words.value += offset;

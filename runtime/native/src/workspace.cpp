@@ -39,7 +39,7 @@ void BlockMemory::reserve(const PackedModel& model, int64_t rows, int64_t feed_a
 void AttentionMemory::reserve(const Config& config, int64_t rows) {
   // A word holds one value at least: where it holds two, half of this stays unused and untouched.
   tokens_ = rows + kSpareRows;
-  const int64_t words = config.heads * tokens_ * config.head_size;
+  const int64_t words = config.heads * tokens_ * padded_head_size(config);
   query_.reserve(words);
   key_.reserve(words);
   value_.reserve(words);

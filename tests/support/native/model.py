@@ -76,6 +76,12 @@ class Model:
     rotary: tuple[Floats, Floats] | None = None
     position_bias: Floats | None = None
 
+    @property
+    def has_positions(self) -> bool:
+        """Whether it matters how far apart two tokens are."""
+        windows = any(layer.window for layer in self.layers)
+        return windows or self.rotary is not None or self.position_bias is not None
+
     def by_role(self) -> list[Constant | None]:
         """One entry for each of `roles`."""
         found: list[Constant | None] = []

@@ -66,6 +66,9 @@ struct Avx2 {
   }
   [[gnu::always_inline]] static Int all_ints(int32_t x) { return _mm256_set1_epi32(x); }
   [[gnu::always_inline]] static Int subtract_ints(Int a, Int b) { return _mm256_sub_epi32(a, b); }
+  [[gnu::always_inline]] static Int clamp_ints(Int x, int32_t most) {
+    return _mm256_max_epi32(_mm256_min_epi32(x, all_ints(most)), all_ints(-most));
+  }
   [[gnu::always_inline]] static Float to_float(Int x) { return _mm256_cvtepi32_ps(x); }
   [[gnu::always_inline]] static Float gather(const float* table, Int index) {
     return _mm256_i32gather_ps(table, index, sizeof(float));

@@ -48,6 +48,9 @@ struct Avx512 {
   [[gnu::always_inline]] static Int load_ints(const int32_t* from) { return _mm512_loadu_si512(from); }
   [[gnu::always_inline]] static Int all_ints(int32_t x) { return _mm512_set1_epi32(x); }
   [[gnu::always_inline]] static Int subtract_ints(Int a, Int b) { return _mm512_sub_epi32(a, b); }
+  [[gnu::always_inline]] static Int clamp_ints(Int x, int32_t most) {
+    return _mm512_max_epi32(_mm512_min_epi32(x, all_ints(most)), all_ints(-most));
+  }
   [[gnu::always_inline]] static Float to_float(Int x) { return _mm512_cvtepi32_ps(x); }
   [[gnu::always_inline]] static Float gather(const float* table, Int index) {
     return _mm512_i32gather_ps(index, table, sizeof(float));

@@ -53,6 +53,9 @@ struct Neon {
   [[gnu::always_inline]] static Int load_ints(const int32_t* from) { return vld1q_s32(from); }
   [[gnu::always_inline]] static Int all_ints(int32_t x) { return vdupq_n_s32(x); }
   [[gnu::always_inline]] static Int subtract_ints(Int a, Int b) { return vsubq_s32(a, b); }
+  [[gnu::always_inline]] static Int clamp_ints(Int x, int32_t most) {
+    return vmaxq_s32(vminq_s32(x, all_ints(most)), all_ints(-most));
+  }
   [[gnu::always_inline]] static Float to_float(Int x) { return vcvtq_f32_s32(x); }
   [[gnu::always_inline]] static Float gather(const float* table, Int index) {
     const float found[4] = {table[vgetq_lane_s32(index, 0)], table[vgetq_lane_s32(index, 1)],

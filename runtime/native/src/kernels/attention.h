@@ -42,6 +42,7 @@ struct AttentionBlock {
   const uint32_t* key;    // of the first key of the text
   const uint32_t* value;
   const float* bias;  // of key minus query = 0, or null
+  int64_t bias_reach;
   const int32_t* query_positions;
   const int32_t* key_positions;
   int64_t keys;
@@ -130,7 +131,10 @@ class Attention {
     if (block_.bias == nullptr && block_.window == 0) return score;
     const auto distance = Isa::subtract_ints(Isa::all_ints(block_.key_positions[key]),
                                              Isa::load_ints(block_.query_positions + v * Isa::lanes));
-    if (block_.bias != nullptr) score = Isa::add(score, Isa::gather(block_.bias, distance));
+    if (block_.bias != nullptr) {
+      const auto index = Isa::clamp_ints(distance, static_cast<int32_t>(block_.bias_reach));
+      score = Isa::add(score, Isa::gather(block_.bias, index));
+    }
     if (block_.window == 0) return score;
     return Isa::select(Isa::within(distance, static_cast<int32_t>(block_.window)), score, Isa::all(2 * kNoScore));
   }

@@ -85,7 +85,7 @@ struct Sequence {
 struct AttentionRules {
   int64_t head_size = 0;
   int64_t window = 0;                  // 0: all keys
-  const float* bias = nullptr;         // (heads, 2 * bias_reach + 1) by key minus query, or null
+  const float* bias = nullptr;         // (heads, 2 * bias_reach + 1) by key minus query, or null; the ends hold for all beyond
   int64_t bias_reach = 0;
   const int32_t* positions = nullptr;  // one a row
 };

@@ -91,6 +91,7 @@ class KernelsFor : public Kernels {
     block.key = words.key + row * words_of_row;
     block.value = words.value + row / Isa::values_per_word * rules.head_size;
     block.bias = rules.bias == nullptr ? nullptr : rules.bias + head * table + rules.bias_reach;
+    block.bias_reach = rules.bias_reach;
     block.query_positions = rules.positions + sequence.start + query;
     block.key_positions = rules.positions + sequence.start;
     block.keys = sequence.length;

@@ -79,15 +79,19 @@ template <class Isa, int Vectors, bool Prefetch, class Epilogue>
   epilogue.template operator()<Vectors>(row, column, tile);
 }
 
-// Bytes of weights that stay in the second cache while all rows pass by.
-inline constexpr int64_t kGroupBytes = 240 << 10;
+// Panels of a group stay in a cache while all rows pass by: one panel in the first cache, or several in the second.
+[[gnu::always_inline]] inline int64_t panels_of_group(int64_t panel_bytes) {
+  constexpr int64_t kFirstCache = 40 << 10;
+  constexpr int64_t kSecondCache = 240 << 10;
+  return panel_bytes <= kFirstCache ? 1 : std::max<int64_t>(1, kSecondCache / panel_bytes);
+}
 
 // Calls epilogue.operator()<Vectors>(row, column, tile) for every tile.
 template <class Isa, class Epilogue>
 void for_tiles(const PackedProduct& product, const QuantizedRows& input, Range rows, Range panels,
                const Epilogue& epilogue) {
   constexpr int64_t panel_width = Isa::lanes * Isa::tile_vectors;
-  const int64_t group = std::max<int64_t>(1, kGroupBytes / (panel_width * product.depth));
+  const int64_t group = panels_of_group(panel_width * product.depth);
   const int64_t ahead = group * panel_width * product.depth;
   for (int64_t first = panels.begin; first < panels.end; first += group) {
     const int64_t last = std::min(panels.end, first + group);
