@@ -14,6 +14,7 @@ import pytest
 import edgebert
 import edgebert_native
 from edgebert_runtime import Bundle, check, check_all, load, warm
+from edgebert_runtime.bundle.manifest import CARD_NAME
 from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.engine.native import NAME, SWITCH, find_native
@@ -172,6 +173,9 @@ def test_the_library_that_is_switched_off_has_a_cache_of_its_own(
 
 def test_removing_int8_removes_its_graph(native_bundle: Bundle, tmp_path: Path) -> None:
     folder = shutil.copytree(native_bundle.folder, tmp_path / "copy")
+    card = (folder / CARD_NAME).read_text(encoding="utf-8")
+    assert f"| int8-native (with {NAME}) |" in card
+    assert f"| int8-native (without {NAME}) |" in card
     left = edgebert.remove_variant(folder, "int8")
     assert [*left.manifest.variants] == ["portable", "cpu"]
     assert sorted(path.name for path in (folder / "onnx").iterdir()) == [
@@ -179,6 +183,7 @@ def test_removing_int8_removes_its_graph(native_bundle: Bundle, tmp_path: Path) 
         "model_cpu.onnx",
     ]
     assert {path.name for path in (folder / "samples").iterdir()} == {"cpu.json", "portable.json"}
+    assert "int8-native" not in (folder / CARD_NAME).read_text(encoding="utf-8")
 
 
 def test_a_damaged_graph_is_refused(native_bundle: Bundle, tmp_path: Path) -> None:
