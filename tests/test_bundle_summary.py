@@ -11,12 +11,13 @@ from edgebert_runtime import Bundle
 from edgebert_runtime.bundle.manifest import (
     FileInfo,
     HeadInfo,
+    Library,
     Manifest,
     ProvenanceStep,
     Way,
     read_manifest,
 )
-from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, STOCK
+from edgebert_runtime.bundle.manifest_values import EXACT_SUMS, NATIVE, STOCK
 from tests.support.tiny_manifest import of_task, tiny_manifest
 
 FILE: Final = FileInfo(size_bytes=3 * 2**20, sha256="ab" * 32)
@@ -103,6 +104,20 @@ def test_every_value_is_shown(tmp_path: Path) -> None:
     bundle = Bundle(folder=Path("my model"), manifest=read_manifest(tmp_path))
     assert "\n".join(summary_lines(bundle, None)) == EXPECTED
     assert bundle.manifest.variants["int8"].way.speed == SPEED
+
+
+def test_each_way_of_a_variant_for_a_library_is_shown() -> None:
+    made = manifest()
+    ways = {STOCK: Way(quality=QUALITY), NATIVE: Way(quality={**QUALITY, "mean": 0.9997})}
+    library = Library(name="some-kernels", version="1.2.0", required=False)
+    native = replace(made.variants["int8"], library=library, ways=ways)
+    made = replace(made, variants={**made.variants, "int8-native": native})
+    lines = "\n".join(summary_lines(Bundle(folder=Path("m"), manifest=made), None))
+    shown = dict(line.strip().split("  ", 1) for line in lines.splitlines() if "  " in line.strip())
+    assert shown["library"].strip() == "some-kernels 1.2.0 (optional)"
+    assert shown["quality (stock)"].strip().startswith("cosine 0.99930 mean")
+    assert shown["quality (native)"].strip().startswith("cosine 0.99970 mean")
+    assert shown["time over fp32 (native)"].strip() == "not measured"
 
 
 def test_long_lists_of_labels_are_folded() -> None:

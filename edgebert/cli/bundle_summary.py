@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Any, Final
 
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import Manifest, Variant, Way
+from edgebert_runtime.bundle.manifest import Library, Manifest, Variant, Way
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.text_table import value_lines
 from edgebert_runtime.tasks.registry import require_task
@@ -88,7 +88,7 @@ def _values(bundle: Bundle, variant: Variant) -> list[tuple[str, str]]:
         ("CPU", " or ".join(variant.instruction_sets) or "any"),
         ("least ONNX Runtime", variant.min_onnxruntime),
         ("size", f"{bundle.size_bytes(variant) / MEBIBYTE:.1f} MiB"),
-        ("library", _library(variant)),
+        *([("library", _library(variant.library))] if variant.library else []),
         *((_of_way("quality", each), _quality(variant, way)) for each, way in ways),
         *((_of_way("time over fp32", each), _speed(way)) for each, way in ways),
         ("file", variant.file),
@@ -100,10 +100,7 @@ def _of_way(label: str, way: str) -> str:
     return f"{label} ({way})" if way else label
 
 
-def _library(variant: Variant) -> str:
-    library = variant.library
-    if library is None:
-        return "none"
+def _library(library: Library) -> str:
     need = "needed" if library.required else "optional"
     return f"{library.name} {library.version} ({need})"
 

@@ -14,10 +14,12 @@ import pytest
 import edgebert
 import edgebert_native
 from edgebert_runtime import Bundle, check, check_all, load, warm
+from edgebert_runtime.bundle.manifest import CARD_NAME
 from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.engine.native import NAME, SWITCH, find_native
 from edgebert_runtime.errors import BundleIntegrityError
+from edgebert_runtime.inference.feeds import make_feeds
 from tests.support.tiny_encoder import TEXTS
 
 LEAST_COSINE: Final = 0.99
@@ -93,14 +95,20 @@ def test_vectors_of_both_ways_are_near(native_bundle: Bundle) -> None:
     assert not np.array_equal(native, stock)
 
 
-def test_a_text_has_the_same_vector_alone_and_beside_others(native_bundle: Bundle) -> None:
-    vectors = []
+def test_tokens_have_the_same_bits_alone_and_beside_others(native_bundle: Bundle) -> None:
+    ids = np.random.default_rng(0).integers(5, 20, (3, 9))
+    lengths, outputs, states = (9, 4, 1), ["last_hidden_state"], []
     for threads in (1, 2):
-        model = load(native_bundle, cache_dir=False, threads=threads)
-        vectors.append(model.embed(TEXTS))
-        alone = np.concatenate([model.embed([text]) for text in TEXTS])
-        np.testing.assert_array_equal(alone, vectors[-1])
-    np.testing.assert_array_equal(vectors[0], vectors[1])
+        session = load(native_bundle, cache_dir=False, threads=threads).session
+        kept = np.arange(9) < np.array(lengths)[:, None]
+        feeds = make_feeds(ids, kept.astype(np.int64))
+        (together,) = session.run(outputs, feeds)
+        for row, length in enumerate(lengths):
+            (alone,) = session.run(outputs, make_feeds(ids[row : row + 1, :length]))
+            np.testing.assert_array_equal(alone[0], together[row, :length])
+            assert not together[row, length:].any()
+        states.append(together)
+    np.testing.assert_array_equal(states[0], states[1])
 
 
 def test_several_models_share_threads(native_bundle: Bundle) -> None:
@@ -165,6 +173,9 @@ def test_the_library_that_is_switched_off_has_a_cache_of_its_own(
 
 def test_removing_int8_removes_its_graph(native_bundle: Bundle, tmp_path: Path) -> None:
     folder = shutil.copytree(native_bundle.folder, tmp_path / "copy")
+    card = (folder / CARD_NAME).read_text(encoding="utf-8")
+    assert f"| int8-native (with {NAME}) |" in card
+    assert f"| int8-native (without {NAME}) |" in card
     left = edgebert.remove_variant(folder, "int8")
     assert [*left.manifest.variants] == ["portable", "cpu"]
     assert sorted(path.name for path in (folder / "onnx").iterdir()) == [
@@ -172,6 +183,7 @@ def test_removing_int8_removes_its_graph(native_bundle: Bundle, tmp_path: Path) 
         "model_cpu.onnx",
     ]
     assert {path.name for path in (folder / "samples").iterdir()} == {"cpu.json", "portable.json"}
+    assert "int8-native" not in (folder / CARD_NAME).read_text(encoding="utf-8")
 
 
 def test_a_damaged_graph_is_refused(native_bundle: Bundle, tmp_path: Path) -> None:
