@@ -44,6 +44,10 @@ def run(checkout: Path, step: str, **environment: str) -> subprocess.CompletedPr
         ("dry-cuda", "dry-cuda: there is no gcc; what has it: apt-get install gcc libc6-dev"),
         ("emulator", "emulator: there is no qemu-x86_64; what has it: apt-get install qemu-user"),
         ("workflows", "workflows: there is no npm; what has it: apt-get install npm"),
+        (
+            "arm64",
+            "arm64: there is no apt-get: an arm64 Python is unpacked from packages of Debian",
+        ),
         ("documents", "documents: there is no node; what has it: apt-get install nodejs"),
     ],
 )
