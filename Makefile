@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime runtime/native/edgebert_native
 
-.PHONY: demo native page page-app test cuda dry-cuda slow lint types architecture interop interop-page openvino engines pages web docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo native page page-app test cuda dry-cuda slow lint types architecture interop interop-page openvino engines arm64 pages web docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -86,6 +86,10 @@ documents: $(INSTALLED)
 
 engines: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/engines
+
+# The runtime on an emulated arm64: the CPUs of a Raspberry Pi 5 and 3.
+arm64: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/arm64
 
 openvino: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/openvino

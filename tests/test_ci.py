@@ -45,6 +45,10 @@ def run(checkout: Path, step: str, **environment: str) -> subprocess.CompletedPr
         ("emulator", "emulator: there is no qemu-x86_64; what has it: apt-get install qemu-user"),
         ("workflows", "workflows: there is no npm; what has it: apt-get install npm"),
         ("page-app", "page-app: there is no npm; what has it: apt-get install nodejs npm"),
+        (
+            "arm64",
+            "arm64: there is no apt-get: an arm64 Python is unpacked from packages of Debian",
+        ),
         ("documents", "documents: there is no node; what has it: apt-get install nodejs"),
     ],
 )

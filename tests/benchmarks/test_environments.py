@@ -142,4 +142,14 @@ def test_the_command_knows_every_environment() -> None:
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = sorted(path.stem for path in environments.HERE.glob("*.txt"))
     assert "peers" in found
-    assert all(name in said for name in found)
+    assert all(name in said for name in ("arm64", "node", *found))
+
+
+def test_a_script_makes_one_and_says_what_failed(tmp_path: Path) -> None:
+    script = tmp_path / "made.sh"
+    script.write_text('mkdir "$1" && echo "$2" >"$1/python"')
+    environments.with_script(tmp_path / "folder", script)
+    assert (tmp_path / "folder" / "python").read_text().strip() == sys.executable
+    script.write_text("echo why >&2; exit 3")
+    with pytest.raises(PeerError, match="made cannot be installed: why"):
+        environments.with_script(tmp_path / "other", script)

@@ -1,4 +1,4 @@
-"""A bundle in an environment that has the runtime and nothing else; run by .ci/runtime-only."""
+"""A bundle where there is the runtime and nothing else; run by .ci/runtime-only and .ci/arm64."""
 
 import os
 import sys
@@ -17,9 +17,12 @@ BUNDLE, VECTORS = (
 )
 OLD_ENGINE = os.environ.get("EDGEBERT_OLD_ENGINE")
 
-pytestmark = pytest.mark.skipif(
-    BUNDLE is None, reason="runs in .ci/runtime-only, which makes its bundle"
-)
+pytestmark = [
+    pytest.mark.device,
+    pytest.mark.skipif(
+        BUNDLE is None, reason="runs in .ci/runtime-only and .ci/arm64, which make its bundle"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

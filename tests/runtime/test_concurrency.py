@@ -33,6 +33,7 @@ def test_runs_that_meet_are_remembered_for_a_while() -> None:
     assert not found.dense
 
 
+@pytest.mark.device
 def test_a_forked_child_starts_without_traffic() -> None:
     found = ConcurrencyTracker()
     found.begin()
@@ -76,6 +77,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
     return held
 
 
+@pytest.mark.device
 def test_who_comes_while_another_is_served_gets_one_thread(
     model: Embedder, held: Held, tiny_bundle: Bundle, tmp_path: Path
 ) -> None:

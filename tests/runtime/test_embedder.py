@@ -28,6 +28,7 @@ def model(tiny_bundle: Bundle) -> Embedder:
     return load(tiny_bundle)
 
 
+@pytest.mark.device
 def test_vectors_are_float32_one_row_a_text(model: Embedder) -> None:
     vectors = model.embed([A, B, ""])
     assert vectors.dtype == np.float32
@@ -35,6 +36,7 @@ def test_vectors_are_float32_one_row_a_text(model: Embedder) -> None:
     assert np.isfinite(vectors).all()
 
 
+@pytest.mark.device
 def test_a_text_has_the_same_vector_whatever_it_is_batched_with(model: Embedder) -> None:
     alone, together = model.embed([A]), model.embed([A, B, A])
     np.testing.assert_allclose(together[0], alone[0], atol=2e-6)
@@ -64,6 +66,7 @@ def test_no_texts_give_no_rows(model: Embedder) -> None:
     assert model.embed([]).shape == (0, 48)
 
 
+@pytest.mark.device
 def test_a_long_text_is_cut_and_reported_once(model: Embedder) -> None:
     with pytest.warns(TruncationWarning, match=r"2 of 3 texts were cut to 40 tokens") as caught:
         vectors = model.embed([A, "cat " * 60, "dog " * 50])
@@ -81,6 +84,7 @@ def test_a_text_at_the_limit_is_not_reported(model: Embedder) -> None:
     assert model.last_report.truncated == ()
 
 
+@pytest.mark.device
 def test_normalized_on_request(model: Embedder) -> None:
     plain, unit = model.embed([A, B]), model.embed([A, B], normalize=True)
     lengths = np.linalg.norm(plain, axis=1, keepdims=True)
@@ -88,6 +92,7 @@ def test_normalized_on_request(model: Embedder) -> None:
     np.testing.assert_allclose(unit, plain / lengths, atol=1e-6)
 
 
+@pytest.mark.device
 def test_fewer_dimensions_are_the_first(model: Embedder) -> None:
     np.testing.assert_array_equal(model.embed([A], dimensions=5), model.embed([A])[:, :5])
     short = model.embed([A], normalize=True, dimensions=5)
@@ -130,12 +135,14 @@ def test_prompts_go_before_the_text(bundle: Bundle) -> None:
         model.embed(["cat"], prompt="p")
 
 
+@pytest.mark.device
 def test_auto_runs_fp32_for_the_cpu(model: Embedder, tiny_bundle: Bundle) -> None:
     assert (model.info().variant, model.info().precision) == ("cpu", "fp32")
     assert load(tiny_bundle, "portable").info().variant == "portable"
     assert load(tiny_bundle, "int8").info().batch_invariant is True
 
 
+@pytest.mark.device
 def test_info_says_what_runs(model: Embedder) -> None:
     info = model.info()
     assert info.provider == "cpu"

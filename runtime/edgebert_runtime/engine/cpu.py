@@ -74,8 +74,9 @@ def sums_saturate() -> bool:
 def instruction_sets() -> frozenset[str]:
     """Those of this CPU that variants of a bundle ask for, by their names in manifests.
 
-    Every arm64 has `neon`. `vnni` is there where ONNX Runtime's sums are exact: on x86 only AVX-512
-    VNNI and AVX-VNNI make them so.
+    Every arm64 has `neon`, whose sums of weights from -127 on are exact, also where there are no
+    instructions for dot products (`asimddp`), as on a Raspberry Pi 3 or 4. `vnni` is there where
+    ONNX Runtime's sums are exact: on x86 only AVX-512 VNNI and AVX-VNNI make them so.
 
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
