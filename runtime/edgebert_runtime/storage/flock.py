@@ -1,11 +1,14 @@
 """Locks of POSIX, flock(2): on the folder or the file itself."""
 
-import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-assert sys.platform != "win32"  # type checkers know what `fcntl` has elsewhere only
+if sys.platform == "win32":
+    fcntl: Any = None  # every module can be imported on every system
+else:
+    import fcntl
 
 
 def acquire(path: Path) -> int:

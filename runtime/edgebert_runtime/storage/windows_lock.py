@@ -5,7 +5,6 @@ the lock ends with its process whatever kills it.
 https://learn.microsoft.com/cpp/c-runtime-library/reference/locking
 """
 
-import msvcrt
 import os
 import sys
 import time
@@ -13,9 +12,12 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-assert sys.platform == "win32"  # type checkers know what `msvcrt` has there only
+if sys.platform == "win32":
+    import msvcrt
+else:
+    msvcrt: Any = None  # every module can be imported on every system
 
 POLL_SECONDS: Final = 0.05
 """Between two tries; the system's own waiting gives up after ten seconds."""
