@@ -3,12 +3,7 @@
  * A call that its signal ended rejects with the signal's reason, as `fetch` does.
  */
 
-export class EdgebertError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
-}
+export class EdgebertError extends Error {}
 
 /** An argument, or a combination of arguments, makes no sense. */
 export class ConfigError extends EdgebertError {}
@@ -50,7 +45,6 @@ export class CheckFailedError extends EdgebertError {}
 export class SampleError extends CheckFailedError {}
 
 /** Name → class, for errors that come from a worker. */
-// Beside the classes, so that none is forgotten.
 export const ERRORS: Readonly<Record<string, typeof EdgebertError>> = {
   EdgebertError,
   ConfigError,
@@ -67,3 +61,6 @@ export const ERRORS: Readonly<Record<string, typeof EdgebertError>> = {
   CheckFailedError,
   SampleError,
 };
+
+// Not `new.target.name`: a page's script that was minified has other names of classes.
+for (const [name, kind] of Object.entries(ERRORS)) Object.defineProperty(kind.prototype, "name", { value: name });

@@ -27,6 +27,14 @@ test("the package has the built sources and nothing else", () => {
   );
 });
 
+test("errors keep their names in a minified script", async () => {
+  const script = path.join(FOLDER, "build", "minified.mjs");
+  const options = ["--bundle", "--minify", "--format=esm", "--packages=external", `--outfile=${script}`];
+  execFileSync("npx", ["esbuild", "dist/index.js", ...options, "--log-level=error"], { cwd: FOLDER });
+  const { BundleIntegrityError } = (await import(script)) as { BundleIntegrityError: new (text: string) => Error };
+  assert.equal(String(new BundleIntegrityError("spoilt")), "BundleIntegrityError: spoilt");
+});
+
 test("nothing runs at install", () => {
   assert.deepEqual(Object.keys(scripts), ["build", "build-tests"]);
 });
