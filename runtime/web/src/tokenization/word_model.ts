@@ -95,10 +95,13 @@ export class WordModel {
       at += Array.from(piece).length;
       const bytes = this.vocabulary.has(piece) ? null : this.bytesOf(piece);
       const written = bytes ?? [piece];
-      return written.map((each) => ({ id: this.idOf(each), piece, first, stop: at }));
+      return written.map((each) => ({ id: this.idOf(each), piece: each, first, stop: at }));
     });
     if (at !== length) {
-      throw new InputError("a word has other characters than its tokens, which is a fault of this package");
+      throw new InputError(
+        `a word holds ${JSON.stringify(this.unknown)} as text beside characters that the vocabulary lacks, which ` +
+          "the library loses; leave it out",
+      );
     }
     return tokens;
   }
