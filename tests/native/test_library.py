@@ -22,6 +22,9 @@ NEEDED: Final = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "ld-
 OLDEST_LIBC: Final = (2, 28)
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+EMULATOR: Final = shutil.which("qemu-x86_64") or shutil.which(
+    "qemu-x86_64-static", path=ROOT / ".cache" / "emulator" / "usr" / "bin"
+)
 
 
 def tool(*command: str) -> str:
@@ -69,6 +72,28 @@ def test_kernels_can_be_forced_and_none_of_another_name_runs() -> None:
     for name in available():
         assert python(code, EDGEBERT_NATIVE_KERNEL=name).split()[0] == repr(name)
     assert python(code, EDGEBERT_NATIVE_KERNEL="vax").split() == ["''", "''"]
+
+
+@pytest.mark.skipif(EMULATOR is None, reason="no qemu-x86_64: .ci/emulator unpacks one")
+@pytest.mark.parametrize(
+    ("cpu", "forced", "expected"),
+    [("Haswell", "", ""), ("Haswell", "avx2", "avx2"), ("Haswell", "avx512_vnni", "")],
+)
+def test_a_cpu_gets_what_it_has(cpu: str, forced: str, expected: str) -> None:
+    assert EMULATOR is not None
+    code = "import edgebert_native; print(edgebert_native.kernel())"
+    folder = str(Path(edgebert_native.library()).parents[1])
+    environment = {"PYTHONPATH": folder}
+    if forced:
+        environment["EDGEBERT_NATIVE_KERNEL"] = forced
+    done = subprocess.run(
+        [EMULATOR, "-cpu", cpu, sys.executable, "-S", "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.stdout == f"{expected}\n"
 
 
 OPEN = """

@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "activations.h"
 #include "case_file.h"
 #include "dispatch.h"
 #include "mutate.h"
@@ -152,6 +153,8 @@ void check_set(const InstructionSet& set, std::span<char*> paths) {
   std::string what = "products";
   try {
     check_products(set.kernels());
+    what = "activations";
+    check_activations(set.kernels());
     for (const char* path : paths) {
       what = path;
       check_case(path, set);

@@ -38,8 +38,7 @@ AttentionRules Steps::rules(int64_t layer) const {
 }
 
 // With the norm before the products rows stay as they are, and their normal form is used once.
-void Steps::quantize_input(BlockMemory& block, const PackedNorm& norm, const PackedProduct& product,
-                           Range rows) const {
+void Steps::quantize_input(BlockMemory& block, const PackedNorm& norm, const PackedProduct& product, Range rows) const {
   const QuantizedRows input = block.input.rows();
   for (int64_t i = rows.begin; i < rows.end; ++i) {
     const float* source = row(i);

@@ -36,10 +36,9 @@ void BlockMemory::reserve(const PackedModel& model, int64_t rows, int64_t feed_a
   normal.reserve(layer.attention.depth);
 }
 
-void AttentionMemory::reserve(const Config& config, int64_t rows) {
-  // A word holds one value at least: where it holds two, half of this stays unused and untouched.
+void AttentionMemory::reserve(const Config& config, int64_t values_per_word, int64_t rows) {
   tokens_ = rows + kSpareRows;
-  const int64_t words = config.heads * tokens_ * padded_head_size(config);
+  const int64_t words = config.heads * tokens_ * padded_head_size(config) / values_per_word;
   query_.reserve(words);
   key_.reserve(words);
   value_.reserve(words);

@@ -30,11 +30,11 @@ class QuantizedBuffer {
 
 // What a block of rows needs between two products. Rows are counted from the first of the block.
 struct BlockMemory {
-  QuantizedBuffer input;         // of query, key, value, gate and up
+  QuantizedBuffer input;          // of query, key, value, gate and up
   QuantizedBuffer context_bytes;  // of output
   QuantizedBuffer feed_bytes;     // of down
   Buffer<float> context;
-  Buffer<float> feed;  // (feed_rows, ffn)
+  Buffer<float> feed;    // (feed_rows, ffn)
   Buffer<float> normal;  // one row, where the norm comes before the products
   int64_t feed_rows = 0;
 
@@ -44,7 +44,7 @@ struct BlockMemory {
 // Queries, keys and values of all rows.
 class AttentionMemory {
  public:
-  void reserve(const Config& config, int64_t rows);
+  void reserve(const Config& config, int64_t values_per_word, int64_t rows);
   [[nodiscard]] AttentionWords words() const;
 
  private:
@@ -58,7 +58,7 @@ struct Workspace {
   Tokens tokens;
   Buffer<float> hidden;  // (rows, width)
   AttentionMemory attention[2];
-  std::vector<BlockMemory> blocks;  // one for each thread, or one for all
+  std::vector<BlockMemory> blocks;         // one for each thread, or one for all
   std::vector<Buffer<std::byte>> scratch;  // of attention, one for each thread
   Stages stages;
 };

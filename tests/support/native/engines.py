@@ -40,13 +40,19 @@ def check_here(folder: Path) -> None:
 
 def write(folder: Path) -> None:
     """The model, and what it gives on this environment's engine."""
-    from tests.support.native.graph import inputs, write_model
+    from tests.support.native.graph import write_model
     from tests.support.native.models import MODELS, random_inputs
     from tests.support.native.sessions import open_session, run
 
     session = open_session(write_model(MODELS[NAME], folder / "model.onnx"))
     for index, each in enumerate(random_inputs(MODELS[NAME].shape.hidden)):
-        np.savez(folder / f"{index}.npz", encoded=run(session, *each), **inputs(*each))
+        hidden, mask = each
+        np.savez(
+            folder / f"{index}.npz",
+            hidden_states=hidden,
+            attention_mask=mask,
+            encoded=run(session, hidden, mask),
+        )
 
 
 def main() -> None:

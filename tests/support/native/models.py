@@ -72,6 +72,7 @@ MODELS: Final = {
     "pre_rms_silu_gated": random_model(PRE),
     "pre_static": _static(random_model(replace(PRE, activation="gelu_tanh"))),
     "window_rotary": _with_positions(random_model(WIDE_HEADS, window=5)),
-    "bias_relu": _with_bias(random_model(replace(POST, activation="relu", norm="rms")), reach=1023),
+    "bias_relu": _with_bias(random_model(replace(POST, activation="relu", norm="rms")), reach=12),
+    "narrow_heads": random_model(replace(POST, heads=4, head_size=10)),
     "no_outliers": random_model(replace(POST, hidden=48, heads=3), outliers=0),
 }

@@ -144,7 +144,7 @@ def _attention(
     apart = positions[None, :] - positions[:, None]
     if model.position_bias is not None:
         reach = model.position_bias.shape[1] // 2
-        scores = scores + model.position_bias[:, apart + reach]
+        scores = scores + model.position_bias[:, np.clip(apart, -reach, reach) + reach]
     if layer.window:
         scores = np.where(np.abs(apart) <= layer.window, scores, -np.inf)
     shares = np.exp(scores - scores.max(-1, keepdims=True))

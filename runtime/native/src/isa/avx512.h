@@ -73,7 +73,7 @@ struct Avx512 {
     return _mm512_dpbusd_epi32(sums, bytes, weights);
   }
   [[gnu::always_inline]] static Int all_bytes4(const uint8_t* from) {
-    int32_t four;
+    int32_t four = 0;
     __builtin_memcpy(&four, from, sizeof(four));
     return _mm512_set1_epi32(four);
   }

@@ -98,7 +98,9 @@ struct Neon {
 
   // Words: floats.
   [[gnu::always_inline]] static Int load_words(const uint32_t* from) { return vreinterpretq_s32_u32(vld1q_u32(from)); }
-  [[gnu::always_inline]] static void store_words(uint32_t* to, Int words) { vst1q_u32(to, vreinterpretq_u32_s32(words)); }
+  [[gnu::always_inline]] static void store_words(uint32_t* to, Int words) {
+    vst1q_u32(to, vreinterpretq_u32_s32(words));
+  }
   [[gnu::always_inline]] static Int all_words(uint32_t word) { return vreinterpretq_s32_u32(vdupq_n_u32(word)); }
   [[gnu::always_inline]] static void store_as_words(uint32_t* to, Float x) { store_words(to, as_words(x)); }
   [[gnu::always_inline]] static Int as_words(Float x) { return vreinterpretq_s32_f32(x); }

@@ -32,10 +32,9 @@ template <class Isa>
   const auto t = Isa::min(Isa::all(5.0F), Isa::max(Isa::all(-5.0F), x));
   const auto u = Isa::fma(Isa::multiply(t, t), Isa::all(0.08F), Isa::all(-1.0F));
   auto factor = Isa::all(-0.002171163447201252F);
-  for (const float c :
-       {0.0063812462612986565F, -0.007824304513633251F, 0.010242258198559284F, -0.02028839848935604F,
-        0.03380924090743065F, -0.04726526886224747F, 0.0627165213227272F, -0.08078175038099289F,
-        0.10305050760507584F, -0.14059655368328094F, 0.28272750973701477F}) {
+  for (const float c : {0.0063812462612986565F, -0.007824304513633251F, 0.010242258198559284F, -0.02028839848935604F,
+                        0.03380924090743065F, -0.04726526886224747F, 0.0627165213227272F, -0.08078175038099289F,
+                        0.10305050760507584F, -0.14059655368328094F, 0.28272750973701477F}) {
     factor = Isa::fma(factor, u, Isa::all(c));
   }
   const auto half = Isa::multiply(x, Isa::all(0.5F));
@@ -48,8 +47,8 @@ inline constexpr float kLog2E = 1.4426950408889634F;
 template <class Isa>
 [[gnu::always_inline]] inline typename Isa::Float gelu_tanh(typename Isa::Float x) {
   constexpr float kTwiceRoot = 1.5957691216057308F;  // 2 sqrt(2 / pi)
-  const auto cubic = Isa::fma(Isa::multiply(x, x), Isa::all(0.044715F * kTwiceRoot * kLog2E),
-                              Isa::all(kTwiceRoot * kLog2E));
+  const auto cubic =
+      Isa::fma(Isa::multiply(x, x), Isa::all(0.044715F * kTwiceRoot * kLog2E), Isa::all(kTwiceRoot * kLog2E));
   return gated_by<Isa>(x, Isa::multiply(x, cubic));
 }
 

@@ -16,7 +16,8 @@ struct HeadColumn {
 // Whether the vectors of half a head can be paired.
 inline constexpr bool can_rotate(int64_t head_size, int64_t lanes) { return head_size % (2 * lanes) == 0; }
 
-// Of vector `index` of 3 * head_size / lanes. Pairs: lower query, upper query, value, …, lower key, upper key, value, ….
+// Of vector `index` of 3 * head_size / lanes. Pairs: lower query, upper query, value, …, lower key, upper key, value,
+// ….
 [[gnu::always_inline]] inline constexpr HeadColumn head_column(int64_t index, int64_t head_size, int64_t lanes) {
   const int64_t vectors = head_size / lanes;
   if (!can_rotate(head_size, lanes)) {

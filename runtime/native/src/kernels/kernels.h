@@ -31,8 +31,8 @@ struct PackedProduct {
   const int8_t* panels = nullptr;  // [panel][depth / 4][columns of the panel][4]
   const float* scales = nullptr;   // of the weights, one a column
   const float* bias = nullptr;
-  const float* zero_weights = nullptr;  // scale times the sum of a column's weights: what one zero point adds
-  const float* multiplier = nullptr;    // of the input: smoothing, and 0 for outliers
+  const float* zero_weights = nullptr;      // scale times the sum of a column's weights: what one zero point adds
+  const float* multiplier = nullptr;        // of the input: smoothing, and 0 for outliers
   const uint32_t* outlier_words = nullptr;  // [panel][word][columns of the panel]
   int64_t outliers = 0;
   int64_t outlier_start = 0;
@@ -84,8 +84,8 @@ struct Sequence {
 
 struct AttentionRules {
   int64_t head_size = 0;
-  int64_t window = 0;                  // 0: all keys
-  const float* bias = nullptr;         // (heads, 2 * bias_reach + 1) by key minus query, or null; the ends hold for all beyond
+  int64_t window = 0;           // 0: all keys
+  const float* bias = nullptr;  // (heads, 2 * bias_reach + 1) by key minus query, or null; the ends hold for all beyond
   int64_t bias_reach = 0;
   const int32_t* positions = nullptr;  // one a row
 };

@@ -30,8 +30,7 @@ struct StoreAttention {
   }
 
   // The first two vectors of a tile are the halves of query or key that are turned together.
-  [[gnu::always_inline]] void rotate(int64_t row, HeadColumn at,
-                                     typename Isa::Float (&tile)[Isa::tile_rows][3]) const {
+  [[gnu::always_inline]] void rotate(int64_t row, HeadColumn at, typename Isa::Float (&tile)[Isa::tile_rows][3]) const {
     for (int r = 0; r < Isa::tile_rows; ++r) {
       const int64_t entry = rules.positions[row + r] * (rules.head_size / 2) + at.column;
       const auto cosine = Isa::load(rotary.cosine + entry);

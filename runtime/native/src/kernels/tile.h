@@ -47,8 +47,7 @@ template <class Isa, int Vectors>
 // From sums to what the product is: scales, zero points, bias and outliers.
 template <class Isa, int Vectors>
 [[gnu::always_inline]] inline void finish_tile(const PackedProduct& product, const QuantizedRows& input, int64_t row,
-                                               int64_t column,
-                                               const typename Isa::Int (&sums)[Isa::tile_rows][Vectors],
+                                               int64_t column, const typename Isa::Int (&sums)[Isa::tile_rows][Vectors],
                                                typename Isa::Float (&tile)[Isa::tile_rows][Vectors]) {
   for (int v = 0; v < Vectors; ++v) {
     const int64_t at = column + v * Isa::lanes;
