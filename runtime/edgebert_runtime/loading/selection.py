@@ -25,7 +25,12 @@ OR_INSTEAD: Final = f", or {INSTEAD}"
 
 
 def situation_here(
-    bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
+    bundle: Bundle,
+    options: LoadOptions,
+    *,
+    task: str | None = None,
+    asked: str = AUTO,
+    libraries: bool = True,
 ) -> Situation:
     """The situation on this machine, with the ONNX Runtime that is installed.
 
@@ -36,11 +41,14 @@ def situation_here(
         options: of `load`.
         task: as `Situation` takes it; None is the bundle's default.
         asked: likewise.
+        libraries: whether those of this machine may run.
 
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
     """
     asked_for = asked_situation(bundle, options, task=task, asked=asked)
+    if not libraries:
+        asked_for = replace(asked_for, libraries={})
     here = replace(asked_for, engine=str(import_engine().__version__))
     running = [each.name for each in choose(bundle.manifest, here) if each.obstacle is None]
     if running and bundle.manifest.variants[running[0]].instruction_sets:
