@@ -153,7 +153,7 @@ def _attention(value: ir.Value) -> tuple[Attention, ir.Value]:
     reshape = producer(value, "Reshape")
     joined, shape = operands(reshape)
     if array_of(shape, 1).tolist() != [0, 0, -1]:
-        raise MismatchError(f"{named(value)} is not put together of heads")
+        raise MismatchError(f"{named(value)} does not consist of heads")
     weights, values = operands(producer(_transposed(joined, SPLIT), "MatMul"))
     softmax = producer(weights, "Softmax")
     if softmax.attributes.get_int("axis", -1) not in (-1, 3):
