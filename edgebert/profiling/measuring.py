@@ -34,6 +34,8 @@ from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.loading.load import load
+from edgebert_runtime.loading.options import LoadOptions
+from edgebert_runtime.loading.selection import pick, situation_here, warn_of_another
 from edgebert_runtime.measurement.rounds import alternating_rounds
 from edgebert_runtime.progress import ProgressCallback
 from edgebert_runtime.tasks.registry import require_task
@@ -62,7 +64,8 @@ def profile(
 
     Args:
         bundle: the bundle or its folder.
-        variant: as `load` takes it; the bundle's graph is measured, not a graph cached by `warm`.
+        variant: as `load` takes it where edgebert-native is not installed: its one operator has no
+            products to be seen. The bundle's graph is measured, not a graph cached by `warm`.
         batch: number of texts.
         sequence: tokens per text; None is 128, or the limit of the model if that is less.
         threads: intra-operator threads; None takes every core the process may use.
@@ -79,7 +82,10 @@ def profile(
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     sequence = _checked(manifest, batch, sequence, runs)
-    with load(opened, variant, "cpu", threads=threads, cache_dir=False) as model:
+    here = replace(situation_here(opened, LoadOptions.of("cpu"), asked=variant), libraries={})
+    name = pick(opened, here).name
+    warn_of_another(opened, here, stacklevel=3)
+    with load(opened, name, "cpu", threads=threads, cache_dir=False) as model:
         info = model.info()
     graph = opened.path_of(manifest.variants[info.variant].file)
     rounds = min(ROUNDS, runs)

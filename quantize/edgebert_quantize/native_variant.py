@@ -17,7 +17,7 @@ from edgebert_runtime.bundle.manifest import Library, Variant, Way
 from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.bundle.weight_sharing import external_ranges
 from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
-from edgebert_runtime.errors import QualityError, SpeedError
+from edgebert_runtime.errors import BundleError, QualityError, SpeedError
 from edgebert_runtime.progress import ProgressCallback
 
 Timed = Callable[[Path, str], Speed | None]
@@ -45,7 +45,7 @@ def native_variant(
         progress: is told why there is none, if there is none.
 
     Returns:
-        None where the library does not run here, cannot express the layers, or gains nothing.
+        None where the library does not run here, cannot run the layers, or gains nothing.
     """
     library, reason = find_native()
     if library is None:
@@ -56,7 +56,7 @@ def native_variant(
         write_native(graph, path)
         progress(f"measuring {form.name} with {NAME} and without")
         ways = _ways(stock, path, library, meter, timed, cpu)
-    except (MismatchError, QualityError, SpeedError) as error:
+    except (MismatchError, BundleError, QualityError, SpeedError) as error:
         progress(f"no variant {form.name}: {error}")
         return None
     external = external_ranges(path, form.file)

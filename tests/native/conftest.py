@@ -1,8 +1,6 @@
 """Without edgebert-native, or without kernels for this CPU, test_installed.py alone says so."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,20 +15,19 @@ from tests.support.tiny_encoder import TINY, save_tiny
 collect_ignore_glob = [] if not why_not() else ["test_[!i]*.py"]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def switched_on() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everywhere else the library is switched off."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(SWITCH, "1")
-        yield
+    monkeypatch.setenv(SWITCH, "1")
 
 
 @pytest.fixture(scope="session")
-def native_bundle(tmp_path_factory: pytest.TempPathFactory, switched_on: None) -> Bundle:
+def native_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A tiny encoder with a variant for the library; shared, so never write into it."""
-    del switched_on
     folder = tmp_path_factory.mktemp("native")
     torch.manual_seed(0)
     encoder = Encoder(replace(TINY, hidden=64, intermediate=128)).eval()
-    bundle = edgebert.export(save_tiny(encoder, folder / "tiny"), Path(folder / "bundle"))
-    return edgebert.quantize(bundle, force=True)
+    bundle = edgebert.export(save_tiny(encoder, folder / "tiny"), folder / "bundle")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SWITCH, "1")
+        return edgebert.quantize(bundle, force=True)

@@ -5,16 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 import pytest
 
 import edgebert
 import edgebert_native
+from edgebert_quantize.native.operator import DOMAIN
 from edgebert_runtime import Bundle, check, check_all, load, warm
-from edgebert_runtime.bundle.manifest import CARD_NAME
+from edgebert_runtime.bundle.manifest import CARD_NAME, hash_file
 from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
 from edgebert_runtime.cli.main import main
 from edgebert_runtime.engine.native import NAME, SWITCH, find_native
@@ -192,6 +195,25 @@ def test_a_damaged_graph_is_refused(native_bundle: Bundle, tmp_path: Path) -> No
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BundleIntegrityError):
         load(folder, cache_dir=False)
+
+
+def test_what_the_library_refuses_runs_without_it(native_bundle: Bundle, tmp_path: Path) -> None:
+    folder = shutil.copytree(native_bundle.folder, tmp_path / "copy")
+    path = folder / "onnx/model_native.onnx"
+    model = onnx.load(path, load_external_data=False)
+    (node,) = (each for each in model.graph.node if each.domain == DOMAIN)
+    (layers,) = (each for each in node.attribute if each.name == "layers")
+    layers.i = 99
+    onnx.save(model, path)
+    manifest = Bundle.open(folder).manifest
+    files = {**manifest.files, "onnx/model_native.onnx": hash_file(path)}
+    text = replace(manifest, files=files).to_json()
+    (folder / "edgebert.json").write_text(text, encoding="utf-8")
+    info = load(folder, cache_dir=False).info()
+    assert (info.variant, info.way) == ("int8-cpu", STOCK)
+    assert info.no_kernel is not None
+    assert info.no_kernel.startswith(f"{NAME} does not run variant 'int8-native' (")
+    assert "99" in info.no_kernel
 
 
 def test_what_is_found_is_what_the_library_says() -> None:

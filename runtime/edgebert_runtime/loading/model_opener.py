@@ -12,16 +12,18 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.external_data import check_external_data
 from edgebert_runtime.bundle.integrity import IntegrityCheck
 from edgebert_runtime.bundle.manifest import FileInfo
-from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
+from edgebert_runtime.bundle.manifest_values import NATIVE
 from edgebert_runtime.engine.memory import trim_heap
 from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.providers import PROVIDERS, keeping_engines, log
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import (
     BundleError,
+    BundleIntegrityError,
     ConfigError,
     ProviderUnavailableError,
     TokenizerError,
+    UnsafePathError,
     UnverifiedWarning,
 )
 from edgebert_runtime.inference.arguments import check_arguments
@@ -159,11 +161,13 @@ def open_model(
     try:
         return opener.open_graph(chosen, checks)
     except BundleError as error:
-        if chosen.library is None:
+        if chosen.library is None or isinstance(error, BundleIntegrityError | UnsafePathError):
             raise
-        log(f"{NAME} cannot run {found.name}, its graph runs without: {error}")
-        stock = Chosen(found._replace(way=STOCK), f"{NAME} refuses this graph ({error})")
-        return opener.open_graph(stock, checks)
+        reason = f"{NAME} does not run variant {found.name!r} ({error})"
+        log(reason)
+        without = situation_here(bundle, options, task=spec.name, asked=variant, libraries=False)
+        stock = pick(bundle, without)
+        return opener.open_graph(Chosen(stock, reason), [opener.check_files(stock.name)])
 
 
 class Chosen(NamedTuple):

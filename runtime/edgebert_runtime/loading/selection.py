@@ -25,7 +25,12 @@ OR_INSTEAD: Final = f", or {INSTEAD}"
 
 
 def situation_here(
-    bundle: Bundle, options: LoadOptions, *, task: str | None = None, asked: str = AUTO
+    bundle: Bundle,
+    options: LoadOptions,
+    *,
+    task: str | None = None,
+    asked: str = AUTO,
+    libraries: bool = True,
 ) -> Situation:
     """The situation on this machine, with the ONNX Runtime that is installed.
 
@@ -36,14 +41,17 @@ def situation_here(
         options: of `load`.
         task: as `Situation` takes it; None is the bundle's default.
         asked: likewise.
+        libraries: whether those of this machine may run.
 
     Raises:
         EngineMissingError: ONNX Runtime is not installed.
     """
     asked_for = asked_situation(bundle, options, task=task, asked=asked)
+    if not libraries:
+        asked_for = replace(asked_for, libraries={})
     here = replace(asked_for, engine=str(import_engine().__version__))
-    running = [each.name for each in choose(bundle.manifest, here) if each.obstacle is None]
-    if running and bundle.manifest.variants[running[0]].instruction_sets:
+    running = [each for each in choose(bundle.manifest, here) if each.obstacle is None]
+    if running and running[0].way == STOCK and _needs_a_cpu(bundle, running[0]):
         return replace(here, instruction_sets=_instruction_sets())
     return here
 
@@ -161,6 +169,10 @@ def _libraries(manifest: Manifest) -> dict[str, str]:
     named = {each.library.name for each in manifest.variants.values() if each.library is not None}
     library = find_native().library if NAME in named else None
     return {} if library is None else {NAME: library.version}
+
+
+def _needs_a_cpu(bundle: Bundle, candidate: Candidate) -> bool:
+    return bool(bundle.manifest.variants[candidate.name].instruction_sets)
 
 
 def _instruction_sets() -> frozenset[str]:
