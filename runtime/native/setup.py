@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 
 LIBRARY: Final = Path(__file__).resolve().parent / "edgebert_native" / "libedgebert_native.so"
@@ -25,16 +25,19 @@ def machine(library: Path) -> str:
 
 
 class PlatformWheel(bdist_wheel):
-    """A wheel without an extension module, for one machine all the same."""
-
-    def finalize_options(self) -> None:
-        """Install beside other binaries."""
-        super().finalize_options()
-        self.root_is_pure = False
+    """A wheel for one machine and any Python."""
 
     def get_tag(self) -> tuple[str, str, str]:
         """Python, ABI and platform."""
         return "py3", "none", f"manylinux_2_28_{machine(LIBRARY)}"
 
 
-setup(cmdclass={"bdist_wheel": PlatformWheel})
+class WithLibrary(Distribution):
+    """Has a binary, though no extension module."""
+
+    def has_ext_modules(self) -> bool:
+        """So that its files lie in the wheel as they are installed."""
+        return True
+
+
+setup(distclass=WithLibrary, cmdclass={"bdist_wheel": PlatformWheel})
