@@ -31,19 +31,25 @@ std::string refusal_of_sizes(const Config& config) {
   return "";
 }
 
+std::string refusal_of_inputs(const Layer& layer, const Config& config) {
+  const Scheme scheme = config.scheme;
+  if (!share_input(layer.query, layer.key, scheme) || !share_input(layer.query, layer.value, scheme)) {
+    return "found query, key and value with different smoothing, range or outliers of their input, expected the same";
+  }
+  if (config.gated && !share_input(layer.up, layer.gate, scheme)) {
+    return "found up and gate with different smoothing, range or outliers of their input, expected the same";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string refusal(const Config& config) {
-  const std::string sizes = refusal_of_sizes(config);
+  std::string sizes = refusal_of_sizes(config);
   if (!sizes.empty()) return sizes;
   for (size_t i = 0; i < config.layers.size(); ++i) {
-    const Layer& layer = config.layers[i];
-    const std::string where = "layer " + std::to_string(i) + ": found ";
-    const std::string expected = " with inputs of different smoothing, range or outliers, expected the same";
-    if (!share_input(layer.query, layer.key, config.scheme) || !share_input(layer.query, layer.value, config.scheme)) {
-      return where + "query, key and value" + expected;
-    }
-    if (config.gated && !share_input(layer.up, layer.gate, config.scheme)) return where + "up and gate" + expected;
+    const std::string apart = refusal_of_inputs(config.layers[i], config);
+    if (!apart.empty()) return "layer " + std::to_string(i) + ": " + apart;
   }
   return "";
 }
