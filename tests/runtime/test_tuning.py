@@ -115,9 +115,8 @@ def test_workers_answer_as_one_does(tiny_bundle: Bundle, split: Embedder) -> Non
     [
         ([9], 1),
         ([9, 3], 1),  # two texts run together on all threads, whatever their lengths
-        ([9, 3, 3], 2),  # more are parted by length
-        ([9, 9, 9], 2),
-        ([10, 10, 10], 3),  # from half a micro-batch a thread on, the workers share them
+        ([9, 3, 3], 3),  # more are parted by length, and shared by the workers
+        ([9, 9, 9, 9], 4),  # of 36 tokens each worker has 12 at once at most
     ],
 )
 def test_texts_are_parted_by_length_and_shared_by_workers(

@@ -20,7 +20,7 @@ from edgebert_runtime.inference.execution_plan import (
 from edgebert_runtime.inference.thread_pool import run_side_by_side
 from edgebert_runtime.tokenization.encoding import EncodedText
 
-SPLIT_FROM: Final = 0.5
+SPLIT_FROM: Final = 0.1
 """Micro-batches per thread from which they run in parallel, docs/decisions/0005."""
 
 FEW: Final = 2
