@@ -24,7 +24,9 @@ def commands(job: str) -> list[str]:
 
 def test_linux_runs_the_steps_of_ci_and_no_others_of_its_own() -> None:
     assert ".ci/run" in commands("linux-x86-64")
-    assert commands("linux-x86-64")[-1].startswith(".venv/bin/python -m tests.device.make_bundle ")
+    assert commands("linux-x86-64")[-1].startswith(
+        ".venv/bin/python -m tests.support.device.make_bundle "
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from edgebert_runtime.errors import BundleExistsError, ConfigError, ExportError
 from edgebert_runtime.loading.choice import AUTO, Situation, choose
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.new_folder import new_folder
+from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.tasks.registry import BUILT_IN
 
 APP: Final = Path(__file__).resolve().parents[1] / "page_app"
@@ -164,17 +165,17 @@ def _copy_model(bundle: Bundle, part: Manifest, to: Path) -> None:
     for path in part.files:
         (to / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle.path_of(path), to / path)
-    (to / MANIFEST_NAME).write_text(part.to_json(), encoding="utf-8")
+    write_text(to / MANIFEST_NAME, part.to_json())
 
 
 def _write_page(part: Manifest, title: str, folder: Path) -> None:
     """The scripts, and the three files that are made for this bundle."""
     shutil.copytree(APP, folder, dirs_exist_ok=True)
     style = folder / "page.css"
-    style.write_text(stylesheet() + style.read_text(encoding="utf-8"), encoding="utf-8")
+    write_text(style, stylesheet() + style.read_text(encoding="utf-8"))
     text = PageText(title=title, model=f"{MODEL}/", manifest=part)
-    (folder / "index.html").write_text(index_html(text), encoding="utf-8")
-    (folder / "README.md").write_text(notes(text), encoding="utf-8")
+    write_text(folder / "index.html", index_html(text))
+    write_text(folder / "README.md", notes(text))
 
 
 def _is_ours(folder: Path) -> bool:

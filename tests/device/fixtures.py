@@ -1,7 +1,7 @@
 """What tests/conftest.py gives to tests, for a machine without torch: bundles made elsewhere.
 
 A plugin of pytest: `-p tests.device.fixtures`, with `EDGEBERT_DEVICE_BUNDLES` naming a folder of
-`tests.device.write_bundles`.
+`tests.support.device.write_bundles`.
 """
 
 import os

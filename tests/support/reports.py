@@ -17,9 +17,11 @@ from edgebert_quantize.search.result import Frontier
 from edgebert_quantize.search.trials import Assignment, Point
 from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime import (
+    Attribution,
     Bundle,
     CheckReport,
     DiffReport,
+    Explanation,
     ModelInfo,
     RunReport,
     TruncatedText,
@@ -27,6 +29,7 @@ from edgebert_runtime import (
 )
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.loading.graph_cache import Tuning
+from edgebert_runtime.postprocessing.explanation.words import Word
 from edgebert_runtime.verification.diff_report import (
     AnswerDifference,
     MetadataChange,
@@ -170,9 +173,21 @@ WARM: Final = WarmGraph(
     tunings={2: Tuning(256, workers=True, latency_threads=1)},
 )
 
+EXPLANATION: Final = Explanation(
+    task="classify",
+    variant="cpu",
+    target="score of good",
+    value=0.9,
+    empty=0.4,
+    words=(Word("fine", 0, 0, 4), Word(300 * "x", 0, 5, 305)),
+    attributions={"shapley": Attribution(values=(0.5, None), errors=(0.01, None), reached=False)},
+    runs=4,
+)
+
 REPORTS: Final = (
     BENCH,
     CHECK,
+    EXPLANATION,
     FRONTIER,
     INFO,
     PARITY,

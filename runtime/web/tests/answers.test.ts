@@ -1,4 +1,4 @@
-/** Every task's steps before and after the graph, compared with Python's (tests/web/write_answers.py). */
+/** Every task's steps before and after the graph, compared with Python's (tests/support/web/write_answers.py). */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

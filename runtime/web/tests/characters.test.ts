@@ -1,4 +1,4 @@
-/** Every character through every normalizer, compared with the Rust library (tests/web/write_characters.py). */
+/** Every character through every normalizer, compared with the Rust library (tests/support/web/write_characters.py). */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

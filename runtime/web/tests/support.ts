@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 export const BUNDLES = process.env["EDGEBERT_WEB_BUNDLES"] ?? "";
-/** What tests.web.write_vectors wrote. */
+/** What tests.support.web.write_vectors wrote. */
 export const VECTORS = process.env["EDGEBERT_WEB_VECTORS"] ?? "";
 
 export interface Expected {

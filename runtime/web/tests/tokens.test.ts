@@ -1,4 +1,4 @@
-/** Tokens and places of many texts, compared with the Rust library's (tests/web/write_tokens.py). */
+/** Tokens and places of many texts, compared with the Rust library's (tests/support/web/write_tokens.py). */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 """Write the page's tables of characters, measured at the Rust tokenizer.
 
-Usage: python -m tests.web.write_unicode > runtime/web/src/tokenization/unicode_tables.ts
+Usage: python -m tests.support.web.write_unicode > runtime/web/src/tokenization/unicode_tables.ts
 
 Which characters are letters, marks or punctuation depends on the version of Unicode. Engines of
 JavaScript have newer versions than the library `tokenizers`, each its own, so a page takes what is
@@ -21,7 +21,7 @@ LINE: Final = 96
 
 HEADER: Final = """\
 /**
- * Characters as the Rust library has them; written by tests/web/write_unicode.py, not by hand.
+ * Characters as the Rust library has them; written by tests/support/web/write_unicode.py, not by hand.
  * Ranges are pairs of base-36 numbers: characters since the range before, and characters in this.
  */
 """

@@ -1,6 +1,6 @@
 """Write what the tests on another processor open, into one folder.
 
-Usage: python -m tests.device.write_bundles FOLDER
+Usage: python -m tests.support.device.write_bundles FOLDER
 
 `minilm` and `vectors.npz` are of `make_bundle`. `every` has a variant of every recipe. `tiny` and
 `tiny-exported` are the fixtures of these names; `narrow` is int8 for CPUs without exact sums.
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import edgebert
-from tests.device import make_bundle
+from tests.support.device import make_bundle
 from tests.support.engines import write_bundle
 from tests.support.tiny_encoder import build_tiny, save_tiny
 

@@ -1,6 +1,6 @@
 """What docs/decisions/0036 states of the browser's runtime: quality, first answer, download.
 
-Usage: python -m tests.web.measure BUNDLE, of MiniLM in int8; runtime/web is built, tests included.
+Usage: python -m tests.support.web.measure BUNDLE, of MiniLM in int8; runtime/web is built, tests included.
 """
 
 import gzip
@@ -19,7 +19,7 @@ import transformers
 from benchmarks.texts import package_descriptions, rated_sentences
 from examples.minilm import minilm_folder
 
-WEB: Final = Path(__file__).resolve().parents[2] / "runtime" / "web"
+WEB: Final = Path(__file__).resolve().parents[3] / "runtime" / "web"
 VARIANT: Final = "int8-portable"
 TEXTS: Final = 1000
 ROUNDS: Final = 7

@@ -1,6 +1,6 @@
 """Write MiniLM's bundle and torch's own vectors, for tests that run where there is no torch.
 
-Usage: python -m tests.device.make_bundle BUNDLE VECTORS
+Usage: python -m tests.support.device.make_bundle BUNDLE VECTORS
 """
 
 import sys

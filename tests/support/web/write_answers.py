@@ -20,8 +20,8 @@ from edgebert_runtime.bundle.manifest import Manifest, read_manifest
 from edgebert_runtime.errors import EdgebertError
 from edgebert_runtime.inference.reports import to_plain
 from edgebert_runtime.tokenization.items import Item, strings_of
-from tests.web.small_bundles import write_bundles
-from tests.web.units import in_units
+from tests.support.web.small_bundles import write_bundles
+from tests.support.web.units import in_units
 
 CASES: Final = 120
 """Of each bundle."""

@@ -7,8 +7,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from edgebert_runtime.tokenization.items import Item, strings_of
-from tests.web.token_cases import items, tokenizers
-from tests.web.units import units_of
+from tests.support.web.token_cases import items, tokenizers
+from tests.support.web.units import units_of
 
 
 def write_tokens(folder: Path) -> None:

@@ -1,14 +1,14 @@
 """Write what runtime/web/tests compare a page's tokens and answers with.
 
-Usage: python -m tests.web.write_vectors OUT
+Usage: python -m tests.support.web.write_vectors OUT
 """
 
 import sys
 from pathlib import Path
 
-from tests.web.write_answers import write_answers
-from tests.web.write_characters import write_characters
-from tests.web.write_tokens import write_tokens
+from tests.support.web.write_answers import write_answers
+from tests.support.web.write_characters import write_characters
+from tests.support.web.write_tokens import write_tokens
 
 
 def main(out: Path) -> None:

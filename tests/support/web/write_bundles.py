@@ -1,6 +1,6 @@
 """Small bundles of every task and MiniLM's, with what Python answers, for the browser's runtime.
 
-Usage: python -m tests.web.write_bundles FOLDER
+Usage: python -m tests.support.web.write_bundles FOLDER
 """
 
 import json
