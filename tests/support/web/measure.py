@@ -1,6 +1,8 @@
 """What docs/decisions/0036 states of the browser's runtime: quality, first answer, download.
 
-Usage: python -m tests.support.web.measure BUNDLE, of MiniLM in int8; runtime/web is built, tests included.
+Usage: python -m tests.support.web.measure BUNDLE
+
+BUNDLE is of MiniLM in int8. runtime/web is built, its tests included.
 """
 
 import gzip

@@ -21,7 +21,7 @@ LINE: Final = 96
 
 HEADER: Final = """\
 /**
- * Characters as the Rust library has them; written by tests/support/web/write_unicode.py, not by hand.
+ * Characters as the Rust library has them; tests/support/web/write_unicode.py writes this file.
  * Ranges are pairs of base-36 numbers: characters since the range before, and characters in this.
  */
 """
