@@ -15,12 +15,12 @@ import numpy as np
 import edgebert
 from edgebert_runtime import load
 from tests.support.provider_texts import TEXTS, answers_of
-from tests.support.tiny_encoder import build_tiny, save_tiny
+from tests.support.tiny_encoder import EVEN, build_tiny, save_tiny
 
 
 def main(folder: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        bundle = edgebert.export(save_tiny(build_tiny(), Path(scratch) / "tiny"), folder)
+        bundle = edgebert.export(save_tiny(build_tiny(EVEN), Path(scratch) / "tiny"), folder)
     for recipe in ("int8", "int8-static"):
         bundle = edgebert.quantize(bundle, recipe, force=True)
     names = ("portable", "int8-portable", "int8-static")

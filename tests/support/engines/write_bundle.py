@@ -13,7 +13,7 @@ import torch
 
 import edgebert
 from edgebert.model.encoder import Encoder
-from tests.support.tiny_encoder import TINY, save_tiny
+from tests.support.tiny_encoder import EVEN, save_tiny
 
 RECIPES: Final = ("int8", "int8-dynamic", "int8-static", "int4", "embeddings-int8", "fp16")
 LARGE_TABLE: Final = 2**20 // (4 * 64) + 64
@@ -22,7 +22,7 @@ LARGE_TABLE: Final = 2**20 // (4 * 64) + 64
 
 def main(folder: str) -> None:
     torch.manual_seed(0)
-    config = replace(TINY, hidden=64, vocabulary=LARGE_TABLE)
+    config = replace(EVEN, hidden=64, vocabulary=LARGE_TABLE)
     with tempfile.TemporaryDirectory() as scratch:
         source = save_tiny(Encoder(config).eval(), Path(scratch) / "tiny")
         words = (source / "vocab.txt").read_text(encoding="utf-8").split()
