@@ -1,7 +1,7 @@
 """Export a tiny encoder for the tests of providers, and keep what the CPU answers.
 
-The CPU of the newest ONNX Runtime: of 1.21 to 1.24 some integer kernels are wrong where the CPU has
-AMX (https://github.com/microsoft/onnxruntime/pull/27671).
+The answers are of the newest ONNX Runtime, for the plug-ins' tests. The widths are even: ONNX Runtime
+1.21 to 1.24 multiplies others wrongly where the CPU has AMX (docs/concepts/engines.md).
 
 Usage: python -m tests.openvino.write_bundle BUNDLE
 """
