@@ -1,7 +1,7 @@
 """Export a tiny encoder for the tests of providers, and keep what the CPU answers.
 
-The answers are of the newest ONNX Runtime, for the tests of plug-ins. Versions 1.21 to 1.24 multiply
-other widths wrongly where the CPU has AMX (docs/concepts/engines.md).
+The answers are of the newest ONNX Runtime, for the tests of plug-ins. Versions 1.21 to 1.24
+multiply other widths wrongly where the CPU has AMX (docs/concepts/engines.md).
 
 Usage: python -m tests.openvino.write_bundle BUNDLE
 """
