@@ -115,7 +115,8 @@ def _stay_on(cores: list[int]) -> None:
     Two threads that wake up on one core may share it for longer than they compute. Those of an
     engine do not: they spin, so each has long had a core of its own.
     """
-    os.sched_setaffinity(0, [cores.pop()])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [cores.pop()])
 
 
 def settle(clock: Clock = time) -> None:
