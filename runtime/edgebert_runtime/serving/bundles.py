@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 from edgebert_runtime.bundle.hub_name import hub_name
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.reports import ModelInfo
-from edgebert_runtime.serving.exchange import RequestRefused
+from edgebert_runtime.serving.exchange import RequestRefusedError
 from edgebert_runtime.serving.service import MAX_WAIT_SECONDS, Answered, ModelService
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.options import TaskOptions
@@ -65,11 +65,11 @@ class BundleService(ModelService):
         """As `ModelService.answer`.
 
         Raises:
-            RequestRefused: there are too many items.
+            RequestRefusedError: there are too many items.
         """
         if len(items) > self.options.texts:
             found = f"the request has {len(items):,} texts, at most {self.options.texts:,} are"
-            raise RequestRefused(413, f"{found} taken; send them in several requests")
+            raise RequestRefusedError(413, f"{found} taken; send them in several requests")
         if self.options.long == "error":
             options = self.model.OPTIONS() if options is None else options
             if options.long == "truncate":
@@ -77,12 +77,11 @@ class BundleService(ModelService):
         return await super().answer(items, options)
 
 
-def named_bundles(words: Sequence[str], taken: Sequence[str] = ()) -> list[NamedBundle]:
+def named_bundles(words: Sequence[str]) -> list[NamedBundle]:
     """What `BUNDLE` and `NAME=BUNDLE` mean; a bundle without a name has that of its folder.
 
     Args:
         words: as they are typed.
-        taken: what the first part of a name may not be.
 
     Raises:
         ConfigError: there is none, two have one name, or a name cannot be one.
@@ -90,10 +89,9 @@ def named_bundles(words: Sequence[str], taken: Sequence[str] = ()) -> list[Named
     found: dict[str, str] = {}
     for word in words:
         name, bundle = _named(word)
-        if not NAME.fullmatch(name) or name.partition("/")[0] in taken:
-            reason = "is that of a route" if NAME.fullmatch(name) else "cannot be one"
+        if not NAME.fullmatch(name):
             raise ConfigError(
-                f"the name {name!r} of {bundle} {reason}; give it one of letters, digits and ._- "
+                f"{bundle} cannot be called {name!r}; give it a name of letters, digits and ._- "
                 f"with NAME={bundle}"
             )
         if name in found:

@@ -7,13 +7,10 @@ are open that send nothing.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from edgebert_runtime.serving.limits import Limits
-from edgebert_runtime.serving.receiving import Message, Receive, Send
-
-CANCELS: Final = "edgebert.cancels"
-"""An extension of the scope: a request whose client leaves is cancelled by the connection."""
+from edgebert_runtime.serving.receiving import CANCELS, Message, Receive, Send
 
 
 class GuardedConnection:
@@ -46,7 +43,7 @@ class GuardedConnection:
         super().connection_made(transport)  # type: ignore[misc]
         self._wait_for_headers()
         if len(self.connections) > self.limits.connections:
-            next(iter(self.waiting))._refuse(b"503 Service Unavailable", "too many connections")
+            next(iter(self.waiting)).refuse(b"503 Service Unavailable", "too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the request that nobody waits for any more."""
@@ -68,7 +65,7 @@ class GuardedConnection:
         else:
             self._uncounted += len(data)
             if self._uncounted > self.limits.header_bytes:
-                self._refuse(b"431 Request Header Fields Too Large", "the headers are too long")
+                self.refuse(b"431 Request Header Fields Too Large", "the headers are too long")
             elif cycle is None or not cycle.more_body:
                 self._wait_for_headers()
 
@@ -102,12 +99,12 @@ class GuardedConnection:
         if self._is_answering():
             self._wait_for_headers()  # of the next request; this one is the server's to end
         else:
-            self._refuse(b"408 Request Timeout", "the headers did not end in time")
+            self.refuse(b"408 Request Timeout", "the headers did not end in time")
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _refuse(self, status: bytes, message: str) -> None:
+    def refuse(self, status: bytes, message: str) -> None:
         """Close the connection, with a word where no answer is under way."""
         self._have_headers()
         if self.transport.is_closing():

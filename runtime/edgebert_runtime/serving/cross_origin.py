@@ -8,7 +8,7 @@ server on loopback, can then use nothing of it.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from edgebert_runtime.serving.exchange import Request, RequestRefused, Response
+from edgebert_runtime.serving.exchange import Request, RequestRefusedError, Response
 
 ANY: Final = "*"
 PREFLIGHT: Final = {
@@ -23,14 +23,14 @@ def headers_for(request: Request, allowed: Collection[str]) -> Mapping[str, str]
     """The headers of every answer to a request; none where no page sent it.
 
     Raises:
-        RequestRefused: a page sent it whose origin is not allowed.
+        RequestRefusedError: a page sent it whose origin is not allowed.
     """
     origin = request.headers.get("origin")
     if origin is None:
         return {}
     if ANY not in allowed and origin not in allowed:
         message = "the page's origin is not among those that --cors allows"
-        raise RequestRefused(403, message)
+        raise RequestRefusedError(403, message)
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": EXPOSED,
@@ -43,4 +43,4 @@ def preflight(request: Request) -> Response | None:
     asks = "access-control-request-method" in request.headers
     if request.method != "OPTIONS" or not asks:
         return None
-    return Response(204, b"", PREFLIGHT)
+    return Response(200, b"", PREFLIGHT)

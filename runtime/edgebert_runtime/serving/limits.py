@@ -14,7 +14,6 @@ class Limits:
         body_bytes: of a body.
         body_seconds: from the end of the headers to the end of the body.
         connections: that are open together.
-        texts: items of a request.
     """
 
     header_bytes: int = 32 * 1024
@@ -22,4 +21,3 @@ class Limits:
     body_bytes: int = 16 * 1024 * 1024
     body_seconds: float = 30.0
     connections: int = 1024
-    texts: int = 2048

@@ -51,7 +51,7 @@ class RequestMetrics:
             "From the headers of a request to the end of its answer.",
             [({"route": route}, tally.histogram()) for route, tally in self._seconds.items()],
         )
-        now = [("", {}, self.in_flight)]
+        now: list[Sample] = [("", {}, self.in_flight)]
         yield from _metric("http_requests_in_flight", "gauge", "Requests under way.", now)
 
 

@@ -10,20 +10,19 @@ from edgebert_runtime.errors import (
     OverloadedError,
     ServiceClosedError,
 )
-from edgebert_runtime.serving.exchange import RequestRefused
-from edgebert_runtime.serving.receiving import CLOSE
+from edgebert_runtime.serving.exchange import RequestRefusedError
 
 
-def refusal_of(error: Exception) -> RequestRefused:
+def refusal_of(error: Exception) -> RequestRefusedError:
     """The status and the message for an error; what is unknown is told without its message."""
-    if isinstance(error, RequestRefused):
+    if isinstance(error, RequestRefusedError):
         return error
     if isinstance(error, InputError | ConfigError):
-        return RequestRefused(400, str(error))
+        return RequestRefusedError(400, str(error))
     if isinstance(error, OverloadedError):
-        return RequestRefused(429, str(error), {"Retry-After": f"{ceil(error.retry_after)}"})
+        return RequestRefusedError(429, str(error), {"Retry-After": f"{ceil(error.retry_after)}"})
     if isinstance(error, ServiceClosedError | ModelClosedError):
-        return RequestRefused(503, str(error), CLOSE)
+        return RequestRefusedError(503, str(error))
     if isinstance(error, EngineError):
-        return RequestRefused(500, f"the engine failed on this request: {error}")
-    return RequestRefused(500, "the server failed on this request; its log says where")
+        return RequestRefusedError(500, f"the engine failed on this request: {error}")
+    return RequestRefusedError(500, "the server failed on this request; its log says where")
