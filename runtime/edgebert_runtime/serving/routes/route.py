@@ -1,11 +1,12 @@
 """A route: where clients post, and what they are answered."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from edgebert_runtime.serving.schemas.check import Schema
 from edgebert_runtime.serving.service import ModelService
+from edgebert_runtime.tasks.options import TaskOptions
 
 Handle = Callable[[ModelService, Any], Awaitable[Any]]
 """A parsed body → what is written as JSON, in which vectors are arrays of numpy."""
@@ -44,15 +45,29 @@ class Route:
         return self.tasks is None or task in self.tasks
 
 
-def one_or_more(value: Any) -> Sequence[Any]:
-    """A list, or the one that stands for it."""
+def one_or_more(value: Any) -> list[Any]:
+    """A list, or one of what stands for it."""
     return value if isinstance(value, list) else [value]
 
 
-def options(service: ModelService, **given: Any) -> Any:
-    """Arguments of the model's task, those that are None left at their usual value.
+def options(
+    service: ModelService, kind: type[TaskOptions] | None = None, **given: Any
+) -> TaskOptions:
+    """Arguments of a task's method, those that are None left at their usual value.
+
+    Args:
+        service: of the bundle.
+        kind: of options; None is that of the bundle's task.
+        given: by name.
 
     Raises:
         ConfigError, InputError: the task refuses one.
     """
-    return service.model.OPTIONS(**{name: each for name, each in given.items() if each is not None})
+    usable = {
+        # equal options share batches, for which they are hashed
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    chosen: Callable[..., TaskOptions] = kind or service.model.OPTIONS
+    return chosen(**usable)

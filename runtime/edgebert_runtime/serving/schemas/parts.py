@@ -47,6 +47,11 @@ def listed(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
+def several(schema: Schema) -> Schema:
+    """One, or a list of at least one."""
+    return {"anyOf": (schema, {"type": "array", "items": schema, "minItems": 1})}
+
+
 def record(**fields: Schema) -> Schema:
     """An object of an answer, which has all of its fields."""
     return {"type": "object", "properties": fields, "required": tuple(fields)}
