@@ -56,7 +56,7 @@ class Response:
     media_type: str = JSON
 
 
-class RequestRefused(EdgebertError):
+class RequestRefusedError(EdgebertError):
     """A request that is answered with an error of HTTP.
 
     Correct the request as the message says.

@@ -1,7 +1,7 @@
 """An open bundle: its graph, its tokenizer, and what it says about itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.output_checks import check_shapes
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
-from edgebert_runtime.tokenization.items import Item
+from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tokenization.offsets import TextToken
 
 WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
 """Shapes of a few words, a question and a sentence."""
@@ -210,6 +213,24 @@ class OpenBundle:
             InputError: `texts` is one string, or an item is not text.
         """
         return self._tokenizer.count(listed("count_tokens", texts))
+
+    def tokenize(self, texts: Sequence[str]) -> "list[list[TextToken]]":
+        """The tokens of each text, nothing cut.
+
+        Args:
+            texts: a list of strings, prompts not included.
+
+        Returns:
+            Of each text its tokens, those that the model adds included.
+
+        Raises:
+            InputError: `texts` is one string, an item is not a string, or not text.
+        """
+        strings = [
+            check_text(f"item {at}", text) for at, text in enumerate(listed("tokenize", texts))
+        ]
+        aligned = self._tokenizer.align(strings)
+        return [each.spelled(text) for each, text in zip(aligned, strings, strict=True)]
 
     def close(self) -> None:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""
