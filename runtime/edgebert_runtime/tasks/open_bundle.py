@@ -162,7 +162,20 @@ class OpenBundle:
         """The open graph, for benchmarks that feed it ids."""
         return self._runner.session
 
-    def warm_up(self, shapes: Sequence[tuple[int, int]] = WARM_UP) -> None:
+    @property
+    def single_thread_session(self) -> Session:
+        """A session of one thread on the same graph, for threads of the caller's own.
+
+        One of the model's; where it has none a new one, which ends with its last reference.
+        """
+        plan, session = self._runner.plan, self.session
+        known = (session, plan.single_thread_session, plan.many)
+        found = next((each for each in known if each and each.threads == 1), None)
+        return found or session.with_threads(1)
+
+    def warm_up(
+        self, shapes: Sequence[tuple[int, int]] = WARM_UP, *, session: Session | None = None
+    ) -> None:
         """Run the graph on padding, so that the first call waits for nothing that is done once.
 
         On a GPU the first run of a process loads kernels, and with `enable_cuda_graph` the first
@@ -170,6 +183,7 @@ class OpenBundle:
 
         Args:
             shapes: batch and length in tokens of each run, at most `max_length` tokens.
+            session: the one to run, a session on the same file; None runs all of the model's.
 
         Raises:
             InputError: a batch or a length below 1, or a length above the limit.
@@ -183,8 +197,8 @@ class OpenBundle:
                     f"{batch} and {length}"
                 )
             ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
-            for session in (self.session, *self._runner.plan.sessions):
-                self._run_graph(self.RUN or self._outputs, make_feeds(ids), session)
+            for each in [session] if session else (self.session, *self._runner.plan.sessions):
+                self._run_graph(self.RUN or self._outputs, make_feeds(ids), each)
 
     def count_tokens(self, texts: Sequence[Item]) -> list[int]:
         """How many tokens each text has for this model, before anything is cut.
