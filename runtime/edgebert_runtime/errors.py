@@ -28,6 +28,7 @@
         │   └── BudgetError              …or no assignment meets the budget
         ├── SampleError              the answers differ from those of the build machine
         ├── DiffError                two bundles answer differently
+        ├── BatchFailedError         units of a batch job were given up
         └── SpeedError               the quantized graph is slower than the one it was made from
 
 `EdgebertError.exit_code` is what the command line ends with: 2, a mistake of the caller, unless a
@@ -258,6 +259,13 @@ class DiffError(CheckFailedError):
     """Two bundles answer differently, by more than is tolerated.
 
     Read which texts differ, and allow a larger difference if it does not matter.
+    """
+
+
+class BatchFailedError(CheckFailedError):
+    """Units of a batch job were given up: each killed its workers, or failed, time after time.
+
+    Read `_edgebert/failed` in the job's folder; the same command tries them again.
     """
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from edgebert_runtime.cli import bench
+from edgebert_runtime.cli.batch import BATCH, add_batch
 from edgebert_runtime.cli.compare import add_compare
 from edgebert_runtime.cli.diff import add_diff
 from edgebert_runtime.cli.explain import add_explain
@@ -87,6 +88,7 @@ def add_bench(commands: Commands) -> None:
 
 COMMANDS: Final = {
     RUN: add_run,
+    BATCH: add_batch,
     "check": add_check,
     "info": add_info,
     "warm": add_warm,

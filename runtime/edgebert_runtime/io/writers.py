@@ -7,11 +7,18 @@ from dataclasses import fields, is_dataclass
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from edgebert_runtime.errors import ConfigError, OutputError
+from edgebert_runtime.io.arrow import (
+    answer_arrays,
+    open_parquet_writer,
+    require_arrow,
+    schema_of,
+    table_of,
+)
 from edgebert_runtime.storage.atomic_write import draft
-from edgebert_runtime.tasks.spec import Columns, Record, VectorType
+from edgebert_runtime.tasks.spec import Columns, Record
 
 BATCH_ROWS: Final = 8192
 """Answers in a row group of Parquet: enough to be read fast, few enough to hold."""
@@ -142,30 +149,12 @@ def _write_npy(path: Path, columns: Columns, records: Iterable[Record]) -> None:
 
 
 def _write_parquet(path: Path, columns: Columns, records: Iterable[Record]) -> None:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ConfigError(
-            "Parquet needs pyarrow: pip install 'edgebert-runtime[parquet]'"
-        ) from error
-    schema = pyarrow.schema([(name, _arrow_type(type_)) for name, type_ in columns.items()])
-    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+    require_arrow()
+    schema = schema_of(columns)
+    with path.open("wb") as file, open_parquet_writer(file, schema, columns) as writer:
         rows = iter(records)
         while batch := list(islice(rows, BATCH_ROWS)):
-            writer.write_batch(pyarrow.RecordBatch.from_pylist(batch, schema=schema))
-
-
-def _arrow_type(type_: Any) -> Any:
-    import pyarrow
-
-    if isinstance(type_, VectorType):
-        return pyarrow.list_(pyarrow.from_numpy_dtype(type_.dtype), type_.size)
-    if is_dataclass(type_):
-        return pyarrow.struct([(field.name, _arrow_type(field.type)) for field in fields(type_)])
-    if get_args(type_):
-        return pyarrow.list_(_arrow_type(get_args(type_)[0]))
-    return {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}[type_]
+            writer.write_table(table_of(answer_arrays(columns, batch), schema))
 
 
 def _numbers(vector: Any) -> list[float]:

@@ -24,6 +24,7 @@ from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.explainable import require_no_target, require_pair
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import (
+    AloneSpec,
     CommandSpec,
     TaskProbe,
     TaskSpec,
@@ -217,6 +218,7 @@ SPEC: Final = TaskSpec(
     ),
     item=pair_item,
     answer_all=_rank_pairs,
+    alone=AloneSpec(columns={"score": float}, record=lambda score: {"score": score}),
     agreement=AgreementSpec(
         metric="order", unit="pairs", measure=order, chosen=False, items=queries
     ),

@@ -95,6 +95,19 @@ class CommandSpec:
     parts: PartRows | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AloneSpec:
+    """Answers to items one by one, of a task whose method answers them together.
+
+    Attributes:
+        columns: of an answer of `predict`.
+        record: an answer of `predict` → the row of these columns.
+    """
+
+    columns: Columns
+    record: Callable[[Any], Record]
+
+
 Measure = Literal["distance", "scores", "probabilities"]
 """How answers are compared: the distance of two vectors, or the largest change of a score;
 probabilities of one place sum to at most 1."""
@@ -149,6 +162,8 @@ class TaskSpec:
         answer_all: answers to all items at once, where an answer depends on the other items; it
             takes model, items, options, and who sees how far it is. None where every item has an
             answer of its own.
+        alone: rows of the answers of `predict`, where `answer_all` gives others; None where they
+            are those of `columns` and `record`.
         agreement: how answers of a quantized graph are compared with those of fp32; None where
             outputs alone are compared.
     """
@@ -166,6 +181,7 @@ class TaskSpec:
     answer_all: (
         Callable[[TaskModel[Any], Iterator[Any], Any, ProgressOption], Iterable[Any]] | None
     ) = None
+    alone: AloneSpec | None = None
     agreement: AgreementSpec | None = None
 
     @property

@@ -1,0 +1,1 @@
+"""What runs units: processes of this machine, or a cluster that somebody else keeps."""
