@@ -12,6 +12,7 @@ from edgebert_runtime.postprocessing.explanation.report import Attribution, Expl
 from edgebert_runtime.postprocessing.explanation.shapley import shapley
 from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.explanation.words import words_of
+from edgebert_runtime.tokenization.items import Item
 
 Method = Literal["shapley", "leave_one_out", "occlusion", "attention"]
 
@@ -96,6 +97,32 @@ def explain(target: Target, options: ExplainOptions, task: str, variant: str) ->
         words=words,
         attributions={name: _of_all(each, coalitions) for name, each in found.items()},
         runs=coalitions.runs,
+    )
+
+
+def unattributed(item: Item, task: str, variant: str) -> Explanation:
+    """An explanation that attributes nothing yet.
+
+    Args:
+        item: a text or a pair.
+        task: named in the explanation.
+        variant: likewise.
+
+    Raises:
+        InputError: there is no word.
+    """
+    words = words_of(item)
+    if not words:
+        raise InputError("text has no word, expected one at least")
+    return Explanation(
+        task=task,
+        variant=variant,
+        target=None,
+        value=None,
+        empty=None,
+        words=words,
+        attributions={},
+        runs=0,
     )
 
 
