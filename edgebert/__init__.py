@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
+    from edgebert_export import add_attention
     from edgebert_quantize import quantize_bundle as quantize
     from edgebert_quantize import quantize_file, quantize_within
 
@@ -31,6 +32,7 @@ __all__ = [
     "TrainingReport",
     "VerifyReport",
     "__version__",
+    "add_attention",
     "errors",
     "export",
     "push",
@@ -47,6 +49,7 @@ __all__ = [
 _HOMES: Final = {
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
+    "add_attention": ("edgebert_export", "add_attention"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
     "quantize_within": ("edgebert_quantize", "quantize_within"),

@@ -64,6 +64,10 @@ def export(
         bool,
         typer.Option(help="weights inside the portable graph's file even above 256 MiB (< 2 GiB)"),
     ] = False,
+    attention: Annotated[
+        bool,
+        typer.Option("--attention", help="add the variant attention, for edgebert-run explain"),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="replace an existing bundle")] = False,
     force: Annotated[bool, typer.Option(help="write int8 even if it is slower than fp32")] = False,
     keep_default: KeepDefault = False,
@@ -81,6 +85,7 @@ def export(
         max_length=max_length,
         min_onnxruntime=min_ort,
         single_file=single_file,
+        attention=attention,
         overwrite=overwrite,
         force=force,
         keep_default=keep_default,

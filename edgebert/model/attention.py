@@ -63,9 +63,7 @@ class SelfAttention(nn.Module):
         Shapes:
             hidden: (batch, sequence, hidden), also returned
         """
-        query, key = self._split(self.query(hidden)), self._split(self.key(hidden))
-        if context.rotation is not None:
-            query, key = rotate(query, context.rotation), rotate(key, context.rotation)
+        query, key = self._queries_and_keys(hidden, context)
         mixed = functional.scaled_dot_product_attention(
             query,
             key,
@@ -78,6 +76,26 @@ class SelfAttention(nn.Module):
         together = mixed.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         joined: Tensor = self.output(together.flatten(2))
         return joined
+
+    def weights(self, hidden: Tensor, context: AttentionContext) -> Tensor:
+        """How much each token takes from each other one; what `forward` mixes by.
+
+        Shapes:
+            hidden: (batch, sequence, hidden)
+            returns: (batch, heads, sequence, sequence); each row sums to 1
+        """
+        query, key = self._queries_and_keys(hidden, context)
+        scores = query @ key.transpose(-1, -2) * self.scale
+        mask = self._mask(query, key, context)
+        shown = masked(scores, mask) if mask.dtype == torch.bool else scores + mask
+        return shown.softmax(dim=-1)
+
+    def _queries_and_keys(self, hidden: Tensor, context: AttentionContext) -> tuple[Tensor, Tensor]:
+        """(batch, heads, sequence, head dimension) each, turned where positions are rotary."""
+        query, key = self._split(self.query(hidden)), self._split(self.key(hidden))
+        if context.rotation is None:
+            return query, key
+        return rotate(query, context.rotation), rotate(key, context.rotation)
 
     def _mask(self, query: Tensor, key: Tensor, context: AttentionContext) -> Tensor:
         del query, key

@@ -44,6 +44,7 @@ def export(
     max_length: int | None = None,
     min_onnxruntime: str | None = None,
     single_file: bool = False,
+    attention: bool = False,
     precision: ExportPrecision | None = None,
     overwrite: bool = False,
     force: bool = False,
@@ -71,6 +72,7 @@ def export(
         min_onnxruntime: raises the oldest ONNX Runtime the portable graph is written for.
         single_file: put the weights of the portable graph into its file even above 256 MiB, for
             loaders that read one file; below 2 GiB.
+        attention: add the variant `attention`, which gives attention maps, as `add_attention` does.
         precision: `"fp32"` for no more than that; `"int8"`, `"fp16"` or `"bf16"` to quantize as
             well, which makes that variant the bundle's default; None for what the target is for:
             fp16 on `"cuda"`, bf16 where the model overflows in that, fp32 on others.
@@ -97,7 +99,7 @@ def export(
     from edgebert.workflow.checked_tokens import with_checked_tokens
     from edgebert.workflow.plain_torch import plain_torch
     from edgebert.workflow.sources import open_source
-    from edgebert_export import export_bundle
+    from edgebert_export import add_attention, export_bundle
 
     with plain_torch(), steps(progress) as tell:
         opened = open_source(
@@ -117,6 +119,8 @@ def export(
             overwrite=overwrite,
             progress=tell,
         )
+        if attention:
+            add_attention(bundle, progress=tell)
         quantize = partial(_quantize, bundle, force=force, keep_default=keep_default, progress=tell)
         if precision is None and target == "cuda":
             return _halved(quantize, tell)

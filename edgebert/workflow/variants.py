@@ -34,7 +34,7 @@ def set_default(bundle: Bundle | str | PathLike[str], variant: str) -> Bundle:
 
     def changed(manifest: Manifest) -> Manifest:
         require_name(manifest, variant)
-        _require_provider(manifest, variant)
+        _require_usable(manifest, variant)
         return replace(manifest, default_variant=variant)
 
     change_manifest(Bundle.open(bundle).folder, changed)
@@ -99,9 +99,13 @@ def _card_without(folder: Path, removed: Sequence[str], manifest: Manifest) -> s
     return "".join(row for row in rows if not row.startswith(gone))
 
 
-def _require_provider(manifest: Manifest, name: str) -> None:
-    """Refuse a default that no provider of this version can run."""
+def _require_usable(manifest: Manifest, name: str) -> None:
+    """Refuse a default that `load` would not take, or that no provider of this version can run."""
     task, variants = manifest.default_task, manifest.variants
+    if any(variants[each].shows_attention for each in manifest.named(name)):
+        raise ConfigError(
+            f"{name!r} shows attention, and is loaded by its name only; choose another default"
+        )
     candidates = [
         each
         for provider in PROVIDERS

@@ -235,13 +235,13 @@ def _verify_variant(
         from edgebert_export import check_parity
         from edgebert_export.targets import TARGETS
 
-        target = TARGETS[variant.target]
+        target = TARGETS.get(variant.target)  # none for the variant that shows attention
         return check_parity(
             graph,
             source.module,
             source.spec,
-            provider=target.needs or "cpu",
-            unpadded=target.unpadded,
+            provider=target.needs or "cpu" if target else "cpu",
+            unpadded=target.unpadded if target else False,
         )
     from edgebert.workflow.torch_reference import torch_runner
     from edgebert_quantize.calibration.text_split import Feeder

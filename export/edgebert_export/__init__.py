@@ -1,6 +1,7 @@
 """Trace a torch encoder to ONNX, fuse it for a target, verify it, and write a bundle."""
 
 from edgebert_export._version import __version__
+from edgebert_export.bundle.attention_variant import add_attention
 from edgebert_export.bundle.write import BundleParts, export_bundle
 from edgebert_export.spec import ExportSpec, InputSpec, OutputSpec
 from edgebert_export.targets import TARGETS, Target
@@ -17,6 +18,7 @@ __all__ = [
     "ParityReport",
     "Target",
     "__version__",
+    "add_attention",
     "check_parity",
     "engine_limits",
     "export_bundle",

@@ -5,6 +5,8 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation, TrainingReport
 from edgebert.workflow.verification import VerifyReport
@@ -29,6 +31,7 @@ from edgebert_runtime import (
 )
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.loading.graph_cache import Tuning
+from edgebert_runtime.postprocessing.explanation.attention import rollout, summarize_heads
 from edgebert_runtime.postprocessing.explanation.words import Word
 from edgebert_runtime.verification.diff_report import (
     AnswerDifference,
@@ -173,6 +176,8 @@ WARM: Final = WarmGraph(
     tunings={2: Tuning(256, workers=True, latency_threads=1)},
 )
 
+MAPS: Final = np.full((2, 2, 3, 3), 1 / 3, dtype=np.float32)
+
 EXPLANATION: Final = Explanation(
     task="classify",
     variant="cpu",
@@ -182,6 +187,10 @@ EXPLANATION: Final = Explanation(
     words=(Word("fine", 0, 0, 4), Word(300 * "x", 0, 5, 305)),
     attributions={"shapley": Attribution(values=(0.5, None), errors=(0.01, None), reached=False)},
     runs=4,
+    tokens=("[CLS]", "fine", "[SEP]"),
+    attention=MAPS,
+    heads=summarize_heads(MAPS, [2]),
+    rollout=rollout(MAPS),
 )
 
 REPORTS: Final = (

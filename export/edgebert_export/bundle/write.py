@@ -164,10 +164,10 @@ def _write_parts(
         (staging / path).write_bytes(content)
     config = _config_json(parts.config, variants)
     write_text(staging / "config.json", config)
-    manifest = _manifest(spec, parts, variants, files={})
+    manifest = describe(spec, parts, variants, files={})
     write_text(staging / CARD_NAME, model_card(manifest))
     sampled = _record_samples(Bundle(folder=staging, manifest=manifest))
-    manifest = _manifest(spec, parts, sampled, hash_folder(staging))
+    manifest = describe(spec, parts, sampled, hash_folder(staging))
     write_text(staging / MANIFEST_NAME, manifest.to_json())
 
 
@@ -194,12 +194,20 @@ def _config_json(config: Mapping[str, Any], variants: Mapping[str, Variant]) -> 
     return json.dumps({**config, **extra}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _manifest(
+def describe(
     spec: ExportSpec,
     parts: BundleParts,
     variants: Mapping[str, Variant],
     files: Mapping[str, FileInfo],
 ) -> Manifest:
+    """The manifest of a model.
+
+    Args:
+        spec: what the model is.
+        parts: what goes beside its graphs.
+        variants: name → graph.
+        files: of the bundle.
+    """
     batch_sequence = ("batch", "sequence")
     outputs = tuple(
         TensorInfo(name=item.name, dtype="float32", shape=item.shape) for item in spec.outputs

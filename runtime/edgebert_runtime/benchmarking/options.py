@@ -205,7 +205,10 @@ def _variants(
         meant = (pick(bundle, situation_here(bundle, options, asked=name)).name for name in asked)
         return list(dict.fromkeys(meant)), {}
     left_out = {}
-    for name in bundle.manifest.variants:
+    for name, variant in bundle.manifest.variants.items():
+        if variant.shows_attention:
+            left_out[name] = "gives attention maps, too, and is measured where it is named"
+            continue
         here = situation_here(bundle, replace(options, exact=True), asked=name)
         obstacle = choose(bundle.manifest, here)[0].obstacle
         if obstacle is not None:

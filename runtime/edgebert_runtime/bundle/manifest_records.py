@@ -196,6 +196,11 @@ class Variant:
     capturable: bool = field(default=True, metadata=REQUIRED)
 
     @property
+    def shows_attention(self) -> bool:
+        """Whether it gives attention maps, too; it then runs only where its name is asked for."""
+        return self.target == values.ATTENTION
+
+    @property
     def way(self) -> Way:
         """The first of `ways`: without a library, how it runs everywhere."""
         return next(iter(self.ways.values()))

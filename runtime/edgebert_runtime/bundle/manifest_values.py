@@ -83,7 +83,9 @@ TOKENS: Final = Fields(
         ),
     }
 )
-TARGET: Final = Text(known=("portable", "cpu", "cuda", "cuda-packed", "native"))
+ATTENTION: Final = "attention"
+"""The target of a graph that gives attention maps, too; such a variant runs by its name only."""
+TARGET: Final = Text(known=("portable", "cpu", "cuda", "cuda-packed", "native", ATTENTION))
 DOTPROD: Final = "dotprod"
 """The class of CPU with one of `EXACT_SUMS`."""
 AVX2: Final = "avx2"

@@ -170,7 +170,7 @@ def replace_in_bundle(
             folder,
             symlinks=True,
             dirs_exist_ok=True,
-            copy_function=_link_or_copy,
+            copy_function=link_or_copy,
             ignore=lambda parent, names: [n for n in names if Path(parent, n) in skipped],
         )
         for path, name in files.items():
@@ -285,7 +285,8 @@ def _remove_debris(bundle: Path) -> None:
                 remove_unneeded(path)
 
 
-def _link_or_copy(source: str, destination: str) -> None:
+def link_or_copy(source: str | Path, destination: str | Path) -> None:
+    """A second name for a file, or a copy where the disk has no links."""
     try:
         os.link(source, destination, follow_symlinks=False)
     except (OSError, NotImplementedError):  # another disk, or a system or disk without links

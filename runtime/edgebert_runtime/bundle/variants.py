@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
 from edgebert_runtime.bundle.manifest_records import named
-from edgebert_runtime.bundle.manifest_values import STOCK
+from edgebert_runtime.bundle.manifest_values import ATTENTION, STOCK
 from edgebert_runtime.errors import ConfigError
 
 
@@ -60,6 +61,28 @@ def with_samples(variant: Variant, samples: Mapping[str, str], way: str = STOCK)
     """A variant with self-test samples, task → path, of a way it can run."""
     sampled = replace(variant.ways[way], samples=samples)
     return replace(variant, ways={**variant.ways, way: sampled})
+
+
+def no_attention(bundle: Bundle, variant: str | None = None) -> ConfigError:
+    """The error for who wants attention maps of a variant without them, or of no variant.
+
+    Args:
+        bundle: that has it.
+        variant: that was loaded; None where one was looked for in vain.
+    """
+    found = f"variant {variant!r} of {bundle.folder} gives no attention maps"
+    for name, each in bundle.manifest.variants.items():
+        if each.shows_attention:
+            return ConfigError(
+                f"{found}; load variant={name!r}", shell=f"{found}; use --variant {name}"
+            )
+    lacking = f"{bundle.folder} has no variant {ATTENTION!r}, which gives attention maps"
+    command = f"edgebert explain {bundle.folder} TEXT --method attention"
+    return ConfigError(
+        f"{lacking}; make it where it was exported, with edgebert.add_attention(folder) or "
+        f"`{command}`",
+        shell=f"{lacking}; make it where it was exported, with `{command}`",
+    )
 
 
 def _files_of(variant: Variant) -> set[str]:

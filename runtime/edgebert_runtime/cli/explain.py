@@ -1,9 +1,11 @@
-"""The command `explain`: which words an answer hangs on."""
+"""The command `explain`: which words an answer hangs on, and where tokens attend to."""
 
 import argparse
-from collections.abc import Iterator
-from typing import Final
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
+from edgebert_runtime.bundle.manifest_values import ATTENTION
 from edgebert_runtime.cli.options import (
     Commands,
     add_command,
@@ -14,10 +16,16 @@ from edgebert_runtime.cli.options import (
     load_model,
 )
 from edgebert_runtime.cli.output import is_for_people, output_width
+from edgebert_runtime.errors import ConfigError
+from edgebert_runtime.loading.choice import AUTO
 from edgebert_runtime.progress import still
 
-SUMMARY: Final = "Show how much each word contributes to an answer"
-METHODS: Final = ("shapley", "leave_one_out", "occlusion")
+if TYPE_CHECKING:
+    from edgebert_runtime.postprocessing.explanation.explainer import Method
+
+SUMMARY: Final = "Show how much each word contributes to an answer, or where tokens attend to"
+METHODS: Final = ("shapley", "leave_one_out", "occlusion", ATTENTION)
+HEAD: Final = re.compile(r"(\d{1,6})\.(\d{1,6})")
 
 
 def add_explain(commands: Commands) -> None:
@@ -30,7 +38,7 @@ def add_explain(commands: Commands) -> None:
         "the second text: a document, a context, or what TEXT is compared with (default: none)",
         metavar="TEXT",
     )
-    help_text = "how words are attributed; may be repeated (default: shapley)"
+    help_text = "how words are attributed, or attention; may be repeated (default: shapley)"
     add_option(command, "--method", help_text, choices=METHODS, action="append")
     add_option(
         command,
@@ -44,6 +52,13 @@ def add_explain(commands: Commands) -> None:
     add_option(command, "--error", help_text, 0.01, type=float, metavar="X")
     help_text = "texts that sampling may run"
     add_option(command, "--most-runs", help_text, 4_000, type=int, metavar="N")
+    add_option(
+        command,
+        "--head",
+        "with attention: print the map of one head, too, both numbers from 0; JSON has all "
+        "(default: none)",
+        metavar="LAYER.HEAD",
+    )
     add_loading(command)
     add_threads(command)
     add_json(command)
@@ -55,16 +70,37 @@ def _explain(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.io.writers import json_line
 
     item = options.text if options.pair is None else (options.text, options.pair)
+    methods: Sequence[Method] = options.method or ("shapley",)
+    head = _head(options.head, methods)
+    if ATTENTION in methods and options.variant == AUTO:
+        options.variant = ATTENTION
     with load_model(options, None) as model, still(f"explaining {options.bundle}"):
         found = model.explain(
             item,
-            method=options.method or METHODS[:1],
+            method=methods,
             answer=options.answer,
             window=options.window,
             error=options.error,
             most_runs=options.most_runs,
         )
+    shown = () if head is None else found.head_lines(*head, output_width())
     if is_for_people(as_json=options.json):
-        yield from found.lines(output_width())
+        yield from (*found.lines(output_width()), *shown)
     else:
         yield json_line(found.to_dict())
+
+
+def _head(given: str | None, methods: Sequence[str]) -> tuple[int, int] | None:
+    """Layer and head, as they were typed.
+
+    Raises:
+        ConfigError: they are no two numbers, or attention is not asked for.
+    """
+    if given is None:
+        return None
+    found = HEAD.fullmatch(given)
+    if found is None:
+        raise ConfigError(f"--head takes LAYER.HEAD, such as 0.3, got {given!r}")
+    if ATTENTION not in methods:
+        raise ConfigError("--head goes with --method attention")
+    return int(found[1]), int(found[2])

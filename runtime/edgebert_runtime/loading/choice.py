@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from edgebert_runtime.bundle.manifest import Library, Manifest, Variant
 from edgebert_runtime.bundle.manifest_records import named
-from edgebert_runtime.bundle.manifest_values import AVX2, NATIVE, STOCK
+from edgebert_runtime.bundle.manifest_values import ATTENTION, AVX2, NATIVE, STOCK
 from edgebert_runtime.engine.cpu import WHOLE_TILE, WRONG_TILES
 from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS
 from edgebert_runtime.errors import (
@@ -93,7 +93,8 @@ def choose(manifest: Manifest, situation: Situation) -> list[Candidate]:
     by the provider's targets (`native`, `cpu`, `portable`; those that lack a library that they are
     for last), then the variant of that name, then in the manifest's order. `auto` means the default
     variant or precision, others of its precision, the recipes that the provider prefers, fp32, and
-    then all others in the manifest's order. Both mean only variants that answer the task.
+    then all others in the manifest's order. Both mean only variants that answer the task, and none
+    that shows attention.
 
     Args:
         manifest: of the bundle.
@@ -120,6 +121,7 @@ def _meant(manifest: Manifest, situation: Situation) -> Iterator[str]:
     if asked != AUTO:
         yield from _named(variants, asked, situation) or named(every, asked)
         return
+    variants = {name: found for name, found in variants.items() if not found.shows_attention}
     default = manifest.default_variant
     yield from _named(variants, default, situation)
     for name in named(every, default)[:1]:
@@ -141,7 +143,11 @@ def _named(variants: Mapping[str, Variant], asked: str, situation: Situation) ->
         place = len(targets) if last else targets.index(found.target)
         return found.recipe != asked, place, name != asked
 
-    meant = [name for name, found in variants.items() if found.precision == asked]
+    meant = [
+        name
+        for name, found in variants.items()
+        if found.precision == asked and not found.shows_attention
+    ]
     if not meant or (situation.exact and asked in variants):
         meant = named(variants, asked)
     return sorted(meant, key=rank)
@@ -182,7 +188,7 @@ def _other_provider(variant: Variant, situation: Situation) -> Obstacle | None:
 
 def _other_operators(variant: Variant, situation: Situation) -> Obstacle | None:
     provider = PROVIDERS[situation.provider]
-    known = variant.target in provider.targets or not provider.only
+    known = variant.target in (*provider.targets, ATTENTION) or not provider.only
     if known and variant.recipe not in provider.lacks:
         return None
     return Obstacle(

@@ -87,7 +87,11 @@ def _chosen(manifest: Manifest, asked: Sequence[str], name: HubName) -> tuple[st
     """Names of the variants that are meant."""
     variants, meant = manifest.variants, set[str]()
     for each in asked:
-        same = [key for key, found in variants.items() if found.precision == each]
+        same = [
+            key
+            for key, found in variants.items()
+            if found.precision == each and not found.shows_attention
+        ]
         found = [*same, *manifest.named(each)]
         if not found:
             raise ConfigError(f"{name} has no variant {each!r}; it has {', '.join(variants)}")

@@ -6,9 +6,10 @@ from typing import Final
 
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
-from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
+from edgebert_runtime.bundle.manifest_values import ATTENTION, NATIVE, STOCK
 from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.bundle.protobuf_reader import BYTES, read_tensors
+from edgebert_runtime.bundle.variants import no_attention
 from edgebert_runtime.engine.cpu import WHOLE_TILE, instruction_sets, tiles_go_wrong
 from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.onnxruntime import import_engine
@@ -96,6 +97,8 @@ def pick(bundle: Bundle, situation: Situation) -> Candidate:
         for each in choose(manifest, replace(situation, asked=AUTO))
         if each.obstacle is None
     ]
+    if not candidates and situation.asked == ATTENTION:
+        raise no_attention(bundle)
     if not candidates:
         offered = ", ".join(sorted({*manifest.variants, *instead}))
         raise ConfigError(f"{bundle.folder} has no variant {situation.asked!r}; it has {offered}")

@@ -194,9 +194,12 @@ class Answerer(TaskModel[AnswerOptions]):
         del item
         return ()  # a long context runs in windows
 
+    def _seen(self, item: Item) -> tuple[str, str]:
+        return _check_pair("question", "context", require_pair(item, "question", "context"))
+
     def _target(self, item: Item, wanted: str | None) -> Target:
         """The score of an answer, the best one's unless another is wanted; 0 where it is gone."""
-        pair = _check_pair("question", "context", require_pair(item, "question", "context"))
+        pair = self._seen(item)
         options = AnswerOptions(top_k=EXPLAINED)
         (found,) = self.predict([pair], options, progress=False)
         texts = [answer.text for answer in found]

@@ -297,6 +297,12 @@ class Embedder(TaskModel[EmbedOptions]):
     def _inputs(self, item: Item) -> Sequence[Item]:
         return strings_of(item)
 
+    def _seen(self, item: Item) -> str:
+        return strings_of(item)[0]
+
+    def _before(self) -> str:
+        return self._prefix(EmbedOptions())
+
     def _target(self, item: Item, wanted: str | None) -> Target:
         """How similar a text is to another, which stays whole: the dot product, or the cosine."""
         require_no_target(wanted, "embed")

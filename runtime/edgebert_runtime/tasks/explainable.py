@@ -1,8 +1,11 @@
-"""`explain`, which every model of a task has that gives a number."""
+"""`explain`, which every model has: what words contribute, and where tokens attend to."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
+from edgebert_runtime.bundle.variants import no_attention
+from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.tasks.open_bundle import OpenBundle
@@ -11,10 +14,14 @@ from edgebert_runtime.tokenization.items import Item, check_item
 if TYPE_CHECKING:
     from edgebert_runtime.postprocessing.explanation.explainer import Method
     from edgebert_runtime.postprocessing.explanation.report import Explanation
+    from edgebert_runtime.tokenization.offsets import AlignedText
+
+SEPARATORS: Final = ("sep_token", "eos_token")
+"""Roles of the tokens that stand between texts and behind them."""
 
 
 class Explainable(OpenBundle):
-    """A model whose answers can be attributed to words."""
+    """A model whose answers can be attributed to words, and whose attention can be shown."""
 
     def explain(
         self,
@@ -27,19 +34,22 @@ class Explainable(OpenBundle):
         most_runs: int = 4_000,
         seed: int = 0,
     ) -> "Explanation":
-        """Say how much each word contributes to the answer.
+        """Say how much each word contributes to the answer, or where tokens attend to.
 
-        Every number comes from running the text without some of its words.
+        Every attribution comes from running the text without some of its words. Attention is of
+        the graph that runs: load the bundle with `variant="attention"` for it.
 
         Args:
             item: a text, or a tuple of two where the task takes pairs: query and document, question
                 and context; words of both are attributed. For `embed` a text, whose words are
-                attributed, and what it is compared with.
+                attributed, and what it is compared with; attention is that of the first text, which
+                may be alone.
             method: one or several. `shapley`: a word's mean contribution over all orders in which
                 words can be added to the empty text (Shapley 1953); values sum to the answer less
                 that of the empty text. `leave_one_out`: the answer less the answer without the
                 word (Li et al. 2016). `occlusion`: the same for windows of neighbouring words; a
-                word has the mean of its windows (Zeiler and Fergus 2014).
+                word has the mean of its windows (Zeiler and Fergus 2014). `attention`: the maps of
+                all heads, a summary of each, and rollout (Abnar and Zuidema 2020).
             answer: which one is explained, instead of the best: a label, a token for the mask,
                 the text of an answer or of an entity.
             window: neighbouring words that `occlusion` takes out together.
@@ -50,15 +60,23 @@ class Explainable(OpenBundle):
             seed: of the orders that are sampled.
 
         Returns:
-            Values of each word in units of the answer, as `Explanation.attributions` by method.
+            Values of each word in units of the answer, as `Explanation.attributions` by method;
+            maps as `Explanation.attention`.
 
         Raises:
             InputError: the item is not what the task takes, has no word, too many words, or more
                 tokens than the model's limit; or the answer is not among those of the item.
-            ConfigError: an unknown method, a number out of range, or a task without a number.
+            ConfigError: an unknown method, a number out of range, a task without a number, or
+                attention of a graph that does not give it.
             EngineError, ModelClosedError: as the task's method.
         """
-        from edgebert_runtime.postprocessing.explanation.explainer import ExplainOptions, explain
+        from edgebert_runtime.postprocessing.explanation.explainer import (
+            ATTENTION,
+            ExplainOptions,
+            explain,
+            unattributed,
+        )
+        from edgebert_runtime.postprocessing.explanation.words import with_tokens
 
         methods = (method,) if isinstance(method, str) else tuple(method)
         options = ExplainOptions(
@@ -67,8 +85,66 @@ class Explainable(OpenBundle):
         checked = check_item("text", item)
         for each in self._inputs(checked):
             self._refuse_longer(each)
-        found = self._target(checked, answer)
-        return explain(found, options, self._task_name, self._variant)
+        about = self._task_name, self._variant
+        shown = self._attention(self._seen(checked)) if ATTENTION in options.methods else {}
+        if options.attributing:
+            found = explain(self._target(checked, answer), options, *about)
+        else:
+            require_no_target(answer, *about[:1])
+            found = unattributed(checked, *about)
+        read = self._read(self._seen(checked))
+        return replace(
+            found,
+            words=with_tokens(found.words, read, len(self._before())),
+            tokens=tuple(read.pieces),
+            runs=found.runs + bool(shown),
+            **shown,
+        )
+
+    def _attention(self, seen: Item) -> dict[str, Any]:
+        """The fields of an explanation that show attention.
+
+        Raises:
+            ConfigError: the graph gives none.
+            InputError: the text is too long for the model, or for its maps.
+        """
+        from edgebert_runtime.postprocessing.explanation import attention, maps
+
+        names = maps.map_outputs(self.session.outputs)
+        if not names:
+            raise no_attention(self._bundle, self._variant)
+        self._refuse_longer(seen, self._before())
+        read = self._read(seen)
+        tokens = len(read.input_ids)
+        heads = self._bundle.manifest.architecture["heads"]
+        maps.require_room(tokens, len(names), heads or 1)
+        feeds = self._tokenizer.pad([read], PROVIDERS[self.session.provider].length_multiple)
+        found = maps.run_maps(self.session, names, feeds, tokens)
+        roles = {self._tokenizer.special_id(role) for role in SEPARATORS} - {None}
+        separators = [at for at, each in enumerate(read.input_ids) if each in roles]
+        return {
+            "attention": found,
+            "heads": attention.summarize_heads(found, separators),
+            "rollout": attention.rollout(found),
+        }
+
+    def _read(self, seen: Item) -> "AlignedText":
+        """The tokens of what the model sees at once, and where they lie."""
+        whole = self._before() + seen if isinstance(seen, str) else seen
+        (found,) = self._tokenizer.align([whole])
+        return found
+
+    def _seen(self, item: Item) -> Item:
+        """What the model sees at once, of an item.
+
+        Raises:
+            InputError: the task takes other items.
+        """
+        return item
+
+    def _before(self) -> str:
+        """What is put before a text that is explained."""
+        return ""
 
     def _target(self, item: Item, wanted: str | None) -> Target:
         """The number that is explained.
@@ -86,14 +162,14 @@ class Explainable(OpenBundle):
         """What the model sees at once, of an item that may be too long for that."""
         return [item]
 
-    def _refuse_longer(self, item: Item) -> None:
+    def _refuse_longer(self, item: Item, before: str = "") -> None:
         """Refuse what does not fit into the model's limit: what is cut off would be worth 0.
 
         Raises:
             InputError: it does not; the message names parts that fit.
         """
         limit, last = self._tokenizer.limit, 0 if isinstance(item, str) else 1
-        (tokens,) = self._tokenizer.count([item])
+        (tokens,) = self._tokenizer.count([item], prefix=before)
         if tokens <= limit:
             return
         windows = [

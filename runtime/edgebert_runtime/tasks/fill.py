@@ -162,9 +162,12 @@ class MaskFiller(TaskModel[FillOptions]):
             for mask, each in zip(masks, scores, strict=True)
         ]
 
+    def _seen(self, item: Item) -> str:
+        return check_text("text", item)
+
     def _target(self, item: Item, wanted: str | None) -> Target:
         """The probability of a token at the first mask, the best one's unless another is wanted."""
-        text = check_text("text", item)
+        text = self._seen(item)
         ((first, *_),) = (masks[0] for masks in self.predict([text], FillOptions(top_k=1)))
         token = self._tokenizer.spelling(first.token_id) if wanted is None else wanted
         options = FillOptions(top_k=1, targets=[token])

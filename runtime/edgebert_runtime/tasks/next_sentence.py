@@ -64,10 +64,13 @@ class NextSentence(TaskModel[ShortTextOptions]):
         ((_, (scores,)),) = rows
         return float(softmax(scores)[0])
 
+    def _seen(self, item: Item) -> tuple[str, str]:
+        return require_pair(item, "a text", "perhaps the next one")
+
     def _target(self, item: Item, wanted: str | None) -> Target:
         """The probability that the second text follows the first."""
         require_no_target(wanted, "next_sentence")
-        pair = require_pair(item, "a text", "perhaps the next one")
+        pair = self._seen(item)
 
         def values(shorter: Sequence["Shortened"]) -> list[float]:
             return [

@@ -153,10 +153,13 @@ class Ranker(TaskModel[RankOptions]):
         best = max_pool(np.array(flat.outputs), flat.owners)
         return [float(activate(each)[0]) for each in best]
 
+    def _seen(self, item: Item) -> tuple[str, str]:
+        return require_pair(item, "query", "document")
+
     def _target(self, item: Item, wanted: str | None) -> Target:
         """The score of a query and a document."""
         require_no_target(wanted, "rank")
-        pair = require_pair(item, "query", "document")
+        pair = self._seen(item)
 
         def values(shorter: Sequence["Shortened"]) -> list[float]:
             scores: list[float] = self.predict([each.item for each in shorter], progress=False)

@@ -232,9 +232,12 @@ class Tagger(TaskModel[TagOptions]):
             for span in stream_spans(tags, self._head.labels, aggregation, options.ignore)
         ]
 
+    def _seen(self, item: Item) -> str:
+        return check_text("text", item)
+
     def _target(self, item: Item, wanted: str | None) -> Target:
         """The score of an entity, the surest unless another is wanted; 0 where it is gone."""
-        text = check_text("text", item)
+        text = self._seen(item)
         (found,) = self.predict([text], progress=False)
         texts = [entity.text for entity in found]
         if wanted is not None:

@@ -12,8 +12,12 @@ from edgebert_runtime.postprocessing.explanation.report import Attribution, Expl
 from edgebert_runtime.postprocessing.explanation.shapley import shapley
 from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.explanation.words import words_of
+from edgebert_runtime.tokenization.items import Item
 
-Method = Literal["shapley", "leave_one_out", "occlusion"]
+Method = Literal["shapley", "leave_one_out", "occlusion", "attention"]
+
+ATTENTION: Final = "attention"
+"""The method that attributes nothing, and shows where tokens attend to."""
 
 MAX_WORDS: Final = 1000
 """More are refused: each word takes a run at least."""
@@ -24,7 +28,7 @@ class ExplainOptions:
     """How to explain.
 
     Attributes:
-        methods: `shapley`, `leave_one_out`, `occlusion`, one or several.
+        methods: `shapley`, `leave_one_out`, `occlusion`, `attention`, one or several.
         window: neighbouring words that `occlusion` takes out together.
         error: the largest standard error of a Shapley value to stop at, as a share of the answer.
         most_runs: texts that Shapley values may take.
@@ -54,9 +58,14 @@ class ExplainOptions:
         if not 0 < self.error < 1:
             raise ConfigError(f"error must be between 0 and 1, got {self.error}")
 
+    @property
+    def attributing(self) -> list[str]:
+        """Those methods that give each word a value."""
+        return [name for name in self.methods if name != ATTENTION]
+
 
 def explain(target: Target, options: ExplainOptions, task: str, variant: str) -> Explanation:
-    """Attribute a target to the words of its item.
+    """Attribute a target to the words of its item, by each method that attributes.
 
     Args:
         target: of a task.
@@ -78,7 +87,7 @@ def explain(target: Target, options: ExplainOptions, task: str, variant: str) ->
             "explain a part of it"
         )
     answer, empty = coalitions.values([coalitions.whole, frozenset()])
-    found = {name: METHODS[name](coalitions, options, answer) for name in options.methods}
+    found = {name: METHODS[name](coalitions, options, answer) for name in options.attributing}
     return Explanation(
         task=task,
         variant=variant,
@@ -88,6 +97,32 @@ def explain(target: Target, options: ExplainOptions, task: str, variant: str) ->
         words=words,
         attributions={name: _of_all(each, coalitions) for name, each in found.items()},
         runs=coalitions.runs,
+    )
+
+
+def unattributed(item: Item, task: str, variant: str) -> Explanation:
+    """An explanation that attributes nothing yet.
+
+    Args:
+        item: a text or a pair.
+        task: named in the explanation.
+        variant: likewise.
+
+    Raises:
+        InputError: there is no word.
+    """
+    words = words_of(item)
+    if not words:
+        raise InputError("text has no word, expected one at least")
+    return Explanation(
+        task=task,
+        variant=variant,
+        target=None,
+        value=None,
+        empty=None,
+        words=words,
+        attributions={},
+        runs=0,
     )
 
 

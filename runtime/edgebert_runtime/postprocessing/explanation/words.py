@@ -2,9 +2,12 @@
 
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgebert_runtime.tokenization.items import Item, strings_of
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tokenization.offsets import AlignedText
 
 APOSTROPHES: Final = frozenset("'’-")
 """They join what stands on both sides of them: `don't` is a word."""
@@ -27,12 +30,15 @@ class Word(NamedTuple):
         part: 0 for a text or the first of a pair, 1 for the second.
         start: number of its first character in that text, from 0.
         end: number of the character after its last.
+        tokens: numbers of those that have a character of it; none where nobody has looked, or the
+            model reads them elsewhere.
     """
 
     text: str
     part: int
     start: int
     end: int
+    tokens: tuple[int, ...] = ()
 
 
 class Shortened(NamedTuple):
@@ -57,6 +63,30 @@ def words_of(item: Item) -> list[Word]:
         Word(text[start:end], part, start, end)
         for part, text in enumerate(strings_of(item))
         for start, end in _spans(text)
+    ]
+
+
+def with_tokens(words: Sequence[Word], text: "AlignedText", prefix: int = 0) -> list[Word]:
+    """Words with the tokens of a text that lie in them.
+
+    Args:
+        words: of `words_of`.
+        text: the item, or the first string of it, as the model reads it.
+        prefix: characters before the string that are not the caller's.
+    """
+    places = [
+        (source, start - prefix, end - prefix)
+        for source, (start, end) in zip(text.sources, text.offsets, strict=True)
+    ]
+    return [
+        word._replace(
+            tokens=tuple(
+                at
+                for at, (source, start, end) in enumerate(places)
+                if source == word.part and max(start, word.start) < min(end, word.end)
+            )
+        )
+        for word in words
     ]
 
 

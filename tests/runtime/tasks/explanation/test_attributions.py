@@ -137,7 +137,7 @@ def test_fixed_words_stay_and_get_nothing() -> None:
     [
         (
             {"methods": ("lime",)},
-            "method must be one of shapley, leave_one_out, occlusion; got lime",
+            "method must be one of shapley, leave_one_out, occlusion, attention; got lime",
         ),
         ({"methods": ()}, "got none"),
         ({"window": 0}, "window must be at least 1, got 0"),
