@@ -1,5 +1,6 @@
 """A packed copy is mapped where it fits; elsewhere the operator says why, and packs in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,15 @@ def test_a_copy_that_cannot_be_kept_leaves_nothing(path: Path, tmp_path: Path) -
     (target / "inner").mkdir(parents=True)
     open_session(path, pack_to=str(target))
     assert sorted(each.name for each in tmp_path.iterdir()) == ["model.onnx", "taken"]
+
+
+def test_layers_that_share_their_weights_share_a_copy(tmp_path: Path) -> None:
+    shared = MODELS["shared"]
+    sizes = []
+    for layers in (shared.layers[:1], shared.layers):
+        model = replace(shared, shape=replace(shared.shape, layers=len(layers)), layers=layers)
+        copy = tmp_path / f"packed{len(layers)}"
+        open_session(write_model(model, tmp_path / "model.onnx"), pack_to=str(copy))
+        sizes.append(copy.stat().st_size)
+    norms = 2 * 2 * shared.shape.hidden * np.dtype("f4").itemsize
+    assert sizes[1] - sizes[0] == 2 * norms

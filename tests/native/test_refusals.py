@@ -1,13 +1,14 @@
 """A node that is not whole is refused when a session is created, with what was found."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pytest
 
-from tests.support.native.graph import write_graph
+from tests.support.native.graph import write_graph, write_model
 from tests.support.native.model import Constant
 from tests.support.native.models import MODELS
 from tests.support.native.sessions import open_session
@@ -19,6 +20,11 @@ DOWN: Final = 6 * 8
 """The first role of layer 0's product down."""
 
 NORM: Final = 7 * 8
+
+BEHIND: Final = 2 * 60
+"""The first role behind both layers."""
+
+ROTARY, LOCAL_ROTARY = BEHIND + 2, BEHIND + 4
 
 
 class Parts:
@@ -82,7 +88,7 @@ REFUSED: Final[dict[str, tuple[Callable[[Parts], None], str]]] = {
     "scale": (attribute("scale", float("nan")), "scale: found nan, expected a positive number"),
     "windows": (attribute("windows", [0]), "windows: found 1 numbers, expected 2"),
     "window": (attribute("windows", [0, -1]), "windows: found -1, expected 0 to"),
-    "roles": (attribute("roles", [0] * 60), "roles: found 60 numbers, expected 125"),
+    "roles": (attribute("roles", [0] * 60), "roles: found 60 numbers, expected 127"),
     "role": (role(3, 999), "roles[3]: found 999, expected -1 or the index of one of"),
     "role below": (role(3, -2), "roles[3]: found -2, expected -1 or"),
     "no weight": (role(DOWN, -1), "layer 0, down, weight: found none, expected a constant"),
@@ -130,6 +136,8 @@ REFUSED: Final[dict[str, tuple[Callable[[Parts], None], str]]] = {
         constant(DOWN + OUTLIER_ROWS, np.zeros((65, 32), np.float32)),
         "layer 0, down, outlier_start: found ",
     ),
+    "cosines alone": (role(ROTARY, 0), "rotary: found one of cosines and sines, expected both"),
+    "local cosines alone": (role(LOCAL_ROTARY, 0), "local_rotary: found one of cosines and sines"),
     "empty rows": (
         constant(DOWN + OUTLIER_ROWS, np.zeros((0, 32), np.float32)),
         "layer 0, down, outlier_rows: found shape (0, 32), expected two axes",
@@ -146,6 +154,20 @@ def test_what_is_not_whole_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"found|expected") as caught:
         open_session(path)
     assert message in str(caught.value)
+
+
+def test_tables_of_local_layers_fit_those_of_all(tmp_path: Path) -> None:
+    model = MODELS["partly_local"]
+    assert model.local_rotary is not None
+    shorter = tuple(table[:512] for table in model.local_rotary)
+    for rotary, local, message in (
+        (None, model.local_rotary, "local_rotary: found it alone, expected rotary too"),
+        (model.rotary, shorter, "local_rotary, cosines: found float32 (512, 16), expected float32"),
+    ):
+        changed = replace(model, rotary=rotary, local_rotary=local)
+        with pytest.raises(Exception, match=r"found|expected") as caught:
+            open_session(write_model(changed, tmp_path / "model.onnx"))
+        assert message in str(caught.value)
 
 
 def test_what_was_changed_is_whole_before(tmp_path: Path) -> None:

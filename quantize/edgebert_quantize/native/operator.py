@@ -19,6 +19,9 @@ from edgebert_runtime.bundle.weight_sharing import sharing
 
 DOMAIN: Final = "edgebert.native"
 OPERATOR: Final = "Int8Encoder"
+MASK: Final = 1
+"""Index of the mask among the operator's inputs."""
+
 VERSION: Final = 1
 """Of the operator's domain."""
 
@@ -58,7 +61,10 @@ def put_operator(model: ir.Model, found: EncoderLayers, scheme: str) -> None:
     graph = model.graph
     body = _between(graph, found)
     _require_closed(graph, body, found)
-    constants = list(dict.fromkeys(each for each in found.constants() if each is not None))
+    constants = list(dict.fromkeys(each for each in found.constants if each is not None))
+    for each in constants:
+        if each.name not in graph.initializers:  # made of a table of the graph
+            graph.register_initializer(each)
     inputs = [found.first, found.mask, *constants]
     node = ir.node(OPERATOR, inputs, found.attributes(scheme), domain=DOMAIN)
     function = _function(model, node, body, found.last)
@@ -113,8 +119,11 @@ def _function(
     """
     inside = {each: ir.Value(name=each.name) for each in node.inputs if each is not None}
     inputs, copies = list(inside.values()), []
+    mask = node.inputs[MASK]
     for each in body:
         for value in each.inputs:
+            if each.op_type == "Shape" and _has_shape_of(value, mask):
+                inside[value] = inside[mask]
             if value is not None and value not in inside:
                 copies.append(_constant_node(value))
                 inside[value] = copies[-1].outputs[0]
@@ -131,6 +140,13 @@ def _function(
     graph = ir.Graph(inputs, [inside[last]], nodes=copies, opset_imports=opsets)
     declared = [ir.Attr(name, each.type, None) for name, each in node.attributes.items()]
     return ir.Function(DOMAIN, OPERATOR, graph=graph, attributes=declared)
+
+
+def _has_shape_of(value: ir.Value | None, mask: ir.Value | None) -> bool:
+    """Whether a value is another input of the graph that is declared with the mask's shape."""
+    if value is None or mask is None or not value.is_graph_input():
+        return False
+    return value.shape is not None and value.shape == mask.shape
 
 
 def _constant_node(value: ir.Value) -> ir.Node:

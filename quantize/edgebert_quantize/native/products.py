@@ -3,6 +3,7 @@
 import onnx_ir as ir
 
 from edgebert_quantize.native.layers import Product
+from edgebert_quantize.native.norms import is_norm
 from edgebert_quantize.native.values import (
     MismatchError,
     array_of,
@@ -65,7 +66,7 @@ def match_product(value: ir.Value) -> tuple[Product, ir.Value]:
 
 def _smoothed(x: ir.Value) -> tuple[ir.Value | None, ir.Value]:
     """The factors of a value's channels, None without any, and the value before them."""
-    if not is_made_by(x, "Mul"):
+    if not is_made_by(x, "Mul") or is_norm(x):  # whose weights are no factors of smoothing
         return None, x
     value, factors = operands(producer(x, "Mul"))
     if factors.const_value is None or factors.shape is None or len(factors.shape) != 1:

@@ -11,6 +11,7 @@ from edgebert_quantize.calibration.statistics import (
     activation_statistics,
     observe,
 )
+from edgebert_quantize.graph.gated_products import separate_gates
 from edgebert_quantize.graph.linear_layers import LinearGroup, linears_by_input, shared_linears
 from edgebert_quantize.recipes import FLOAT, LinearRecipe, Scheme
 from edgebert_quantize.weights.outlier_channels import Outliers, move_outliers_last
@@ -68,7 +69,7 @@ class Prepared:
 def prepare(
     path: Path, destination: Path, recipe: LinearRecipe, batches: Sequence[Feeds], largest: int
 ) -> Prepared:
-    """Calibrate, move outlier channels last, and smooth attention outputs.
+    """Calibrate, separate gates, move outlier channels last, and smooth attention outputs.
 
     Args:
         path: an fp32 graph with linear layers.
@@ -78,6 +79,7 @@ def prepare(
         largest: 8-bit weight.
     """
     model = ir.load(path)
+    separate_gates(model)
     statistics: dict[str, ActivationStatistics] = {}
     outliers: Mapping[str, Outliers] = {}
     smoothed: Mapping[str, ActivationStatistics] = {}

@@ -85,7 +85,11 @@ uint64_t fingerprint(const Config& config) {
   chain.add(config.scale);
   for (const Layer& layer : config.layers) chain.add(layer);
   chain.add(config.final_norm);
-  for (const Floats values : {config.rotary_cos, config.rotary_sin, config.position_bias}) chain.add(values);
+  for (const RotaryAngles& angles : {config.rotary, config.local_rotary}) {
+    chain.add(angles.cosines);
+    chain.add(angles.sines);
+  }
+  chain.add(config.position_bias);
   return chain.state();
 }
 

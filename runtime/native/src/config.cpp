@@ -28,7 +28,7 @@ constexpr int64_t kRolesOfProduct = 8;
 constexpr int64_t kProductsOfLayer = 7;
 constexpr int64_t kNormsOfLayer = kProductsOfLayer * kRolesOfProduct;
 constexpr int64_t kRolesOfLayer = kNormsOfLayer + 4;
-enum LastRole : int64_t { kFinalNorm = 0, kRotaryCos = 2, kRotarySin, kPositionBias, kLastRoles };
+enum LastRole : int64_t { kFinalNorm = 0, kRotary = 2, kLocalRotary = 4, kPositionBias = 6, kLastRoles };
 
 template <class Choice>
 using Choices = std::span<const std::pair<std::string_view, Choice>>;
@@ -171,16 +171,27 @@ Layer read_layer(const Constants& constants, int64_t index, const Config& config
   return layer;
 }
 
-void read_rotary(const Constants& constants, int64_t role, Config& config) {
-  if (constants.has(role + kRotaryCos) != constants.has(role + kRotarySin)) {
-    throw ConfigError("rotary: found one of rotary_cos and rotary_sin, expected both or none");
+// Both tables, or none.
+RotaryAngles read_angles(const Constants& constants, int64_t role, const std::string& where, const Config& config) {
+  if (constants.has(role) != constants.has(role + 1)) {
+    throw ConfigError(where + ": found one of cosines and sines, expected both or none");
   }
-  if (!constants.has(role + kRotaryCos)) return;
-  check_between("head_size % 2 with rotary", config.head_size % 2, 0, 0);
-  config.rotary_positions = constants.matrix_shape(role + kRotaryCos, "rotary_cos")[0];
+  if (!constants.has(role)) return {};
   const int64_t half = config.head_size / 2;
-  config.rotary_cos = constants.floats(role + kRotaryCos, "rotary_cos", {config.rotary_positions, half});
-  config.rotary_sin = constants.floats(role + kRotarySin, "rotary_sin", {config.rotary_positions, half});
+  return {.cosines = constants.floats(role, where + ", cosines", {config.rotary_positions, half}),
+          .sines = constants.floats(role + 1, where + ", sines", {config.rotary_positions, half})};
+}
+
+void read_rotary(const Constants& constants, int64_t role, Config& config) {
+  if (constants.has(role + kRotary)) {
+    check_between("head_size % 2 with rotary", config.head_size % 2, 0, 0);
+    config.rotary_positions = constants.matrix_shape(role + kRotary, "rotary, cosines")[0];
+  }
+  config.rotary = read_angles(constants, role + kRotary, "rotary", config);
+  config.local_rotary = read_angles(constants, role + kLocalRotary, "local_rotary", config);
+  if (config.rotary.cosines.empty() && !config.local_rotary.cosines.empty()) {
+    throw ConfigError("local_rotary: found it alone, expected rotary too");
+  }
 }
 
 void read_position_bias(const Constants& constants, int64_t role, Config& config) {

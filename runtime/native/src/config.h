@@ -72,6 +72,11 @@ struct NormWeights {
   Floats bias;    // (hidden) or empty
 };
 
+struct RotaryAngles {
+  Floats cosines;  // (rotary_positions, head_size / 2) or empty
+  Floats sines;    // as cosines
+};
+
 struct Layer {
   Product query;
   Product key;
@@ -99,9 +104,9 @@ struct Config {
   bool gated = false;
   std::vector<Layer> layers;
   NormWeights final_norm;
-  Floats rotary_cos;     // (rotary_positions, head_size / 2) or empty
-  Floats rotary_sin;     // as rotary_cos
-  Floats position_bias;  // (heads, 2 * bias_reach + 1) or empty: by key minus query, from -bias_reach
+  RotaryAngles rotary;        // of the layers without a window, and of all where there are no local ones
+  RotaryAngles local_rotary;  // of the layers with a window, or empty
+  Floats position_bias;       // (heads, 2 * bias_reach + 1) or empty: by key minus query, from -bias_reach
   int64_t rotary_positions = 0;
   int64_t bias_reach = 0;
 };

@@ -2,44 +2,16 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <map>
+#include <utility>
+#include <vector>
 
-#include "buffer.h"
 #include "kernels/activations.h"
 #include "kernels/head_columns.h"
+#include "pieces.h"
 
 namespace edgebert {
 namespace {
-
-constexpr int64_t kLine = 64;
-
-// Hands out the pieces of a packed copy one after another. Counting, finding and filling take the same pieces.
-class Pieces {
- public:
-  Pieces(std::byte* memory, bool fill) : memory_(memory), fill_(fill) {}
-
-  template <class T>
-  T* take(int64_t count) {
-    T* piece = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + used_);
-    const int64_t bytes = round_up(count * static_cast<int64_t>(sizeof(T)), kLine);
-    if (fill_) std::memset(memory_ + used_, 0, static_cast<size_t>(bytes));
-    used_ += bytes;
-    return piece;
-  }
-  float* copy(Floats source, int64_t width, float factor = 1.0F) {
-    float* piece = take<float>(width);
-    if (!fill_) return piece;
-    for (size_t i = 0; i < source.size(); ++i) piece[i] = source[i] * factor;
-    return piece;
-  }
-  bool fill() const { return fill_; }
-  int64_t used() const { return used_; }
-
- private:
-  std::byte* memory_;
-  bool fill_;
-  int64_t used_ = 0;
-};
 
 // A vector of columns of a packed product: `count` columns of one product of the graph.
 struct VectorSource {
@@ -162,25 +134,38 @@ void fill_multiplier(const Product& product, RowPlaces places, float* to) {
   }
 }
 
+// Where the constants of packed columns lie in memory, and everything else that a copy of them depends on.
+using Origin = std::vector<std::pair<const void*, int64_t>>;
+
+Origin origin_of(const Sources& sources, RowPlaces places) {
+  Origin origin{{nullptr, places.together}, {nullptr, places.padded}};
+  for (const VectorSource& source : sources) {
+    const Product& product = *source.product;
+    origin.emplace_back(product.weight, source.column);
+    origin.emplace_back(product.scales.data(), product.inputs);
+    origin.emplace_back(product.bias.data(), product.outputs);
+    origin.emplace_back(product.smoothing.data(), source.count);
+    origin.emplace_back(product.outlier_rows.data(), product.outlier_start);
+  }
+  return origin;
+}
+
 // Panels lie apart from all the rest, in the order in which they are used: fetching ahead runs from one product into
 // the next.
 struct Parts {
   Pieces panels;
   Pieces rest;
+  std::map<Origin, PackedProduct> taken;  // layers that share their constants share a copy
 };
 
-PackedProduct take_product(const Config& config, TileShape shape, const Sources& sources, RowPlaces places,
-                           Parts& parts) {
+// Without the range, which is no piece of the copy.
+PackedProduct take_pieces(TileShape shape, const Sources& sources, RowPlaces places, Parts& parts) {
   const Product& product = *sources.front().product;
   PackedProduct packed;
   packed.depth = product.inputs / places.together * places.padded;
   packed.width = static_cast<int64_t>(sources.size()) * shape.lanes;
   packed.outliers = product.outlier_count;
   packed.outlier_start = product.outlier_start;
-  if (config.scheme == Scheme::fixed) {
-    packed.range_scale = product.range_scale;
-    packed.range_zero = static_cast<float>(product.range_zero);
-  }
   const int64_t words = (product.outlier_count + shape.values_per_word - 1) / shape.values_per_word;
   auto* panels = parts.panels.take<int8_t>(packed.depth * packed.width);
   auto* scales = parts.rest.take<float>(packed.width);
@@ -201,6 +186,19 @@ PackedProduct take_product(const Config& config, TileShape shape, const Sources&
   packed.zero_weights = zero_weights;
   packed.multiplier = multiplier;
   packed.outlier_words = outliers;
+  return packed;
+}
+
+PackedProduct take_product(const Config& config, TileShape shape, const Sources& sources, RowPlaces places,
+                           Parts& parts) {
+  const Origin origin = origin_of(sources, places);
+  if (!parts.taken.contains(origin)) parts.taken[origin] = take_pieces(shape, sources, places, parts);
+  PackedProduct packed = parts.taken[origin];
+  if (config.scheme == Scheme::fixed) {
+    const Product& product = *sources.front().product;
+    packed.range_scale = product.range_scale;
+    packed.range_zero = static_cast<float>(product.range_zero);
+  }
   return packed;
 }
 
@@ -232,15 +230,20 @@ PackedLayer take_layer(const Config& config, TileShape shape, const Layer& layer
   return packed;
 }
 
+RotaryTable take_rotary(const RotaryAngles& angles, Pieces& rest) {
+  if (angles.cosines.empty()) return {};
+  const auto entries = static_cast<int64_t>(angles.cosines.size());
+  const float* cosines = rest.copy(angles.cosines, entries);
+  return {.cosine = cosines, .sine = rest.copy(angles.sines, entries)};
+}
+
 PackedModel take_model(const Config& config, TileShape shape, Parts& parts) {
   PackedModel model;
   for (const Layer& layer : config.layers) model.layers.push_back(take_layer(config, shape, layer, parts));
   model.final_norm = take_norm(config, shape, config.final_norm, parts.rest);
-  if (!config.rotary_cos.empty()) {
-    const auto entries = static_cast<int64_t>(config.rotary_cos.size());
-    model.rotary.cosine = parts.rest.copy(config.rotary_cos, entries);
-    model.rotary.sine = parts.rest.copy(config.rotary_sin, entries);
-  }
+  model.rotary = take_rotary(config.rotary, parts.rest);
+  const bool local = !config.local_rotary.cosines.empty();
+  model.local_rotary = local ? take_rotary(config.local_rotary, parts.rest) : model.rotary;
   if (!config.position_bias.empty()) {
     const auto entries = static_cast<int64_t>(config.position_bias.size());
     model.position_bias = parts.rest.copy(config.position_bias, entries, kLog2E);
@@ -249,14 +252,14 @@ PackedModel take_model(const Config& config, TileShape shape, Parts& parts) {
 }
 
 Parts counted(const Config& config, TileShape shape) {
-  Parts parts{Pieces(nullptr, false), Pieces(nullptr, false)};
+  Parts parts{Pieces(nullptr, false), Pieces(nullptr, false), {}};
   take_model(config, shape, parts);
   return parts;
 }
 
 PackedModel take_from(const Config& config, TileShape shape, std::byte* packed, bool fill) {
   const int64_t panels = counted(config, shape).panels.used();
-  Parts parts{Pieces(packed, fill), Pieces(packed + panels, fill)};
+  Parts parts{Pieces(packed, fill), Pieces(packed + panels, fill), {}};
   return take_model(config, shape, parts);
 }
 

@@ -78,8 +78,9 @@ void Steps::project(int64_t index, BlockMemory& block, Range rows, Range heads) 
   words.value += offset;
   AttentionRules shifted = rules(index);
   shifted.positions += rows.begin;
+  const RotaryTable& rotary = shifted.window > 0 ? model_.local_rotary : model_.rotary;
   kernels_.project(product, block.input.rows(), whole(length(rows)),
-                   {heads.begin * panels_of_head, heads.end * panels_of_head}, shifted, model_.rotary, words);
+                   {heads.begin * panels_of_head, heads.end * panels_of_head}, shifted, rotary, words);
 }
 
 void Steps::attend(int64_t index, BlockMemory& block, Range rows, Range heads, std::byte* scratch) const {

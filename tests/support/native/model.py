@@ -74,6 +74,7 @@ class Model:
     layers: list[Layer]
     final_norm: Norm = Norm()
     rotary: tuple[Floats, Floats] | None = None
+    local_rotary: tuple[Floats, Floats] | None = None
     position_bias: Floats | None = None
 
     @property
@@ -92,18 +93,18 @@ class Model:
             for norm in (layer.attention_norm, layer.feed_forward_norm):
                 found += [norm.weight, norm.bias]
         found += [self.final_norm.weight, self.final_norm.bias]
-        return [*found, *(self.rotary or (None, None)), self.position_bias]
+        tables = (self.rotary or (None, None), self.local_rotary or (None, None))
+        return [*found, *tables[0], *tables[1], self.position_bias]
 
     def constants(self) -> list[Constant]:
-        """The operator's inputs from the third on."""
-        return [each for each in self.by_role() if each is not None]
+        """The operator's inputs from the third on; what several roles share is one of them."""
+        found = {id(each): each for each in self.by_role() if each is not None}
+        return list(found.values())
 
     def attributes(self) -> dict[str, int | float | str | list[int]]:
         """The operator's attributes."""
-        roles, count = [], 0
-        for each in self.by_role():
-            roles.append(-1 if each is None else count)
-            count += each is not None
+        places = {id(each): place for place, each in enumerate(self.constants())}
+        roles = [-1 if each is None else places[id(each)] for each in self.by_role()]
         numbers = {**vars(self.shape), "gated": int(self.shape.gated)}
         return {**numbers, "windows": [layer.window for layer in self.layers], "roles": roles}
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.native.model import Floats, Model, Shape, random_model
+from tests.support.native.model import Floats, Model, Norm, Shape, random_model
 from tests.support.native.reference import calibrated
 
 FLOAT_ATTENTION: Final = 0.03
@@ -48,12 +48,29 @@ ODD: Final = replace(POST, hidden=40, heads=3, ffn=72)
 PRE: Final = replace(POST, norm="rms", norm_place="pre", activation="silu", gated=True)
 
 
-def _with_positions(model: Model) -> Model:
-    """Rotated by position, for as many tokens as the inputs have and more."""
+def _tables(model: Model, base: float) -> tuple[Floats, Floats]:
+    """Angles of positions, for as many tokens as the inputs have and more."""
     half = model.shape.head_size // 2
-    angles = np.arange(1024)[:, None] / 1e4 ** (np.arange(half) / half)
-    tables = (np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32))
-    return replace(model, rotary=tables)
+    angles = np.arange(1024)[:, None] / base ** (np.arange(half) / half)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def _with_positions(model: Model) -> Model:
+    """Rotated by position."""
+    return replace(model, rotary=_tables(model, 1e4))
+
+
+def _partly_local(model: Model) -> Model:
+    """The first layer sees all tokens, the others are local and have angles of their own."""
+    first, *others = model.layers
+    rotary, local = (_tables(model, base) for base in (1e4, 100))
+    layers = [replace(first, window=0, attention_norm=Norm()), *others]
+    return replace(model, layers=layers, rotary=rotary, local_rotary=local)
+
+
+def _repeated(model: Model) -> Model:
+    """All layers are the first one."""
+    return replace(model, layers=[model.layers[0]] * len(model.layers))
 
 
 def _with_bias(model: Model, reach: int) -> Model:
@@ -72,6 +89,8 @@ MODELS: Final = {
     "pre_rms_silu_gated": random_model(PRE),
     "pre_static": _static(random_model(replace(PRE, activation="gelu_tanh"))),
     "window_rotary": _with_positions(random_model(WIDE_HEADS, window=5)),
+    "partly_local": _partly_local(random_model(WIDE_HEADS, window=7)),
+    "shared": _repeated(random_model(replace(POST, layers=3))),
     "bias_relu": _with_bias(random_model(replace(POST, activation="relu", norm="rms")), reach=12),
     "narrow_heads": random_model(replace(POST, heads=4, head_size=10)),
     "no_outliers": random_model(replace(POST, hidden=48, heads=3), outliers=0),

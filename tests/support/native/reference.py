@@ -138,8 +138,9 @@ def _attention(
         product(name, entered).reshape(-1, shape.heads, shape.head_size).transpose(1, 0, 2)
         for name in ("query", "key", "value")
     )
-    if model.rotary is not None:
-        query, key = (_rotated(each, model.rotary, positions) for each in (query, key))
+    rotary = (layer.window and model.local_rotary) or model.rotary
+    if rotary is not None:
+        query, key = (_rotated(each, rotary, positions) for each in (query, key))
     scores = query @ key.transpose(0, 2, 1) * shape.scale
     apart = positions[None, :] - positions[:, None]
     if model.position_bias is not None:
