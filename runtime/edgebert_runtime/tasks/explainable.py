@@ -57,7 +57,7 @@ class Explainable(OpenBundle):
                 answer, 0 to 1.
             most_runs: texts that may be run for Shapley values; where that ends them first,
                 `reached` is False.
-            seed: of the orders that are sampled.
+            seed: of the sets of words that are sampled.
 
         Returns:
             Values of each word in units of the answer, as `Explanation.attributions` by method;

@@ -32,7 +32,7 @@ class ExplainOptions:
         window: neighbouring words that `occlusion` takes out together.
         error: the largest standard error of a Shapley value to stop at, as a share of the answer.
         most_runs: texts that Shapley values may take.
-        seed: of the orders that Shapley values are sampled in.
+        seed: of the sets of words that Shapley values are sampled from.
 
     Raises:
         ConfigError: a value is of another type, or cannot be one.
