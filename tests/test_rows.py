@@ -18,8 +18,9 @@ from edgebert.training.data.records import read_labelled
 from edgebert.training.data.tables import CellType, read_records
 from edgebert_quantize.calibration.readers import has_column, read_column, read_texts
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.io.columns import Columns
 from edgebert_runtime.io.readers import open_file
-from edgebert_runtime.io.tables import Columns, read_table
+from edgebert_runtime.io.tables import read_table
 
 COLUMNS: Final = ("text", "text_pair", "label")
 ENDINGS: Final = (".csv", ".jsonl", ".parquet")

@@ -28,8 +28,9 @@ from edgebert_runtime.errors import OutputError
 from edgebert_runtime.inference.call import CHUNK_TEXTS
 from edgebert_runtime.io.readers import open_file, read_rows
 from edgebert_runtime.io.tables import BATCH_ROWS
-from edgebert_runtime.io.writers import VectorType, check_output, write_records
+from edgebert_runtime.io.writers import check_output, write_records
 from edgebert_runtime.progress import Count, bar_line
+from edgebert_runtime.tasks.spec import VectorType
 
 TEXTS: Final = ["the cat sat", 'a "dog", red', "", "it ran far 🙂"]
 COMMAND: Final = [sys.executable, "-m", "edgebert_runtime.cli.main"]

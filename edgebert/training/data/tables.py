@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgebert_runtime.errors import InputError
-from edgebert_runtime.io.tables import MISSING, Columns, read_table, wrong_kind
+from edgebert_runtime.io.columns import MISSING, Columns, wrong_kind
+from edgebert_runtime.io.tables import read_table
 
 LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """Surrogates, which JSON can escape and UTF-8 cannot encode."""

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from edgebert_runtime.io.tables import DEFAULT_COLUMN, Columns, has_column, read_table, wrong_kind
+from edgebert_runtime.io.columns import DEFAULT_COLUMN, Columns, wrong_kind
+from edgebert_runtime.io.tables import has_column, read_table
 
 __all__ = ["has_column", "read_column", "read_texts"]
 

@@ -43,6 +43,7 @@ class Answering:
 
     def __init__(self, model: TaskModel[Any], settings: JobSettings) -> None:
         spec = require_task(settings.task)
+        _check_texts(spec, settings)
         self._model, self._settings = model, settings
         self._options = task_options(spec, settings)
         model.check_options(self._options)
@@ -135,6 +136,28 @@ def task_options(spec: TaskSpec, settings: JobSettings) -> TaskOptions:
         for name, value in settings.options.items()
     }
     return spec.options(**given)
+
+
+def _check_texts(spec: TaskSpec, settings: JobSettings) -> None:
+    """Refuse columns and a question that do not make the items of the task.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    asked, pairs = spec.command.question, settings.column_pair is not None
+    if asked is None and settings.question is not None:
+        raise ConfigError(f"task {spec.name!r} has no text that all items share; drop --question")
+    if asked is not None and pairs == (settings.question is not None):
+        raise ConfigError(
+            f"task {spec.name!r} needs either one {asked} with --question, or a column of them "
+            "with --column and the other texts with --column-pair"
+        )
+    if asked is None and spec.command.pairs == "always" and not pairs:
+        raise ConfigError(
+            f"task {spec.name!r} takes pairs; name the second column with --column-pair"
+        )
+    if asked is None and spec.command.pairs == "never" and pairs:
+        raise ConfigError(f"task {spec.name!r} takes no pairs; leave out --column-pair")
 
 
 def _row_of(spec: TaskSpec, model: TaskModel[Any], options: TaskOptions) -> tuple[Columns, Any]:

@@ -182,6 +182,13 @@ class Job:
         wanted = range(self.units) if numbers is None else numbers
         return [number for number in wanted if number not in done]
 
+    def rows_of(self, numbers: Iterable[int]) -> int | None:
+        """How many rows units have; None where nobody knows before they are read."""
+        if self.record.rows is None:
+            return None
+        units = map(self.unit, numbers)
+        return sum(unit.stop - unit.start for unit in units)
+
     @cached_property
     def _ends(self) -> list[int]:
         """For each source the number after that of its last unit."""

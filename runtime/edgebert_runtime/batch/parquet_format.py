@@ -17,12 +17,15 @@ class ParquetFormat:
 
     def inspect(self, path: str, size: int, settings: JobSettings) -> Inspected:
         """The end of the file says all of it."""
+        import pyarrow
+
         del size
         with _table(path) as table:
             groups = [table.metadata.row_group(at).num_rows for at in range(table.num_row_groups)]
             _require_text(path, table.schema_arrow, settings.text_columns)
             cuts = row_cuts(groups, settings.shard_rows)
-            return Inspected(cuts, table.schema_arrow, sum(groups))
+            columns = [field.remove_metadata() for field in table.schema_arrow]
+            return Inspected(cuts, pyarrow.schema(columns), sum(groups))
 
     def read(self, unit: Unit, schema: Any, settings: JobSettings) -> Iterator[Chunk]:
         """The row groups that hold the unit's rows, decoded a chunk at a time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edgebert_runtime.batch.answering import Answering
 from edgebert_runtime.batch.chunks import Inspected
@@ -20,6 +20,8 @@ from edgebert_runtime.batch.kept import check_names, schema_text
 from edgebert_runtime.batch.settings import JobSettings
 from edgebert_runtime.batch.sources import find_sources, kind_of
 from edgebert_runtime.batch.units import format_of
+from edgebert_runtime.bundle.bundle import Bundle
+from edgebert_runtime.bundle.manifest import MANIFEST_NAME, hash_file
 from edgebert_runtime.errors import InputError, OutputError
 from edgebert_runtime.inference.reports import to_plain
 from edgebert_runtime.io.arrow import require_arrow
@@ -27,7 +29,7 @@ from edgebert_runtime.loading.model_opener import load_model
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.storage.json_reader import shown
 
-DIFFERENCES: int = 3
+DIFFERENCES: Final = 3
 """Sources that an error names."""
 
 
@@ -47,6 +49,9 @@ def plan_job(bundle: str, where: str, out: str, settings: JobSettings) -> Job:
         EdgebertError: the bundle cannot be opened.
     """
     require_arrow()
+    opened = Bundle.open(bundle, complete=False)
+    settings = replace(settings, manifest=hash_file(opened.folder / MANIFEST_NAME).sha256)
+    bundle = str(opened.folder.absolute()) if opened.snapshot is None else bundle
     folder, sources = open_folder(out), find_sources(where)
     if folder.read(JOB_FILE) is None:
         folder.prepare()

@@ -22,8 +22,9 @@ class JobSettings:
     """What a job was asked for.
 
     Attributes:
-        manifest: SHA-256 of the bundle's manifest, which has those of its files.
         task: of the bundle.
+        manifest: SHA-256 of the bundle's manifest, which has those of its files; `plan_job` fills
+            it in.
         variant: as `load` takes it.
         provider: likewise.
         provider_options: likewise.
@@ -37,8 +38,8 @@ class JobSettings:
         shard_rows: rows of a unit, about; a unit has a shard.
     """
 
-    manifest: str
     task: str
+    manifest: str = ""
     variant: str = "auto"
     provider: str = "auto"
     provider_options: Mapping[str, str] = field(default_factory=dict)

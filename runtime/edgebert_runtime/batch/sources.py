@@ -1,6 +1,7 @@
 """Files of rows, here or in an object store: which there are, and whether they have changed."""
 
 import glob
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ def _open(path: str) -> Any:
     if local is not None:
         return local.open("rb", buffering=BUFFER)
     store, inside = open_store(path)
-    return store.open(inside, "rb")
+    return io.BufferedReader(store.open(inside, "rb"), BUFFER)
 
 
 def _local(where: str) -> Iterator[Source]:
@@ -93,8 +94,9 @@ def _local(where: str) -> Iterator[Source]:
     elif os.path.lexists(path) or not GLOB & set(path):
         yield _stat(path)
     else:
-        files = (each for each in glob.glob(path, recursive=True) if os.path.isfile(each))
-        yield from (_stat(each) for each in files if kind_of(each) in KINDS)
+        for each in glob.glob(path, recursive=True):
+            if os.path.isfile(each) and kind_of(each) in KINDS and not _is_hidden(each):
+                yield _stat(each)
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -105,8 +107,8 @@ def _below(folder: str) -> Iterator[str]:
                 yield os.path.join(root, name)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "_"))
+def _is_hidden(path: str) -> bool:
+    return os.path.basename(path).startswith((".", "_"))
 
 
 def _stat(path: str) -> Source:

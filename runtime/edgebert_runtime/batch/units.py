@@ -1,12 +1,21 @@
 """The rows of a unit, read by the kind of its source."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from edgebert_runtime.batch.chunks import Chunk, Format
+from edgebert_runtime.batch.csv_format import CsvFormat
 from edgebert_runtime.batch.job import Job, Unit
+from edgebert_runtime.batch.json_lines_format import JsonLinesFormat
 from edgebert_runtime.batch.kept import kept_schema
 from edgebert_runtime.batch.parquet_format import ParquetFormat
 from edgebert_runtime.errors import InputError
+
+FORMATS: Final[Mapping[str, Callable[[], Format]]] = MappingProxyType(
+    {".parquet": ParquetFormat, ".jsonl": JsonLinesFormat, ".csv": CsvFormat}
+)
+"""Ending → what reads such files."""
 
 
 def format_of(kind: str) -> Format:
@@ -15,9 +24,9 @@ def format_of(kind: str) -> Format:
     Raises:
         InputError: nothing does.
     """
-    if kind == ".parquet":
-        return ParquetFormat()
-    raise InputError(f"sources end in {kind!r}, expected .parquet")
+    if kind not in FORMATS:
+        raise InputError(f"sources end in {kind!r}, expected one of {', '.join(FORMATS)}")
+    return FORMATS[kind]()
 
 
 def read_unit(job: Job, unit: Unit) -> Iterator[Chunk]:

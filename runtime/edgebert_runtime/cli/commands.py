@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from edgebert_runtime.cli import bench
+from edgebert_runtime.cli.batch import BATCH, add_batch
 from edgebert_runtime.cli.compare import add_compare
 from edgebert_runtime.cli.diff import add_diff
 from edgebert_runtime.cli.explain import add_explain
 from edgebert_runtime.cli.options import (
     ALL,
     CHECKED_HELP,
+    TASK_HELP,
     VARIANT_HELP,
     Commands,
     add_command,
@@ -28,11 +30,6 @@ from edgebert_runtime.cli.run import RUN, add_run
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 from edgebert_runtime.progress import still
-
-TASK_HELP: Final = (
-    "embed, classify, tag, answer, rank, fill or next_sentence, where the bundle has several "
-    "(default: the bundle's)"
-)
 
 
 def add_info(commands: Commands) -> None:
@@ -90,6 +87,7 @@ def add_bench(commands: Commands) -> None:
 
 COMMANDS: Final = {
     RUN: add_run,
+    BATCH: add_batch,
     "check": add_check,
     "info": add_info,
     "warm": add_warm,

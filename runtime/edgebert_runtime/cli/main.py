@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Final
 
 from edgebert_runtime import __version__
+from edgebert_runtime.cli.batch import BATCH, add_batch, task_of_batch
 from edgebert_runtime.cli.commands import COMMANDS
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.options import Commands, Parser
@@ -108,6 +109,8 @@ def _add_wanted(commands: Commands, given: Sequence[str]) -> None:
         add_task(commands, task, task.command_name)
     elif name == RUN and arguments and arguments[0] not in HELP:
         add_task(commands, task_of_first_bundle(arguments), RUN)
+    elif name == BATCH:
+        add_batch(commands, task_of_batch(arguments))
     elif name in COMMANDS:
         COMMANDS[name](commands)
     else:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 BUNDLE_HELP: Final = "folder of the bundle, or its name on the Hub: org/name or org/name@revision"
 VARIANT_HELP: Final = "a variant or a precision (default: auto, which is the bundle's default)"
 CHECKED_HELP: Final = "a variant or a precision (default: all, which is every one that runs here)"
+TASK_HELP: Final = (
+    "embed, classify, tag, answer, rank, fill or next_sentence, where the bundle has several "
+    "(default: the bundle's)"
+)
 
 ALL: Final = "all"
 """Stands for every variant that runs here."""

@@ -40,15 +40,7 @@ def add_task(commands: Commands, spec: TaskSpec, name: str) -> None:
     example = f"my-model {spec.command_example}"
     command = add_command(commands, name, spec.command.summary, example=example)
     add_loading(command)
-    for field in fields(spec.options):
-        if field.metadata["help"] is not None:
-            add_option(
-                command,
-                _flag(field.name),
-                field.metadata["help"],
-                field.default,
-                **_argparse(field.metadata["argparse"]),
-            )
+    add_task_options(command, spec)
     for former in spec.command.renamed:
         command.add_argument(_flag(former), help=argparse.SUPPRESS)
     if spec.command.parts:
@@ -66,6 +58,19 @@ def add_task(commands: Commands, spec: TaskSpec, name: str) -> None:
         help_text = "two texts; with --input none"
     command.add_argument("texts", nargs="*", metavar=spec.command.text, help=help_text)
     command.set_defaults(run=_answers, task=spec.name, column_pair=None)
+
+
+def add_task_options(command: argparse.ArgumentParser, spec: TaskSpec) -> None:
+    """Options that are arguments of the task's method."""
+    for field in fields(spec.options):
+        if field.metadata["help"] is not None:
+            add_option(
+                command,
+                _flag(field.name),
+                field.metadata["help"],
+                field.default,
+                **_argparse(field.metadata["argparse"]),
+            )
 
 
 def _flag(name: str) -> str:
@@ -117,6 +122,15 @@ def _task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
         if value is not None:
             say(f"{options.program}: warning: {_flag(former)} is called {_flag(name)} now")
             setattr(options, name, value)
+    return read_task_options(spec, options)
+
+
+def read_task_options(spec: TaskSpec, options: argparse.Namespace) -> TaskOptions:
+    """Arguments of the task's method, as `add_task_options` has them.
+
+    Raises:
+        ConfigError, InputError: they make no sense.
+    """
     names = [field.name for field in fields(spec.options) if hasattr(options, field.name)]
     return spec.options(**{name: getattr(options, name) for name in names})
 

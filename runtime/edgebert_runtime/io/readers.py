@@ -9,15 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from edgebert_runtime.errors import InputError
-from edgebert_runtime.io.tables import (
-    Columns,
-    Row,
-    count_rows,
-    decode_lines,
-    read_table,
-    without_end,
-    wrong_kind,
-)
+from edgebert_runtime.io.columns import Columns, Row, wrong_kind
+from edgebert_runtime.io.tables import count_rows, read_table
+from edgebert_runtime.io.text_rows import decode_lines, without_end
 
 TEXT: Final = ("text",)
 PAIR: Final = ("text", "text_pair")

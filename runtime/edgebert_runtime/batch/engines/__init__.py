@@ -1,1 +1,1 @@
-"""Engines of others that run units: Ray and Spark, a module each, which alone needs its package."""
+"""What runs units: processes of this machine, or a cluster that somebody else keeps."""

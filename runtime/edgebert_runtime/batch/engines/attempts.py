@@ -5,7 +5,6 @@ from pathlib import Path
 
 from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult, UnitWorker
-from edgebert_runtime.errors import ConfigError
 
 Told = UnitResult | UnitFailure
 """What became of a unit."""
@@ -53,14 +52,3 @@ class Attempts:
             return self._worker.run(number)
         except Exception as error:  # the driver is told, whatever it is
             return UnitFailure.of(number, error)
-
-
-def check_counts(workers: int | None, threads: int) -> None:
-    """Refuse numbers of workers and threads that are none.
-
-    Raises:
-        ConfigError: one of them is below 1.
-    """
-    for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} must be at least 1, got {value}")

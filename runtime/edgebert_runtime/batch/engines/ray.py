@@ -6,13 +6,14 @@ gives a unit again that was lost with its worker.
 
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TextIO, cast
 
-from edgebert_runtime.batch.engines.attempts import Attempts, Order, Told, check_counts
+from edgebert_runtime.batch.engines.attempts import Attempts, Order, Told
 from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult
 from edgebert_runtime.engine.threads import usable_cores
@@ -37,17 +38,11 @@ class RayEngine:
             machine, which ends with this process.
         workers: how many actors; None is as many as the cluster's CPUs have room for.
         threads: of each, and CPUs that it books.
-
-    Raises:
-        ConfigError: one of the numbers is below 1.
     """
 
     address: str | None = None
     workers: int | None = None
     threads: int = 1
-
-    def __post_init__(self) -> None:
-        check_counts(self.workers, self.threads)
 
     def run(
         self,
@@ -62,7 +57,7 @@ class RayEngine:
             ConfigError: Ray is not installed, or there is none at the address.
             EngineError: no actor starts.
         """
-        with redirect_stdout(sys.stderr):  # Ray prints there what its nodes report
+        with redirect_stdout(cast("TextIO", _OfThisThread(sys.stdout))):
             ray = self._connected()
             count = min(self.workers or self._room(ray), len(numbers))
             actors = _Actors(ray, Order.of(job, self.threads), count)
@@ -114,6 +109,20 @@ class RayEngine:
                 "of so many threads; add a node, or ask for fewer threads"
             )
         return int(cpus // self.threads)
+
+
+class _OfThisThread:
+    """Standard output of the thread that makes it; what others print goes to standard error.
+
+    A thread of Ray prints there what nodes report, between the records of a command.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._owner = stream, threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        is_own = threading.get_ident() == self._owner
+        return getattr(self._stream if is_own else sys.stderr, name)
 
 
 class _Task(NamedTuple):

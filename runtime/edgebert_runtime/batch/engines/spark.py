@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from edgebert_runtime.batch.engines.attempts import Attempts, Order, Told, check_counts
+from edgebert_runtime.batch.engines.attempts import Attempts, Order, Told
 from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult
 from edgebert_runtime.engine.threads import usable_cores
@@ -31,17 +31,11 @@ class SparkEngine:
             ends with this process.
         workers: how many units run at once; None is as many as the cluster's cores have room for.
         threads: of each, and cores that it books.
-
-    Raises:
-        ConfigError: one of the numbers is below 1.
     """
 
     address: str | None = None
     workers: int | None = None
     threads: int = 1
-
-    def __post_init__(self) -> None:
-        check_counts(self.workers, self.threads)
 
     def run(
         self,

@@ -13,9 +13,8 @@ from typing import Any, Final
 from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult
 from edgebert_runtime.engine.threads import usable_cores
-from edgebert_runtime.errors import ConfigError
 
-PROGRAM: Final = "edgebert_runtime.batch.local_worker"
+PROGRAM: Final = "edgebert_runtime.batch.engines.local_worker"
 END_SECONDS: Final = 5.0
 """How long a worker may take to end once its driver has no more units."""
 
@@ -27,18 +26,10 @@ class LocalEngine:
     Attributes:
         workers: how many; None is one for each `threads` cores.
         threads: of each.
-
-    Raises:
-        ConfigError: one of them is below 1.
     """
 
     workers: int | None = None
     threads: int = 1
-
-    def __post_init__(self) -> None:
-        for name, value in (("workers", self.workers), ("threads", self.threads)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be at least 1, got {value}")
 
     def run(
         self,
