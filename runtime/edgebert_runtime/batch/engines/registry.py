@@ -44,7 +44,19 @@ def _local(options: EngineOptions) -> "Engine":
     return LocalEngine(options.workers, options.threads)
 
 
+def _ray(options: EngineOptions) -> "Engine":
+    from edgebert_runtime.batch.engines.ray import RayEngine
+
+    return RayEngine(options.address, options.workers, options.threads)
+
+
+def _spark(options: EngineOptions) -> "Engine":
+    from edgebert_runtime.batch.engines.spark import SparkEngine
+
+    return SparkEngine(options.address, options.workers, options.threads)
+
+
 ENGINES: Final[Mapping[str, Callable[[EngineOptions], "Engine"]]] = MappingProxyType(
-    {"local": _local}
+    {"local": _local, "ray": _ray, "spark": _spark}
 )
 """Name → what makes the engine."""
