@@ -21,6 +21,7 @@ from edgebert_runtime import Bundle, errors
 if TYPE_CHECKING:
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
+    from edgebert.workflow.trimming import TrimReport, trim
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
     from edgebert_quantize import quantize_bundle as quantize
     from edgebert_quantize import quantize_file, quantize_within
@@ -29,6 +30,7 @@ __all__ = [
     "Bundle",
     "TrainingConfig",
     "TrainingReport",
+    "TrimReport",
     "VerifyReport",
     "__version__",
     "errors",
@@ -40,12 +42,14 @@ __all__ = [
     "remove_variant",
     "set_default",
     "train",
+    "trim",
     "upgrade",
     "verify",
 ]
 
 _HOMES: Final = {
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
+    "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
@@ -53,6 +57,7 @@ _HOMES: Final = {
     "remove_variant": ("edgebert.workflow.variants", "remove_variant"),
     "set_default": ("edgebert.workflow.variants", "set_default"),
     "train": ("edgebert.workflow.training", "train"),
+    "trim": ("edgebert.workflow.trimming", "trim"),
     "upgrade": ("edgebert.workflow.variants", "upgrade"),
 }
 """Name → module and name it is imported from on first use, because that needs torch or onnx_ir."""

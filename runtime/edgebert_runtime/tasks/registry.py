@@ -28,7 +28,7 @@ COMMAND_NAMES: Final = frozenset(
     (
         *("bench", "check", "compare", "diff", "info", "pull", "run", "warm"),
         *("default", "explain", "export", "inspect", "mobile", "page", "profile", "push"),
-        *("quantize", "remove", "report", "train", "upgrade", "verify"),
+        *("quantize", "remove", "report", "train", "trim", "upgrade", "verify"),
     )
 )
 """Commands of `edgebert` and `edgebert-run` that are no task's; a task has another name."""
