@@ -21,6 +21,7 @@ from edgebert_runtime import Bundle, errors
 if TYPE_CHECKING:
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
+    from edgebert.workflow.trimming import TrimReport, trim
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
     from edgebert_export import add_attention
     from edgebert_quantize import quantize_bundle as quantize
@@ -30,6 +31,7 @@ __all__ = [
     "Bundle",
     "TrainingConfig",
     "TrainingReport",
+    "TrimReport",
     "VerifyReport",
     "__version__",
     "add_attention",
@@ -42,12 +44,14 @@ __all__ = [
     "remove_variant",
     "set_default",
     "train",
+    "trim",
     "upgrade",
     "verify",
 ]
 
 _HOMES: Final = {
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
+    "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
@@ -56,6 +60,7 @@ _HOMES: Final = {
     "remove_variant": ("edgebert.workflow.variants", "remove_variant"),
     "set_default": ("edgebert.workflow.variants", "set_default"),
     "train": ("edgebert.workflow.training", "train"),
+    "trim": ("edgebert.workflow.trimming", "trim"),
     "upgrade": ("edgebert.workflow.variants", "upgrade"),
 }
 """Name → module and name it is imported from on first use, because that needs torch or onnx_ir."""

@@ -20,6 +20,7 @@ LINES: Final = {
     "Frontier": 1 + 2 + 1,
     "Search": 1 + 2 + 1,
     "TrainingReport": 11,
+    "TrimReport": 9,
     "VerifyReport": 1 + 2 + 1,
 }
 """Report → lines of its table."""

@@ -57,6 +57,7 @@ class Checkpoint:
         embedding: for `embed`, the steps from token vectors to one vector, and the prompts.
         dense: `Step.file` of each dense step to its weights.
         head: for other tasks, what stands on the encoder, without a tied weight's values.
+        head_table: its names in the family.
         head_info: for other tasks, what its logits mean.
         config_keys: what other tools read of the task in `config.json`.
         tokenizer: what the bundle needs of the tokenizer.
@@ -78,6 +79,7 @@ class Checkpoint:
     embedding: EmbeddingInfo | None
     dense: Mapping[str, DenseWeights]
     head: Head | None
+    head_table: HeadTable | None
     head_info: HeadInfo | None
     config_keys: Mapping[str, Any]
     tokenizer: TokenizerFiles
@@ -137,6 +139,7 @@ def read_checkpoint(
         embedding=purpose.embedding,
         dense=purpose.dense,
         head=purpose.head,
+        head_table=table,
         head_info=purpose.head_info,
         config_keys={} if purpose.head_info is None else chosen.config_keys(purpose.head_info),
         tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""What `edgebert.train` notes in `config.json` for `edgebert.export`.
+"""What edgebert notes in the `config.json` of what it writes, for `edgebert.export`.
 
 One key holds all of it. transformers keeps keys that it does not know, and reads none of them.
 """

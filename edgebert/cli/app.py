@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edgebert._version import __version__
-from edgebert.cli import PROGRAM, build, mobile, page, profile, push, report, variants
+from edgebert.cli import PROGRAM, build, compress, mobile, page, profile, push, report, variants
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.main import command_summaries
 
@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
         build.train,
         "my-classifier --task classify --base path/to/minilm --data train.csv",
     ),
+    "trim": (compress.trim, "path/to/checkpoint smaller --texts corpus.txt"),
     "quantize": (build.quantize, "my-model --recipe int8"),
     "verify": (build.verify, "my-model --against path/to/checkpoint"),
     "inspect": (build.inspect, "my-model"),

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from edgebert.checkpoints.history import read_history, with_step
 from edgebert.checkpoints.own_settings import MAX_LENGTH, read_own_settings, with_own_settings
 from edgebert.training.base_checkpoint import BaseCheckpoint, HeadRequest, open_base
 from edgebert.training.config import Problem, TrainingConfig
@@ -72,7 +73,10 @@ class Job:
         """Keys of `config.json`: what the outputs mean, and what limits the model."""
         settings = self.request.spec.settings(self.base.labels, self.request.problem_kind)
         limit = limit_of_training(self.base, self.request.config)
-        return with_own_settings(settings, {} if limit is None else {MAX_LENGTH: limit})
+        limited = with_own_settings(settings, {} if limit is None else {MAX_LENGTH: limit})
+        before = read_history(self.base.hf_config, source="config.json of the base")
+        done = () if self.request.from_scratch else before
+        return with_step(limited, done, "trained", {"task": str(self.request.task)})
 
     @property
     def identity(self) -> dict[str, Any]:

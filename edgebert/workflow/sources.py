@@ -11,6 +11,7 @@ from torch import nn
 from edgebert.checkpoints import Checkpoint, DenseWeights, read_checkpoint
 from edgebert.checkpoints.families.registry import FAMILIES
 from edgebert.checkpoints.files import read_json_if_present
+from edgebert.checkpoints.history import read_history
 from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.tasks import AUTO
 from edgebert.checkpoints.token_gate.witnesses import Origin
@@ -100,6 +101,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Source:
             "name": checkpoint.name,
             "model_type": checkpoint.model_type,
         },
+        provenance=read_history(checkpoint.hf_config, source=str(checkpoint.folder)),
     )
     pipeline = checkpoint.pipeline
     return Source(

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation, TrainingReport
+from edgebert.workflow.trimming import TrimReport
 from edgebert.workflow.verification import VerifyReport
 from edgebert_export import CaseResult, ParityReport
 from edgebert_quantize import Quality, Search
@@ -168,6 +169,17 @@ TRAINING: Final = TrainingReport(
     seconds=12.5,
 )
 
+TRIM: Final = TrimReport(
+    out=Path("smaller"),
+    rows_before=30522,
+    rows_after=8000,
+    megabytes_saved=34.6,
+    texts=30000,
+    identical=False,
+    tokens_ratio=1.034,
+    unknown_before=30,
+    unknown_after=30,
+)
 VERIFY: Final = VerifyReport(variants={"cpu": PARITY, "int8": QUALITY}, left_out={"fp16": "cuda"})
 
 WARM: Final = WarmGraph(

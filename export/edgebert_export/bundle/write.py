@@ -27,6 +27,7 @@ from edgebert_runtime.bundle.manifest import (
     ExternalRange,
     FileInfo,
     Manifest,
+    ProvenanceStep,
     TaskInfo,
     TensorInfo,
     TokenizerInfo,
@@ -51,6 +52,7 @@ class BundleParts:
         config: what goes into `config.json`.
         files: bundle path → content of every further file, `tokenizer.json` among them.
         source: `kind`, `name` and `model_type`, for the manifest.
+        provenance: what was done to the model before, for the manifest.
     """
 
     tokenizer: TokenizerInfo
@@ -58,6 +60,7 @@ class BundleParts:
     config: Mapping[str, Any]
     files: Mapping[str, bytes]
     source: Mapping[str, str | None]
+    provenance: tuple[ProvenanceStep, ...] = ()
 
 
 def export_bundle(
@@ -235,5 +238,6 @@ def describe(
         default_task=spec.task,
         variants=variants,
         default_variant="fp32",
+        provenance=parts.provenance,
         files=files,
     )

@@ -1,0 +1,1 @@
+"""A vocabulary without the tokens that a corpus or some languages do not need."""

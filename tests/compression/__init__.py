@@ -1,0 +1,1 @@
+"""Smaller models, compared with those they were made of."""
