@@ -1,6 +1,7 @@
 """Names of bundles, keys, addresses and sizes, as they are typed."""
 
 import argparse
+import socket
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,7 @@ def test_addresses() -> None:
         find_address("no.such.host.invalid", 0)
     with listen(find_address("127.0.0.1", 0)) as first:
         port = first.getsockname()[1]
+        assert first.proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's algorithm on
         assert url_of(first) == f"http://127.0.0.1:{port}"
         with pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 is in use"):
             listen(find_address("127.0.0.1", port))
