@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -50,14 +50,27 @@ class ServiceOptions:
 
 
 class BundleService(ModelService):
-    """A service that refuses too many items, and texts that are too long where that is asked.
+    """A service that refuses too many items.
 
     Attributes:
         info: what runs.
+        options: as given; what a request leaves open is `options.long` of it.
+
+    Args:
+        name: what clients call it.
+        model: an open one.
+        options: of all services of a server.
+        workers: threads that run rows; None is one a core.
     """
 
-    def __init__(self, name: str, model: TaskModel[Any], options: ServiceOptions) -> None:
-        super().__init__(name, model, max_wait=options.max_wait)
+    def __init__(
+        self,
+        name: str,
+        model: TaskModel[Any],
+        options: ServiceOptions,
+        workers: int | None = None,
+    ) -> None:
+        super().__init__(name, model, max_wait=options.max_wait, workers=workers)
         self.info: ModelInfo = model.info()
         self.options = options
 
@@ -70,10 +83,6 @@ class BundleService(ModelService):
         if len(items) > self.options.texts:
             found = f"the request has {len(items):,} texts, at most {self.options.texts:,} are"
             raise RequestRefusedError(413, f"{found} taken; send them in several requests")
-        if self.options.long == "error":
-            options = self.model.OPTIONS() if options is None else options
-            if options.long == "truncate":
-                options = replace(options, long="error")
         return await super().answer(items, options)
 
 

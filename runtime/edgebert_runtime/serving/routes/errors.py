@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from edgebert_runtime.serving.schemas.check import Schema
+from edgebert_runtime.serving.schemas.parts import TEXT, optional, record
+
 OPENAI_TYPES: Final = MappingProxyType(
     {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 )
@@ -45,3 +48,19 @@ def tei_error(status: int, message: str) -> Mapping[str, Any]:
     """As text-embeddings-inference: `error` and `error_type`."""
     usual = "Backend" if status >= FAILURE else "Validation"
     return {"error": message, "error_type": KINDS.get(status, usual)}
+
+
+OPENAI_ERROR: Final = record(
+    message=TEXT,
+    type=TEXT,
+    param=optional(TEXT, "Always null."),
+    code=optional(TEXT, "A word for some errors."),
+)
+SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
+    {
+        openai_error.__name__: record(error=OPENAI_ERROR),
+        rerank_error.__name__: record(message=TEXT, error=OPENAI_ERROR),
+        tei_error.__name__: record(error=TEXT, error_type=TEXT),
+    }
+)
+"""Name of what makes the body of an error → its schema."""

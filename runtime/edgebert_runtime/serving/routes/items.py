@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from edgebert_runtime.serving.schemas.check import Schema
-from edgebert_runtime.serving.schemas.parts import TEXT, optional, request
+from edgebert_runtime.serving.schemas.parts import TEXT, closed, optional
 
-TEXT_AND_PAIR: Final = request("text", text=TEXT, text_pair=optional(TEXT, "The second text."))
-PAIR: Final = request("text", "text_pair", text=TEXT, text_pair=TEXT)
+TEXT_AND_PAIR: Final = closed("text", text=TEXT, text_pair=optional(TEXT, "The second text."))
+PAIR: Final = closed("text", "text_pair", text=TEXT, text_pair=TEXT)
 
 ITEMS: Final[dict[str, Schema]] = {
     "never": TEXT,

@@ -3,9 +3,10 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.routes.errors import openai_error
 from edgebert_runtime.serving.routes.route import Route, one_or_more, options
 from edgebert_runtime.serving.routes.vectors import FORMATS, encoded
@@ -23,18 +24,25 @@ from edgebert_runtime.serving.schemas.parts import (
     request,
     said,
 )
-from edgebert_runtime.serving.service import ModelService
+from edgebert_runtime.tokenization.sliding_window import Long
 
-MODEL: Final = optional(TEXT, "Name of the bundle; needed where several are served.")
 PROMPT: Final = optional(TEXT, "Name of the bundle's prompt that is put before each text.")
+DIMENSIONS: Final = positive(
+    "Keep the first numbers of a vector, and scale it to length 1 again where it was."
+)
+LONG: Final = choice(
+    *get_args(Long),
+    description="What becomes of texts beyond the model's maximum length; as the server does "
+    "unless said.",
+)
 
 REQUEST: Final = request(
     "input",
     input=said(ONE_OR_MORE, "A text, or a list of texts."),
-    model=MODEL,
     encoding_format=choice(*FORMATS, description="How a vector is written; numbers unless named."),
-    dimensions=positive("Keep the first numbers of a vector, and scale it to length 1 again."),
+    dimensions=DIMENSIONS,
     prompt_name=PROMPT,
+    long=LONG,
     user=optional(TEXT, "Has no effect."),
 )
 
@@ -52,7 +60,7 @@ RESPONSE: Final = record(
 )
 
 
-async def embeddings(service: ModelService, body: Any) -> Mapping[str, Any]:
+async def embeddings(service: BundleService, body: Any) -> Mapping[str, Any]:
     """A vector for each text.
 
     Raises:
@@ -60,7 +68,12 @@ async def embeddings(service: ModelService, body: Any) -> Mapping[str, Any]:
     """
     _refuse_token_ids(body)
     asked = check_body(body, REQUEST)
-    chosen = options(service, dimensions=asked.get("dimensions"), prompt=asked.get("prompt_name"))
+    chosen = options(
+        service,
+        dimensions=asked.get("dimensions"),
+        prompt=asked.get("prompt_name"),
+        long=asked.get("long"),
+    )
     found = await service.answer(one_or_more(asked["input"]), chosen)
     form = asked.get("encoding_format")
     return {

@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 
 from edgebert_runtime.postprocessing.activations import Activation
 from edgebert_runtime.postprocessing.spans import Aggregation
+from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.routes.errors import tei_error
 from edgebert_runtime.serving.routes.items import TEXT_AND_PAIR, text_or_pair
 from edgebert_runtime.serving.routes.rerank import TEI_REQUEST, TEI_RESPONSE, rerank_texts
@@ -33,6 +34,7 @@ from edgebert_runtime.serving.schemas.parts import (
     TEXTS,
     VECTOR,
     choice,
+    closed,
     flag,
     listed,
     optional,
@@ -41,7 +43,6 @@ from edgebert_runtime.serving.schemas.parts import (
     request,
     several,
 )
-from edgebert_runtime.serving.service import ModelService
 
 Given = Mapping[str, Any]
 """Parameters or options, by name."""
@@ -72,7 +73,7 @@ class Pipeline:
     @property
     def request(self) -> Schema:
         """Of the body."""
-        parameters = optional(request(**self.parameters), "Arguments of the pipeline.")
+        parameters = optional(closed(**self.parameters), "Arguments of the pipeline.")
         return request("inputs", inputs=self.inputs, parameters=parameters)
 
     @property
@@ -81,7 +82,7 @@ class Pipeline:
         several = listed(self.answered)
         return several if self.nested else {"anyOf": (self.answered, several)}
 
-    async def handle(self, service: ModelService, body: Any) -> Any:
+    async def handle(self, service: BundleService, body: Any) -> Any:
         """Answer as the pipeline.
 
         Raises:
@@ -141,7 +142,7 @@ def _tokens(found: Sequence[Any], parameters: Given) -> Any:
 
 
 TOP_K: Final = positive("Give so many answers at most.")
-QUESTION: Final = request("question", "context", question=TEXT, context=TEXT)
+QUESTION: Final = closed("question", "context", question=TEXT, context=TEXT)
 SPAN: Final = record(answer=TEXT, score=NUMBER, start=COUNT, end=COUNT)
 ENTITY: Final = {
     **record(score=NUMBER, word=TEXT, start=COUNT, end=COUNT),
@@ -217,7 +218,7 @@ PIPELINES: Final[Mapping[str, Pipeline]] = MappingProxyType(
 """Task → how it is asked at `/`."""
 
 
-async def embed_or_compare(service: ModelService, body: Any) -> Sequence[Any]:
+async def embed_or_compare(service: BundleService, body: Any) -> Sequence[Any]:
     """Vectors of texts; cosines where the inputs are a sentence and others.
 
     Raises:

@@ -11,8 +11,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.routes.errors import rerank_error, tei_error
-from edgebert_runtime.serving.routes.openai import MODEL
+from edgebert_runtime.serving.routes.openai import LONG
 from edgebert_runtime.serving.routes.route import Route, options
 from edgebert_runtime.serving.routes.truncation import DIRECTION, TRUNCATE, long_texts
 from edgebert_runtime.serving.schemas.check import check_body
@@ -21,6 +22,7 @@ from edgebert_runtime.serving.schemas.parts import (
     NUMBER,
     TEXT,
     TEXTS,
+    closed,
     flag,
     listed,
     optional,
@@ -29,12 +31,12 @@ from edgebert_runtime.serving.schemas.parts import (
     request,
     said,
 )
-from edgebert_runtime.serving.service import Answered, ModelService
+from edgebert_runtime.serving.service import Answered
 from edgebert_runtime.tasks.rank import RankedDocument, ranked
 
 RANK: Final = frozenset({"rank"})
 RAW_SCORES: Final = flag("Give logits, which are any numbers.")
-DOCUMENT: Final = request("text", text=TEXT)
+DOCUMENT: Final = closed("text", text=TEXT)
 
 REQUEST: Final = request(
     "query",
@@ -44,7 +46,7 @@ REQUEST: Final = request(
         {"type": "array", "items": {"anyOf": (TEXT, DOCUMENT)}, "minItems": 1},
         "Texts, or objects with a text.",
     ),
-    model=MODEL,
+    long=LONG,
     top_n=positive("Give so many documents at most."),
     return_documents=flag("Give the texts of documents, too."),
     max_tokens_per_doc=positive("At least the model's maximum length, where documents are cut."),
@@ -87,7 +89,7 @@ TEI_RESPONSE: Final = listed(
 )
 
 
-async def rerank(service: ModelService, body: Any) -> Mapping[str, Any]:
+async def rerank(service: BundleService, body: Any) -> Mapping[str, Any]:
     """Documents by their relevance to a query, as clients of Cohere and Jina read them.
 
     Raises:
@@ -96,7 +98,7 @@ async def rerank(service: ModelService, body: Any) -> Mapping[str, Any]:
     asked = check_body(body, REQUEST)
     _check_cut(service, asked.get("max_tokens_per_doc"))
     texts = [each if isinstance(each, str) else each["text"] for each in asked["documents"]]
-    found = await _scores(service, asked["query"], texts)
+    found = await _scores(service, asked["query"], texts, long=asked.get("long"))
     best = ranked(texts, found.answers, asked.get("top_n"))
     return {
         "id": str(uuid4()),
@@ -108,7 +110,7 @@ async def rerank(service: ModelService, body: Any) -> Mapping[str, Any]:
     }
 
 
-async def rerank_texts(service: ModelService, body: Any) -> Sequence[Mapping[str, Any]]:
+async def rerank_texts(service: BundleService, body: Any) -> Sequence[Mapping[str, Any]]:
     """Texts by their relevance to a query, as text-embeddings-inference gives them.
 
     Raises:
@@ -127,7 +129,7 @@ async def rerank_texts(service: ModelService, body: Any) -> Sequence[Mapping[str
     return [{name: getattr(each, name) for name in names} for each in best]
 
 
-async def rerank_either(service: ModelService, body: Any) -> Any:
+async def rerank_either(service: BundleService, body: Any) -> Any:
     """As `rerank` where there are `documents`, else as `rerank_texts`.
 
     Raises:
@@ -138,7 +140,7 @@ async def rerank_either(service: ModelService, body: Any) -> Any:
 
 
 async def _scores(
-    service: ModelService,
+    service: BundleService,
     query: str,
     texts: Sequence[str],
     *,
@@ -155,7 +157,7 @@ def _result(found: RankedDocument, *, with_text: bool) -> Mapping[str, Any]:
     return result | {"document": {"text": found.text}} if with_text else result
 
 
-def _check_cut(service: ModelService, tokens: int | None) -> None:
+def _check_cut(service: BundleService, tokens: int | None) -> None:
     """Refuse to cut documents shorter than the model does.
 
     Raises:

@@ -1,14 +1,14 @@
 """A route: where clients post, and what they are answered."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.schemas.check import Schema
-from edgebert_runtime.serving.service import ModelService
 from edgebert_runtime.tasks.options import TaskOptions
 
-Handle = Callable[[ModelService, Any], Awaitable[Any]]
+Handle = Callable[[BundleService, Any], Awaitable[Any]]
 """A parsed body → what is written as JSON, in which vectors are arrays of numpy."""
 
 ErrorBody = Callable[[int, str], Mapping[str, Any]]
@@ -24,7 +24,7 @@ class Route:
         summary: what it does, in one line.
         tasks: of bundles that it serves; None for all.
         handle: answers a request. It raises `InputError` or `ConfigError` for a request that is
-            wrong, and what `ModelService.answer` raises.
+            wrong, and what `BundleService.answer` raises.
         error_body: an error in the shape that its clients read.
         request_schema: of the body.
         response_schema: of the answer.
@@ -51,9 +51,9 @@ def one_or_more(value: Any) -> list[Any]:
 
 
 def options(
-    service: ModelService, kind: type[TaskOptions] | None = None, **given: Any
+    service: BundleService, kind: type[TaskOptions] | None = None, **given: Any
 ) -> TaskOptions:
-    """Arguments of a task's method, those that are None left at their usual value.
+    """Arguments of a task's method, those that are None left as the task or the server has them.
 
     Args:
         service: of the bundle.
@@ -70,4 +70,7 @@ def options(
         if value is not None
     }
     chosen: Callable[..., TaskOptions] = kind or service.model.OPTIONS
-    return chosen(**usable)
+    found = chosen(**usable)
+    if "long" in usable or found.long != "truncate" or service.options.long == "truncate":
+        return found
+    return replace(found, long=service.options.long)

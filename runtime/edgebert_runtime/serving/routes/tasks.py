@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.routes.errors import tei_error
 from edgebert_runtime.serving.routes.items import ITEMS, text_or_pair
-from edgebert_runtime.serving.routes.openai import MODEL
 from edgebert_runtime.serving.routes.pipelines import PIPELINES, Pipeline, pipeline_route
 from edgebert_runtime.serving.routes.route import Route, one_or_more, options
 from edgebert_runtime.serving.schemas.check import Schema, check_body
@@ -19,13 +19,13 @@ from edgebert_runtime.serving.schemas.of_types import columns_schema, options_sc
 from edgebert_runtime.serving.schemas.parts import (
     COUNT,
     TEXT,
+    closed,
     listed,
     record,
     request,
     said,
     several,
 )
-from edgebert_runtime.serving.service import ModelService
 from edgebert_runtime.tasks.rank import ranked
 from edgebert_runtime.tasks.registry import EMBED
 from edgebert_runtime.tasks.spec import ConstantColumns, TaskSpec
@@ -56,7 +56,7 @@ def task_route(spec: TaskSpec) -> Route:
     )
 
 
-async def answer(spec: TaskSpec, service: ModelService, body: Any) -> Mapping[str, Any]:
+async def answer(spec: TaskSpec, service: BundleService, body: Any) -> Mapping[str, Any]:
     """The records of a request's texts.
 
     Raises:
@@ -84,7 +84,7 @@ def request_schema(spec: TaskSpec) -> Schema:
     fields = {texts: said(several(ITEMS[spec.command.pairs]), f"One of the {texts}, or a list.")}
     if question is not None:
         fields = {question: TEXT, **fields}
-    return request(*fields, **fields, **options_schema(spec.options), model=MODEL)
+    return request(*fields, **fields, **options_schema(spec.options))
 
 
 def answer_schema(spec: TaskSpec) -> Schema:
@@ -98,7 +98,7 @@ def root_pipeline(spec: TaskSpec) -> Pipeline:
     """`/` of a task that no pipeline is known for: inputs, and its options as parameters."""
     question = spec.command.question
     names = () if question is None else (question, spec.command.text.lower())
-    item = request(*names, **dict.fromkeys(names, TEXT)) if names else ITEMS[spec.command.pairs]
+    item = closed(*names, **dict.fromkeys(names, TEXT)) if names else ITEMS[spec.command.pairs]
 
     def to_item(found: Any) -> Any:
         return tuple(found[name] for name in names) if names else text_or_pair(found)

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from edgebert_runtime.errors import InputError
+from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.routes.errors import tei_error
-from edgebert_runtime.serving.routes.openai import PROMPT
+from edgebert_runtime.serving.routes.openai import DIMENSIONS, PROMPT
 from edgebert_runtime.serving.routes.rerank import RAW_SCORES
 from edgebert_runtime.serving.routes.route import Handle, Route, one_or_more, options
 from edgebert_runtime.serving.routes.truncation import DIRECTION, TRUNCATE, long_texts
@@ -24,15 +25,14 @@ from edgebert_runtime.serving.schemas.parts import (
     TEXTS,
     VECTOR,
     choice,
+    closed,
     flag,
     listed,
     optional,
-    positive,
     record,
     request,
     said,
 )
-from edgebert_runtime.serving.service import ModelService
 from edgebert_runtime.tasks.token_vectors import TokenVectorOptions
 from edgebert_runtime.tokenization.offsets import TextToken
 
@@ -49,7 +49,7 @@ EMBED_REQUEST: Final = request(
     "inputs",
     inputs=INPUTS,
     normalize=flag("Scale vectors to length 1; so it is unless it is false."),
-    dimensions=positive("Keep the first numbers of a vector, and scale it to length 1 again."),
+    dimensions=DIMENSIONS,
     prompt_name=PROMPT,
     encoding_format=choice(*FORMATS, description="How a vector is written; numbers unless named."),
     **LENGTH,
@@ -65,8 +65,8 @@ EMBED_ALL_REQUEST: Final = request(
 
 SIMILARITY_REQUEST: Final = request(
     "inputs",
-    inputs=request("source_sentence", "sentences", source_sentence=TEXT, sentences=TEXTS),
-    parameters=optional(request(prompt_name=PROMPT, **LENGTH), "Of both kinds of sentences."),
+    inputs=closed("source_sentence", "sentences", source_sentence=TEXT, sentences=TEXTS),
+    parameters=optional(closed(prompt_name=PROMPT, **LENGTH), "Of both kinds of sentences."),
 )
 
 PAIR: Final = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 2}
@@ -96,7 +96,7 @@ TOKENIZE_RESPONSE: Final = listed(
 )
 
 
-async def embed(service: ModelService, body: Any) -> Sequence[Any]:
+async def embed(service: BundleService, body: Any) -> Sequence[Any]:
     """A vector for each text.
 
     Raises:
@@ -114,7 +114,7 @@ async def embed(service: ModelService, body: Any) -> Sequence[Any]:
     return [encoded(vector, asked.get("encoding_format")) for vector in found.answers]
 
 
-async def embed_all(service: ModelService, body: Any) -> Sequence[Any]:
+async def embed_all(service: BundleService, body: Any) -> Sequence[Any]:
     """The vectors of each text's tokens, before pooling.
 
     Raises:
@@ -127,7 +127,7 @@ async def embed_all(service: ModelService, body: Any) -> Sequence[Any]:
     return (await service.answer(one_or_more(asked["inputs"]), chosen)).answers
 
 
-async def similarity(service: ModelService, body: Any) -> Sequence[float]:
+async def similarity(service: BundleService, body: Any) -> Sequence[float]:
     """The cosine of a sentence and each of others.
 
     Raises:
@@ -146,7 +146,7 @@ async def similarity(service: ModelService, body: Any) -> Sequence[float]:
     return [float(np.dot(first, other)) for other in others]
 
 
-async def predict(service: ModelService, body: Any) -> Sequence[Any]:
+async def predict(service: BundleService, body: Any) -> Sequence[Any]:
     """The labels of a text or of a pair of texts, or of each of several.
 
     Raises:
@@ -161,7 +161,7 @@ async def predict(service: ModelService, body: Any) -> Sequence[Any]:
     return found if several else found[0]
 
 
-async def tokenize(service: ModelService, body: Any) -> Sequence[Any]:
+async def tokenize(service: BundleService, body: Any) -> Sequence[Any]:
     """The tokens of each text.
 
     Raises:

@@ -57,7 +57,7 @@ def record(**fields: Schema) -> Schema:
     return {"type": "object", "properties": fields, "required": tuple(fields)}
 
 
-def request(*required: str, **fields: Schema) -> Schema:
+def closed(*required: str, **fields: Schema) -> Schema:
     """An object that a client sends, which has no other fields.
 
     Args:
@@ -70,6 +70,14 @@ def request(*required: str, **fields: Schema) -> Schema:
         "required": required,
         "additionalProperties": False,
     }
+
+
+MODEL: Final = optional(TEXT, "Name of the bundle; needed where several could answer.")
+
+
+def request(*required: str, **fields: Schema) -> Schema:
+    """A whole body, which may name the bundle beside its own fields."""
+    return closed(*required, **fields, model=MODEL)
 
 
 def plain(schema: Any) -> Any:
