@@ -55,10 +55,22 @@ class BundleService(ModelService):
     Attributes:
         info: what runs.
         options: as given; what a request leaves open is `options.long` of it.
+
+    Args:
+        name: what clients call it.
+        model: an open one.
+        options: of all services of a server.
+        workers: threads that run rows; None is one a core.
     """
 
-    def __init__(self, name: str, model: TaskModel[Any], options: ServiceOptions) -> None:
-        super().__init__(name, model, max_wait=options.max_wait)
+    def __init__(
+        self,
+        name: str,
+        model: TaskModel[Any],
+        options: ServiceOptions,
+        workers: int | None = None,
+    ) -> None:
+        super().__init__(name, model, max_wait=options.max_wait, workers=workers)
         self.info: ModelInfo = model.info()
         self.options = options
 

@@ -62,7 +62,7 @@ def open_application(
         EdgebertError: as `load`.
     """
     services = [
-        BundleService(name, load_model(bundle, variant, loading, task), answering)
+        BundleService(name, load_model(bundle, variant, loading, task), answering, loading.threads)
         for name, bundle in bundles
     ]
     return Application(services, access)
