@@ -1,18 +1,18 @@
 """One model as a service: requests of many clients, answered by a few threads."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, get_args
 
 from edgebert_runtime.engine.concurrency import ConcurrencyTracker
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import OverloadedError, ServiceClosedError
-from edgebert_runtime.inference.batching import chunks
-from edgebert_runtime.serving.scheduling.admission import Admission, Share, characters_of
+from edgebert_runtime.serving.scheduling.admission import Admission, Share
+from edgebert_runtime.serving.scheduling.intake import Intake
 from edgebert_runtime.serving.scheduling.job import Job
 from edgebert_runtime.serving.scheduling.row_queue import RowQueue
 from edgebert_runtime.serving.scheduling.statistics import SECONDS, Outcome, Statistics, Tally
@@ -25,18 +25,7 @@ from edgebert_runtime.tokenization.encoding import EncodedItem, EncodedText
 MAX_WAIT_SECONDS: Final = 2.0
 """Longest that a request may wait for others, where the caller says nothing."""
 
-AT_ONCE_CHARACTERS: Final = 4_000
-"""Characters of a request from which it is tokenized in another thread, not in the loop's."""
-
-AT_ONCE_ITEMS: Final = 256
-"""Items that are tokenized together: their rows run while the next are tokenized."""
-
 CPU: Final = "cpu"
-
-Numbered = tuple[int, EncodedItem]
-"""An item with its number among the caller's."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -83,6 +72,7 @@ class ModelService:
         self.name, self.model = name, model
         info, threaded = model.info(), model.session.provider == CPU
         count = (workers or usable_cores()) if threaded and not model.session.shared else 1
+        self._usual = model.OPTIONS()
         self._callers = ConcurrencyTracker()
         self._queue = RowQueue(batch_tokens=info.micro_batch_tokens, max_padding=info.max_padding)
         self._admission = Admission(max_wait, model.max_length)
@@ -109,7 +99,8 @@ class ModelService:
         """
         self._loop, self._empty = asyncio.get_running_loop(), asyncio.Event()
         self._threads = ThreadPoolExecutor(self._workers, f"edgebert-{self.name}")
-        await self._in_thread(self._pool.start)
+        await self._loop.run_in_executor(self._threads, self._pool.start)
+        self._intake = Intake(self.model, self._pool, self._admission, self._threads, self._loop)
 
     async def answer(self, items: Sequence[Any], options: TaskOptions | None = None) -> Answered:
         """Answer the items of one request; rows of who is cancelled are dropped.
@@ -124,11 +115,27 @@ class ModelService:
             ServiceClosedError: the service closes.
             EngineError: the engine failed on a row of this request.
         """
-        chosen = self.model.OPTIONS() if options is None else options
-        with self._admitted(items) as share:
-            self.model.check_options(chosen)
-            answered = await self._answer(items, chosen, share)
-        self._items += len(items)
+        job = Job(self._usual if options is None else options, self._admit(items))
+        caller = self._callers.begin()
+        outcome: Outcome = "failed"
+        self._in_flight += 1
+        try:
+            self.model.check_options(job.options)
+            answered = await self._answered(job, items) if items else Answered([], 0)
+            outcome = "answered"
+            self._items += len(items)
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            self._callers.end(caller)
+            self._leave(job)
+            self._admission.leave(job.share)
+            self._requests[outcome] += 1
+            self._seconds.add(monotonic() - job.arrived)
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._empty.set()
         return answered
 
     def standing_still(self) -> float:
@@ -166,113 +173,64 @@ class ModelService:
             self._pool.drop(job)
             job.error = self._closing()
             self._resolve([job])
-        await self._in_thread(self._pool.stop)
+        await self._loop.run_in_executor(self._threads, self._pool.stop)
         self._threads.shutdown(wait=False)
 
-    @contextmanager
-    def _admitted(self, items: Sequence[Any]) -> Iterator[Share]:
-        """Around a request that may come in: counts it, whatever becomes of it."""
+    def _admit(self, items: Sequence[Any]) -> Share:
         if self._closed:
             raise self._closing()
-        begun = monotonic()
         try:
-            share = self._admission.enter(items)
+            return self._admission.enter(items)
         except OverloadedError:
             self._requests["refused"] += 1
             raise
-        outcome: Outcome = "failed"
-        caller = self._callers.begin()
-        self._in_flight += 1
-        try:
-            yield share
-            outcome = "answered"
-        except asyncio.CancelledError:
-            outcome = "cancelled"
-            raise
-        finally:
-            self._callers.end(caller)
-            self._admission.leave(share)
-            self._in_flight -= 1
-            self._requests[outcome] += 1
-            self._seconds.add(monotonic() - begun)
-            if not self._in_flight:
-                self._empty.set()
 
-    async def _answer(self, items: Sequence[Any], options: Any, share: Share) -> Answered:
+    async def _answered(self, job: Job, items: Sequence[Any]) -> Answered:
         """Answers by one job, and further ones for items whose windows are made while they run."""
-        job = Job(options, share)
-        with self._expecting(job) as ended:
-            streamed = await self._submit_all(job, items)
-            await ended
-            if job.error:
-                raise job.error
-        answers, tokens = job.answers, job.tokens
-        for number, item in streamed:
-            answers[number], more = await self._answer_streamed(number, item, options, share)
+        ended = self._expect(job)
+        await self._intake.put(job, items)
+        await ended
+        if job.error:
+            raise job.error
+        tokens = job.tokens
+        for number, item in job.streamed:
+            job.answers[number], more = await self._answer_streamed(number, item, job)
             tokens += more
-        return Answered([answers[number] for number in range(len(items))], tokens)
+        return Answered([job.answers[number] for number in range(len(items))], tokens)
 
-    async def _submit_all(self, job: Job, items: Sequence[Any]) -> list[Numbered]:
-        """Queue the rows of all items but of those that are streamed, which are returned."""
-        characters = sum(map(characters_of, items))
-        if characters < AT_ONCE_CHARACTERS and len(items) <= AT_ONCE_ITEMS:
-            streamed = self._submit(job, self._encode(job, items, 0), last=True)
-        else:
-            streamed, first = [], 0
-            for some in chunks(items, AT_ONCE_ITEMS):
-                encoded = await self._in_thread(self._encode, job, some, first)
-                first += len(some)
-                streamed += self._submit(job, encoded, last=first == len(items))
-                if job.over:
-                    break
-        if job.tokens and not streamed:
-            self._admission.encoded(characters, job.tokens)
-        return streamed
-
-    def _encode(self, job: Job, items: Sequence[Any], first: int) -> list[Numbered]:
-        return list(enumerate(self.model.encode(items, job.options, first=first), first))
-
-    def _submit(self, job: Job, encoded: Sequence[Numbered], *, last: bool) -> list[Numbered]:
-        streamed = [each for each in encoded if each[1].streamed]
-        flat = [each for each in encoded if not each[1].streamed] if streamed else encoded
-        self._pool.submit(job, flat, last=last)
-        return streamed
-
-    async def _answer_streamed(
-        self, number: int, item: EncodedItem, options: Any, share: Share
-    ) -> tuple[Any, int]:
+    async def _answer_streamed(self, number: int, item: EncodedItem, of: Job) -> tuple[Any, int]:
         """The answer to an item of which few windows are held at a time, and their tokens."""
 
         async def run(rows: Sequence[EncodedText]) -> list[RowOutputs]:
-            job = Job(options, share, decodes=False)
-            with self._expecting(job) as ended:
-                self._pool.submit(job, [(number, EncodedItem(None, rows))], last=True)
+            job = Job(of.options, of.share, decodes=False)
+            ended = self._expect(job)
+            try:
+                self._pool.submit([(job, [(number, EncodedItem(None, rows))], True)])
                 await ended
-                if job.error:
-                    raise job.error
+            finally:
+                self._leave(job)
+            if job.error:
+                raise job.error
             found: list[RowOutputs] = job.answers[number]
             return found
 
         stream = WindowStream(item.rows, self.model.WINDOWS_AT_ONCE, run, self._loop)
         try:
-            (answer,) = await asyncio.to_thread(self.model.decode, [item], [stream], options)
+            (answer,) = await asyncio.to_thread(self.model.decode, [item], [stream], of.options)
         finally:
             stream.stop()
         return answer, stream.tokens
 
-    async def _in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        return await self._loop.run_in_executor(self._threads, function, *arguments)
-
-    @contextmanager
-    def _expecting(self, job: Job) -> Iterator[asyncio.Future[None]]:
-        """Around a job: what ends when the job does. A job that is left is dropped."""
+    def _expect(self, job: Job) -> asyncio.Future[None]:
+        """What ends when the job does."""
         ended = self._jobs[job] = self._loop.create_future()
-        try:
-            yield ended
-        finally:
-            del self._jobs[job]
-            if not job.over:
-                self._pool.drop(job)
+        return ended
+
+    def _leave(self, job: Job) -> None:
+        """Wait for a job no more; one that is not over is dropped."""
+        self._jobs.pop(job, None)
+        if not job.over:
+            self._pool.drop(job)
 
     def _deliver(self, jobs: Sequence[Job]) -> None:
         """Of any thread: tell who waits for jobs that they are over."""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,15 +20,16 @@ from edgebert_runtime.errors import (
     OverloadedError,
     ServiceClosedError,
 )
-from edgebert_runtime.serving.service import AT_ONCE_CHARACTERS, Answered, ModelService
+from edgebert_runtime.serving.scheduling.intake import AT_ONCE_CHARACTERS
+from edgebert_runtime.serving.service import Answered, ModelService
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
 from tests.support.fake_sessions import opened
 from tests.support.task_bundles import BERT, GetSample, wordpiece
-from tests.support.tiny_manifest import of_task
 
-WORDS = "the small cat sat on a mat and dog ran far over red blue".split()
+TEXT = "the small cat sat on a mat and dog ran far over red blue"
+WORDS = TEXT.split()
 BAD = wordpiece().token_to_id("paris")
 PATIENCE_SECONDS = 60
 TOLERANCE = 1e-6
@@ -107,7 +108,7 @@ def test_vectors_are_those_of_embed(tiny_exported: Bundle) -> None:
 @pytest.mark.parametrize("task", BERT)
 def test_every_task_answers_as_predict(task: str, sample: GetSample) -> None:
     folder, spec = sample(BERT[task]).folder, require_task(task)
-    model = load(folder, task=task)
+    model: TaskModel[Any] = load(folder, task=cast("Any", task))
     manifest = Bundle.open(folder).manifest
     items = [spec.item(manifest, f"{text} cat") for text in texts_of(40)]
     options = spec.probe.options
@@ -137,7 +138,7 @@ def test_windows_of_huge_texts_are_run_as_they_are_made(
     task: str, sample: GetSample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TextTokenizer, "SLICE_CHARACTERS", 400)
-    model = load(sample(BERT[task]).folder, task=task)
+    model: TaskModel[Any] = load(sample(BERT[task]).folder, task=cast("Any", task))
     monkeypatch.setattr(type(model), "WINDOWS_AT_ONCE", 4)
     options = replace(require_task(task).probe.options, long="window")
     huge = " ".join(WORDS * 100)
@@ -271,7 +272,8 @@ def test_rows_of_who_left_are_dropped(tmp_path: Path) -> None:
 
 
 def test_who_comes_later_with_one_text_is_answered_before_many(tmp_path: Path) -> None:
-    gate, order = Gate(), []
+    gate = Gate()
+    order: list[str] = []
 
     async def run() -> None:
         async def ask(name: str, texts: list[str]) -> None:
@@ -367,9 +369,7 @@ def test_what_is_not_answered_in_time_is_told_so(tmp_path: Path) -> None:
 def test_a_registered_task_is_served(tmp_path: Path) -> None:
     from tests.support.mood.runtime import MoodReader
 
-    bundle, *rest = opened("classify", tmp_path, by_sum)
-    manifest = of_task(bundle.manifest, name="mood_of")
-    model = MoodReader(Bundle(folder=tmp_path, manifest=manifest), *rest, task="mood_of")
+    model = MoodReader(*opened("classify", tmp_path, by_sum))
 
     async def run() -> Answered:
         async with started(model) as service:

@@ -13,6 +13,10 @@ NOT_RUN: Final[RowOutputs] = (EncodedText(input_ids=(), token_type_ids=(), token
 """Stands where a row's outputs will be."""
 
 
+Numbered = tuple[int, EncodedItem]
+"""An item with its number among the caller's."""
+
+
 class Row:
     """One row that waits, runs, or has run.
 
@@ -68,6 +72,7 @@ class Job:
         complete: whether all its items are here.
         over: whether it was answered, failed or dropped.
         answers: number of an item → its answer.
+        streamed: items whose windows are made while they run, which are not among its rows.
         error: why it failed.
     """
 
@@ -87,10 +92,11 @@ class Job:
         self.taken = self.tokens = self.left = 0
         self.complete = self.over = False
         self.answers: dict[int, Any] = {}
+        self.streamed: list[Numbered] = []
         self.error: Exception | None = None
         self._rows = 0
 
-    def add(self, items: Iterable[tuple[int, EncodedItem]]) -> list[Row]:
+    def add(self, items: Iterable[Numbered]) -> list[Row]:
         """Take further items with their numbers; their rows, none streamed, are to be queued."""
         found: list[Row] = []
         for number, item in items:

@@ -58,7 +58,9 @@ class RowQueue:
 
     def add(self, job: Job, rows: Iterable[Row]) -> None:
         """Queue rows of a job, the next in order."""
-        index = self._indexes.setdefault(job.key, LengthIndex())
+        index = self._indexes.get(job.key)
+        if index is None:
+            index = self._indexes[job.key] = LengthIndex()
         for row in rows:
             index.add(row)
             self.rows += 1

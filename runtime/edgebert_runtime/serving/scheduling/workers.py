@@ -10,12 +10,14 @@ from edgebert_runtime.engine.session import Session
 from edgebert_runtime.inference.batch_runner import FEW
 from edgebert_runtime.serving.scheduling.admission import Admission, Speed
 from edgebert_runtime.serving.scheduling.batch_run import Result, decode_parts, run_rows
-from edgebert_runtime.serving.scheduling.job import Job, Part
+from edgebert_runtime.serving.scheduling.job import Job, Numbered, Part
 from edgebert_runtime.serving.scheduling.length_index import tokens_of
 from edgebert_runtime.serving.scheduling.row_queue import Batch, RowQueue
 from edgebert_runtime.serving.scheduling.statistics import ROWS, SECONDS, Histogram, Tally
 from edgebert_runtime.tasks.base import TaskModel
-from edgebert_runtime.tokenization.encoding import EncodedItem
+
+Submission = tuple[Job, Sequence[Numbered], bool]
+"""Further items of a job, and whether it has no more."""
 
 Deliver = Callable[[Sequence[Job]], None]
 """Told by a worker which jobs are over."""
@@ -81,25 +83,31 @@ class WorkerPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, job: Job, items: Sequence[tuple[int, EncodedItem]], *, last: bool) -> None:
-        """Queue further items of a job.
-
-        Args:
-            job: whose.
-            items: with their numbers; the rows of none are an iterator.
-            last: whether the job has no more.
-        """
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Queue items of jobs; the rows of none are an iterator. Jobs that are over stay so."""
+        over: list[Job] = []
         with self._changed:
-            if job.over:
-                return
             if not self._queue.rows and not self._running:
                 self._moved = self._clock()
-            self._queue.add(job, job.add(items))
-            job.complete = last
-            job.over = last and job.left == 0
-            self._changed.notify(len(items))
-        if job.over:
-            self._deliver([job])
+            before = self._queue.rows
+            for job, items, last in submissions:
+                if job.over:
+                    continue
+                self._queue.add(job, job.add(items))
+                job.complete = last
+                if last and job.left == 0:
+                    job.over = True
+                    over.append(job)
+            if self._idle:
+                self._changed.notify(self._queue.rows - before)
+        if over:
+            self._deliver(over)
+
+    def fail(self, job: Job, error: Exception) -> None:
+        """End a job that cannot be run."""
+        with self._changed:
+            self._fail(job, error)
+        self._deliver([job])
 
     def drop(self, job: Job) -> None:
         """Forget a job that nobody waits for; rows that run are run to their end."""
@@ -166,7 +174,7 @@ class WorkerPool:
             return batch
 
     def _choose(self, batch: Batch) -> Session:
-        """All threads for a few rows of a lone caller; sharing them, threads wait for each other."""
+        """All threads for few rows of a lone caller: they wait for each other at every operator."""
         lone = len(batch.rows) <= FEW and self._callers.alone and not self._queue.rows
         return self._model.session if lone else self._session
 
