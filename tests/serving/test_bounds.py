@@ -1,5 +1,6 @@
 """Clients that send too much, too slowly, or without end; the others are served meanwhile."""
 
+import json
 import socket
 import struct
 import time
@@ -26,7 +27,7 @@ def check_served(served: Served, model: Embedder) -> None:
     assert status == 200, answer
     found = answer["data"][0]["embedding"]
     np.testing.assert_allclose(found, model.embed(["a red cat"])[0], atol=1e-6)
-    assert headers["X-Edgebert-Variant"] == model.info().variant
+    assert headers["x-edgebert-variant"] == model.info().variant
     assert time.monotonic() - begun < 5
 
 
@@ -149,6 +150,27 @@ def test_a_compressed_body_is_refused(impatient: Served) -> None:
     status, answer, _ = impatient.ask(PATH, b"\x1f\x8b\x08", {"Content-Encoding": "gzip"})
     assert status == 415
     assert "compressed" in answer["error"]["message"]
+
+
+def test_a_client_that_reads_no_answer_is_left(impatient: Served, model: Embedder) -> None:
+    """Its answers would fill memory: they are larger than what the system buffers."""
+    files, before = impatient.open_files(), impatient.resident_mib()
+    body = json.dumps({"input": ["a"] * 2000}).encode()
+    head = b"POST /v1/embeddings HTTP/1.1\r\nhost: here\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with impatient.connect() as connection:
+        connection.settimeout(0.5)
+        deadline = time.monotonic() + 20
+        try:
+            while time.monotonic() < deadline:
+                connection.sendall(head + body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        except TimeoutError:  # nothing is read of it any more
+            while impatient.open_files() > files and time.monotonic() < deadline:
+                time.sleep(0.1)
+        assert impatient.open_files() <= files
+        assert impatient.resident_mib() - before < 32
+    check_served(impatient, model)
 
 
 def test_idle_connections_leave_room_for_who_asks(impatient: Served, model: Embedder) -> None:

@@ -1,8 +1,8 @@
 """What uvicorn's protocols lack: bounds of headers, of time and of connections, with any parser.
 
-uvicorn 0.54 has no deadline for headers. With httptools it has no bound for their size, nor for
-what follows a chunked body; `limit_concurrency` answers everybody with 503 once enough connections
-are open that send nothing.
+uvicorn 0.54 has no deadline for headers, nor for who reads no answer. With httptools it has no
+bound for the size of headers, nor for what follows a chunked body. Its `limit_concurrency` answers
+everybody with 503 once enough connections are open that send nothing.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ class GuardedConnection:
     app: Callable[..., Any]
     connections: set[Any]
     cycle: Any
+    flow: Any
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
 
@@ -35,6 +36,7 @@ class GuardedConnection:
         self._asgi, self.app = self.app, self._run
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._uncounted = 0
         self._lost = False
 
@@ -49,6 +51,7 @@ class GuardedConnection:
         """Cancel the request that nobody waits for any more."""
         self._lost = True
         self._have_headers()
+        self._stop_watching()
         super().connection_lost(exc)  # type: ignore[misc]
         if self._task is not None:
             self._task.cancel()
@@ -62,12 +65,22 @@ class GuardedConnection:
             self._have_headers()
         elif cycle is not None and len(cycle.body) > held:
             self._uncounted = 0
-        else:
+        elif not self.flow.read_paused:  # else it is the next request, which the parser has yet to see
             self._uncounted += len(data)
             if self._uncounted > self.limits.header_bytes:
                 self.refuse(b"431 Request Header Fields Too Large", "the headers are too long")
             elif cycle is None or not cycle.more_body:
                 self._wait_for_headers()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than is written: see that it reads at all."""
+        super().pause_writing()  # type: ignore[misc]
+        self._watch_writing(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """The client has read nearly everything."""
+        self._stop_watching()
+        super().resume_writing()  # type: ignore[misc]
 
     async def _run(self, scope: Message, receive: Receive, send: Send) -> None:
         """The application, as a task that ends with the connection."""
@@ -100,6 +113,23 @@ class GuardedConnection:
             self._wait_for_headers()  # of the next request; this one is the server's to end
         else:
             self.refuse(b"408 Request Timeout", "the headers did not end in time")
+
+    def _watch_writing(self, left: int) -> None:
+        self._stop_watching()
+        seconds = self.limits.write_seconds
+        self._write_timer = self.loop.call_later(seconds, self._check_writing, left)
+
+    def _check_writing(self, before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left < before:
+            self._watch_writing(left)
+        else:
+            self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

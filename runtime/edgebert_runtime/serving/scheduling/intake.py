@@ -10,6 +10,7 @@ from edgebert_runtime.serving.scheduling.admission import Admission, characters_
 from edgebert_runtime.serving.scheduling.job import Job, Numbered
 from edgebert_runtime.serving.scheduling.workers import Submission, WorkerPool
 from edgebert_runtime.tasks.base import TaskModel
+from edgebert_runtime.tokenization.fork_safety import one_thread
 
 AT_ONCE_CHARACTERS: Final = 4_000
 """Characters from which a request is tokenized in another thread, not in the loop's."""
@@ -112,7 +113,8 @@ class Intake:
             self._learn(each.job, each.characters)
 
     def _encode(self, options: Any, items: Sequence[Any], first: int) -> list[Numbered]:
-        return list(enumerate(self._model.encode(items, options, first=first), first))
+        with one_thread():
+            return list(enumerate(self._model.encode(items, options, first=first), first))
 
     def _queue(self, submissions: Sequence[Submission]) -> None:
         flat: list[Submission] = []
