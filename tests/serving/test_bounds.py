@@ -26,7 +26,7 @@ def check_served(served: Served, model: Embedder) -> None:
     assert status == 200, answer
     found = answer["data"][0]["embedding"]
     np.testing.assert_allclose(found, model.embed(["a red cat"])[0], atol=1e-6)
-    assert headers["X-Edgebert-Variant"] == model.info().variant
+    assert headers["x-edgebert-variant"] == model.info().variant
     assert time.monotonic() - begun < 5
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -49,9 +50,9 @@ def test_a_port_in_use(tiny_bundle: Bundle) -> None:
 def test_a_key_file_that_others_may_read(tiny_bundle: Bundle, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("secret\n", encoding="utf-8")
-    keys.chmod(0o640)
+    keys.chmod(0o644)
     said = refusal(tiny_bundle.folder, "--api-key-file", keys)
-    assert "may be used by others (mode 0640" in said
+    assert "may be used by others (mode 0644" in said
     assert f"chmod 600 {keys}" in said
 
 
@@ -188,8 +189,8 @@ def test_requests_of_several_clients_until_the_end_are_answered_or_not_taken(
             while not stop.is_set():
                 try:
                     found.append(served.ask(PATH, {"input": ["a red cat"] * 20})[0])
-                except OSError as error:  # the listener is closed
-                    assert "refused" in str(error)
+                except urllib.error.URLError as error:
+                    found.append(str(error.reason))
                     break
             return found
 
@@ -201,7 +202,7 @@ def test_requests_of_several_clients_until_the_end_are_answered_or_not_taken(
             stop.set()
             statuses = [status for each in asking for status in each.result(SECONDS)]
     assert len(statuses) > 10
-    assert set(statuses) <= {200, 429}
+    assert set(statuses) <= {200, 429, "[Errno 111] Connection refused"}
 
 
 def test_the_process_is_its_own(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,10 +58,10 @@ class Served:
         request = urllib.request.Request(f"{self.url}{path}", data, dict(headers or {}))
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:
-                return answer.status, _value(answer.read()), answer.headers
+                return answer.status, _value(answer.read()), _lowered(answer.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, _value(error.read()), error.headers
+                return error.code, _value(error.read()), _lowered(error.headers)
 
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """A connection from an address of this machine."""
@@ -138,6 +139,10 @@ def _wait_for_url(process: subprocess.Popen[bytes], errors: Path) -> str:
             raise AssertionError(f"the server ended with {process.returncode}: {text}")
         time.sleep(0.02)
     raise AssertionError(f"the server did not start: {errors.read_text(encoding='utf-8')}")
+
+
+def _lowered(headers: Message) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _value(body: bytes) -> Any:

@@ -13,6 +13,7 @@ class Limits:
             headers.
         body_bytes: of a body.
         body_seconds: from the end of the headers to the end of the body.
+        linger_seconds: how long what a refused client still sends is read, so that it sees why.
         connections: that are open together.
     """
 
@@ -20,4 +21,5 @@ class Limits:
     header_seconds: float = 10.0
     body_bytes: int = 16 * 1024 * 1024
     body_seconds: float = 30.0
+    linger_seconds: float = 2.0
     connections: int = 1024

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from edgebert_runtime import __version__
+from edgebert_runtime._version import __version__
 from edgebert_runtime.serving.exchange import JSON
 from edgebert_runtime.serving.metrics import MEDIA_TYPE
 from edgebert_runtime.serving.pages import OPEN

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from edgebert_runtime import __version__
+from edgebert_runtime._version import __version__
 from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.exchange import Response, json_response
 from edgebert_runtime.serving.metrics import MEDIA_TYPE, RequestMetrics, exposition

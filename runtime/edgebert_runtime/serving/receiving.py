@@ -23,9 +23,6 @@ ANNOUNCES: Final = (b"content-length", b"transfer-encoding")
 DIGITS: Final = 15
 """No body that is taken has a length of more."""
 
-LINGER_SECONDS: Final = 2.0
-"""How long what a client still sends is read and thrown away, so that it sees its answer."""
-
 
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
@@ -100,7 +97,7 @@ class Incoming:
         answer that says why (RFC 9112, section 9.6).
         """
         with suppress(TimeoutError, ClientGoneError):
-            async with asyncio.timeout(LINGER_SECONDS):
+            async with asyncio.timeout(self._limits.linger_seconds):
                 while self.is_unread:
                     await self._next()
 
