@@ -75,14 +75,15 @@ def _hints(of: Any) -> dict[str, Any]:
     return get_type_hints(of)
 
 
-def _choices(expected: Any) -> list[Any]:
+@cache
+def _choices(expected: Any) -> tuple[Any, ...]:
     """The types of an annotation, each alone; of a flag its value, of a list what it holds."""
     origin = get_origin(expected)
     if origin in (Union, UnionType):
-        return [each for part in get_args(expected) for each in _choices(part)]
+        return tuple(each for part in get_args(expected) for each in _choices(part))
     if origin is Literal:
-        return [each if isinstance(each, bool) else type(each) for each in get_args(expected)]
-    return [expected if origin is Sequence else origin or expected]
+        return tuple(each if isinstance(each, bool) else type(each) for each in get_args(expected))
+    return (expected if origin is Sequence else origin or expected,)
 
 
 def _fits(value: Any, choice: Any) -> bool:

@@ -38,7 +38,12 @@ def _write_embedder(place: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source = save_tiny(build_tiny(), Path(scratch) / "source")
         modules = [
-            {"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            {
+                "idx": at,
+                "name": str(at),
+                "path": path,
+                "type": f"sentence_transformers.models.{kind}",
+            }
             for at, (path, kind) in enumerate(MODULES)
         ]
         pooling = {"word_embedding_dimension": 48, "pooling_mode_mean_tokens": True}
