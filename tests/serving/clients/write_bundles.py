@@ -15,6 +15,7 @@ from tests.support.task_bundles import BERT, build
 from tests.support.tiny_encoder import build_tiny, save_tiny
 
 MODULES: Final = ("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")
+MODELS: Final = "sentence_transformers.models"
 PROMPTS: Final = {"query": "find the ", "document": ""}
 
 
@@ -38,7 +39,12 @@ def _write_embedder(place: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source = save_tiny(build_tiny(), Path(scratch) / "source")
         modules = [
-            {"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            {
+                "idx": at,
+                "name": str(at),
+                "path": path,
+                "type": f"{MODELS}.{kind}",
+            }
             for at, (path, kind) in enumerate(MODULES)
         ]
         pooling = {"word_embedding_dimension": 48, "pooling_mode_mean_tokens": True}
