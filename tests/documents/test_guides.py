@@ -10,7 +10,7 @@ from tests.support.made_once import MadeOnce
 from tests.support.page_blocks import run_page
 
 GUIDES = (
-    *("classifier", "tagger", "long-documents", "reranking", "search", "service"),
+    *("classifier", "tagger", "long-documents", "reranking", "search", "server"),
     *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
     *("moving-from-fastembed", "explain"),
 )

@@ -1,7 +1,6 @@
 """The pages of docs/how-to on search and what is built on it, run from beginning to end."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -52,15 +51,14 @@ def test_reranking(tmp_path: Path, searched: Path) -> None:
 
 
 def test_a_service(tmp_path: Path, searched: Path) -> None:
-    shutil.copy(ROOT / "examples" / "service.py", tmp_path)
     (tmp_path / "my-model").symlink_to(searched / "my-model")
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
-    page = read_guide("service").replace("8000", port)
+    page = read_guide("server").replace("8000", port)
     blocks = run_page(page, tmp_path)
     ran = [next(blocks)]  # what comes before the service starts
-    (start,) = (each.code for each in read_blocks(page) if "uvicorn service:app" in each.code)
+    (start,) = (each.code for each in read_blocks(page) if "edgebert-run serve" in each.code)
     with served(start, tmp_path, int(port)):
         ran += blocks
     assert len(ran) == sum(block.reason is None for block in read_blocks(page))

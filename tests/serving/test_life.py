@@ -50,9 +50,9 @@ def test_a_port_in_use(tiny_bundle: Bundle) -> None:
 def test_a_key_file_that_others_may_read(tiny_bundle: Bundle, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("secret\n", encoding="utf-8")
-    keys.chmod(0o640)
+    keys.chmod(0o644)
     said = refusal(tiny_bundle.folder, "--api-key-file", keys)
-    assert "may be used by others (mode 0640" in said
+    assert "may be used by others (mode 0644" in said
     assert f"chmod 600 {keys}" in said
 
 

@@ -15,7 +15,7 @@ from edgebert_runtime.errors import EdgebertError, InputError
 try:
     import orjson
 except ImportError:
-    orjson = None  # type: ignore[assignment]
+    orjson = None
 
 JSON: Final = "application/json"
 
@@ -91,7 +91,8 @@ def write_json(value: Any) -> bytes:
         ValueError, TypeError: it has NaN, or what JSON has not.
     """
     if orjson:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        fast: bytes = orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        return fast
     text = json.dumps(
         value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )

@@ -11,7 +11,9 @@ from typing import Final
 
 from edgebert_runtime.errors import ConfigError
 
-OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP
+"""A group may read: a file of root for the group of a service is usual, as are such secrets."""
+
 SCHEME: Final = "bearer"
 
 
@@ -60,7 +62,7 @@ def read_keys(path: Path) -> Keys:
     if os.name == "posix" and mode & OTHERS:
         raise ConfigError(
             f"key file {path} may be used by others (mode {stat.S_IMODE(mode):04o}, expected 0600 "
-            f"or 0400); run chmod 600 {path}, and choose new keys if others have read it"
+            f"or 0640); run chmod 600 {path}, and choose new keys if others have read it"
         )
     lines = [line.strip() for line in text.splitlines()]
     keys = [line for line in lines if line and not line.startswith("#")]

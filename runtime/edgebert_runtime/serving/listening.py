@@ -45,7 +45,8 @@ def listen(address: Address) -> socket.socket:
     Raises:
         ConfigError: the port is in use, or cannot be had.
     """
-    listener = socket.socket(address.family, socket.SOCK_STREAM)
+    # Named, the protocol lets asyncio switch off Nagle's algorithm, which costs 40 ms an answer.
+    listener = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # there it would let two servers have one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

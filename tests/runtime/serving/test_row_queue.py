@@ -108,11 +108,22 @@ def test_a_micro_batch_is_never_larger_nor_more_padded_than_it_may_be() -> None:
 
 def test_others_rows_are_taken_before_their_turn_only_from_near_the_front() -> None:
     queue = queue_of(batch_tokens=10_000, max_padding=0.0)
-    put(queue, *[20] * 1000)
+    many = put(queue, *[20] * 1000)
+    assert len(taken(queue)) == 256
     one = put(queue, 20)
     rows = taken(queue)
     assert len(rows) == 129  # half of the window is each one's
-    assert one in {row.part.job for row in rows}
+    assert {row.part.job for row in rows} == {many, one}
+
+
+def test_no_request_fills_a_micro_batch_while_others_wait() -> None:
+    queue = queue_of(batch_tokens=512)
+    many = put(queue, *[20] * 1000)
+    others = [put(queue, 20) for _ in range(7)]
+    jobs = [row.part.job for row in taken(queue)]
+    assert jobs.count(many) == 3  # an eighth of the tokens
+    assert set(jobs) == {many, *others}
+    assert len(taken(queue)) == 25
 
 
 def test_workers_that_are_free_get_equal_shares() -> None:

@@ -13,15 +13,20 @@ class BatchLimits:
     Args:
         tokens: padding included; one row is taken anyway.
         max_padding: share of them, 0 to 1.
+        job_tokens: of rows of one job; one row of each may be taken anyway.
     """
 
-    def __init__(self, tokens: int, max_padding: float) -> None:
-        self._tokens, self._max_padding = tokens, max_padding
+    def __init__(self, tokens: int, max_padding: float, job_tokens: float) -> None:
+        self._tokens, self._max_padding, self._job_tokens = tokens, max_padding, job_tokens
 
     def fits(self, rows: int, longest: int, tokens: int) -> bool:
         """Whether so many rows, of so many tokens together, may share a micro-batch."""
         padded = rows * longest
         return padded <= self._tokens and padded - tokens <= self._max_padding * padded
+
+    def fits_job(self, taken: int, length: int) -> bool:
+        """Whether a job may add a row to its rows, which have so many tokens together."""
+        return taken == 0 or taken + length <= self._job_tokens
 
 
 class LengthIndex:
@@ -68,17 +73,19 @@ class LengthIndex:
             depth: how far into the rows of each job others are looked for.
         """
         batch, tokens, longest = [head], head.length, head.length
+        spent = {head.part.job: head.length}
         above = bisect_left(self._lengths, head.length)
         below = above - 1
         while below >= 0 or above < len(self._lengths):
             up = self._is_nearer_above(head.length, below, above)
             length = self._lengths[above if up else below]
-            for row in self._reachable(length, depth):
-                if row is head:
+            for job, row in self._reachable(length, depth):
+                if row is head or not limits.fits_job(spent.get(job, 0), length):
                     continue
                 if not limits.fits(len(batch) + 1, max(longest, length), tokens + length):
                     break
                 batch.append(row)
+                spent[job] = spent.get(job, 0) + length
                 tokens += length
                 longest = max(longest, length)
             if limits.fits(len(batch) + 1, max(longest, length), tokens + length):
@@ -95,12 +102,12 @@ class LengthIndex:
             return below < 0
         return lengths[above] - length <= length - lengths[below]
 
-    def _reachable(self, length: int, depth: int) -> Iterator[Row]:
+    def _reachable(self, length: int, depth: int) -> Iterator[tuple[Job, Row]]:
         for job, rows in self._rows[length].items():
             for row in rows:
                 if row.number >= job.taken + depth:
                     break
-                yield row
+                yield job, row
 
     def _forget(self, length: int, job: Job) -> None:
         jobs = self._rows[length]

@@ -84,7 +84,8 @@ class RowQueue:
         share = max(head.length, min(self._batch_tokens, ceil(self._tokens / workers)))
         depth = max(1, WINDOW_ROWS // len(self._jobs))
         index = self._indexes[job.key]
-        rows = index.gather(head, BatchLimits(share, self._max_padding), depth)
+        limits = BatchLimits(share, self._max_padding, self._batch_tokens / len(self._jobs))
+        rows = index.gather(head, limits, depth)
         self._now = max(self._now, job.due)
         self._now += tokens_of(rows) / len(self._jobs)
         self._take(index, rows)
