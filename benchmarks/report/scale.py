@@ -15,8 +15,6 @@ from edgebert_runtime.reporting.document import Section, Table
 Found = dict[str, Any]
 """What one round of a scenario found."""
 
-ALONE = "1x1"
-MOST = "64x1"
 OVERLOADED = "overload"
 
 
@@ -47,7 +45,7 @@ def server_sections(records: Sequence[Record]) -> list[Section]:
         for name in (*SCENARIOS, OVERLOADED)
     ]
     start = Table(
-        columns=["", "start to first answer, s", "peak MiB"],
+        columns=["", "start to first answer, s", "peak MiB, 64 clients"],
         rows=[_start_row(row) for row in _servers(rows)],
         caption="start and memory",
     )

@@ -19,6 +19,9 @@ from edgebert_runtime.serving.scheduling.length_index import BatchLimits, Length
 WINDOW_ROWS: Final = 256
 """Waiting rows among which neighbours in length are looked for, an equal part from each job."""
 
+FEWEST_PARTS: Final = 4
+"""Requests that can share a micro-batch, if all were there: who comes meanwhile waits for it."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -70,11 +73,12 @@ class RowQueue:
             job.due = max(job.due, self._now)
             self._wait(job)
 
-    def take(self, workers: int) -> Batch | None:
+    def take(self, workers: int, *, lone: bool = False) -> Batch | None:
         """The rows that run next, which leave the queue; None if nothing waits.
 
         Args:
             workers: how many would take rows now, this one among them; each gets an equal share.
+            lone: whether nobody else is likely to come while they run.
         """
         job = self._next_job()
         if job is None:
@@ -84,7 +88,8 @@ class RowQueue:
         share = max(head.length, min(self._batch_tokens, ceil(self._tokens / workers)))
         depth = max(1, WINDOW_ROWS // len(self._jobs))
         index = self._indexes[job.key]
-        limits = BatchLimits(share, self._max_padding, self._batch_tokens / len(self._jobs))
+        jobs = len(self._jobs) if lone else max(len(self._jobs), FEWEST_PARTS)
+        limits = BatchLimits(share, self._max_padding, self._batch_tokens / jobs)
         rows = index.gather(head, limits, depth)
         self._now = max(self._now, job.due)
         self._now += tokens_of(rows) / len(self._jobs)

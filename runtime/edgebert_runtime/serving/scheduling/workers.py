@@ -162,7 +162,7 @@ class WorkerPool:
     def _take(self) -> Batch | None:
         """The next rows, as soon as there are some; None at the end."""
         with self._changed:
-            while (batch := self._queue.take(self._idle)) is None and not self._stopped:
+            while (batch := self._next()) is None and not self._stopped:
                 self._changed.wait()
             if batch is None or self._stopped:
                 return None
@@ -174,6 +174,9 @@ class WorkerPool:
                 if row.number == 0:
                     self._waits.add(self._moved - row.part.job.arrived)
             return batch
+
+    def _next(self) -> Batch | None:
+        return self._queue.take(self._idle, lone=self._callers.alone)
 
     def _choose(self, batch: Batch) -> Session:
         """All threads for few rows of a lone caller: they wait for each other at every operator."""

@@ -1,0 +1,54 @@
+"""What a page says of servers."""
+
+from typing import Any
+
+from benchmarks.report.scale import server_sections
+from benchmarks.scale.server import SCENARIOS
+from edgebert_runtime.reporting.document import Table
+
+MACHINE = {
+    "cpu": "A CPU",
+    "cores": 2,
+    "flags": [],
+    "load": 0.1,
+    "libraries": {"onnxruntime": "1.2", "torch": "3.4"},
+    "commit": "abc",
+    "dirty": False,
+}
+
+
+def scenario(took_us: int, *, cpu_s: float, texts: int = 1, refused: int = 0) -> dict[str, Any]:
+    """1,000 answers in a second."""
+    return {
+        "seconds": 1.0,
+        "cpu_s": 0.05,
+        "samples_us": [took_us] * (1000 // texts),
+        "refused_us": [100] * refused,
+        "statuses": {},
+        "server_cpu_s": cpu_s,
+        "texts": texts,
+    }
+
+
+def test_servers_are_set_beside_the_same_model_offline() -> None:
+    """Offline: 1,250 texts in a second of two cores, 1.6 ms each; served: 1,000, 1.8 ms each."""
+    measured = {name: scenario(2_000, cpu_s=1.8) for name in SCENARIOS}
+    measured["8x16"] = scenario(3_000, cpu_s=1.7, texts=20)
+    more = {"start_s": 0.4, "peak_bytes": 100 * 2**20, "overload": scenario(9_000, cpu_s=1.9)}
+    offline = {"seconds": 1.0, "cpu_s": 2.0, "texts": 1250, "samples_us": []}
+    rows = [
+        {"server": "serve_stock", "system": "ours", "measured": [measured | more]},
+        {"server": "fastapi_stock", "system": "theirs", "failure": "not here"},
+        {"server": "offline_stock", "system": "offline", "measured": [offline]},
+    ]
+    record = {"case": "server", "about": "", "command": "again", "machine": MACHINE, "rounds": 1}
+    (section,) = server_sections([record | {"rows": rows, "generator": "scale/a.py"}])
+    tables = {block.caption: block.rows for block in section.blocks if isinstance(block, Table)}
+    most = tables["clients x texts of a request: 64x1"]
+    assert most[0] == ["ours", "1000", "0.80", "2.0", "2.0", "1.80", "0.20", "0.050"]
+    assert most[1] == ["theirs", *["–"] * 7]
+    sixteen = tables["clients x texts of a request: 8x16"][0]
+    assert sixteen[1:5] == ["1000", "0.80", "3.0", "–"]  # 50 answers have no 99th percentile
+    assert tables["start and memory"][0] == ["ours", "0.40", "100"]
+    assert "theirs has no numbers: not here" in section.text
+    assert server_sections([]) == []
