@@ -23,8 +23,9 @@ ROOT: Final = Path(__file__).parents[2]
 SHOW: Final = """
 import json, sys, s3fs, pyarrow.parquet as parquet
 store = s3fs.S3FileSystem()
-tables = {path: parquet.read_table(path, filesystem=store) for path in sorted(store.glob(sys.argv[1]))}
-print(json.dumps({path: table.column("id").to_pylist() for path, table in tables.items()}))
+paths = sorted(store.glob(sys.argv[1]))
+tables = [parquet.read_table(path, filesystem=store) for path in paths]
+print(json.dumps({path: table["id"].to_pylist() for path, table in zip(paths, tables)}))
 """
 UPLOAD: Final = """
 import sys, s3fs
