@@ -1,8 +1,8 @@
 """Processes of batch jobs that die where a test wants them to.
 
     crashing_shards commit FOLDER         die at step 0, 1, … of a commit, each in FOLDER/<step>/
-    crashing_shards batch NUMBERS …       `edgebert-run batch …`, whose workers kill themselves at the
-                                          units of these numbers, with commas between
+    crashing_shards batch NUMBERS …       `edgebert-run batch …`, whose workers kill themselves at
+                                          the units of these numbers, with commas between
     crashing_shards worker NUMBERS        one of these workers
 
 A step is whatever Python tells its audit hooks before doing it: open, link, remove, …

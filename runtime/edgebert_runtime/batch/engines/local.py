@@ -131,6 +131,7 @@ class _Worker:
     def end(self) -> str:
         """Close its input, which ends it; returns how it ended."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with suppress(OSError):  # it has gone already
             self._process.stdin.close()
         try:
@@ -138,6 +139,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
+        self._process.stdout.close()
         return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
     def kill(self) -> None:
