@@ -96,15 +96,16 @@ def test_it_can_be_verified_and_removed(
 def test_a_bundle_and_its_checkpoint_are_explained_alike(
     attentive: Bundle, tiny_folder: Path
 ) -> None:
-    methods = ("attention", "leave_one_out")
-    with load(attentive, variant="attention") as model:
-        of_graph = model.explain((TEXT, "a dog ran"), method=methods)
-    with open_checkpoint(tiny_folder) as model:
-        of_torch = model.explain((TEXT, "a dog ran"), method=methods)
+    def explained(model: Any) -> Any:
+        return model.explain((TEXT, "a dog ran"), method=["attention", "leave_one_out"])
+
+    with load(attentive, variant="attention") as loaded:
+        of_graph = explained(loaded)
+    with open_checkpoint(tiny_folder) as read:
+        of_torch = explained(read)
     assert (of_graph.variant, of_torch.variant) == ("attention", "torch")
     assert of_graph.tokens == of_torch.tokens
     assert of_graph.words == of_torch.words
-    assert of_graph.attention is not None
     layers = attentive.manifest.architecture["layers"]
     heads, count = attentive.manifest.architecture["heads"], len(of_graph.tokens)
     assert of_graph.attention.shape == (layers, heads, count, count)

@@ -58,7 +58,7 @@ def add_attention(
         ConfigError: the bundle has no fp32 variant for `portable`.
         BundleError: there is no bundle, or it is the cache's copy of one on the Hub.
         ExportError: the graph has no attention by a softmax, or nothing can be written there.
-        ParityError: the new graph answers otherwise than the portable one.
+        ParityError: the new graph gives other answers than the portable one.
     """
     folder = Bundle.open(bundle).folder
     with steps(progress) as tell, staging_area(folder) as staging:

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -28,7 +28,8 @@ def test_maps_of_an_item_are_those_of_transformers(
 ) -> None:
     made = sample(recipe)
     bundle = edgebert.add_attention(shutil.copytree(made.folder, tmp_path / "copy"))
-    with load(bundle, variant="attention", task=recipe.task) as model:
+    opened: Any = load
+    with opened(bundle, variant="attention", task=recipe.task) as model:
         found = model.explain(item, method="attention")
     texts = (item,) if isinstance(item, str) else item
     encoded = made.tokenizer(*texts, return_tensors="pt")

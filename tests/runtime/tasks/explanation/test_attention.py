@@ -126,8 +126,9 @@ def test_maps_that_were_not_asked_for_are_refused() -> None:
 def test_json_has_what_the_arrays_have() -> None:
     found = EXPLANATION.to_dict()
     assert np.array(found["attention"]).shape == (2, 2, 3, 3)
-    np.testing.assert_allclose(found["attention"], EXPLANATION.attention, atol=5e-7)
-    np.testing.assert_allclose(found["rollout"], EXPLANATION.rollout, atol=5e-7)
+    exact: Any = EXPLANATION
+    np.testing.assert_allclose(found["attention"], exact.attention, atol=5e-7)
+    np.testing.assert_allclose(found["rollout"], exact.rollout, atol=5e-7)
     assert [(each["layer"], each["head"]) for each in found["heads"]] == [
         (0, 0),
         (0, 1),
