@@ -11,6 +11,7 @@ import pytest
 
 import edgebert
 from edgebert.workflow.torch_model import open_checkpoint
+from edgebert_export.bundle.attention_variant import require_attention
 from edgebert_export.verification.alike import ALIKE, require_alike
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.bundle.staging import change_manifest
@@ -133,7 +134,7 @@ def test_another_variant_says_which_to_load(attentive: Bundle) -> None:
     [
         ("", {}, InputError, "text has no word, expected one at least"),
         (LONG, {}, InputError, r"the limit is \d+; explain a part of it, such as characters 0 to"),
-        (TEXT, {"answer": "x"}, ConfigError, "has one number to explain; leave answer out"),
+        (TEXT, {"answer": "x"}, ConfigError, "attention shows no contributions; leave it out"),
         (7, {}, InputError, "text is int, expected str"),
     ],
     ids=str,
@@ -181,6 +182,24 @@ def test_a_manifest_of_other_layers_leaves_the_bundle_alone(fp32_bundle: Bundle)
     with pytest.raises(EdgebertError, match="softmaxes over keys, expected 9"):
         edgebert.add_attention(fp32_bundle)
     assert contents(fp32_bundle.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda maps: maps[:, 0], r"has shape \(2, 4, 4\), expected one map a head"),
+        (lambda maps: maps * 1.001, "sum to between 1.001000 and 1.001000"),
+        (lambda maps: maps[:, :, :, ::-1], "0.500000 goes to a dropped token"),
+    ],
+    ids=["shape", "sum", "dropped"],
+)
+def test_what_is_no_attention_is_refused(change: Any, message: str) -> None:
+    keep = np.array([[True, True, False, False]] * 2)
+    maps = np.zeros((2, 3, 4, 4), dtype=np.float32)
+    maps[:, :, :, :2] = 0.5
+    require_attention("attention.0", maps, keep)
+    with pytest.raises(ParityError, match=message):
+        require_attention("attention.0", change(maps), keep)
 
 
 def test_answers_that_differ_are_refused(fp32_bundle: Bundle) -> None:
