@@ -137,7 +137,7 @@ REFUSED: Final[dict[str, tuple[Callable[[Parts], None], str]]] = {
         "layer 0, down, outlier_start: found ",
     ),
     "cosines alone": (role(ROTARY, 0), "rotary: found one of cosines and sines, expected both"),
-    "local cosines alone": (role(LOCAL_ROTARY, 0), "local_rotary: found one of cosines and sines"),
+    "local cosines alone": (role(LOCAL_ROTARY, 0), "local_rotary: found it alone, expected rotary"),
     "empty rows": (
         constant(DOWN + OUTLIER_ROWS, np.zeros((0, 32), np.float32)),
         "layer 0, down, outlier_rows: found shape (0, 32), expected two axes",

@@ -188,10 +188,10 @@ void read_rotary(const Constants& constants, int64_t role, Config& config) {
     config.rotary_positions = constants.matrix_shape(role + kRotary, "rotary, cosines")[0];
   }
   config.rotary = read_angles(constants, role + kRotary, "rotary", config);
-  config.local_rotary = read_angles(constants, role + kLocalRotary, "local_rotary", config);
-  if (config.rotary.cosines.empty() && !config.local_rotary.cosines.empty()) {
+  if (config.rotary.cosines.empty() && constants.has(role + kLocalRotary)) {
     throw ConfigError("local_rotary: found it alone, expected rotary too");
   }
+  config.local_rotary = read_angles(constants, role + kLocalRotary, "local_rotary", config);
 }
 
 void read_position_bias(const Constants& constants, int64_t role, Config& config) {
