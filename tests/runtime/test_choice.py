@@ -62,12 +62,13 @@ VARIANTS: Final[Mapping[str, dict[str, Any]]] = {
     "fp16-packed": {**HALF, "recipe": "fp16-packed", "target": "cuda-packed", "capturable": False},
     "static": {"precision": "int8", "recipe": "int8-static", "min_onnxruntime": "1.17.0"},
     "sorter": {"tasks": ("classify",), "min_onnxruntime": "1.17.0"},
+    "attention": {"target": "attention", "min_onnxruntime": "1.17.0"},
 }
 """Name → how it differs from a portable fp32 graph that answers `embed` on 1.20.0."""
 
 CPU_AND_OTHERS: Final = {"cpu", "cuda", "openvino", "tensorrt"}
 RUNS_ON: Final = {
-    **dict.fromkeys(("portable", "either", "sorter"), CPU_AND_OTHERS),
+    **dict.fromkeys(("portable", "either", "sorter", "attention"), CPU_AND_OTHERS),
     **{key: {"cpu"} for key in ("cpu", "int8-cpu", "int8-native", "int8-narrow", "native")},
     "int8": {"cpu", "openvino"},
     **{key: {"cuda"} for key in ("fp16", "fp16-packed")},
@@ -148,7 +149,7 @@ def expected_order(situation: Situation, default: str) -> list[str]:
     same = {"cpu": "fp32", "fp16-packed": "fp16", "native": "w8"}.get(default, default)
     preferred = PREFERRED.get(situation.provider, [])
     every = [*named(default), *named(same), *preferred, *named("fp32"), *VARIANTS]
-    return answering(every)
+    return [name for name in answering(every) if name != "attention"]
 
 
 def expected_reason(name: str, situation: Situation) -> str | None:
@@ -192,6 +193,20 @@ def test_every_combination(default: str) -> None:
     assert count == 2 * (1 + len(ORDER)) * 4 * 4 * 4 * 3 * 2
 
 
+def test_a_default_that_shows_attention_is_never_taken_for_auto() -> None:
+    found = choose(described("attention"), Situation(task="embed"))
+    assert [each.name for each in found][:2] == expected_order(Situation(task="embed"), "fp32")[:2]
+    assert "attention" not in [each.name for each in found]
+
+
+def test_a_bundle_without_attention_names_the_command_that_adds_it() -> None:
+    manifest = described()
+    rest = {name: each for name, each in manifest.variants.items() if name != "attention"}
+    bundle = Bundle(folder=Path("b"), manifest=replace(manifest, variants=rest))
+    with pytest.raises(ConfigError, match=r"^b has no variant 'attention'.*edgebert explain b "):
+        pick(bundle, Situation(task="embed", asked="attention"))
+
+
 def test_what_is_picked_is_the_first_that_runs() -> None:
     bundle = Bundle(folder=Path("b"), manifest=described("int8"))
     for situation in situations():
@@ -217,7 +232,7 @@ def test_a_variant_of_the_precisions_name_goes_before_others_of_its_rank() -> No
 
 def test_a_request_that_nothing_fits_lists_what_there_is() -> None:
     bundle = Bundle(folder=Path("b"), manifest=described())
-    with pytest.raises(ConfigError, match=r"^b has no variant 'nothing'; it has cpu, either, "):
+    with pytest.raises(ConfigError, match=r"^b has no variant 'nothing'; it has attention, cpu, "):
         pick(bundle, Situation(task="embed", asked="nothing"))
 
 
@@ -280,6 +295,8 @@ REQUESTS: Final = (
     ("embed", "fp16", "cuda", True),
     ("embed", "auto", "openvino", False),
     ("embed", "cpu", "openvino", False),
+    ("embed", "attention", "cpu", False),
+    ("embed", "attention", "openvino", False),
 )
 """Task, what is asked for, provider, and whether runs are captured."""
 

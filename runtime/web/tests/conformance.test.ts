@@ -43,7 +43,7 @@ function changed({ pointer }: Case, spelling: string): string {
 }
 
 test("manifest.json is accepted", () => {
-  assert.deepEqual(Object.keys(read(BASE).variants), ["portable", "cpu", "int8", "int8-kernels", "fp16"]);
+  assert.deepEqual(Object.keys(read(BASE).variants), ["portable", "cpu", "int8", "int8-kernels", "fp16", "attention"]);
 });
 
 const cases = JSON.parse(CASES) as Case[];

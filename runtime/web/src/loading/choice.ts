@@ -10,6 +10,9 @@ import { BundleError, ConfigError, type EdgebertError, ProviderUnavailableError 
 
 export const AUTO = "auto";
 
+/** The target of a graph that gives attention maps, too; such a variant runs by its name only. */
+const ATTENTION = "attention";
+
 /** Stands in a remedy for the variant that runs here; `pick` puts it there. */
 const INSTEAD = "{instead}";
 
@@ -86,16 +89,19 @@ function* meant(manifest: Manifest, situation: Situation): Generator<string> {
     yield* found.length ? found : named(every, situation.asked);
     return;
   }
-  yield* namedOrPrecision(variants, manifest.default_variant, situation.provider);
+  const usual = Object.fromEntries(Object.entries(variants).filter(([, each]) => each.target !== ATTENTION));
+  yield* namedOrPrecision(usual, manifest.default_variant, situation.provider);
   for (const name of named(every, manifest.default_variant).slice(0, 1))
-    yield* namedOrPrecision(variants, every[name].precision, situation.provider);
-  yield* namedOrPrecision(variants, "fp32", situation.provider);
-  yield* Object.keys(variants);
+    yield* namedOrPrecision(usual, every[name].precision, situation.provider);
+  yield* namedOrPrecision(usual, "fp32", situation.provider);
+  yield* Object.keys(usual);
 }
 
 /** Those of a precision, the best first; else those of the name, or made under it. */
 function namedOrPrecision(variants: Variants, asked: string, provider: Provider): string[] {
-  const precise = Object.keys(variants).filter((name) => variants[name].precision === asked);
+  const precise = Object.keys(variants).filter(
+    (name) => variants[name].precision === asked && variants[name].target !== ATTENTION,
+  );
   const found = precise.length ? precise : named(variants, asked);
   const place = (name: string): number => {
     const at = provider.targets.indexOf(variants[name].target);
@@ -132,7 +138,7 @@ function otherProvider(variant: Variant, { provider }: Situation): Obstacle | nu
 }
 
 function otherOperators(variant: Variant, { provider }: Situation): Obstacle | null {
-  if (!provider.only || provider.targets.includes(variant.target)) return null;
+  if (!provider.only || [...provider.targets, ATTENTION].includes(variant.target)) return null;
   return {
     reason: `is for ${variant.target} and has operators that provider '${provider.name}' lacks`,
     remedy: INSTEAD,
