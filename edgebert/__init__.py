@@ -19,6 +19,7 @@ from edgebert.workflow.verification import VerifyReport, verify
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
+    from edgebert.reporting.explanation.page import explanation_page
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "add_attention",
     "errors",
+    "explanation_page",
     "export",
     "push",
     "quantize",
@@ -50,6 +52,7 @@ _HOMES: Final = {
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
+    "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
     "quantize_within": ("edgebert_quantize", "quantize_within"),
