@@ -22,16 +22,19 @@ class WordsBlock:
             f'<p class="text" role="listbox" aria-label="{self.label}">{_text([*words])}</p>'
             for _, words in groupby(self.record.words, lambda word: word.part)
         ]
+        note = '<p class="note" id="word-note"></p>'
+        return "\n".join([*self._choice(), *parts, note])
+
+    def _choice(self) -> list[str]:
+        """Which method colours the text, where there are several."""
+        if len(self.record.attributions) == 1:
+            return []
         methods = [
             f'<label><input type="radio" name="method" value="{escaped(name)}"'
             f"{'' if at else ' checked'}> {escaped(name.replace('_', ' '))}</label>"
             for at, name in enumerate(self.record.attributions)
         ]
-        return (
-            f'<fieldset class="methods"><legend>method</legend>{"".join(methods)}</fieldset>\n'
-            + "\n".join(parts)
-            + '\n<p class="note" id="word-note"></p>'
-        )
+        return [f'<fieldset class="methods"><legend>method</legend>{"".join(methods)}</fieldset>']
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ EVIDENCE: Final = (
 METHODS: Final = {
     "shapley": "a word's mean contribution over all orders of adding words (Shapley 1953)",
     "leave_one_out": "the answer, less the answer without the word (Li et al. 2016)",
-    "occlusion": "the same for windows of neighbouring words, averaged (Zeiler and Fergus 2014)",
+    "occlusion": "the answer, less the answer without a window of neighbouring words, as the mean of "
+    "the windows that the word is in (Zeiler and Fergus 2014)",
 }
 
 
@@ -146,7 +147,6 @@ def _page(found: Explained) -> Page:
 
 def _sections(found: Explained) -> Iterator[Section]:
     record = found.record
-    blocks = WordsBlock(record)
     if record.attributions:
         said = "; ".join(
             f"{name.replace('_', ' ')} is {METHODS.get(name, 'a method of a later version')}"
@@ -156,13 +156,13 @@ def _sections(found: Explained) -> Iterator[Section]:
             "Words that raise the answer are blue and underlined, those that lower it brown and "
             f"dotted. Values are in units of the answer: {said}. Arrow keys go from word to word."
         )
-        yield Section(title="What each word contributes", text=text, blocks=[blocks])
+        yield Section(title="What each word contributes", text=text, blocks=[WordsBlock(record)])
     if found.attention is not None:
         layers, heads, tokens, _ = found.attention.shape
         text = (
             f"{EVIDENCE}\n\nOf {layers * heads} heads over {tokens} tokens, the slider chooses a "
-            "layer, and a map opens that head. A row is a token that attends, and the darker a "
-            "place, the more it takes from there: darkness is the square root of the weight. "
+            "layer, and a map opens that head. A row is a token that attends, and the stronger a "
+            "colour, the more it takes from there: strength is the square root of the weight. "
             f"Weights have 8 bits here, and are off by {WORST:.3f} at most."
         )
         block = HeadsBlock(record.tokens, layers, heads, rollout=found.rollout is not None)
