@@ -19,6 +19,7 @@ from edgebert.workflow.verification import VerifyReport, verify
 from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
+    from edgebert.reporting.explanation.page import explanation_page
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.training import train
     from edgebert.workflow.trimming import TrimReport, trim
@@ -36,6 +37,7 @@ __all__ = [
     "__version__",
     "add_attention",
     "errors",
+    "explanation_page",
     "export",
     "push",
     "quantize",
@@ -54,6 +56,7 @@ _HOMES: Final = {
     "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
+    "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
     "quantize_within": ("edgebert_quantize", "quantize_within"),

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from edgebert._version import __version__
 from edgebert.cli import PROGRAM, build, compress, mobile, page, profile, push, report, variants
+from edgebert.cli.explain import INSTEAD
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.main import command_summaries
 
@@ -54,7 +55,7 @@ class AllCommands(TyperGroup):
 
 @cache
 def _summaries() -> dict[str, str]:
-    return command_summaries()
+    return command_summaries(INSTEAD)
 
 
 app = typer.Typer(

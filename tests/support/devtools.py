@@ -23,7 +23,7 @@ PATIENCE: Final = 60.0
 """Seconds that anything may take."""
 
 BETWEEN: Final = 0.05
-KEYS: Final = {"Enter": 13, "Tab": 9, "Space": 32}
+KEYS: Final = {"Enter": 13, "Tab": 9, "Space": 32, "End": 35, "ArrowLeft": 37, "ArrowRight": 39}
 CONTROL: Final = 2
 HOST: Final = "page.test"
 """A name for this machine; browsers trust `localhost` but not this one."""
@@ -116,6 +116,10 @@ class Tab:
         down: dict[str, Any] = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
         self.call("Input.dispatchKeyEvent", modifiers=modifiers, **code, **down)
         self.call("Input.dispatchKeyEvent", type="keyUp", modifiers=modifiers, **code)
+
+    def point(self, x: float, y: float) -> None:
+        """Move the pointer, in CSS pixels of the window."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def write(self, text: str) -> None:
         """Type a text where the focus is."""

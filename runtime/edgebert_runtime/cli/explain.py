@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.bundle.manifest_values import ATTENTION
 from edgebert_runtime.cli.options import (
@@ -22,8 +22,11 @@ from edgebert_runtime.progress import still
 
 if TYPE_CHECKING:
     from edgebert_runtime.postprocessing.explanation.explainer import Method
+    from edgebert_runtime.postprocessing.explanation.report import Explanation
+    from edgebert_runtime.tasks.base import TaskModel
 
 SUMMARY: Final = "Show how much each word contributes to an answer, or where tokens attend to"
+TEXT_HELP: Final = "the text, or the first of a pair"
 METHODS: Final = ("shapley", "leave_one_out", "occlusion", ATTENTION)
 HEAD: Final = re.compile(r"(\d{1,6})\.(\d{1,6})")
 
@@ -31,7 +34,13 @@ HEAD: Final = re.compile(r"(\d{1,6})\.(\d{1,6})")
 def add_explain(commands: Commands) -> None:
     """`explain`, for one text or one pair."""
     command = add_command(commands, "explain", SUMMARY, example='my-model "I liked it."')
-    command.add_argument("text", metavar="TEXT", help="the text, or the first of a pair")
+    command.add_argument("text", metavar="TEXT", help=TEXT_HELP)
+    add_explaining(command)
+    command.set_defaults(run=_explain)
+
+
+def add_explaining(command: argparse.ArgumentParser) -> None:
+    """What `check_head`, `explained` and `explanation_lines` read."""
     add_option(
         command,
         "--pair",
@@ -62,27 +71,33 @@ def add_explain(commands: Commands) -> None:
     add_loading(command)
     add_threads(command)
     add_json(command)
-    command.set_defaults(run=_explain)
 
 
-def _explain(options: argparse.Namespace) -> Iterator[str]:
-    """The explanation, as JSON or for people."""
+def explained(options: argparse.Namespace, model: "TaskModel[Any]") -> "Explanation":
+    """The explanation that the options ask a model for.
+
+    Raises:
+        EdgebertError: as `explain`.
+    """
+    return model.explain(
+        options.text if options.pair is None else (options.text, options.pair),
+        method=methods_of(options),
+        answer=options.answer,
+        window=options.window,
+        error=options.error,
+        most_runs=options.most_runs,
+    )
+
+
+def explanation_lines(found: "Explanation", options: argparse.Namespace) -> Iterator[str]:
+    """An explanation, as JSON or for people.
+
+    Raises:
+        InputError: the head that is asked for is not there.
+    """
     from edgebert_runtime.io.writers import json_line
 
-    item = options.text if options.pair is None else (options.text, options.pair)
-    methods: Sequence[Method] = options.method or ("shapley",)
-    head = _head(options.head, methods)
-    if ATTENTION in methods and options.variant == AUTO:
-        options.variant = ATTENTION
-    with load_model(options, None) as model, still(f"explaining {options.bundle}"):
-        found = model.explain(
-            item,
-            method=methods,
-            answer=options.answer,
-            window=options.window,
-            error=options.error,
-            most_runs=options.most_runs,
-        )
+    head = check_head(options)
     shown = () if head is None else found.head_lines(*head, output_width())
     if is_for_people(as_json=options.json):
         yield from (*found.lines(output_width()), *shown)
@@ -90,17 +105,36 @@ def _explain(options: argparse.Namespace) -> Iterator[str]:
         yield json_line(found.to_dict())
 
 
-def _head(given: str | None, methods: Sequence[str]) -> tuple[int, int] | None:
-    """Layer and head, as they were typed.
+def methods_of(options: argparse.Namespace) -> "Sequence[Method]":
+    """The methods that are asked for."""
+    return options.method or ("shapley",)
+
+
+def check_head(options: argparse.Namespace) -> tuple[int, int] | None:
+    """Layer and head, as they were typed; None for none.
 
     Raises:
         ConfigError: they are no two numbers, or attention is not asked for.
     """
-    if given is None:
+    if options.head is None:
         return None
-    found = HEAD.fullmatch(given)
+    found = HEAD.fullmatch(options.head)
     if found is None:
-        raise ConfigError(f"--head takes LAYER.HEAD, such as 0.3, got {given!r}")
-    if ATTENTION not in methods:
+        raise ConfigError(f"--head takes LAYER.HEAD, such as 0.3, got {options.head!r}")
+    if ATTENTION not in methods_of(options):
         raise ConfigError("--head goes with --method attention")
     return int(found[1]), int(found[2])
+
+
+def take_attention(options: argparse.Namespace) -> None:
+    """Name the variant that gives attention, where that is asked for and no variant is."""
+    if ATTENTION in methods_of(options) and options.variant == AUTO:
+        options.variant = ATTENTION
+
+
+def _explain(options: argparse.Namespace) -> Iterator[str]:
+    check_head(options)
+    take_attention(options)
+    with load_model(options, None) as model, still(f"explaining {options.bundle}"):
+        found = explained(options, model)
+    yield from explanation_lines(found, options)

@@ -79,21 +79,26 @@ td code{{white-space:nowrap}}
 """
 
 
-def html(page: Page) -> str:
+def html(page: Page, more_head: str = "") -> str:
     """A page as one document; the same page gives the same bytes.
 
     What stands between backticks in its sentences and cells is shown as code.
+
+    Args:
+        page: what it says.
+        more_head: elements that stand at the end of its head.
 
     Raises:
         ConfigError: a table's row does not fit its columns, or a chart has nothing to draw or a
             number that no axis can show.
     """
     names = list(slugs([section.title for section in page.sections]))
+    ends = f"\n{more_head}" if more_head else ""
     head = (
         '<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escaped(page.title)}</title>\n<style>{STYLE}</style>"
+        f"<title>{escaped(page.title)}</title>\n<style>{STYLE}</style>{ends}"
     )
     parts = [f"<h1>{_inline(page.title)}</h1>"]
     if page.answer:

@@ -1,0 +1,1 @@
+"""The page that shows an explanation: the text by attribution, and the maps of attention."""
