@@ -26,6 +26,8 @@ from benchmarks.records import FILE, keep, read_records
 from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
+from benchmarks.scale import server as server_case
+from benchmarks.scale.servers import CONTENDERS
 from benchmarks.systems import ENCODERS
 from edgebert_runtime.benchmarking.comparison import Measured
 from edgebert_runtime.cli.compare import AT_MOST, compare_lines
@@ -98,6 +100,20 @@ def throughput(rounds: Rounds = 3, only: Only = None, out: Out = None) -> None:
 def load(rounds: Rounds = 2, only: Only = None, out: Out = None) -> None:
     """How long an answer takes while several ask at once."""
     _measure(partial(load_case.measure, rounds=rounds, only=_known(only, ENGINES)), out)
+
+
+@app.command()
+def scale(
+    part: Annotated[Literal["server"], typer.Argument()],
+    rounds: Rounds = 3,
+    only: Only = None,
+    share: Annotated[float, typer.Option(help="of the requests; 0.1 only tries it out")] = 1.0,
+    out: Out = None,
+) -> None:
+    """A server under many clients."""
+    del part
+    names = _known(only, CONTENDERS)
+    _measure(partial(server_case.measure, rounds=rounds, only=names, share=share), out)
 
 
 @app.command()

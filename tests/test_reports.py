@@ -11,6 +11,8 @@ from edgebert_runtime.inference.reports import Report
 from tests.support.reports import PARITY, REPORTS, SEARCH, TRAINING, VERIFY
 
 LINES: Final = {
+    "BatchReport": 7 + 2,
+    "BatchStatus": 10 + 2,
     "CheckReport": 9,
     "DiffReport": 3 + 1 + (1 + 3) + 2 + 2 + 2,
     "ParityReport": 1 + 2,

@@ -7,6 +7,7 @@ from benchmarks.records import Record
 from benchmarks.report.accuracy import accuracy_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.gpu import gpu_sections
+from benchmarks.report.scale import server_sections
 from benchmarks.report.texts import (
     load_sections,
     many_sections,
@@ -32,6 +33,7 @@ def page_of(records: Sequence[Record]) -> Page:
         latency_sections,
         throughput_sections,
         load_sections,
+        server_sections,
         start_sections,
         accuracy_sections,
         growth_sections,

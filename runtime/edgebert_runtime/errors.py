@@ -17,6 +17,8 @@
     │   └── EngineMemoryError        …because memory was too small
     ├── EngineMissingError       ONNX Runtime is not installed
     ├── ModelClosedError         a model is used after it was closed
+    ├── OverloadedError          a service has more work than it can do in the time it may take
+    ├── ServiceClosedError       a service is asked after it was told to close
     ├── ProviderUnavailableError the requested provider does not run here
     ├── MachineChangedError      no result: the machine was slower for a part of the time
     └── CheckFailedError         the work was done and the result is not good enough
@@ -155,6 +157,27 @@ class ModelClosedError(EdgebertError, ValueError):
     """A model is used after it was closed.
 
     Load the model again, or call `close` later.
+    """
+
+
+class OverloadedError(EdgebertError):
+    """A service has more work than it can do in the time that a request may wait.
+
+    Ask again after `retry_after` seconds, or start more servers.
+
+    Attributes:
+        retry_after: seconds after which there is room, as estimated now.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServiceClosedError(EdgebertError):
+    """A service is asked after it was told to close.
+
+    Ask another server; this one ends.
     """
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from edgebert_runtime import Bundle
 from tests.support import guide_checkpoints
 from tests.support.guide_checkpoints import read_guide
 from tests.support.made_once import MadeOnce
@@ -12,7 +13,7 @@ from tests.support.page_blocks import run_page
 GUIDES = (
     *("classifier", "tagger", "long-documents", "reranking", "search", "service"),
     *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
-    *("moving-from-fastembed", "explain"),
+    *("moving-from-fastembed", "explain", "batch"),
 )
 LINES = range(60, 151)
 
@@ -49,6 +50,11 @@ def test_a_tagger(tmp_path: Path, names: Path) -> None:
 def test_an_explanation(tmp_path: Path, names: Path) -> None:
     (tmp_path / "my-checkpoint").symlink_to(names / "my-checkpoint")
     assert list(run_page(read_guide("explain"), tmp_path))
+
+
+def test_a_batch_job(tmp_path: Path, tiny_exported: Bundle) -> None:
+    (tmp_path / "my-model").symlink_to(tiny_exported.folder)
+    assert list(run_page(read_guide("batch"), tmp_path))
 
 
 def test_long_documents(tmp_path: Path) -> None:

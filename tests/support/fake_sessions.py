@@ -27,6 +27,7 @@ class FakeSession:
     """
 
     provider, threads = "cpu", 1
+    shared, warm, library = False, False, None
     provider_options: ClassVar[dict[str, str]] = {}
 
     def __init__(self, outputs: Sequence[str], compute: Callable[[NDArray[np.int64]], Arrays]):

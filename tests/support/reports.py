@@ -27,6 +27,8 @@ from edgebert_runtime import (
     TruncatedText,
     WarmGraph,
 )
+from edgebert_runtime.batch.driver import BatchReport
+from edgebert_runtime.batch.status import BatchStatus
 from edgebert_runtime.bundle.manifest import FileInfo
 from edgebert_runtime.loading.graph_cache import Tuning
 from edgebert_runtime.postprocessing.explanation.words import Word
@@ -184,7 +186,33 @@ EXPLANATION: Final = Explanation(
     runs=4,
 )
 
+BATCH: Final = BatchReport(
+    out="answers",
+    units=40,
+    already=12,
+    rows=910_000,
+    bad=3,
+    cut=17,
+    failed=(7, 31),
+    seconds=228.125,
+)
+BATCH_STATUS: Final = BatchStatus(
+    out="answers",
+    task="embed",
+    variant="cpu-int8",
+    sources=20,
+    units=40,
+    done=38,
+    failed=(7, 31),
+    rows=1_240_000,
+    bad=3,
+    cut=17,
+    complete=False,
+)
+
 REPORTS: Final = (
+    BATCH,
+    BATCH_STATUS,
     BENCH,
     CHECK,
     EXPLANATION,

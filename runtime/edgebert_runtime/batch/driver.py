@@ -118,16 +118,18 @@ def run_job(
     begun, wanted = time.monotonic(), part.of(job.units)
     pending = job.pending(wanted)
     driven = _Driven(job, watch, already=len(wanted) - len(pending))
-    while pending:
-        told = driven.told
-        engine.run(job, pending, driven.succeeded, driven.failed)
-        pending = [number for number in job.pending(pending) if not driven.is_given_up(number)]
-        if pending and driven.told == told:
-            raise EngineError(
-                f"{type(engine).__name__} ran none of {len(pending)} units and told no failure; "
-                "look at its own logs"
-            )
-    job.folder.tidy()
+    try:
+        while pending:
+            told = driven.told
+            engine.run(job, pending, driven.succeeded, driven.failed)
+            pending = [number for number in job.pending(pending) if not driven.is_given_up(number)]
+            if pending and driven.told == told:
+                raise EngineError(
+                    f"{type(engine).__name__} ran none of {len(pending)} units and told no "
+                    "failure; look at its own logs"
+                )
+    finally:
+        job.folder.tidy()
     _finish(job)
     return driven.report(len(wanted), time.monotonic() - begun)
 

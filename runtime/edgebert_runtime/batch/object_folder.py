@@ -91,8 +91,20 @@ class ObjectFolder:
         del everything
 
     def _put_new(self, name: str, content: bytes) -> None:
+        """Put a file that is not there.
+
+        Raises:
+            FileExistsError: it is.
+            OutputError: it cannot be put.
+        """
         with self._explained():
-            self._store.pipe_file(self._at(name), content, mode="create")
+            try:
+                self._store.pipe_file(self._at(name), content, mode="create")
+            except OSError:
+                # Of two writers at one moment S3 tells one of a conflict, 409.
+                if self.read(name) is None:
+                    raise
+                raise FileExistsError(name) from None
 
     def _at(self, name: str) -> str:
         return f"{self._path}/{name}"

@@ -40,6 +40,7 @@ class BatchProgress:
         terminal = bar_view(stream) if stream.isatty() else line_view(say, last=False)
         self._meter = Meter(rows, None if quiet else terminal, what="rows", clock=clock)
         self._units, self._record, self._clock = units, record, clock
+        self._rows_known = rows is not None
         self._done = self._rows = self._bad = 0
         self._begun = self._told = clock()
 
@@ -71,8 +72,10 @@ class BatchProgress:
         return (self._units - self._done) * (self._clock() - self._begun) / self._done
 
     def _note(self) -> str:
-        bad = f", {self._bad:,} bad rows" if self._bad else ""
-        return f"{self._done:,} of {self._units:,} units{bad}, {clock_time(self._remaining())} left"
+        """What a bar of rows does not say: where nobody knows how many there are, the rest, too."""
+        bad = f"{self._bad:,} bad rows, " if self._bad else ""
+        rest = "" if self._rows_known else f", {clock_time(self._remaining())} left"
+        return f"{bad}{self._done:,} of {self._units:,} units{rest}"
 
     def _state(self) -> dict[str, Any]:
         seconds = self._clock() - self._begun

@@ -27,6 +27,7 @@ from edgebert_runtime.cli.options import (
 from edgebert_runtime.cli.output import is_for_people, output_width
 from edgebert_runtime.cli.pull import add_pull
 from edgebert_runtime.cli.run import RUN, add_run
+from edgebert_runtime.cli.serve import SERVE, add_serve
 from edgebert_runtime.engine.providers import parse_options
 from edgebert_runtime.errors import BundleIntegrityError, CheckFailedError
 from edgebert_runtime.progress import still
@@ -96,6 +97,7 @@ COMMANDS: Final = {
     "diff": add_diff,
     "explain": add_explain,
     "pull": add_pull,
+    SERVE: add_serve,
 }
 """Name → what adds the command."""
 

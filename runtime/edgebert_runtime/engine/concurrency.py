@@ -42,3 +42,8 @@ class ConcurrencyTracker:
     def dense(self) -> bool:
         """Whether somebody is served now, or several were a moment ago."""
         return bool(self._under_way) or self._clock() - self._met < REMEMBERED_SECONDS
+
+    @property
+    def alone(self) -> bool:
+        """Whether exactly one caller is served, and none came beside it a moment ago."""
+        return len(self._under_way) == 1 and self._clock() - self._met >= REMEMBERED_SECONDS

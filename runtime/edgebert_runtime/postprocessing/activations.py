@@ -1,12 +1,16 @@
 """From logits to scores, in the precision of the logits."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.arrays import Floats
+
+Activation = Literal["softmax", "sigmoid", "none"]
+"""From logits to scores; `none` leaves them as they are."""
 
 Logits = TypeVar("Logits", bound=NDArray[np.floating[Any]])
 
@@ -30,3 +34,13 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Floats], Floats]]] = {
     "none": lambda logits: logits,
 }
 """The manifest's `head.activation` → what it does."""
+
+
+def require_activation(name: str | None) -> None:
+    """Refuse an activation that there is not; None stands for the manifest's.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name is not None and name not in ACTIVATIONS:
+        raise ConfigError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {name!r}")

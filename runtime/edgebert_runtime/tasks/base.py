@@ -142,6 +142,30 @@ class TaskModel(Explainable, Generic[Options]):
             for at, each in enumerate(encoded)
         ]
 
+    def run_rows(
+        self,
+        rows: Sequence[EncodedText],
+        options: Options | None = None,
+        *,
+        session: Session,
+        items: Sequence[int],
+    ) -> list[Outputs]:
+        """Run rows of any items, for who puts micro-batches together itself.
+
+        Args:
+            rows: of items that `encode` gave with equal options.
+            options: arguments of the task's method; None for the usual.
+            session: the graph to run, a session on the same file.
+            items: number of each row's item, for errors.
+
+        Returns:
+            Of each row its part of every output, as `run` has it.
+
+        Raises:
+            EngineError, ModelClosedError: as `run`.
+        """
+        return self._run_rows(rows, self._chosen(options), session, None, owner=items.__getitem__)
+
     def decode(
         self,
         encoded: Sequence[EncodedItem],

@@ -10,7 +10,11 @@ from edgebert_runtime.inference.arrays import Floats, logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import require_top_k
 from edgebert_runtime.inference.reports import AsDict
-from edgebert_runtime.postprocessing.activations import ACTIVATIONS
+from edgebert_runtime.postprocessing.activations import (
+    ACTIVATIONS,
+    Activation,
+    require_activation,
+)
 from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.window_aggregation import weighted_means
 from edgebert_runtime.progress import ProgressOption
@@ -82,6 +86,7 @@ class ClassifyOptions(TaskOptions):
     threshold: float | None = option(
         None, "give labels with at least this score (default: all)", type=float, metavar="SCORE"
     )
+    activation: Activation | None = option(None)
 
 
 class Classifier(TaskModel[ClassifyOptions]):
@@ -95,12 +100,14 @@ class Classifier(TaskModel[ClassifyOptions]):
         self._require_labels()
 
     def check_options(self, options: ClassifyOptions) -> None:
-        """Refuse a `top_k` below 1.
+        """Refuse a `top_k` below 1, and an unknown activation.
 
         Raises:
-            InputError: it is.
+            InputError: it is below 1.
+            ConfigError: the activation is unknown.
         """
         require_top_k(options.top_k)
+        require_activation(options.activation)
 
     @overload
     def classify(
@@ -109,6 +116,7 @@ class Classifier(TaskModel[ClassifyOptions]):
         *,
         top_k: int | None = None,
         threshold: float | None = None,
+        activation: Activation | None = None,
         long: Long = "truncate",
         stride: int | None = None,
         progress: ProgressOption = None,
@@ -121,6 +129,7 @@ class Classifier(TaskModel[ClassifyOptions]):
         *,
         top_k: int | None = None,
         threshold: float | None = None,
+        activation: Activation | None = None,
         long: Long = "truncate",
         stride: int | None = None,
         progress: ProgressOption = None,
@@ -132,6 +141,7 @@ class Classifier(TaskModel[ClassifyOptions]):
         *,
         top_k: int | None = None,
         threshold: float | None = None,
+        activation: Activation | None = None,
         long: Long = "truncate",
         stride: int | None = None,
         progress: ProgressOption = None,
@@ -144,6 +154,8 @@ class Classifier(TaskModel[ClassifyOptions]):
                 answers are taken.
             top_k: how many labels at most; None keeps all.
             threshold: keep labels that score at least this; None keeps all.
+            activation: from logits to scores, `softmax`, `sigmoid` or `none`; None as the manifest
+                says.
             long: what to do with texts beyond the bundle's limit: `truncate` cuts them, with one
                 `TruncationWarning` a call; `error` refuses them; `window` runs them in windows
                 and takes the mean of their logits, each as often as
@@ -159,9 +171,11 @@ class Classifier(TaskModel[ClassifyOptions]):
         Raises:
             InputError: `texts` is one string, an item is neither a string nor two of them, is not
                 text, or is too long and `long` is `error`; or `top_k` is below 1.
-            ConfigError: unknown `long`, or a stride that a window has no room for.
+            ConfigError: unknown `long` or activation, or a stride that a window has no room for.
         """
-        options = ClassifyOptions(top_k=top_k, threshold=threshold, long=long, stride=stride)
+        options = ClassifyOptions(
+            top_k=top_k, threshold=threshold, activation=activation, long=long, stride=stride
+        )
         return self._predict("classify", texts, options, progress)
 
     aclassify = asynchronous(classify)
@@ -193,13 +207,14 @@ class Classifier(TaskModel[ClassifyOptions]):
         return Target(name=f"score of {label}", item=item, values=values)
 
     def _classification(self, logits: Floats, options: ClassifyOptions) -> Classification:
-        scores = ACTIVATIONS[self._head.activation](logits)
+        activation = options.activation or self._head.activation
+        scores = ACTIVATIONS[activation](logits)
         best = self._label_score(scores, int(scores.argmax()))
         kept = select_labels(scores, options.top_k, options.threshold)
         return Classification(
             best=best,
             scores=tuple(self._label_score(scores, label) for label in kept),
-            activation=self._head.activation,
+            activation=activation,
         )
 
     def _label_score(self, scores: Floats, label: int) -> LabelScore:

@@ -23,6 +23,7 @@ from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
 from edgebert_runtime.tasks.explainable import require_no_target, require_pair
 from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import Columns, CommandSpec, TaskProbe, TaskSpec, VectorType
+from edgebert_runtime.tasks.token_vectors import HIDDEN, TokenVectorOptions, token_vectors
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.items import Item, strings_of
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
@@ -177,6 +178,33 @@ class Embedder(TaskModel[EmbedOptions]):
 
     aembed = asynchronous(embed)
 
+    def embed_tokens(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        long: Literal["truncate", "error"] = "truncate",
+        progress: ProgressOption = None,
+    ) -> list[NDArray[np.float32]]:
+        """The vector of each token, as the last layer gives it, before pooling.
+
+        Args:
+            texts: a list of strings, or a column of them.
+            prompt: as `embed` has it.
+            long: as `embed` has it.
+            progress: as `predict` has it.
+
+        Returns:
+            For each text (tokens, hidden), float32, special tokens included.
+
+        Raises:
+            InputError: as `embed`.
+            ConfigError: unknown prompt or `long`, or the graph gives no vectors of tokens.
+        """
+        options: Any = TokenVectorOptions(prompt=prompt, long=long)
+        found: list[NDArray[np.float32]] = self._predict("embed_tokens", texts, options, progress)
+        return found
+
     def embed_on_device(
         self,
         texts: Sequence[str],
@@ -226,12 +254,16 @@ class Embedder(TaskModel[EmbedOptions]):
         self._warn_if_truncated(stacklevel=3)
         return found
 
-    def check_options(self, options: EmbedOptions) -> None:
+    def check_options(self, options: EmbedOptions | TokenVectorOptions) -> None:
         """Refuse a prompt, a number of dimensions or a number format that the bundle lacks.
 
         Raises:
             ConfigError: it does.
         """
+        self._prefix(options)
+        if isinstance(options, TokenVectorOptions):
+            self._check_tokens()
+            return
         self._check_dimensions(options.dimensions)
         if options.normalize is False and self._embedding.normalized and not self._embedding.pools:
             raise ConfigError(
@@ -241,15 +273,16 @@ class Embedder(TaskModel[EmbedOptions]):
                 "vectors of length 1 only",
             )
         find_output_dtype(options.output_dtype)
-        self._prefix(options)
 
     def decode(
         self,
         encoded: Sequence[EncodedItem],
         ran: Sequence[Iterable[RowOutputs]],
-        options: EmbedOptions | None = None,
-    ) -> NDArray[Any]:
+        options: EmbedOptions | TokenVectorOptions | None = None,
+    ) -> Any:
         """A vector for each item: of a windowed one the mean of its windows'."""
+        if isinstance(options, TokenVectorOptions):
+            return token_vectors(ran)
         chosen = options or EmbedOptions()
         flat, unit = flatten(ran), self._unit_length(chosen)
         vectors = np.empty((len(flat.outputs), self._embedding.dimensions), dtype=np.float32)
@@ -283,7 +316,11 @@ class Embedder(TaskModel[EmbedOptions]):
             is_fixed=lambda word: word.part == 1,
         )
 
-    def _gather(self, parts: Iterable[Any], count: int, options: EmbedOptions) -> Any:
+    def _gather(
+        self, parts: Iterable[Any], count: int, options: EmbedOptions | TokenVectorOptions
+    ) -> Any:
+        if isinstance(options, TokenVectorOptions):
+            return [vectors for part in parts for vectors in part]
         vectors = gather(parts, count)
         return self.decode([], [], options) if vectors is None else vectors
 
@@ -291,19 +328,23 @@ class Embedder(TaskModel[EmbedOptions]):
         """Whether vectors are to have length 1."""
         return self._embedding.normalized if options.normalize is None else options.normalize
 
-    def _run_batch(self, feeds: Feeds, session: Session, options: EmbedOptions) -> Sequence[Floats]:
+    def _run_batch(
+        self, feeds: Feeds, session: Session, options: EmbedOptions | TokenVectorOptions
+    ) -> Sequence[Floats]:
         """Vectors of one micro-batch, from the output that needs least work and least copying."""
+        if isinstance(options, TokenVectorOptions):
+            return self._run_graph([HIDDEN], feeds, session)
         unit = self._unit_length(options)
         if unit or not self._embedding.normalized:
             (vectors,) = self._run_graph(["sentence_embedding"], feeds, session)
             return [_unit(vectors) if unit and not self._embedding.normalized else vectors]
         from edgebert_runtime.postprocessing.pooling import apply_steps
 
-        (hidden,) = self._run_graph(["last_hidden_state"], feeds, session)
+        (hidden,) = self._run_graph([HIDDEN], feeds, session)
         steps = self._embedding.steps[:-1]
         return [apply_steps(steps, hidden, feeds["attention_mask"], self._bundle.folder)]
 
-    def _prefix(self, options: EmbedOptions) -> str:
+    def _prefix(self, options: EmbedOptions | TokenVectorOptions) -> str:
         name = self._embedding.default_prompt if options.prompt is None else options.prompt
         if not name:
             return ""
@@ -311,6 +352,13 @@ class Embedder(TaskModel[EmbedOptions]):
             known = ", ".join(sorted(self._embedding.prompts)) or "none"
             raise ConfigError(f"prompt {name!r} is unknown; this bundle has: {known}")
         return self._embedding.prompts[name]
+
+    def _check_tokens(self) -> None:
+        if HIDDEN not in self.session.outputs:
+            raise ConfigError(
+                f"this bundle's graph has no output {HIDDEN}, so there are no vectors of tokens; "
+                "export the model with one"
+            )
 
     def _check_dimensions(self, dimensions: int | None) -> None:
         if dimensions is not None and not 1 <= dimensions <= self._embedding.dimensions:

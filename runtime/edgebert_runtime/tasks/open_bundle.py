@@ -1,7 +1,7 @@
 """An open bundle: its graph, its tokenizer, and what it says about itself."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from edgebert_runtime.inference.execution_plan import ExecutionPlan
 from edgebert_runtime.inference.feeds import make_feeds
 from edgebert_runtime.inference.output_checks import check_shapes
 from edgebert_runtime.inference.reports import ModelInfo, RunReport
-from edgebert_runtime.tokenization.items import Item
+from edgebert_runtime.tokenization.items import Item, check_text
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
+
+if TYPE_CHECKING:
+    from edgebert_runtime.tokenization.offsets import TextToken
 
 WARM_UP: Final = ((1, 8), (1, 16), (1, 32))
 """Shapes of a few words, a question and a sentence."""
@@ -159,7 +162,20 @@ class OpenBundle:
         """The open graph, for benchmarks that feed it ids."""
         return self._runner.session
 
-    def warm_up(self, shapes: Sequence[tuple[int, int]] = WARM_UP) -> None:
+    @property
+    def single_thread_session(self) -> Session:
+        """A session of one thread on the same graph, for threads of the caller's own.
+
+        One of the model's; where it has none a new one, which ends with its last reference.
+        """
+        plan, session = self._runner.plan, self.session
+        known = (session, plan.single_thread_session, plan.many)
+        found = next((each for each in known if each and each.threads == 1), None)
+        return found or session.with_threads(1)
+
+    def warm_up(
+        self, shapes: Sequence[tuple[int, int]] = WARM_UP, *, session: Session | None = None
+    ) -> None:
         """Run the graph on padding, so that the first call waits for nothing that is done once.
 
         On a GPU the first run of a process loads kernels, and with `enable_cuda_graph` the first
@@ -167,6 +183,7 @@ class OpenBundle:
 
         Args:
             shapes: batch and length in tokens of each run, at most `max_length` tokens.
+            session: the one to run, a session on the same file; None runs all of the model's.
 
         Raises:
             InputError: a batch or a length below 1, or a length above the limit.
@@ -180,8 +197,8 @@ class OpenBundle:
                     f"{batch} and {length}"
                 )
             ids = np.full((batch, length), self._bundle.manifest.tokenizer.pad_id, dtype=np.int64)
-            for session in (self.session, *self._runner.plan.sessions):
-                self._run_graph(self.RUN or self._outputs, make_feeds(ids), session)
+            for each in [session] if session else (self.session, *self._runner.plan.sessions):
+                self._run_graph(self.RUN or self._outputs, make_feeds(ids), each)
 
     def count_tokens(self, texts: Sequence[Item]) -> list[int]:
         """How many tokens each text has for this model, before anything is cut.
@@ -196,6 +213,24 @@ class OpenBundle:
             InputError: `texts` is one string, or an item is not text.
         """
         return self._tokenizer.count(listed("count_tokens", texts))
+
+    def tokenize(self, texts: Sequence[str]) -> "list[list[TextToken]]":
+        """The tokens of each text, nothing cut.
+
+        Args:
+            texts: a list of strings, prompts not included.
+
+        Returns:
+            Of each text its tokens, those that the model adds included.
+
+        Raises:
+            InputError: `texts` is one string, an item is not a string, or not text.
+        """
+        strings = [
+            check_text(f"item {at}", text) for at, text in enumerate(listed("tokenize", texts))
+        ]
+        aligned = self._tokenizer.align(strings)
+        return [each.spelled(text) for each, text in zip(aligned, strings, strict=True)]
 
     def close(self) -> None:
         """Give the memory back; using the model afterwards is a `ModelClosedError`."""

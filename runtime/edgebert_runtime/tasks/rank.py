@@ -11,7 +11,11 @@ from edgebert_runtime.inference.arrays import logits
 from edgebert_runtime.inference.async_calls import asynchronous
 from edgebert_runtime.inference.call import listed, require_top_k
 from edgebert_runtime.inference.reports import AsDict
-from edgebert_runtime.postprocessing.activations import ACTIVATIONS
+from edgebert_runtime.postprocessing.activations import (
+    ACTIVATIONS,
+    Activation,
+    require_activation,
+)
 from edgebert_runtime.postprocessing.explanation.target import Target
 from edgebert_runtime.postprocessing.window_aggregation import max_pool
 from edgebert_runtime.progress import ProgressOption
@@ -59,6 +63,7 @@ class RankOptions(TaskOptions):
     top_k: int | None = option(
         None, "give the best K documents (default: all)", type=int, metavar="K"
     )
+    activation: Activation | None = option(None)
 
 
 class Ranker(TaskModel[RankOptions]):
@@ -82,12 +87,14 @@ class Ranker(TaskModel[RankOptions]):
             )
 
     def check_options(self, options: RankOptions) -> None:
-        """Refuse a `top_k` below 1.
+        """Refuse a `top_k` below 1, and an unknown activation.
 
         Raises:
-            InputError: it is.
+            InputError: it is below 1.
+            ConfigError: the activation is unknown.
         """
         require_top_k(options.top_k)
+        require_activation(options.activation)
 
     def rank(
         self,
@@ -95,6 +102,7 @@ class Ranker(TaskModel[RankOptions]):
         documents: Sequence[str],
         *,
         top_k: int | None = None,
+        activation: Activation | None = None,
         long: Long = "truncate",
         stride: int | None = None,
         progress: ProgressOption = None,
@@ -105,6 +113,7 @@ class Ranker(TaskModel[RankOptions]):
             query: one string.
             documents: a list of strings, or a column (numpy, pandas, Polars, Arrow).
             top_k: how many documents to return at most; None returns all.
+            activation: from the logit to the score, `sigmoid` or `none`; None as the manifest says.
             long: what to do with a document that exceeds the bundle's limit together with the
                 query: `truncate` cuts the longer of both first, with one `TruncationWarning` a
                 call; `error` refuses it; `window` runs the query with every window of the document
@@ -114,25 +123,21 @@ class Ranker(TaskModel[RankOptions]):
 
         Returns:
             As `CrossEncoder.rank` of sentence-transformers (5.x), with the activation of the
-            manifest.
+            manifest where none is given.
 
         Raises:
             InputError: `documents` is one string, a text is not one, a document is too long and
                 `long` is `error`, the query fills a window, or `top_k` is below 1.
-            ConfigError: unknown `long`, or a stride that a window has no room for.
+            ConfigError: unknown `long` or activation, or a stride that a window has no room for.
         """
-        options = RankOptions(top_k=top_k, long=long, stride=stride)
+        options = RankOptions(top_k=top_k, activation=activation, long=long, stride=stride)
         documents = listed("rank", documents)
         check_text("query", query)
         for index, document in enumerate(documents):
             check_text(f"document {index}", document)
         pairs = [(query, text) for text in documents]
         scores: list[float] = self._predict("rank", pairs, options, progress)
-        order = np.argsort(-np.asarray(scores, dtype=np.float32), kind="stable")[:top_k]
-        return [
-            RankedDocument(index=int(index), text=documents[index], score=scores[index])
-            for index in order
-        ]
+        return ranked(documents, scores, top_k)
 
     arank = asynchronous(rank)
 
@@ -143,7 +148,8 @@ class Ranker(TaskModel[RankOptions]):
         options: RankOptions | None = None,
     ) -> list[float]:
         """A score for each pair: of a windowed document the highest of its windows'."""
-        flat, activate = flatten(ran), ACTIVATIONS[self._head.activation]
+        chosen = options or RankOptions()
+        flat, activate = flatten(ran), ACTIVATIONS[chosen.activation or self._head.activation]
         best = max_pool(np.array(flat.outputs), flat.owners)
         return [float(activate(each)[0]) for each in best]
 
@@ -157,6 +163,23 @@ class Ranker(TaskModel[RankOptions]):
             return scores
 
         return Target(name="score", item=pair, values=values)
+
+
+def ranked(
+    documents: Sequence[str], scores: Sequence[float], top_k: int | None = None
+) -> list[RankedDocument]:
+    """Documents by falling score; equal scores keep the order given.
+
+    Args:
+        documents: any number.
+        scores: of each.
+        top_k: how many at most; None is all.
+    """
+    order = np.argsort(-np.asarray(scores, dtype=np.float32), kind="stable")[:top_k]
+    return [
+        RankedDocument(index=int(index), text=documents[index], score=scores[index])
+        for index in order
+    ]
 
 
 def _rank_pairs(

@@ -39,9 +39,21 @@ def columns_of(answer: Any) -> Columns:
     return {each.name: each.type for each in fields(answer)}
 
 
-def constant_columns(columns: Columns) -> Callable[[TaskModel[Any], Any], Columns]:
+@dataclass(frozen=True)
+class ConstantColumns:
+    """The columns of a task whose answers have the same ones whatever is asked for."""
+
+    columns: Columns
+
+    def __call__(self, model: TaskModel[Any], options: Any) -> Columns:
+        """The columns."""
+        del model, options
+        return self.columns
+
+
+def constant_columns(columns: Columns) -> ConstantColumns:
     """For a task whose answers have the same columns whatever is asked for."""
-    return lambda _model, _options: columns
+    return ConstantColumns(columns)
 
 
 @dataclass(frozen=True, kw_only=True)

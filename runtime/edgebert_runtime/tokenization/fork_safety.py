@@ -10,7 +10,9 @@ as it is.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -28,13 +30,26 @@ _forked = False
 """Whether this process is a child, without the threads of its parent."""
 
 
+_one_thread: ContextVar[bool] = ContextVar("edgebert_one_thread", default=False)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tokenize in the caller's thread alone: the library's threads would contend with others."""
+    token = _one_thread.set(True)
+    try:
+        yield
+    finally:
+        _one_thread.reset(token)
+
+
 def encode_all(tokenizer: "Tokenizer", items: "Sequence[Item]") -> Sequence[Any]:
-    """The encodings of texts and pairs, on all cores unless this is a forked child.
+    """The encodings of texts and pairs, on all cores unless forked or told to use one thread.
 
     Raises:
         Exception: the tokenizer fails on one; its errors share no narrower base.
     """
-    if not _forked:
+    if not _forked and not _one_thread.get():
         found: Sequence[Any] = tokenizer.encode_batch(items)
         return found
     return [

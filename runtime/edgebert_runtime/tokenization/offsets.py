@@ -23,6 +23,24 @@ class Token(NamedTuple):
     word: int | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextToken:
+    """One token of a text.
+
+    Attributes:
+        id: of the token.
+        text: what the caller's string has from `start` to `end`; of a token that the model adds
+            how the vocabulary spells it.
+        start: number of its first character, from 0; None of a token that the model adds.
+        end: number of the character after its last, likewise.
+    """
+
+    id: int
+    text: str
+    start: int | None
+    end: int | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlignedText(EncodedText):
     """An encoded text that knows where each token comes from; all sequences are (sequence,).
@@ -112,6 +130,19 @@ class AlignedText(EncodedText):
             )
             for at, source in enumerate(self.sources)
             if source is not None
+        ]
+
+    def spelled(self, text: str) -> list[TextToken]:
+        """The tokens of a single text, those that were added included."""
+        if not self.tokens:
+            return []  # but one of padding
+        return [
+            TextToken(id=id_, text=piece, start=None, end=None)
+            if source is None
+            else TextToken(id=id_, text=text[start:end], start=start, end=end)
+            for id_, piece, (start, end), source in zip(
+                self.input_ids, self.pieces, self.offsets, self.sources, strict=True
+            )
         ]
 
     def refilled(self, tokens: Sequence[Token]) -> "AlignedText":

@@ -14,7 +14,9 @@ from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult
 from edgebert_runtime.engine.threads import usable_cores
 
-PROGRAM: Final = "edgebert_runtime.batch.engines.local_worker"
+WORKER: Final = ("-m", "edgebert_runtime.batch.engines.local_worker")
+"""What a worker's Python runs."""
+
 END_SECONDS: Final = 5.0
 """How long a worker may take to end once its driver has no more units."""
 
@@ -112,7 +114,7 @@ class _Worker:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, *WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._send(request)
 
@@ -129,6 +131,7 @@ class _Worker:
     def end(self) -> str:
         """Close its input, which ends it; returns how it ended."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with suppress(OSError):  # it has gone already
             self._process.stdin.close()
         try:
@@ -136,6 +139,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
+        self._process.stdout.close()
         return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
     def kill(self) -> None:

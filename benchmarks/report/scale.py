@@ -1,0 +1,132 @@
+"""The section on servers under clients."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from statistics import median, quantiles
+from typing import Any
+
+from benchmarks.cases.load import FEWEST_FOR_P99
+from benchmarks.records import Record, find
+from benchmarks.report.numbers import MICRO, MILLI, NONE, Row, measured, row_of, section
+from benchmarks.scale.server import OVERLOAD, SCENARIOS
+from edgebert_runtime.measurement.units import MEBIBYTE
+from edgebert_runtime.reporting.document import Section, Table
+
+Found = dict[str, Any]
+"""What one round of a scenario found."""
+
+ALONE = "1x1"
+MOST = "64x1"
+OVERLOADED = "overload"
+
+
+def server_sections(records: Sequence[Record]) -> list[Section]:
+    """Servers under clients, beside the same model offline."""
+    record = find(records, "server")
+    if record is None:
+        return []
+    rows = record["rows"]
+    text = (
+        "`64x1`: 64 clients that ask one text each, and the next one as soon as the answer is "
+        "there. `beside 2048`: another client asks 2,048 texts in one request all the time. "
+        f"The load generator is `benchmarks/{record['generator']}`, a process on the same cores; "
+        "`generator` is its CPU time. `over offline`: texts a second over a call with all texts of "
+        "the same encoder. `CPU over offline`: CPU milliseconds a text beyond those of that call. "
+        f"`overload`: {OVERLOAD} times as many requests as 64 clients had answered. A 99th "
+        f"percentile needs at least {FEWEST_FOR_P99} answers. Medians of rounds."
+    )
+    tables = [
+        Table(
+            columns=[
+                *("", "texts/s", "over offline", "p50 ms", "p99 ms", "CPU ms a text"),
+                *("CPU over offline", "generator"),
+            ],
+            rows=[_scenario_row(row, rows, name) for row in _servers(rows)],
+            caption=f"clients x texts of a request: {name}",
+        )
+        for name in (*SCENARIOS, OVERLOADED)
+    ]
+    start = Table(
+        columns=["", "start to first answer, s", "peak MiB"],
+        rows=[_start_row(row) for row in _servers(rows)],
+        caption="start and memory",
+    )
+    return [section(record, "Servers under clients, MiniLM", text, [*tables, start])]
+
+
+def _servers(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if not row["server"].startswith("offline")]
+
+
+def _scenario_row(row: Row, rows: Sequence[Row], name: str) -> list[str]:
+    found = [each[name] for each in row.get("measured", ()) if name in each]
+    if not found:
+        return [row["system"], *[NONE] * 7]
+    way = row["server"].rpartition("_")[2]
+    offline = row_of(measured(rows), server=f"offline_{way}")
+    calls = offline["measured"] if offline else []
+    speeds, costs = list(map(_speed, found)), list(map(_cpu_ms, found))
+    return [
+        row["system"],
+        f"{median(speeds):.0f}",
+        _compared(speeds, [each["texts"] / each["seconds"] for each in calls], "{:.2f}", _over),
+        *_percentiles(found),
+        f"{median(costs):.2f}",
+        _compared(
+            costs, [MILLI * each["cpu_s"] / each["texts"] for each in calls], "{:.2f}", _beyond
+        ),
+        f"{median(MILLI * each['cpu_s'] / _texts(each) for each in found):.3f}",
+    ]
+
+
+def _start_row(row: Row) -> list[str]:
+    found = row.get("measured", ())
+    if not found:
+        return [row["system"], NONE, NONE]
+    return [
+        row["system"],
+        f"{median(each['start_s'] for each in found):.2f}",
+        f"{median(each['peak_bytes'] for each in found) / MEBIBYTE:.0f}",
+    ]
+
+
+def _texts(found: Found) -> int:
+    """Texts that were answered; where none was, those that were asked."""
+    return int(found["texts"]) * (len(found["samples_us"]) or len(found["refused_us"]))
+
+
+def _speed(found: Found) -> float:
+    return float(found["texts"] * len(found["samples_us"]) / found["seconds"])
+
+
+def _cpu_ms(found: Found) -> float:
+    return float(MILLI * found["server_cpu_s"] / _texts(found))
+
+
+def _over(served: float, offline: float) -> float:
+    return served / offline
+
+
+def _beyond(served: float, offline: float) -> float:
+    return served - offline
+
+
+def _compared(
+    served: Sequence[float],
+    offline: Sequence[float],
+    form: str,
+    compare: Callable[[float, float], float],
+) -> str:
+    """Round by round, beside the call without a server."""
+    if len(served) != len(offline):
+        return NONE
+    return form.format(median(map(compare, served, offline)))
+
+
+def _percentiles(found: Sequence[Found]) -> list[str]:
+    samples = [each / MICRO for each in chain(*(one["samples_us"] for one in found))]
+    if len(samples) < 2:
+        return [NONE, NONE]
+    cuts = quantiles(samples, n=100, method="inclusive")
+    enough = len(samples) >= FEWEST_FOR_P99
+    return [f"{cuts[49]:.1f}", f"{cuts[98]:.1f}" if enough else NONE]

@@ -1,0 +1,1 @@
+"""Many requests and many rows: the server, and batches over a cluster."""
