@@ -95,6 +95,7 @@ class RayEngine:
         if os.environ.get("RAY_ADDRESS"):
             return {}
         return {
+            "address": "local",  # else Ray takes any cluster that it finds on this machine
             "num_cpus": max(usable_cores(), (self.workers or 1) * self.threads),
             "object_store_memory": OBJECT_STORE,
             "include_dashboard": False,
