@@ -14,6 +14,7 @@ from benchmarks.report.texts import (
     throughput_answer,
     throughput_sections,
 )
+from benchmarks.report.trim import trim_sections
 from edgebert_runtime.reporting.document import Page
 
 LEAD: Final = (
@@ -34,6 +35,7 @@ def page_of(records: Sequence[Record]) -> Page:
         load_sections,
         start_sections,
         accuracy_sections,
+        trim_sections,
         growth_sections,
         many_sections,
         limits_sections,

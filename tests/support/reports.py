@@ -208,6 +208,7 @@ REPORTS: Final = (
     RUN,
     SEARCH,
     TRAINING,
+    TRIM,
     DIFF,
     VERIFY,
     WARM,
