@@ -18,6 +18,7 @@ from benchmarks.cases import limits as limits_case
 from benchmarks.cases import load as load_case
 from benchmarks.cases import start as start_case
 from benchmarks.cases import throughput as throughput_case
+from benchmarks.cases import trim as trim_case
 from benchmarks.engines import ENGINES
 from benchmarks.models import MODELS
 from benchmarks.pairing import FEWEST_ROUNDS, PeerError
@@ -146,6 +147,17 @@ def accuracy(
     _measure(
         partial(accuracy_case.measure, rounds=rounds, texts=texts, pairs=pairs, only=names), out
     )
+
+
+@app.command()
+def trim(
+    keep: Annotated[int, typer.Option(min=1000, help="tokens that stay")] = trim_case.KEEP,
+    pairs: Annotated[int, typer.Option(min=100, help="of each half")] = trim_case.PAIRS,
+    out: Out = None,
+) -> None:
+    """What a smaller vocabulary costs and gains."""
+    searched = min(pairs, trim_case.SEARCHED)
+    _measure(partial(trim_case.measure, keep=keep, pairs=pairs, searched=searched), out)
 
 
 @app.command()

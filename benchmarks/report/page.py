@@ -15,6 +15,7 @@ from benchmarks.report.texts import (
     throughput_answer,
     throughput_sections,
 )
+from benchmarks.report.trim import trim_sections
 from edgebert_runtime.reporting.document import Page
 
 LEAD: Final = (
@@ -36,6 +37,7 @@ def page_of(records: Sequence[Record]) -> Page:
         server_sections,
         start_sections,
         accuracy_sections,
+        trim_sections,
         growth_sections,
         many_sections,
         limits_sections,

@@ -25,13 +25,15 @@ class TrimReport(Report):
 
     Attributes:
         out: the folder written.
-        rows_before, rows_after: of the table of token vectors.
+        rows_before: of the table of token vectors.
+        rows_after: likewise, in the folder written.
         megabytes_saved: of float32 weights, 10⁶ bytes each.
         texts: of the corpus; 0 without one.
         identical: whether every text of the corpus was proved to keep its tokens; they do unless a
             limit or languages leave some out.
         tokens_ratio: tokens of the corpus after over before; None without one.
-        unknown_before, unknown_after: tokens of the corpus that are unknown; None without one.
+        unknown_before: tokens of the corpus that were unknown; None without one.
+        unknown_after: likewise, with the smaller vocabulary.
     """
 
     out: Path

@@ -21,6 +21,7 @@ from edgebert.compression.vocabulary.scripts import is_written_in, scripts_of
 from edgebert.compression.vocabulary.tokenizer_fields import trimmed_fields
 from edgebert_runtime.errors import CheckpointError, ConfigError, InputError, TokenizerError
 from tests.support.families import NAMES, SAMPLES, build, build_with_head, save
+from tests.support.tiny_encoder import build_tiny, save_tiny
 from tests.support.tokenizers import TRAINING, save_tokenizer
 
 CORPUS = ["The small cat sat on the mat.", "A dog ran far"]
@@ -223,7 +224,7 @@ def test_what_is_asked_must_say_what_stays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"keep=3 is too few tokens: \d+ are special ones"):
         edgebert.trim(source, out, keep=3)
     with pytest.raises(ConfigError, match="are needed, nothing was trimmed"):
-        edgebert.trim(source, out, keep=10_000)
+        edgebert.trim(save_tiny(build_tiny(), tmp_path / "tiny"), out, keep=10_000)
     with pytest.raises(InputError, match="has no texts"):
         edgebert.trim(source, out, texts=corpus_file(tmp_path, [" ", ""]))
     (out).mkdir()

@@ -245,6 +245,7 @@ REPORTS: Final = (
     RUN,
     SEARCH,
     TRAINING,
+    TRIM,
     DIFF,
     VERIFY,
     WARM,
