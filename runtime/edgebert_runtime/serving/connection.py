@@ -65,7 +65,7 @@ class GuardedConnection:
             self._have_headers()
         elif cycle is not None and len(cycle.body) > held:
             self._uncounted = 0
-        elif not self.flow.read_paused:  # else it is the next request, which the parser has yet to see
+        elif not self.flow.read_paused:  # else it is a next request, not parsed yet
             self._uncounted += len(data)
             if self._uncounted > self.limits.header_bytes:
                 self.refuse(b"431 Request Header Fields Too Large", "the headers are too long")
