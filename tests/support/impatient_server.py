@@ -9,7 +9,13 @@ from edgebert_runtime.serving import Access, Limits, application
 from edgebert_runtime.serving.listening import find_address, listen
 from edgebert_runtime.serving.server import Parser, run
 
-LIMITS = Limits(header_seconds=1.0, body_bytes=1 << 20, body_seconds=2.0, connections=100)
+LIMITS = Limits(
+    header_seconds=1.0,
+    body_bytes=1 << 20,
+    body_seconds=2.0,
+    write_seconds=1.0,
+    connections=100,
+)
 
 
 def main(bundle: str, parser: Parser) -> None:

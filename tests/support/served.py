@@ -111,8 +111,7 @@ def serving(
 def environment(*, fast: bool = False) -> dict[str, str]:
     """The environment of a server, with or without what makes it faster."""
     paths = [str(ROOT / each) for each in ("runtime", "export", "quantize", ".")]
-    more = [each for each in sys.path if "site-uvicorn" in each]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, *more, *([FAST] * fast)])}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, *([FAST] * fast)])}
 
 
 def read_all(connection: socket.socket) -> bytes:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgebert_runtime.cli.options import (
-    BUNDLE_HELP,
     TASK_HELP,
     Commands,
     add_loading,
@@ -30,7 +29,7 @@ def add_serve(commands: Commands) -> None:
     """`serve`, with what it takes."""
     command = commands.add_parser(SERVE, help=SUMMARY, description=SUMMARY)
     command.epilog = f"example: {command.prog} my-model --port 8080"
-    help_text = f"{BUNDLE_HELP}; NAME= before it is what clients call it"
+    help_text = "bundle, or its name on the Hub; NAME= before it is what clients call it"
     command.add_argument("bundles", metavar="[NAME=]BUNDLE", nargs="+", help=help_text)
     add_loading(command)
     add_option(command, "--task", TASK_HELP, metavar="NAME")

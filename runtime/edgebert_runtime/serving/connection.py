@@ -1,8 +1,8 @@
 """What uvicorn's protocols lack: bounds of headers, of time and of connections, with any parser.
 
-uvicorn 0.54 has no deadline for headers. With httptools it has no bound for their size, nor for
-what follows a chunked body; `limit_concurrency` answers everybody with 503 once enough connections
-are open that send nothing.
+uvicorn 0.54 has no deadline for headers, nor for who reads no answer. With httptools it has no
+bound for the size of headers, nor for what follows a chunked body. Its `limit_concurrency` answers
+everybody with 503 once enough connections are open that send nothing.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class GuardedConnection:
 
     Attributes:
         limits: of all connections.
-        waiting: connections that have not sent all headers of a request, the oldest first.
+        waiting: connections on which no request is under way, those first that are so for longest.
     """
 
     limits: ClassVar[Limits]
@@ -27,6 +27,7 @@ class GuardedConnection:
     app: Callable[..., Any]
     connections: set[Any]
     cycle: Any
+    flow: Any
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
 
@@ -35,20 +36,22 @@ class GuardedConnection:
         self._asgi, self.app = self.app, self._run
         self._task: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._uncounted = 0
         self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Wait for headers; where too many are connected, leave who has waited longest."""
+        """Wait for headers; where too many are connected, leave who has been idle for longest."""
         super().connection_made(transport)  # type: ignore[misc]
         self._wait_for_headers()
         if len(self.connections) > self.limits.connections:
-            next(iter(self.waiting)).refuse(b"503 Service Unavailable", "too many connections")
+            next(iter(self.waiting), self).make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the request that nobody waits for any more."""
         self._lost = True
         self._have_headers()
+        self._stop_watching()
         super().connection_lost(exc)  # type: ignore[misc]
         if self._task is not None:
             self._task.cancel()
@@ -62,12 +65,28 @@ class GuardedConnection:
             self._have_headers()
         elif cycle is not None and len(cycle.body) > held:
             self._uncounted = 0
-        else:
+        elif not self.flow.read_paused:  # else it is a next request, not parsed yet
             self._uncounted += len(data)
             if self._uncounted > self.limits.header_bytes:
                 self.refuse(b"431 Request Header Fields Too Large", "the headers are too long")
             elif cycle is None or not cycle.more_body:
                 self._wait_for_headers()
+
+    def on_response_complete(self) -> None:
+        """Nothing is under way, unless the client has sent its next request already."""
+        super().on_response_complete()  # type: ignore[misc]
+        if not self._is_answering() and not self.transport.is_closing():
+            self.waiting[self] = None
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than is written: see that it reads at all."""
+        super().pause_writing()  # type: ignore[misc]
+        self._watch_writing(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """The client has read nearly everything."""
+        self._stop_watching()
+        super().resume_writing()  # type: ignore[misc]
 
     async def _run(self, scope: Message, receive: Receive, send: Send) -> None:
         """The application, as a task that ends with the connection."""
@@ -101,8 +120,32 @@ class GuardedConnection:
         else:
             self.refuse(b"408 Request Timeout", "the headers did not end in time")
 
+    def _watch_writing(self, left: int) -> None:
+        self._stop_watching()
+        seconds = self.limits.write_seconds
+        self._write_timer = self.loop.call_later(seconds, self._check_writing, left)
+
+    def _check_writing(self, before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left < before:
+            self._watch_writing(left)
+        else:
+            self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def make_room(self) -> None:
+        """Close the connection for another one; who has had its answer is told nothing more."""
+        if self._timer is None and self.cycle is not None:
+            self.transport.close()
+        else:
+            self.refuse(b"503 Service Unavailable", "too many connections")
 
     def refuse(self, status: bytes, message: str) -> None:
         """Close the connection, with a word where no answer is under way."""

@@ -117,6 +117,7 @@ def test_the_usual_bounds() -> None:
     usual = Limits()
     assert (usual.header_bytes, usual.header_seconds) == (32 * 1024, 10)
     assert (usual.body_bytes, usual.body_seconds) == (16 * 1024 * 1024, 30)
+    assert usual.write_seconds == 30
     assert (usual.connections, ServiceOptions().texts) == (1024, 2048)
 
 

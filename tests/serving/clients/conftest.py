@@ -15,22 +15,25 @@ import pytest
 from edgebert_runtime import load
 from tests.support.served import Served, serving
 
-BUNDLES = Path(os.environ.get("EDGEBERT_SERVED", ""))
+
+@pytest.fixture(scope="session")
+def bundles() -> Path:
+    return Path(os.environ["EDGEBERT_SERVED"])
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with a key, as clients that refuse to send none need it."""
     folder = tmp_path_factory.mktemp("served")
     keys = folder / "keys"
     keys.write_text("secret\n", encoding="utf-8")
     keys.chmod(0o600)
-    bundles = sorted(each for each in BUNDLES.iterdir() if each.is_dir())
-    with serving(folder, *bundles, "--api-key-file", keys) as running:
+    named = sorted(each for each in bundles.iterdir() if each.is_dir())
+    with serving(folder, *named, "--api-key-file", keys) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def model() -> Any:
+def model(bundles: Path) -> Any:
     """From the name of a bundle to its model in this process."""
-    return cache(lambda name: load(BUNDLES / name))
+    return cache(lambda name: load(bundles / name))

@@ -28,7 +28,7 @@ load_all_checks()
     suppress_health_check=list(HealthCheck),
 )
 def test_answers_are_as_the_file_says(case: schemathesis.Case, served: Served) -> None:
-    """But that a request of the right form is answered: a text may lack the mask, a model a name."""
+    """Only that every request of the right form is answered is not asked: a mask may be missing."""
     case.call_and_validate(
         base_url=served.url,
         headers={"Authorization": "Bearer secret"},

@@ -15,6 +15,7 @@ from tests.support.task_bundles import BERT, build
 from tests.support.tiny_encoder import build_tiny, save_tiny
 
 MODULES: Final = ("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")
+MODELS: Final = "sentence_transformers.models"
 PROMPTS: Final = {"query": "find the ", "document": ""}
 
 
@@ -42,7 +43,7 @@ def _write_embedder(place: Path) -> None:
                 "idx": at,
                 "name": str(at),
                 "path": path,
-                "type": f"sentence_transformers.models.{kind}",
+                "type": f"{MODELS}.{kind}",
             }
             for at, (path, kind) in enumerate(MODULES)
         ]

@@ -32,7 +32,7 @@ DIMENSIONS: Final = positive(
 )
 LONG: Final = choice(
     *get_args(Long),
-    description="What becomes of texts beyond the model's maximum length; as the server does "
+    description="What to do with texts beyond the model's maximum length; as the server does "
     "unless said.",
 )
 

@@ -5,7 +5,7 @@ have: `type`, `anyOf`, `enum`, `properties`, `required`, `additionalProperties: 
 `minItems`, `maxItems`, `minimum` and `maximum`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -79,7 +79,8 @@ def check(value: Any, schema: Schema, name: str) -> None:
     if not choices:
         raise InputError(f"{name or BODY} is {_shown(value, kind)}, expected {describe(schema)}")
     if len(choices) > 1:
-        choices = [each for each in choices if _fits(value, each, kind, name)] or choices
+        fitting = (each for each in choices if _fits(value, each, kind, name))
+        choices = [next(fitting, _nearest(value, choices))]
     _check_by(value, choices[0], kind, name)
 
 
@@ -116,6 +117,13 @@ def _fits(value: Any, schema: Schema, kind: str, name: str) -> bool:
     except InputError:
         return False
     return True
+
+
+def _nearest(value: Any, choices: Sequence[Schema]) -> Schema:
+    """Of schemas that a value does not fit, that whose error says most: items are of its type."""
+    first = JSON_TYPES[type(value[0])] if isinstance(value, list) and value else None
+    near = (each for each in choices if first in types_of(each.get("items", {})))
+    return next(near, choices[0])
 
 
 def _check_by(value: Any, schema: Schema, kind: str, name: str) -> None:
