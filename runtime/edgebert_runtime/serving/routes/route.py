@@ -77,7 +77,7 @@ def options(
         isinstance(value, tuple) or (isinstance(value, str) and len(value) > KEPT_CHARACTERS)
         for _, value in usable
     )
-    make = _made if kept else _made.__wrapped__
+    make: Callable[..., TaskOptions] = _made if kept else _made.__wrapped__
     return make(kind or service.model.OPTIONS, usable, service.options.long)
 
 
