@@ -182,6 +182,21 @@ def test_idle_connections_leave_room_for_who_asks(impatient: Served, model: Embe
         assert read_all(idle[0]).startswith(b"HTTP/1.1 503 ")
 
 
+def test_kept_connections_leave_room_for_who_asks(impatient: Served, model: Embedder) -> None:
+    """Each has asked once, and is kept open by its client."""
+    with ExitStack() as stack:
+        kept = [stack.enter_context(impatient.connect()) for _ in range(LIMITS.connections)]
+        for connection in kept:
+            send(connection, b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n")
+            found = b""
+            while not found.endswith(b"}"):
+                found += connection.recv(4096)
+        check_served(impatient, model)
+        assert read_all(kept[0]) == b""
+        send(kept[-1], b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert kept[-1].recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
 def test_connections_opened_and_dropped(usual: Served, model: Embedder) -> None:
     """5,000 of them, from several addresses, closed by a reset so that no port stays taken."""
     for number in range(1000):  # buffers that are kept come with the first
@@ -195,7 +210,7 @@ def test_connections_opened_and_dropped(usual: Served, model: Embedder) -> None:
     check_served(usual, model)
     time.sleep(0.5)
     assert usual.open_files() <= files + 4
-    assert usual.resident_mib() - before < 4
+    assert usual.resident_mib() - before < 16  # h11 keeps some MiB of buffers, once
 
 
 def drop(served: Served, number: int) -> None:

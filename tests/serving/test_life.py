@@ -189,8 +189,10 @@ def test_requests_of_several_clients_until_the_end_are_answered_or_not_taken(
             while not stop.is_set():
                 try:
                     found.append(served.ask(PATH, {"input": ["a red cat"] * 20})[0])
-                except urllib.error.URLError as error:
-                    found.append(str(error.reason))
+                except (urllib.error.URLError, ConnectionResetError) as error:
+                    reason = getattr(error, "reason", error)
+                    assert isinstance(reason, ConnectionRefusedError | ConnectionResetError)
+                    found.append("not taken")  # the listener is closed, or was as it connected
                     break
             return found
 
@@ -202,7 +204,7 @@ def test_requests_of_several_clients_until_the_end_are_answered_or_not_taken(
             stop.set()
             statuses = [status for each in asking for status in each.result(SECONDS)]
     assert len(statuses) > 10
-    assert set(statuses) <= {200, 429, "[Errno 111] Connection refused"}
+    assert set(statuses) <= {200, 429, "not taken"}
 
 
 def test_the_process_is_its_own(tiny_bundle: Bundle, tmp_path: Path) -> None:

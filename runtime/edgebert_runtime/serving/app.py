@@ -10,6 +10,7 @@ from edgebert_runtime.serving.bundles import BundleService
 from edgebert_runtime.serving.cross_origin import headers_for, preflight
 from edgebert_runtime.serving.directory import UNKNOWN, Directory, Place
 from edgebert_runtime.serving.exchange import (
+    MANY_BYTES,
     Request,
     RequestRefusedError,
     Response,
@@ -31,9 +32,6 @@ from edgebert_runtime.serving.receiving import (
     head_of,
 )
 from edgebert_runtime.serving.refusals import refusal_of
-
-LARGE_BYTES: Final = 64 * 1024
-"""A body from here on has many texts; writing their answers would hold up everybody else."""
 
 GRACE_SECONDS: Final = 30
 """Longest that requests under way may take once the server ends."""
@@ -179,7 +177,7 @@ class Application:
         route = self._directory.route_of(service, head.method, place.path)
         answer = await incoming.while_connected(route.handle(service, value))
         headers = {VARIANT: service.info.variant}
-        if len(body) < LARGE_BYTES:
+        if len(body) < MANY_BYTES:
             return json_response(answer, headers=headers)
         return Response(200, await asyncio.to_thread(write_json, answer), headers)
 

@@ -18,7 +18,7 @@ class GuardedConnection:
 
     Attributes:
         limits: of all connections.
-        waiting: connections that have not sent all headers of a request, the oldest first.
+        waiting: connections on which no request is under way, those first that are so for longest.
     """
 
     limits: ClassVar[Limits]
@@ -41,11 +41,11 @@ class GuardedConnection:
         self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Wait for headers; where too many are connected, leave who has waited longest."""
+        """Wait for headers; where too many are connected, leave who has been idle for longest."""
         super().connection_made(transport)  # type: ignore[misc]
         self._wait_for_headers()
         if len(self.connections) > self.limits.connections:
-            next(iter(self.waiting)).refuse(b"503 Service Unavailable", "too many connections")
+            next(iter(self.waiting), self).make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the request that nobody waits for any more."""
@@ -65,12 +65,18 @@ class GuardedConnection:
             self._have_headers()
         elif cycle is not None and len(cycle.body) > held:
             self._uncounted = 0
-        elif not self.flow.read_paused:  # else it is the next request, which the parser has yet to see
+        elif not self.flow.read_paused:  # else it is a next request, not parsed yet
             self._uncounted += len(data)
             if self._uncounted > self.limits.header_bytes:
                 self.refuse(b"431 Request Header Fields Too Large", "the headers are too long")
             elif cycle is None or not cycle.more_body:
                 self._wait_for_headers()
+
+    def on_response_complete(self) -> None:
+        """Nothing is under way, unless the client has sent its next request already."""
+        super().on_response_complete()  # type: ignore[misc]
+        if not self._is_answering() and not self.transport.is_closing():
+            self.waiting[self] = None
 
     def pause_writing(self) -> None:
         """The client reads more slowly than is written: see that it reads at all."""
@@ -133,6 +139,13 @@ class GuardedConnection:
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def make_room(self) -> None:
+        """Close the connection for another one; who has had its answer is told nothing more."""
+        if self._timer is None and self.cycle is not None:
+            self.transport.close()
+        else:
+            self.refuse(b"503 Service Unavailable", "too many connections")
 
     def refuse(self, status: bytes, message: str) -> None:
         """Close the connection, with a word where no answer is under way."""

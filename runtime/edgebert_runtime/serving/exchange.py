@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, Final, NoReturn
@@ -18,6 +19,10 @@ except ImportError:
     orjson = None
 
 JSON: Final = "application/json"
+
+MANY_BYTES: Final = sys.maxsize if orjson else 1024
+"""A body from here on may have many texts, whose answers are better written in another thread:
+they would hold up everybody else. `orjson` is fast, and lets no other thread run meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,6 @@ Send = Callable[[Message], Awaitable[None]]
 CANCELS: Final = "edgebert.cancels"
 """An extension of the scope: who serves it cancels a request whose client leaves."""
 
-ANNOUNCES: Final = (b"content-length", b"transfer-encoding")
-"""Headers of a request that has a body."""
-
 DIGITS: Final = 15
 """No body that is taken has a length of more."""
 
@@ -65,8 +62,10 @@ class Incoming:
     def __init__(self, scope: Scope, receive: Receive, limits: Limits) -> None:
         self._receive, self._limits = receive, limits
         self._is_cancelled = CANCELS in scope.get("extensions", {})
-        names = {name for name, _ in scope["headers"]}
-        self.is_unread = not names.isdisjoint(ANNOUNCES)
+        self.is_unread = any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b" 0"))
+            for name, value in scope["headers"]
+        )
 
     async def read_body(self, head: Request) -> bytes:
         """The body of a request.

@@ -137,6 +137,11 @@ def test_a_model_says_what_it_is(model: Embedder) -> None:
     assert info.bundle not in json.dumps(shown)
 
 
+def test_a_body_of_no_bytes_is_none(model: Embedder) -> None:
+    headers = {"content-length": "0"}
+    assert "connection" not in ask(model, "GET", "/health", [], headers).headers
+
+
 def test_methods_that_a_path_has_are_named(model: Embedder) -> None:
     assert ask(model, "GET", PATH).headers["allow"] == "POST"
 

@@ -125,6 +125,17 @@ def test_no_request_fills_a_micro_batch_while_others_wait() -> None:
     assert len(taken(queue, lone=True)) == 25
 
 
+def test_who_had_more_than_its_share_does_not_fill_the_micro_batches_of_others() -> None:
+    queue = queue_of(batch_tokens=512)
+    many = put(queue, *[20] * 3000)
+    ran: Counter[bool] = Counter()
+    for _ in range(300):
+        while queue.rows + ran[True] < 3004:  # four others wait at all times
+            put(queue, 20)
+        ran.update(row.part.job is many for row in taken(queue))
+    assert ran[True] == pytest.approx(ran.total() / 5, rel=0.1)
+
+
 def test_workers_that_are_free_get_equal_shares() -> None:
     queue = queue_of(batch_tokens=512)
     put(queue, *[20] * 8)

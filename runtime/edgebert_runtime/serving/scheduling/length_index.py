@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from edgebert_runtime.serving.scheduling.job import Job, Row
 
@@ -27,6 +28,18 @@ class BatchLimits:
     def fits_job(self, taken: int, length: int) -> bool:
         """Whether a job may add a row to its rows, which have so many tokens together."""
         return taken == 0 or taken + length <= self._job_tokens
+
+
+class Reach(NamedTuple):
+    """Where rows are looked for that run beside the next one.
+
+    Attributes:
+        rows: how far into the rows of each job.
+        due: virtual time; a job that is due later has had its share for now.
+    """
+
+    rows: int
+    due: float
 
 
 class LengthIndex:
@@ -64,13 +77,13 @@ class LengthIndex:
         for length in [each for each in self._lengths if job in self._rows[each]]:
             self._forget(length, job)
 
-    def gather(self, head: Row, limits: BatchLimits, depth: int) -> list[Row]:
+    def gather(self, head: Row, limits: BatchLimits, reach: Reach) -> list[Row]:
         """A micro-batch: a row that waits here, and others, nearest lengths first.
 
         Args:
             head: it is taken in any case.
             limits: of the micro-batch.
-            depth: how far into the rows of each job others are looked for.
+            reach: where others are looked for.
         """
         batch, tokens, longest = [head], head.length, head.length
         spent = {head.part.job: head.length}
@@ -79,7 +92,7 @@ class LengthIndex:
         while below >= 0 or above < len(self._lengths):
             up = self._is_nearer_above(head.length, below, above)
             length = self._lengths[above if up else below]
-            for job, row in self._reachable(length, depth):
+            for job, row in self._reachable(length, reach):
                 if row is head or not limits.fits_job(spent.get(job, 0), length):
                     continue
                 if not limits.fits(len(batch) + 1, max(longest, length), tokens + length):
@@ -102,10 +115,12 @@ class LengthIndex:
             return below < 0
         return lengths[above] - length <= length - lengths[below]
 
-    def _reachable(self, length: int, depth: int) -> Iterator[tuple[Job, Row]]:
+    def _reachable(self, length: int, reach: Reach) -> Iterator[tuple[Job, Row]]:
         for job, rows in self._rows[length].items():
+            if job.due > reach.due:
+                continue
             for row in rows:
-                if row.number >= job.taken + depth:
+                if row.number >= job.taken + reach.rows:
                     break
                 yield job, row
 

@@ -14,7 +14,12 @@ from math import ceil
 from typing import Any, Final
 
 from edgebert_runtime.serving.scheduling.job import Job, Row
-from edgebert_runtime.serving.scheduling.length_index import BatchLimits, LengthIndex, tokens_of
+from edgebert_runtime.serving.scheduling.length_index import (
+    BatchLimits,
+    LengthIndex,
+    Reach,
+    tokens_of,
+)
 
 WINDOW_ROWS: Final = 256
 """Waiting rows among which neighbours in length are looked for, an equal part from each job."""
@@ -86,12 +91,13 @@ class RowQueue:
         head = job.first_waiting()
         assert head is not None
         share = max(head.length, min(self._batch_tokens, ceil(self._tokens / workers)))
-        depth = max(1, WINDOW_ROWS // len(self._jobs))
         index = self._indexes[job.key]
-        jobs = len(self._jobs) if lone else max(len(self._jobs), FEWEST_PARTS)
-        limits = BatchLimits(share, self._max_padding, self._batch_tokens / jobs)
-        rows = index.gather(head, limits, depth)
+        part = self._batch_tokens / (
+            len(self._jobs) if lone else max(len(self._jobs), FEWEST_PARTS)
+        )
         self._now = max(self._now, job.due)
+        reach = Reach(max(1, WINDOW_ROWS // len(self._jobs)), self._now + part)
+        rows = index.gather(head, BatchLimits(share, self._max_padding, part), reach)
         self._now += tokens_of(rows) / len(self._jobs)
         self._take(index, rows)
         return Batch(rows, job.options)
