@@ -13,7 +13,7 @@ from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.loading.options import LoadOptions
 from edgebert_runtime.tasks.answer import AnswerOptions
 from edgebert_runtime.tasks.classify import ClassifyOptions
-from edgebert_runtime.tasks.embed import EmbedOptions
+from edgebert_runtime.tasks.embed_options import EmbedOptions
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.tag import TagOptions
 

@@ -2,8 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,10 @@ from edgebert_runtime.postprocessing.output_dtype import OutputDtype, find_outpu
 from edgebert_runtime.postprocessing.window_aggregation import gather, weighted_means
 from edgebert_runtime.progress import ProgressOption
 from edgebert_runtime.tasks.base import RowOutputs, TaskModel, flatten
+from edgebert_runtime.tasks.embed_options import EmbedOptions, TokenVectorOptions
 from edgebert_runtime.tasks.explainable import require_no_target, require_pair
-from edgebert_runtime.tasks.options import TaskOptions, option
 from edgebert_runtime.tasks.spec import Columns, CommandSpec, TaskProbe, TaskSpec, VectorType
-from edgebert_runtime.tasks.token_vectors import HIDDEN, TokenVectorOptions, token_vectors
+from edgebert_runtime.tasks.token_vectors import HIDDEN, token_vectors
 from edgebert_runtime.tokenization.encoding import EncodedItem
 from edgebert_runtime.tokenization.items import Item, strings_of
 from edgebert_runtime.tokenization.sliding_window import Long, check_long
@@ -31,26 +30,6 @@ from edgebert_runtime.tokenization.sliding_window import Long, check_long
 if TYPE_CHECKING:
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
     from edgebert_runtime.postprocessing.explanation.words import Shortened
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbedOptions(TaskOptions):
-    """Arguments of `Embedder.embed`, which explains them."""
-
-    normalize: bool | None = option(
-        None, "scale vectors to length 1 (default: as the bundle says)", action="boolean"
-    )
-    dimensions: int | None = option(
-        None, "keep the first N numbers of a vector (default: all)", type=int, metavar="N"
-    )
-    prompt: str | None = option(
-        None,
-        "name of the bundle's prompt that is put before each text (default: the bundle's default)",
-        metavar="NAME",
-    )
-    output_dtype: OutputDtype = option(
-        "float32", "number format of the vectors", choices=get_args(OutputDtype)
-    )
 
 
 class Embedder(TaskModel[EmbedOptions]):

@@ -1,24 +1,15 @@
 """A vector for each token, before they are pooled."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebert_runtime.tasks.options import ShortTextOptions, option
 from edgebert_runtime.tokenization.encoding import EncodedText
 
 HIDDEN: Final = "last_hidden_state"
 """The output of a graph that has them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenVectorOptions(ShortTextOptions):
-    """Arguments of `Embedder.embed_tokens`, which explains them."""
-
-    prompt: str | None = option(None)
 
 
 def token_vectors(

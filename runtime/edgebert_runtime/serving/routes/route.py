@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from edgebert_runtime.serving.bundles import BundleService
+from edgebert_runtime.serving.bundles import BundleService, Long
 from edgebert_runtime.serving.schemas.check import Schema
 from edgebert_runtime.tasks.options import TaskOptions
 
@@ -13,6 +14,9 @@ Handle = Callable[[BundleService, Any], Awaitable[Any]]
 
 ErrorBody = Callable[[int, str], Mapping[str, Any]]
 """A status of HTTP and a message → the body of an error."""
+
+KEPT_CHARACTERS: Final = 32
+"""Options are kept for the next request if they have no lists, and no longer texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +67,25 @@ def options(
     Raises:
         ConfigError, InputError: the task refuses one.
     """
-    usable = {
+    usable = tuple(
         # equal options share batches, for which they are hashed
-        name: tuple(value) if isinstance(value, list) else value
+        (name, tuple(value) if isinstance(value, list) else value)
         for name, value in given.items()
         if value is not None
-    }
-    chosen: Callable[..., TaskOptions] = kind or service.model.OPTIONS
-    found = chosen(**usable)
-    if "long" in usable or found.long != "truncate" or service.options.long == "truncate":
+    )
+    kept = not any(
+        isinstance(value, tuple) or (isinstance(value, str) and len(value) > KEPT_CHARACTERS)
+        for _, value in usable
+    )
+    make: Callable[..., TaskOptions] = _made if kept else _made.__wrapped__
+    return make(kind or service.model.OPTIONS, usable, service.options.long)
+
+
+@lru_cache(maxsize=256)
+def _made(kind: type[TaskOptions], given: tuple[tuple[str, Any], ...], long: Long) -> TaskOptions:
+    """Options are checked when they are made, which takes longer than the rest of a request."""
+    make: Callable[..., TaskOptions] = kind
+    found = make(**dict(given))
+    if found.long != "truncate" or long == "truncate" or "long" in dict(given):
         return found
-    return replace(found, long=service.options.long)
+    return replace(found, long=long)

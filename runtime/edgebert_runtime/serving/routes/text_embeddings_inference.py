@@ -33,7 +33,7 @@ from edgebert_runtime.serving.schemas.parts import (
     request,
     said,
 )
-from edgebert_runtime.tasks.token_vectors import TokenVectorOptions
+from edgebert_runtime.tasks.embed_options import TokenVectorOptions
 from edgebert_runtime.tokenization.offsets import TextToken
 
 MOST_UNPOOLED: Final = 32
