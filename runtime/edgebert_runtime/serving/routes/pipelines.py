@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
@@ -70,13 +71,13 @@ class Pipeline:
     item: Callable[[Any], Any] = lambda found: found
     nested: bool = False
 
-    @property
+    @cached_property
     def request(self) -> Schema:
         """Of the body."""
         parameters = optional(closed(**self.parameters), "Arguments of the pipeline.")
         return request("inputs", inputs=self.inputs, parameters=parameters)
 
-    @property
+    @cached_property
     def response(self) -> Schema:
         """Of the answer."""
         several = listed(self.answered)

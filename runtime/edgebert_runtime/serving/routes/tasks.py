@@ -45,24 +45,33 @@ def routes_of(spec: TaskSpec) -> Iterator[Route]:
 
 def task_route(spec: TaskSpec) -> Route:
     """The route of a task; it is called as the task's command."""
+    asked = request_schema(spec)
     return Route(
         path=f"/{spec.command_name}",
         summary=spec.command.summary.partition(";")[0],
         tasks=frozenset({spec.name}),
-        handle=partial(answer, spec),
+        handle=partial(answer, spec, asked),
         error_body=tei_error,
-        request_schema=request_schema(spec),
+        request_schema=asked,
         response_schema=record(model=TEXT, answers=listed(answer_schema(spec)), tokens=COUNT),
     )
 
 
-async def answer(spec: TaskSpec, service: BundleService, body: Any) -> Mapping[str, Any]:
+async def answer(
+    spec: TaskSpec, schema: Schema, service: BundleService, body: Any
+) -> Mapping[str, Any]:
     """The records of a request's texts.
+
+    Args:
+        spec: of the task.
+        schema: of the body, as `request_schema` gives it.
+        service: of a bundle of the task.
+        body: what a client sent.
 
     Raises:
         InputError, ConfigError: the request is wrong.
     """
-    asked = check_body(body, request_schema(spec))
+    asked = check_body(body, schema)
     texts, question = one_or_more(asked.pop(_texts(spec))), spec.command.question
     asked.pop("model", None)
     before = () if question is None else (asked.pop(question),)
