@@ -33,6 +33,23 @@ def test_runs_that_meet_are_remembered_for_a_while() -> None:
     assert not found.dense
 
 
+def test_a_caller_is_alone_once_nobody_came_beside_it_for_a_while() -> None:
+    now = 100.0
+    found = ConcurrencyTracker(lambda: now)
+    assert not found.alone  # nobody is there
+    first = found.begin()
+    assert found.alone
+    second = found.begin()
+    assert not found.alone
+    found.end(second)
+    now += REMEMBERED_SECONDS / 2
+    assert not found.alone
+    now += REMEMBERED_SECONDS
+    assert found.alone
+    found.end(first)
+    assert not found.alone
+
+
 @pytest.mark.device
 def test_a_forked_child_starts_without_traffic() -> None:
     found = ConcurrencyTracker()
