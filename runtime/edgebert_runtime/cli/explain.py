@@ -3,9 +3,8 @@
 import argparse
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-from edgebert_runtime.bundle.manifest_values import ATTENTION
 from edgebert_runtime.cli.options import (
     Commands,
     add_command,
@@ -20,10 +19,9 @@ from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.loading.choice import AUTO
 from edgebert_runtime.progress import still
 
-if TYPE_CHECKING:
-    from edgebert_runtime.postprocessing.explanation.explainer import Method
-
 SUMMARY: Final = "Show how much each word contributes to an answer, or where tokens attend to"
+ATTENTION: Final = "attention"
+"""A method, and the variant that it takes."""
 METHODS: Final = ("shapley", "leave_one_out", "occlusion", ATTENTION)
 HEAD: Final = re.compile(r"(\d{1,6})\.(\d{1,6})")
 
@@ -70,7 +68,7 @@ def _explain(options: argparse.Namespace) -> Iterator[str]:
     from edgebert_runtime.io.writers import json_line
 
     item = options.text if options.pair is None else (options.text, options.pair)
-    methods: Sequence[Method] = options.method or ("shapley",)
+    methods: Any = options.method or ("shapley",)
     head = _head(options.head, methods)
     if ATTENTION in methods and options.variant == AUTO:
         options.variant = ATTENTION
