@@ -47,7 +47,8 @@ def gated(*, axis: int = -1, widths: tuple[int, ...] = (), seen: bool = False) -
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
     onnx.checker.check_model(model)
-    return ir.from_proto(model)
+    made: ir.Model = ir.from_proto(model)
+    return made
 
 
 def run(model: ir.Model) -> list[np.ndarray]:

@@ -142,7 +142,7 @@ def test_what_a_layer_is_told_of_positions_is_in_the_operator(stock: Path) -> No
     put_operator(model, found, "token")
     (node,) = nodes(model.graph, "Int8Encoder")
     attributes = {name: each.value for name, each in node.attributes.items()}
-    tables = [attributes["roles"][place] >= 0 for place in range(-7, 0)]  # type: ignore[index]
+    tables = [attributes["roles"][place] >= 0 for place in range(-7, 0)]
     if family_of(stock) == "modernbert":
         assert attributes["windows"] == (0, 8, 8)
         assert (attributes["norm_place"], attributes["gated"]) == ("pre", 1)
