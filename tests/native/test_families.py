@@ -16,7 +16,6 @@ from edgebert_runtime.engine.native import SWITCH
 from edgebert_runtime.engine.session import Session
 from tests.support.families import SAMPLES, build, save
 from tests.support.native.covered import COVERED, UNCOVERED, changes_of
-from tests.support.native.models import BFLOAT16_ATTENTION, FLOAT_ATTENTION
 from tests.support.native.sessions import FORCED, available, distances
 from tests.support.native.stock import MASKS, assert_same_bits, token_feeds, write_stock
 from tests.support.native.t5 import t5_like
@@ -25,6 +24,9 @@ pytestmark = pytest.mark.slow
 
 NOISE: Final = 1e-5
 """Of a token where no number went to another byte."""
+
+FURTHEST: Final = 0.1
+"""Of one where some did, as a share of its vector's length; the worst of these models was 0.062."""
 
 
 def exported(family: str, folder: Path, **changes: Any) -> Bundle:
@@ -86,7 +88,7 @@ def assert_near_the_stock_graph(stock: Path) -> None:
         (found,) = with_library.run(["last_hidden_state"], feeds)
         assert not found[~kept].any()
         apart = distances(found, expected)[kept]
-        assert apart.max() <= (FLOAT_ATTENTION if exact else BFLOAT16_ATTENTION), kind
+        assert apart.max() <= FURTHEST, kind
         assert not exact or apart.min() < NOISE, kind
 
 
