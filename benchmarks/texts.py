@@ -37,6 +37,17 @@ def package_descriptions(count: int) -> list[str]:
     return random.Random(SEED).sample(sorted({long for _, long in _described_packages()}), count)
 
 
+def package_titles() -> list[str]:
+    """Texts of a few words, shuffled, no text twice, from the lists of the day.
+
+    Raises:
+        RuntimeError: apt-get cannot fetch the lists.
+    """
+    titles = sorted({short for short, _ in _described_packages()})
+    random.Random(SEED).shuffle(titles)
+    return titles
+
+
 def mixed_texts(count: int) -> list[str]:
     """Three short texts for every two long ones, shuffled as they would come."""
     texts = rated_sentences(count * 3 // 5) + package_descriptions(count - count * 3 // 5)

@@ -1,11 +1,12 @@
 """What each way to make MiniLM smaller loses, and what it gains: quality, size and speed.
 
 Quality first: each text alone, on two kinds of text that nobody was calibrated on; the same texts
-in mixed batches and padded, since what changes there depends on what is beside them; and how often
-a package's short description finds its long one among all of them. Then latency, in turn.
+in mixed batches and padded, since what changes there depends on what is beside them; texts of a few
+tokens, where one number counts most; and how often a package's short description finds its long one
+among all of them. Then latency, in turn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,12 @@ from benchmarks.systems import (
     optimum_folder,
     our_graph_of,
 )
-from benchmarks.texts import package_descriptions, package_pairs, rated_sentences
+from benchmarks.texts import (
+    package_descriptions,
+    package_pairs,
+    package_titles,
+    rated_sentences,
+)
 from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
 from edgebert_quantize.recipes import LinearRecipe, RecipeName
@@ -55,6 +61,14 @@ EVERY: Final = 4
 
 SIDES: Final = ("short", "long")
 """Of a pair."""
+
+BRIEF: Final = 500
+"""Texts of so few tokens as `BRIEF_TOKENS`, special ones among them."""
+
+BRIEF_TOKENS: Final = range(3, 9)
+
+STOCK, NATIVE = "edgebert int8", "edgebert int8 native"
+"""Ways to run the same int8 graph, whose vectors are to be of use together."""
 
 SHAPES: Final = ("1x32", "1x128", "8x128")
 SECONDS: Final = 0.25
@@ -83,12 +97,14 @@ def measure(
         pairs: whose retrieval is measured.
     """
     record = new_record(CASE, "", COMMAND, rounds) | {"texts": texts, "pairs": pairs}
-    chosen = {each.name: each for each in systems() if not only or each.name in only}
+    known = {each.name: each for each in systems()}
+    chosen = {name: each for name, each in known.items() if not only or name in only}
     with TemporaryDirectory() as folder:
         inputs = Inputs(Path(folder), texts, pairs)
-        expected = inputs.vectors(REFERENCE, "alone", *SIDES)
+        expected = inputs.vectors(REFERENCE, "alone", "brief", *SIDES)
         record["reference_recall"] = recall(*(expected[side] for side in SIDES))
-        judged = partial(_quality, inputs, expected["alone"])
+        beside = inputs.vectors(known[STOCK], *SIDES) if NATIVE in chosen else {}
+        judged = partial(_quality, inputs, expected, beside)
         qualities = in_turn({name: partial(judged, each) for name, each in chosen.items()}, 1)
     threads, job = usable_cores(), time_job(MODEL, SHAPES, SECONDS)
     speeds = in_turn(
@@ -153,7 +169,7 @@ def _bare(model: Model) -> Path:
 class Inputs:
     """The same texts as tokens for everybody, in every way they are run.
 
-    `alone`, `batch` (mixed lengths), `padded` (one in `EVERY`), and `SIDES` of pairs.
+    `alone`, `batch` (mixed lengths), `padded` (one in `EVERY`), `brief`, and `SIDES` of pairs.
 
     Args:
         folder: where they are written.
@@ -169,6 +185,7 @@ class Inputs:
             "alone": encoded(bundle, every),
             "batch": encoded(bundle, every, batch=BATCH),
             "padded": encoded(bundle, every[::EVERY], batch=BATCH // 8, length=PADDED),
+            "brief": encoded(bundle, brief(bundle, package_titles(), BRIEF)),
             **{side: encoded(bundle, found) for side, found in sides},
         }
         self._paths = {name: folder / f"{name}.npz" for name in feeds}
@@ -188,15 +205,20 @@ class Inputs:
         return {name: np.load(self._folder / f"{name}.npy") for name in chosen}
 
 
-def _quality(inputs: Inputs, expected: Floats, each: Encoder) -> dict[str, Any]:
+def _quality(
+    inputs: Inputs, expected: Mapping[str, Floats], beside: Mapping[str, Floats], each: Encoder
+) -> dict[str, Any]:
     found = inputs.vectors(each)
     alone = found["alone"]
+    together = {"recall_together": recall_together(found, beside)} if each.name == NATIVE else {}
     return {
         "size_bytes": each.size_bytes(MODEL),
-        **distances(alone, expected),
+        **distances(alone, expected["alone"]),
+        "brief": float(row_cosines(found["brief"], expected["brief"]).min()),
         "batch": largest_change(alone, found["batch"]),
         "padded": largest_change(alone[::EVERY], found["padded"]),
         "recall": recall(*(found[side] for side in SIDES)),
+        **together,
     }
 
 
@@ -214,6 +236,14 @@ def encoded(
         _complete(_wide(tokenizer.pad(every[start : start + batch]), length, info.pad_id))
         for start in range(0, len(every), batch)
     ]
+
+
+def brief(bundle: Bundle, texts: Sequence[str], count: int) -> list[str]:
+    """The first texts that have as few tokens as `BRIEF_TOKENS`."""
+    info = bundle.manifest.tokenizer
+    tokens = TextTokenizer(bundle.path_of(info.file), info).encode(texts)
+    pairs = zip(texts, tokens, strict=True)
+    return [text for text, found in pairs if len(found.input_ids) in BRIEF_TOKENS][:count]
 
 
 def _complete(feeds: Feeds) -> Feeds:
@@ -235,6 +265,16 @@ def recall(shorts: Floats, longs: Floats) -> float:
     """Share of short texts whose nearest long one is their own (recall@1)."""
     nearest = (shorts @ longs.T).argmax(axis=1)
     return float((nearest == np.arange(len(shorts))).mean())
+
+
+def recall_together(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> list[float]:
+    """Recall with the queries of one and the index of the other, and the other way round.
+
+    Args:
+        one, other: vectors of both `SIDES` of pairs.
+    """
+    short, long = SIDES
+    return [recall(one[short], other[long]), recall(other[short], one[long])]
 
 
 def largest_change(vectors: Floats, others: Floats) -> float:

@@ -22,6 +22,9 @@ from edgebert_runtime.reporting.document import Block, Section, Table
 
 EXACT: Final = "edgebert fp32"
 CHARTED: Final = "1x128"
+FURTHER: Final = {"brief": "3–8 tokens", "recall_together": "together"}
+"""Field of a row → its column, where a record has it."""
+
 SMALLEST_LOSS: Final = 1e-6
 """What a loss of nothing is drawn as on a logarithmic axis."""
 
@@ -44,6 +47,11 @@ def accuracy_sections(records: Sequence[Record]) -> list[Section]:
         f"of the same package; torch {100 * record['reference_recall']:.2f}. `1×32` and so "
         f"on: time over that of edgebert fp32, median of {record['rounds']} rounds."
     )
+    if any("brief" in row for row in rows):
+        text += (
+            " `3–8 tokens`: worst cosine of 500 texts as short as that. `together`: recall@1 with "
+            "the queries of the native way and the index of edgebert int8, and the other way round."
+        )
     return [section(record, "Accuracy beside speed and size, MiniLM", text, blocks)]
 
 
@@ -98,6 +106,7 @@ def _short(row: Row) -> str:
 
 def _table(rows: Sequence[Row], exact: Row) -> Table:
     shapes = list(exact["samples_us"])
+    further = [title for key, title in FURTHER.items() if any(key in row for row in rows)]
     return Table(
         columns=[
             "",
@@ -109,14 +118,15 @@ def _table(rows: Sequence[Row], exact: Row) -> Table:
             "padded",
             "recall@1",
             "MiB",
+            *further,
             *map(shape_title, shapes),
             "again",
         ],
-        rows=[_row(row, exact, shapes) for row in rows],
+        rows=[_row(row, exact, shapes, further) for row in rows],
     )
 
 
-def _row(row: Row, exact: Row, shapes: Sequence[str]) -> list[str]:
+def _row(row: Row, exact: Row, shapes: Sequence[str], further: Sequence[str]) -> list[str]:
     quality = (
         [
             f"{row['mean']:.5f}",
@@ -133,4 +143,13 @@ def _row(row: Row, exact: Row, shapes: Sequence[str]) -> list[str]:
     )
     timed = "samples_us" in row
     times = [f"{over(row, exact, shape).median:.2f}" if timed else NONE for shape in shapes]
-    return [row["system"], *quality, *times, again(row["system"])]
+    more = [_further(row, key) for key, title in FURTHER.items() if title in further]
+    return [row["system"], *quality, *more, *times, again(row["system"])]
+
+
+def _further(row: Row, key: str) -> str:
+    """What older records lack, and what only one system has."""
+    if key not in row:
+        return NONE
+    found = row[key]
+    return f"{found:.4f}" if key == "brief" else ", ".join(f"{100 * each:.2f}" for each in found)

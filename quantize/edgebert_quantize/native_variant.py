@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from edgebert_runtime.bundle.weight_sharing import external_ranges
 from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.errors import BundleError, QualityError, SpeedError
 from edgebert_runtime.progress import ProgressCallback
+
+KEPT: Final = ("calibration", "budget", "tables")
+"""What the stock graph's quality says that holds for both ways."""
 
 Timed = Callable[[Path, str], Speed | None]
 """A graph and a way it runs → its speed beside fp32; None where nothing is timed."""
@@ -112,14 +115,16 @@ def _ways(
     """
     found = {}
     known: Mapping[str, Any] = stock.way.quality or {}
-    calibration = {key: known[key] for key in ("calibration",) if key in known}
+    kept = {key: known[key] for key in KEPT if key in known}
     for way, used in ((STOCK, None), (NATIVE, library)):
         quality = meter.measure(graph, used)
         quality.require()
         speed = timed(graph, way)
+        scheme = SCHEME if used else stock.way.scheme
+        layers = {"layers": {scheme: sum(known["layers"].values())}} if "layers" in known else {}
         found[way] = Way(
-            scheme=SCHEME if used else stock.way.scheme,
-            quality={**quality.to_manifest(), **calibration},
+            scheme=scheme,
+            quality={**quality.to_manifest(), **kept, **layers},
             speed=None if speed is None else speed.to_manifest(cpu),
         )
     return found

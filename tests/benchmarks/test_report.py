@@ -9,7 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
-from benchmarks.cases.accuracy import distances, encoded, largest_change, recall
+from benchmarks.cases.accuracy import (
+    distances,
+    encoded,
+    largest_change,
+    recall,
+    recall_together,
+)
 from benchmarks.cases.limits import products_of
 from benchmarks.cases.throughput import require_right
 from benchmarks.pairing import PeerError
@@ -177,9 +183,31 @@ def test_accuracy_is_a_row_and_two_marks() -> None:
         "`--only 'edgebert int8'`",
     ]
     assert "torch 71.55" in section.text
+    assert "together" not in section.text
     time, size = (block for block in section.blocks if isinstance(block, Plot))
     assert [(point.x, point.label) for point in time.series[0].points] == [(0.5, "int8")]
     assert size.series[0].points[0].x == 3.0
+
+
+def test_accuracy_of_short_texts_and_of_two_ways_together_is_in_columns() -> None:
+    quality = dict.fromkeys(("mean", "first_percentile", "worst", "recall"), 0.99)
+    quality |= dict.fromkeys(("size_bytes", "pair", "batch", "padded"), 0.0)
+    exact = encoder_row("edgebert fp32", "edgebert", "fp32", s1x128=[[2000] * 3] * 2)
+    native = encoder_row("edgebert int8 native", "edgebert", "int8", s1x128=[[1000] * 3] * 2)
+    rows = [exact | quality | {"brief": 1.0}, native | quality]
+    rows[1] |= {"brief": 0.99712, "recall_together": [0.8031, 0.8]}
+    more = {"texts": 4, "pairs": 9, "reference_recall": 0.8}
+    (section,) = accuracy_sections([record("accuracy", "", rows, **more)])
+    table = table_of(section)
+    assert list(table.columns[9:11]) == ["3–8 tokens", "together"]
+    assert [row[9:11] for row in table.rows] == [["1.0000", "–"], ["0.9971", "80.31, 80.00"]]
+    assert "`together`" in section.text
+
+
+def test_recall_together_takes_each_side_of_another() -> None:
+    one = {"short": np.eye(3, dtype=np.float32), "long": np.eye(3, dtype=np.float32)}
+    other = {"short": one["short"][[1, 0, 2]], "long": one["long"]}
+    assert recall_together(one, other) == [1.0, pytest.approx(1 / 3)]
 
 
 @pytest.mark.parametrize(("about", "places"), [("sequence", [8, 16]), ("batch", [1, 2])])

@@ -159,7 +159,8 @@ def test_what_is_not_whole_is_refused(case: str, tmp_path: Path) -> None:
 def test_tables_of_local_layers_fit_those_of_all(tmp_path: Path) -> None:
     model = MODELS["partly_local"]
     assert model.local_rotary is not None
-    shorter = tuple(table[:512] for table in model.local_rotary)
+    cosines, sines = model.local_rotary
+    shorter = (cosines[:512], sines[:512])
     for rotary, local, message in (
         (None, model.local_rotary, "local_rotary: found it alone, expected rotary too"),
         (model.rotary, shorter, "local_rotary, cosines: found float32 (512, 16), expected float32"),

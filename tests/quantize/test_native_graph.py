@@ -146,7 +146,10 @@ NEAR_MISSES: Final = {
     "residual": (with_another_residual, "adds another value than what it is added to reads"),
     "zero point": (with_a_zero_point_of_weights, "weights with a zero point"),
     "no attention": (without_softmax, "no attention"),
-    "epsilon": (with_attribute("LayerNormalization", "epsilon", 0.1, -1), "norms differ in epsilon"),
+    "epsilon": (
+        with_attribute("LayerNormalization", "epsilon", 0.1, -1),
+        "norms differ in epsilon",
+    ),
     "axis": (with_attribute("LayerNormalization", "axis", 1, -1), "another axis"),
     "softmax": (with_attribute("Softmax", "axis", 1), "not a Softmax over keys"),
     "order": (with_attribute("Transpose", "perm", [0, 1, 2, 3]), "axes in another order"),

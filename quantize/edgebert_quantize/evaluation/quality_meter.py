@@ -1,12 +1,13 @@
 """How near graphs of a bundle are to its fp32, all on the same texts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
 from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
 from edgebert_quantize.recipes import Recipe
-from edgebert_quantize.similarity import comparison_of
+from edgebert_quantize.similarity import QualityThreshold, comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.native import NativeLibrary
 
@@ -19,13 +20,22 @@ class QualityMeter:
         exact: its fp32 graph.
         split: whose texts of quality are run.
         recipe: whose thresholds hold.
+        within: makes another threshold of the recipe's, such as a budget's.
     """
 
-    def __init__(self, bundle: Bundle, exact: Path, split: TextSplit, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        exact: Path,
+        split: TextSplit,
+        recipe: Recipe,
+        within: Callable[[QualityThreshold], QualityThreshold] | None = None,
+    ) -> None:
         self._bundle, self._exact, self._split = bundle, exact, split
         self._comparison = comparison_of(bundle.manifest)
         self._agreements = AgreementEvaluator(bundle, exact, split.quality)
-        self._threshold = recipe.threshold(self._comparison.metric, self._agreements.metric)
+        threshold = recipe.threshold(self._comparison.metric, self._agreements.metric)
+        self._threshold = threshold if within is None else within(threshold)
 
     @property
     def uncompared(self) -> str | None:

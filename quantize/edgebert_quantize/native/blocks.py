@@ -41,7 +41,9 @@ def place_of_norms(joined: ir.Value) -> str:
     return POST if is_norm(residual) else PRE
 
 
-def match_block(end: ir.Value, place: str, inner: Inner[Part]) -> tuple[Part, Norm | None, ir.Value]:
+def match_block(
+    end: ir.Value, place: str, inner: Inner[Part]
+) -> tuple[Part, Norm | None, ir.Value]:
     """A block, its norm, and what it reads.
 
     Args:

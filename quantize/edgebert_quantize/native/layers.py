@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 ABSENT: Final = -1
 """The role of a constant that a layer has not."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Product:
     """A quantized linear layer: `(x · smoothing)` in uint8, times `weight`.

@@ -62,9 +62,9 @@ def put_operator(model: ir.Model, found: EncoderLayers, scheme: str) -> None:
     body = _between(graph, found)
     _require_closed(graph, body, found)
     constants = list(dict.fromkeys(each for each in found.constants if each is not None))
-    for each in constants:
-        if each.name not in graph.initializers:  # made of a table of the graph
-            graph.register_initializer(each)
+    for constant in constants:
+        if constant.name not in graph.initializers:  # made of a table of the graph
+            graph.register_initializer(constant)
     inputs = [found.first, found.mask, *constants]
     node = ir.node(OPERATOR, inputs, found.attributes(scheme), domain=DOMAIN)
     function = _function(model, node, body, found.last)
@@ -122,7 +122,7 @@ def _function(
     mask = node.inputs[MASK]
     for each in body:
         for value in each.inputs:
-            if each.op_type == "Shape" and _has_shape_of(value, mask):
+            if value and mask and each.op_type == "Shape" and _has_shape_of(value, mask):
                 inside[value] = inside[mask]
             if value is not None and value not in inside:
                 copies.append(_constant_node(value))
@@ -142,11 +142,9 @@ def _function(
     return ir.Function(DOMAIN, OPERATOR, graph=graph, attributes=declared)
 
 
-def _has_shape_of(value: ir.Value | None, mask: ir.Value | None) -> bool:
+def _has_shape_of(value: ir.Value, mask: ir.Value) -> bool:
     """Whether a value is another input of the graph that is declared with the mask's shape."""
-    if value is None or mask is None or not value.is_graph_input():
-        return False
-    return value.shape is not None and value.shape == mask.shape
+    return value.is_graph_input() and value.shape is not None and value.shape == mask.shape
 
 
 def _constant_node(value: ir.Value) -> ir.Node:

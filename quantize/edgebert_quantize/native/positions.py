@@ -169,7 +169,9 @@ def _trimmed(table: NDArray[np.float32]) -> NDArray[np.float32]:
 
     def same(reach: int) -> bool:
         ends = table[:, : middle - reach + 1], table[:, middle + reach :]
-        return all((end == end[:, column, None]).all() for end, column in zip(ends, (-1, 0), strict=True))
+        return all(
+            (end == end[:, column, None]).all() for end, column in zip(ends, (-1, 0), strict=True)
+        )
 
     reach = next(each for each in range(middle + 1) if same(each))
     return np.ascontiguousarray(table[:, middle - reach : middle + reach + 1])

@@ -133,9 +133,7 @@ def _is_made_of(value: ir.Value, other: ir.Value) -> bool:
     return False
 
 
-def _require_axes(
-    value: ir.Value | None, tensor: ir.TensorProtocol, ranks: Sequence[int]
-) -> None:
+def _require_axes(value: ir.Value | None, tensor: ir.TensorProtocol, ranks: Sequence[int]) -> None:
     if len(tensor.shape) not in ranks:
         axes = " or ".join(map(str, ranks))
         raise MismatchError(f"{named(value)} has another number of axes than {axes}")

@@ -18,16 +18,14 @@ from edgebert_quantize.evaluation.labelled_data import (
     require_classifier,
 )
 from edgebert_quantize.evaluation.quality import summarize_quality
+from edgebert_quantize.evaluation.quality_meter import QualityMeter
 from edgebert_quantize.evaluation.speed import shortened
 from edgebert_quantize.evaluation.target_cpu import LARGEST_WEIGHT, CpuName, choose_cpu, this_cpu
+from edgebert_quantize.native_variant import native_variant, timed_beside
 from edgebert_quantize.new_variant import NewVariant, new_variant
 from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import prepare_graph
-from edgebert_quantize.search.budget import (
-    ACCURACY_DROP,
-    Budget,
-    parse_budget,
-)
+from edgebert_quantize.search.budget import ACCURACY_DROP, Budget, parse_budget
 from edgebert_quantize.search.explore import (
     COSTS,
     Track,
@@ -36,6 +34,7 @@ from edgebert_quantize.search.explore import (
     no_track,
 )
 from edgebert_quantize.search.measurement_cache import MeasurementCache
+from edgebert_quantize.search.native import why_not_native
 from edgebert_quantize.search.result import Search
 from edgebert_quantize.search.trials import Evaluator, Point, Trials
 from edgebert_quantize.similarity import comparison_of
@@ -46,7 +45,7 @@ from edgebert_runtime.bundle.staging import staging_area
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
-from edgebert_runtime.progress import ProgressOption, steps
+from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 from edgebert_runtime.tasks.registry import require_task
 
@@ -135,7 +134,11 @@ def quantize_within(
         if found.speed is not None and chosen.must_be_faster and not force:
             found.speed.require(chosen.name)
         tell("adding the variant to the bundle")
-        _add(task, search, found, trials)
+        made = _made(task, search, found, trials)
+        made |= _native(
+            task, search.budget, found, next(iter(made.values())), tell, timed=not force
+        )
+        commit(opened, new, made, limits.text)
     return replace(search, bundle=Bundle.reopen(bundle))
 
 
@@ -174,8 +177,8 @@ def _trials(task: _Task, cache_dir: Path | None) -> Trials:
     return Trials(prepared, source, task.staging, evaluator, cache, timed)
 
 
-def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
-    """Write the chosen graph again, require its threshold, and add it to the bundle."""
+def _made(task: _Task, search: Search, found: Point, trials: Trials) -> dict[str, Made]:
+    """Write the chosen graph again, and require its threshold."""
     bundle, recipe, split = task.bundle, task.recipe, task.split
     comparison = comparison_of(bundle.manifest)
     outputs = {form: form.output(task.staging) for form in task.new.forms}
@@ -199,7 +202,31 @@ def _add(task: _Task, search: Search, found: Point, trials: Trials) -> None:
         made[form.name] = Made(replace(variant, ways={STOCK: way}), graph)
     name, (variant, graph) = made.popitem()  # of the form that was searched
     made[name] = Made(with_speed(variant, found.speed, task.cpu), graph)
-    commit(bundle, task.new, made, search.budget.text)
+    return made
+
+
+def _native(
+    task: _Task,
+    budget: Budget,
+    found: Point,
+    stock: Made,
+    progress: ProgressCallback,
+    *,
+    timed: bool,
+) -> dict[str, Made]:
+    """The variant for edgebert-native of the chosen graph, if it has one; says why it has none."""
+    form, recipe, bundle = task.new.native, task.recipe, task.bundle
+    if form is None:
+        return {}
+    if reason := why_not_native(found, recipe, budget):
+        progress(f"no variant {form.name}: {reason}")
+        return {}
+    exact = bundle.path_of(task.source.file)
+    meter = QualityMeter(bundle, exact, task.split, recipe, budget.threshold)
+    feeds = Feeder.of(bundle).long(task.split.quality)
+    timer = timed_beside(exact, feeds, recipe.name, wanted=timed and task.cpu == this_cpu())
+    native = native_variant(form, *stock, meter, timer, task.cpu, progress)
+    return {} if native is None else {form.name: Made(*native)}
 
 
 def _scheme(found: Point) -> str | None:

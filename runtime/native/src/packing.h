@@ -24,7 +24,7 @@ struct PackedModel {
   std::vector<PackedLayer> layers;
   PackedNorm final_norm;
   RotaryTable rotary;
-  RotaryTable local_rotary;  // of layers with a window
+  RotaryTable local_rotary;              // of layers with a window
   const float* position_bias = nullptr;  // in powers of two, as all scores
 };
 
