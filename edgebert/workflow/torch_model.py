@@ -39,7 +39,7 @@ class TorchSession:
         inputs, outputs: names, in the module's order; attention maps behind its own outputs.
     """
 
-    provider, threads = "cpu", 0
+    provider = "cpu"
     library, warm = None, False
 
     def __init__(self, module: nn.Module, spec: ExportSpec, name: str) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgebert_runtime.inference.reports import ModelInfo, RunReport, TruncatedText
     from edgebert_runtime.loading.graph_cache import WarmGraph
     from edgebert_runtime.postprocessing.device_vectors import DeviceVectors
+    from edgebert_runtime.postprocessing.explanation.attention import HeadSummary
     from edgebert_runtime.postprocessing.explanation.report import Attribution, Explanation
     from edgebert_runtime.tasks.answer import Answer, Answerer
     from edgebert_runtime.tasks.base import TaskModel
@@ -57,6 +58,7 @@ __all__ = [
     "Entity",
     "Explanation",
     "Filling",
+    "HeadSummary",
     "LabelScore",
     "MaskFiller",
     "ModelInfo",
@@ -95,6 +97,7 @@ _HOMES: Final = {
     "Entity": "tasks.tag",
     "Explanation": "postprocessing.explanation.report",
     "Filling": "tasks.fill",
+    "HeadSummary": "postprocessing.explanation.attention",
     "LabelScore": "tasks.classify",
     "MaskFiller": "tasks.fill",
     "ModelInfo": "inference.reports",

@@ -58,7 +58,7 @@ def add_attention(
         ConfigError: the bundle has no fp32 variant for `portable`.
         BundleError: there is no bundle, or it is the cache's copy of one on the Hub.
         ExportError: the graph has no attention by a softmax, or nothing can be written there.
-        ParityError: the new graph answers otherwise than the portable one.
+        ParityError: the new graph gives other answers than the portable one.
     """
     folder = Bundle.open(bundle).folder
     with steps(progress) as tell, staging_area(folder) as staging:
@@ -141,11 +141,22 @@ def _check(graph: Path, origin: Path, bundle: Bundle, source: Variant) -> None:
     names = map_outputs(made.outputs)
     found = made.run(names, {name: feeds[name] for name in made.inputs})
     for name, maps in zip(names, found, strict=True):
-        _require_attention(name, maps, feeds["attention_mask"] > 0)
+        require_attention(name, maps, feeds["attention_mask"] > 0)
+    for session in (made, exact):  # an open file cannot be removed on every system
+        session.close()
 
 
-def _require_attention(name: str, maps: Maps, keep: NDArray[np.bool_]) -> None:
-    """Refuse what is not a share for each kept token, of kept tokens only."""
+def require_attention(name: str, maps: Maps, keep: NDArray[np.bool_]) -> None:
+    """Refuse what is not shares of kept tokens that sum to 1 for each kept token.
+
+    Args:
+        name: of the output.
+        maps: what it gives.
+        keep: (batch, sequence), which tokens are kept.
+
+    Raises:
+        ParityError: it is something else.
+    """
     texts, length = keep.shape
     if maps.ndim != 4 or (maps.shape[0], *maps.shape[2:]) != (texts, length, length):
         raise ParityError(f"{name} has shape {maps.shape}, expected one map a head and text")

@@ -41,13 +41,23 @@ def add_attention_outputs(model: ir.Model, layers: int | None, heads: int | None
 
 
 def _weights(graph: ir.Graph) -> Iterator[ir.Value]:
-    """What each softmax gives that a product with values takes, in the graph's order."""
+    """What each softmax over keys gives that values are mixed by, in the order of the graph."""
     for node in graph:
         if node.op_type != "Softmax" or node.domain or _axis(node) not in LAST:
             continue
         (weights,) = node.outputs
-        if any(user.op_type == "MatMul" and at == 0 for user, at in weights.uses()):
+        if _mixes(weights):
             yield weights
+
+
+def _mixes(weights: ir.Value) -> bool:
+    """Whether a product has them in front of values; an Identity may stand between."""
+    return any(
+        _mixes(user.outputs[0])
+        if user.op_type == "Identity"
+        else user.op_type == "MatMul" and not at
+        for user, at in weights.uses()
+    )
 
 
 def _axis(node: ir.Node) -> int:

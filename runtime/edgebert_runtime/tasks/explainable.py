@@ -82,6 +82,11 @@ class Explainable(OpenBundle):
         options = ExplainOptions(
             methods=methods, window=window, error=error, most_runs=most_runs, seed=seed
         )
+        if answer is not None and not options.attributing:
+            raise ConfigError(
+                "answer names what words contribute to, and attention shows no contributions; "
+                "leave it out, or ask for another method, too"
+            )
         checked = check_item("text", item)
         for each in self._inputs(checked):
             self._refuse_longer(each)
@@ -90,7 +95,6 @@ class Explainable(OpenBundle):
         if options.attributing:
             found = explain(self._target(checked, answer), options, *about)
         else:
-            require_no_target(answer, *about[:1])
             found = unattributed(checked, *about)
         read = self._read(self._seen(checked))
         return replace(
