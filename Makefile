@@ -36,7 +36,7 @@ page-app: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/page-app
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not browser and not documents" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not browser and not documents and not explained" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Damaged files and odd arguments for ten minutes; FUZZ='--seconds 60 --seed 3' for less, or for the same again.
 fuzz: $(INSTALLED)

@@ -9,6 +9,7 @@ from edgebert.workflow.torch_model import open_checkpoint
 from tests.support.explained_classifiers import PLANTED, areas, first_word, texts, trained
 from tests.support.made_once import MadeOnce
 
+pytestmark = pytest.mark.explained
 COUNTS = [50, pytest.param(500, marks=pytest.mark.slow)]
 each_count = pytest.mark.parametrize("count", COUNTS)
 

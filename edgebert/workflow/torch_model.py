@@ -22,7 +22,7 @@ from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.engine.concurrency import ConcurrencyTracker
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.inference.arrays import Feeds
-from edgebert_runtime.postprocessing.explanation.maps import OUTPUT, map_outputs
+from edgebert_runtime.inference.attention_maps import OUTPUT, map_outputs
 from edgebert_runtime.tasks.base import TaskModel
 from edgebert_runtime.tasks.open_bundle import open_tokenizer
 from edgebert_runtime.tasks.registry import require_task

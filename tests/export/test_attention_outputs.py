@@ -13,7 +13,7 @@ from edgebert.model.recording import recorded_attention
 from edgebert_export.graph.attention_outputs import add_attention_outputs
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ExportError
-from edgebert_runtime.postprocessing.explanation.maps import map_outputs
+from edgebert_runtime.inference.attention_maps import map_outputs
 from tests.support.families import POSITIONS, SAMPLES, VOCABULARY, build
 from tests.support.made_once import MadeOnce
 from tests.support.small_graphs import model_of

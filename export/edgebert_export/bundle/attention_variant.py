@@ -20,8 +20,7 @@ from edgebert_runtime.bundle.variants import samples_path, with_samples
 from edgebert_runtime.bundle.weight_sharing import external_ranges, sharing
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import ConfigError, ParityError
-from edgebert_runtime.postprocessing.explanation.attention import Maps
-from edgebert_runtime.postprocessing.explanation.maps import map_outputs
+from edgebert_runtime.inference.attention_maps import Maps, map_outputs
 from edgebert_runtime.progress import ProgressOption, steps
 from edgebert_runtime.storage.text_file import write_text
 from edgebert_runtime.tasks.open_bundle import open_tokenizer

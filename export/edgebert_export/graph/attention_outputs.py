@@ -6,7 +6,7 @@ from typing import Final
 import onnx_ir as ir
 
 from edgebert_runtime.errors import ExportError
-from edgebert_runtime.postprocessing.explanation.maps import OUTPUT
+from edgebert_runtime.inference.attention_maps import OUTPUT
 
 LAST: Final = (-1, 3)
 """The axis of the keys, of four."""

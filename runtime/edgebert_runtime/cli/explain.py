@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from edgebert_runtime.bundle.manifest_values import ATTENTION
 from edgebert_runtime.cli.options import (
     Commands,
     add_command,
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 SUMMARY: Final = "Show how much each word contributes to an answer, or where tokens attend to"
 TEXT_HELP: Final = "the text, or the first of a pair"
+ATTENTION: Final = "attention"
+"""A method, and the variant that it takes."""
 METHODS: Final = ("shapley", "leave_one_out", "occlusion", ATTENTION)
 HEAD: Final = re.compile(r"(\d{1,6})\.(\d{1,6})")
 

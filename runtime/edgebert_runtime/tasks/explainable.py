@@ -112,7 +112,8 @@ class Explainable(OpenBundle):
             ConfigError: the graph gives none.
             InputError: the text is too long for the model, or for its maps.
         """
-        from edgebert_runtime.postprocessing.explanation import attention, maps
+        from edgebert_runtime.inference import attention_maps as maps
+        from edgebert_runtime.postprocessing.explanation import attention
 
         names = maps.map_outputs(self.session.outputs)
         if not names:

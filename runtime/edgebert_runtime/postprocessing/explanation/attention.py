@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebert_runtime.inference.attention_maps import Maps
 from edgebert_runtime.inference.reports import AsDict
-
-Maps = NDArray[np.float32]
-"""(layers, heads, tokens, tokens): how much a token, the third index, takes from each other one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edgebert_runtime.errors import InputError
-from edgebert_runtime.postprocessing.explanation.attention import rollout, summarize_heads
-from edgebert_runtime.postprocessing.explanation.explainer import unattributed
-from edgebert_runtime.postprocessing.explanation.maps import (
+from edgebert_runtime.inference.attention_maps import (
     MOST_NUMBERS,
     map_outputs,
     require_room,
 )
+from edgebert_runtime.postprocessing.explanation.attention import rollout, summarize_heads
+from edgebert_runtime.postprocessing.explanation.explainer import unattributed
 from edgebert_runtime.postprocessing.explanation.report import Explanation
 from edgebert_runtime.postprocessing.explanation.words import with_tokens, words_of
 from edgebert_runtime.tokenization.offsets import AlignedText

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgebert_runtime.engine.session import Session
 from edgebert_runtime.errors import EngineError, InputError
 from edgebert_runtime.inference.arrays import Feeds
-from edgebert_runtime.postprocessing.explanation.attention import Maps
+
+Maps = NDArray[np.float32]
+"""(layers, heads, tokens, tokens): how much a token, the third index, takes from each other one."""
 
 OUTPUT: Final = "attention.{}"
 """Name of a layer's output, from 0: (batch, heads, sequence, sequence)."""
