@@ -36,7 +36,7 @@ page-app: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/page-app
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not browser and not documents and not serving and not batch" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not browser and not documents and not explained and not serving and not batch" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Servers in processes of their own, asked by real clients.
 serve-tests: $(INSTALLED)

@@ -25,6 +25,7 @@ PUBLIC: Final = {
         "__version__",
         "add_attention",
         "errors",
+        "explanation_page",
         "export",
         "push",
         "quantize",

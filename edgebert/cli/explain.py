@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from edgebert_runtime.tasks.base import TaskModel
 
 SOURCE_HELP: Final = (
-    "folder of a checkpoint or a bundle, a bundle's name on the Hub, or a file of explain --json, "
-    "of any machine, which takes --output and no text"
+    "folder of a checkpoint or bundle, a bundle on the Hub, or a file of explain --json, "
+    "without TEXT"
 )
 
 

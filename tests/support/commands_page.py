@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer
 
 from edgebert.cli.app import COMMANDS, app
+from edgebert.cli.explain import INSTEAD
 from edgebert_runtime.cli.main import command_parsers
 
 FILE: Final = Path(__file__).parents[2] / "docs" / "reference" / "commands.md"
@@ -39,7 +40,8 @@ program shows its version.
 
 PARTS: Final = (
     "Commands of both programs",
-    "These commands run, check or measure a bundle. `edgebert-run` takes the same options.",
+    "These commands run, check or measure a bundle. `edgebert-run` takes the same options; only "
+    "its `explain` takes a bundle alone, and writes no page.",
     "Commands of the build machine",
     "Only `edgebert` has these commands. They make, change or measure a bundle.",
 )
@@ -82,7 +84,7 @@ def text() -> str:
     """The page."""
     both, about_both, build, about_build = PARTS
     lines = [INTRODUCTION, f"## {both}\n\n{about_both}\n"]
-    for name, parser in command_parsers(PROGRAM).items():
+    for name, parser in command_parsers(PROGRAM, INSTEAD).items():
         lines += _command(name, str(parser.description), str(parser.epilog), _of_parser(parser))
     lines.append(f"## {build}\n\n{about_build}\n")
     group: Any = typer.main.get_command(app)

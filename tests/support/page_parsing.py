@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from xml.etree.ElementTree import Element, fromstring
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-VOID = {"meta", "link", "br", "hr", "img"}
+VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 def parsed(svg: str) -> Element:

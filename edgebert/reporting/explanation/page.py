@@ -41,8 +41,8 @@ EVIDENCE: Final = (
 METHODS: Final = {
     "shapley": "a word's mean contribution over all orders of adding words (Shapley 1953)",
     "leave_one_out": "the answer, less the answer without the word (Li et al. 2016)",
-    "occlusion": "the answer, less the answer without a window of neighbouring words, as the mean of "
-    "the windows that the word is in (Zeiler and Fergus 2014)",
+    "occlusion": "the answer, less the answer without a window of neighbouring words, as the mean "
+    "of the windows that the word is in (Zeiler and Fergus 2014)",
 }
 
 
