@@ -26,6 +26,7 @@ from benchmarks.records import FILE, keep, read_records
 from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
+from benchmarks.scale import batch_plan
 from benchmarks.scale import server as server_case
 from benchmarks.scale.servers import CONTENDERS
 from benchmarks.systems import ENCODERS
@@ -100,6 +101,15 @@ def throughput(rounds: Rounds = 3, only: Only = None, out: Out = None) -> None:
 def load(rounds: Rounds = 2, only: Only = None, out: Out = None) -> None:
     """How long an answer takes while several ask at once."""
     _measure(partial(load_case.measure, rounds=rounds, only=_known(only, ENGINES)), out)
+
+
+@app.command("scale-plan")
+def scale_plan(out: Out = None) -> None:
+    """A batch job of 10⁹ rows whose model does no work: what its driver has to do."""
+    record = batch_plan.measure()
+    keep(record, out or DESTINATION / batch_plan.CASE)
+    for line in batch_plan.lines_of(record):
+        print(line)
 
 
 @app.command()

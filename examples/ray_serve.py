@@ -14,9 +14,8 @@ from edgebert_runtime import load
 from edgebert_runtime.errors import InputError
 
 
-@serve.deployment(ray_actor_options={"num_cpus": 1}, max_ongoing_requests=64)
 class Vectors:
-    """One model with one thread; `num_replicas` says how many there are."""
+    """One model with one thread."""
 
     def __init__(self, bundle: str) -> None:
         self._model = load(bundle, task="embed", threads=1)
@@ -30,11 +29,12 @@ class Vectors:
             return JSONResponse({"error": str(error)}, status_code=400)
         return JSONResponse({"vectors": await asyncio.gather(*map(self.embed, texts))})
 
-    @serve.batch(max_batch_size=16, batch_wait_timeout_s=0.002)
+    @serve.batch(max_batch_size=16, batch_wait_timeout_s=0.002)  # type: ignore[untyped-decorator]
     async def embed(self, texts: list[str]) -> list[list[float]]:
         """Vectors of texts that came within two milliseconds."""
         vectors: list[list[float]] = (await self._model.aembed(texts)).tolist()
         return vectors
 
 
-app = Vectors.bind(os.environ.get("EDGEBERT_BUNDLE", "my-model"))
+deployment = serve.deployment(ray_actor_options={"num_cpus": 1}, max_ongoing_requests=64)(Vectors)
+app = deployment.options(num_replicas=1).bind(os.environ.get("EDGEBERT_BUNDLE", "my-model"))
