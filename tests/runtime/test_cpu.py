@@ -23,15 +23,17 @@ from edgebert_runtime import Bundle, load
 from edgebert_runtime.engine.cpu import (
     LARGEST,
     PROBE,
+    TILE_PROBE,
     cpu_fields,
     cpu_name,
     first_processor,
     sums_saturate,
+    tiles_go_wrong,
 )
 from edgebert_runtime.engine.machine import machine_info
 from edgebert_runtime.errors import BundleError, ConfigError, FallbackWarning
 from edgebert_runtime.loading.graph_cache import cpu_identity
-from tests.support.tiny_encoder import TEXTS
+from tests.support.tiny_encoder import EVEN, TEXTS, build_tiny, save_tiny
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = shutil.which("qemu-x86_64") or shutil.which(
@@ -209,6 +211,62 @@ def test_on_an_emulated_cpu_without_vnni(narrow: Bundle, tiny_bundle: Bundle) ->
     (narrow.folder.parent / "there.npy").write_bytes(done.stdout)
     there = np.load(narrow.folder.parent / "there.npy")
     np.testing.assert_allclose(there, load(narrow, "int8").embed(TEXTS), atol=1e-5)
+
+
+@pytest.fixture
+def wrong_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if this CPU had AMX and ONNX Runtime were of a version that is wrong there."""
+
+    class Wrong(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def __init__(self, graph: object, *arguments: Any, **options: Any) -> None:
+            super().__init__(graph, *arguments, **options)
+            self.probed = graph == TILE_PROBE
+
+        def run(self, *arguments: Any) -> Any:
+            found = super().run(*arguments)
+            if self.probed:
+                found[0][-1, -1] += 1
+            return found
+
+    tiles_go_wrong.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(onnxruntime, "InferenceSession", Wrong)
+        patch.setattr(onnxruntime, "__version__", "1.24.4")
+        yield
+    tiles_go_wrong.cache_clear()
+
+
+def test_the_probe_of_tiles_is_one_product() -> None:
+    graph = onnx.load_from_string(TILE_PROBE)
+    onnx.checker.check_model(graph)
+    assert [node.op_type for node in graph.graph.node] == ["MatMulInteger"]
+
+
+@pytest.mark.usefixtures("wrong_tiles")
+def test_widths_that_are_multiplied_wrongly_are_refused(tiny_bundle: Bundle) -> None:
+    assert tiles_go_wrong()
+    with pytest.raises(
+        BundleError,
+        match=r"of 16: ONNX Runtime 1\.24\.4 .*AMX; upgrade it to 1\.25 or later, or load",
+    ):
+        load(tiny_bundle, "int8")
+    assert load(tiny_bundle, "fp32").info().precision == "fp32"
+
+
+@pytest.mark.usefixtures("wrong_tiles")
+def test_other_widths_run_there(tmp_path: Path) -> None:
+    exported = edgebert.export(save_tiny(build_tiny(EVEN), tmp_path / "even"), tmp_path / "bundle")
+    quantized = edgebert.quantize(exported, "int8", force=True)
+    assert load(quantized, "int8").info().precision == "int8"
+
+
+@pytest.mark.parametrize(("version", "asked"), [("1.20.1", 0), ("1.21.0", 1), ("1.25.0", 0)])
+@pytest.mark.usefixtures("wrong_tiles")
+def test_only_versions_that_may_be_wrong_are_asked(
+    monkeypatch: pytest.MonkeyPatch, version: str, asked: int
+) -> None:
+    monkeypatch.setattr(onnxruntime, "__version__", version)
+    assert tiles_go_wrong() is bool(asked)
 
 
 def test_the_answer_is_remembered() -> None:

@@ -56,6 +56,9 @@ BITS: Final[dict[int, int]] = {
 }
 """TensorProto.DataType → bits of an element; strings have no fixed size."""
 
+BYTES: Final = (2, 3)
+"""TensorProto.DataType of uint8 and int8."""
+
 MAX_DEPTH: Final = 64
 """Messages within messages; protobuf's own parsers stop at 100, a subgraph takes three."""
 MAX_FIELD_NUMBER: Final = 2**29 - 1
@@ -80,12 +83,16 @@ class StoredTensor(NamedTuple):
         size_bytes: by shape and type; None for a type without a fixed size.
         raw: start and end of its data in the file; None where it has no `raw_data`.
         external: keys and values of `external_data`, as written.
+        shape: its dimensions.
+        data_type: a number of TensorProto.DataType.
     """
 
     name: str
     size_bytes: int | None
     raw: tuple[int, int] | None
     external: tuple[tuple[str, str], ...]
+    shape: tuple[int, ...]
+    data_type: int
 
 
 def read_tensors(model: Path) -> list[StoredTensor]:
@@ -173,7 +180,8 @@ def _tensor(data: Bytes, start: int, end: int) -> StoredTensor:
             dims += _varints(data, first, last)
         elif number == DATA_TYPE and wire_type == VARINT:
             data_type, _ = _varint(data, first, last)
-    return StoredTensor(name, _size(dims, data_type), raw, tuple(external))
+    size = _size(dims, data_type)
+    return StoredTensor(name, size, raw, tuple(external), tuple(dims), data_type)
 
 
 def _size(dims: list[int], data_type: int) -> int | None:

@@ -1,8 +1,9 @@
-"""What this CPU says of itself, and whether it adds products of integers exactly.
+"""What this CPU says of itself, and whether the engine multiplies integers exactly on it.
 
 Where x86 has no VNNI, ONNX Runtime multiplies uint8 by int8 with VPMADDUBSW, which adds two
 products in 16 bits: 2 · 255 · 127 = 64,770 becomes 32,767, and a graph with 8-bit weights answers
 wrong without a word. https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+Where x86 has AMX, some versions multiply some widths wrongly, docs/concepts/engines.md.
 """
 
 from functools import cache
@@ -20,6 +21,22 @@ PROBE: Final = bytes.fromhex(
     "42040a00100d"
 )
 """An ONNX graph: MatMulInteger of a uint8 row of four with a column of 127."""
+
+TILE_PROBE: Final = bytes.fromhex(
+    "08083a500a180a01610a0162120179220d4d61744d756c496e74656765721201705a0f0a0161120a0a08080212040a"
+    "000a005a0f0a0162120a0a08080312040a000a00620f0a0179120a0a08080612040a000a0042040a00100d"
+)
+"""An ONNX graph: MatMulInteger of `a`, uint8, with `b`, int8, both of any shape."""
+
+TILE: Final = (32, 4, 31)
+"""Rows, length and columns of a product that AMX computes in one tile and a part of one."""
+
+WHOLE_TILE: Final = 16
+"""Columns of which every multiple is multiplied right, on any number of threads."""
+
+WRONG_TILES: Final = ((1, 21), (1, 25))
+"""The first ONNX Runtime that may multiply part of a tile wrongly, and the first that is right
+again (https://github.com/microsoft/onnxruntime/pull/27671)."""
 
 ARM64: Final = ("aarch64", "arm64")
 """What Linux and macOS call it."""
@@ -69,6 +86,28 @@ def sums_saturate() -> bool:
     session = cpu_session(PROBE, session_options(import_engine(), threads=1))
     (found,) = session.run(None, {"a": np.full((1, 4), 255, np.uint8)})
     return int(found[0, 0]) != LARGEST
+
+
+@cache
+def tiles_go_wrong() -> bool:
+    """Ask ONNX Runtime for a product whose last columns fill a part of a tile; a process asks once.
+
+    Raises:
+        EngineMissingError: ONNX Runtime is not installed.
+    """
+    engine = import_engine()
+    version = tuple(int(part) for part in engine.__version__.split(".")[:2])
+    first_wrong, first_right = WRONG_TILES
+    if not first_wrong <= version < first_right:
+        return False
+    import numpy as np
+
+    rows, length, columns = TILE
+    a = (np.arange(rows * length) * 37 % 256).astype(np.uint8).reshape(rows, length)
+    b = (np.arange(length * columns) * 73 % 255 - 127).astype(np.int8).reshape(length, columns)
+    session = cpu_session(TILE_PROBE, session_options(engine, threads=1))
+    (found,) = session.run(None, {"a": a, "b": b})
+    return not np.array_equal(found, a.astype(np.int32) @ b.astype(np.int32))
 
 
 def instruction_sets() -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Answers as columns of Arrow, and how Parquet files of them are written."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO, get_args
 
 import numpy as np
@@ -96,15 +97,16 @@ def open_parquet_writer(file: BinaryIO, schema: Any, columns: Columns) -> Any:
     )
 
 
-def _leaves(schema: Any) -> Iterable[str]:
-    """Paths of the columns that Parquet makes of a schema."""
+@lru_cache(maxsize=8)
+def _leaves(schema: Any) -> tuple[str, ...]:
+    """Paths of the columns that Parquet makes of a schema, which only a file of it tells."""
     from pyarrow import BufferOutputStream, parquet
 
     stream = BufferOutputStream()
     with parquet.ParquetWriter(stream, schema):
         pass
     described = parquet.ParquetFile(stream.getvalue()).schema
-    return [described.column(at).path for at in range(len(described))]
+    return tuple(described.column(at).path for at in range(len(described)))
 
 
 def table_of(arrays: Mapping[str, Any], schema: Any) -> Any:

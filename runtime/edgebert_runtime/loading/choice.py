@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from edgebert_runtime.bundle.manifest import Library, Manifest, Variant
 from edgebert_runtime.bundle.manifest_records import named
 from edgebert_runtime.bundle.manifest_values import AVX2, NATIVE, STOCK
+from edgebert_runtime.engine.cpu import WHOLE_TILE, WRONG_TILES
 from edgebert_runtime.engine.providers import CAPTURE, PROVIDERS
 from edgebert_runtime.errors import (
     BundleError,
@@ -21,6 +22,8 @@ from edgebert_runtime.errors import (
 AUTO: Final = "auto"
 INSTEAD: Final = "{instead}"
 """Stands in a remedy for the variant that runs here; `pick` puts it there."""
+RIGHT_AGAIN: Final = "{}.{}".format(*WRONG_TILES[1])
+"""The first ONNX Runtime that multiplies every width right on a CPU with AMX."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,8 @@ class Situation:
         provider: a name of `PROVIDERS`.
         engine: version of ONNX Runtime; None where it is not known yet, and every version is taken.
         instruction_sets: of the CPU, by their names in manifests; None as for `engine`.
+        wrong_products: graphs that the engine multiplies wrongly on this CPU, by their paths in
+            the bundle.
         libraries: of custom operators: distribution → version.
         captured: whether runs are to be captured and replayed, which takes fixed shapes.
         exact: whether `asked` names one variant even where it is the name of a precision, too.
@@ -45,6 +50,7 @@ class Situation:
     provider: str = "cpu"
     engine: str | None = None
     instruction_sets: frozenset[str] | None = None
+    wrong_products: frozenset[str] = frozenset()
     libraries: Mapping[str, str] = field(default_factory=dict)
     captured: bool = False
     exact: bool = False
@@ -239,6 +245,20 @@ def _other_cpu(variant: Variant, situation: Situation) -> Obstacle | None:
     )
 
 
+def _wrong_products(variant: Variant, situation: Situation) -> Obstacle | None:
+    if variant.file not in situation.wrong_products:
+        return None
+    if way_of(variant.library, situation.libraries) == NATIVE:
+        return None  # the library multiplies
+    return Obstacle(
+        f"has 8-bit weights whose columns are no multiple of {WHOLE_TILE}: ONNX Runtime "
+        f"{situation.engine} multiplies those wrongly on this CPU, which has AMX",
+        f"upgrade it to {RIGHT_AGAIN} or later, or {INSTEAD}",
+        f"upgrade it to {RIGHT_AGAIN} or later, or {INSTEAD}",
+        BundleError,
+    )
+
+
 CHECKS: Final[tuple[Callable[[Variant, Situation], Obstacle | None], ...]] = (
     _other_task,
     _other_provider,
@@ -247,6 +267,7 @@ CHECKS: Final[tuple[Callable[[Variant, Situation], Obstacle | None], ...]] = (
     _old_engine,
     _no_library,
     _other_cpu,
+    _wrong_products,
 )
 """What may stand in the way of a variant; the first that does is said."""
 

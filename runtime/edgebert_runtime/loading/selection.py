@@ -7,6 +7,9 @@ from typing import Final
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import Manifest, Variant
 from edgebert_runtime.bundle.manifest_values import NATIVE, STOCK
+from edgebert_runtime.bundle.paths import resolve_inside
+from edgebert_runtime.bundle.protobuf_reader import BYTES, read_tensors
+from edgebert_runtime.engine.cpu import WHOLE_TILE, instruction_sets, tiles_go_wrong
 from edgebert_runtime.engine.native import NAME, NativeLibrary, find_native
 from edgebert_runtime.engine.onnxruntime import import_engine
 from edgebert_runtime.errors import ConfigError, FallbackWarning
@@ -52,7 +55,9 @@ def situation_here(
     here = replace(asked_for, engine=str(import_engine().__version__))
     running = [each for each in choose(bundle.manifest, here) if each.obstacle is None]
     if running and running[0].way == STOCK and _needs_a_cpu(bundle, running[0]):
-        return replace(here, instruction_sets=_instruction_sets())
+        here = replace(here, instruction_sets=instruction_sets())
+    if options.provider == "cpu" and running and _has_bytes(bundle, running[0]):
+        here = replace(here, wrong_products=_wrong_products(bundle))
     return here
 
 
@@ -171,11 +176,22 @@ def _libraries(manifest: Manifest) -> dict[str, str]:
     return {} if library is None else {NAME: library.version}
 
 
+def _has_bytes(bundle: Bundle, candidate: Candidate) -> bool:
+    return bundle.manifest.variants[candidate.name].precision == "int8"
+
+
+def _wrong_products(bundle: Bundle) -> frozenset[str]:
+    """Graphs with a weight that the engine multiplies wrongly on this CPU."""
+    if not tiles_go_wrong():
+        return frozenset()
+    graphs = {each.file for each in bundle.manifest.variants.values() if each.precision == "int8"}
+    return frozenset(
+        graph
+        for graph in graphs
+        for tensor in read_tensors(resolve_inside(bundle.folder, graph))
+        if tensor.data_type in BYTES and len(tensor.shape) == 2 and tensor.shape[1] % WHOLE_TILE
+    )
+
+
 def _needs_a_cpu(bundle: Bundle, candidate: Candidate) -> bool:
     return bool(bundle.manifest.variants[candidate.name].instruction_sets)
-
-
-def _instruction_sets() -> frozenset[str]:
-    from edgebert_runtime.engine.cpu import instruction_sets  # most variants need not know
-
-    return instruction_sets()

@@ -1,7 +1,8 @@
 """Run a bundle's self-test on the ONNX Runtime of this environment, which has only the runtime.
 
 Every variant whose `min_onnxruntime` is no newer must answer within its tolerance; every other must
-not open, or its `min_onnxruntime` is too high.
+not open, or its `min_onnxruntime` is too high. Products of integers must be right, or `load` must
+know that they are not.
 
 Usage: python -m tests.support.engines.check_bundle BUNDLE VERSION
 """
@@ -11,6 +12,7 @@ import sys
 import onnxruntime
 
 from edgebert_runtime import Bundle, check_all
+from tests.support.engines.products import unexpected_products
 
 ERRORS_ONLY = 4
 
@@ -29,6 +31,7 @@ def main(folder: str, version: str) -> None:
             wrong.append(report.variant)
         if not new_enough and opens(str(bundle.path_of(variant.file))):
             wrong.append(f"{report.variant} (it opens, though it says {variant.min_onnxruntime})")
+    wrong += unexpected_products()
     if wrong:
         sys.exit(f"on ONNX Runtime {version} these are not as their manifest says: {wrong}")
 
