@@ -137,7 +137,7 @@ def test_one_module_imports_transformers_and_only_when_it_is_asked(
 
 
 def test_the_runtime_has_few_arrows_between_its_rooms(graph: grimp.ImportGraph) -> None:
-    assert 40 < len(arrows(graph, "edgebert_runtime")) <= 80
+    assert 40 < len(arrows(graph, "edgebert_runtime")) <= 92
 
 
 def test_the_code_map_is_drawn_from_the_imports_of_today(graph: grimp.ImportGraph) -> None:

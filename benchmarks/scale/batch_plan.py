@@ -27,32 +27,41 @@ GROUP: Final = 100_000
 SHARD_ROWS: Final = (32_768, 10_000)
 """Those of the command, and so few that there are 10⁵ units."""
 
+SHARES: Final = 25
+"""Of which one is committed: what a commit does is the same for every unit."""
+
 IN_MEMORY: Final = Path("/dev/shm")
 """Where sources and shards lie: a flush costs what its disk costs, which is not asked here."""
 
 
-def measure(*, files: int = FILES, rows: int = ROWS_OF_FILE, bundle: Path | None = None) -> Record:
-    """Plan and commit a job of `files` times `rows` rows, once for each size of shards.
+def measure(
+    *,
+    files: int = FILES,
+    rows: int = ROWS_OF_FILE,
+    shares: int = SHARES,
+    bundle: Path | None = None,
+) -> Record:
+    """Plan a job of `files` times `rows` rows and commit a share, for each size of shards.
 
     Args:
         files: of Parquet.
         rows: of each.
+        shares: of which one is committed.
         bundle: whose dimensions answers have; None is that of MiniLM.
     """
     record = new_record(CASE, "", COMMAND, 1)
     with _sources(files, rows) as folder:
         for shard_rows in SHARD_ROWS:
             out = folder.with_name(f"out-{shard_rows}")
-            found = run_driver(bundle or our_folder(), folder, out, shard_rows)
+            found = run_driver(bundle or our_folder(), folder, out, shard_rows, shares)
             record["rows"].append({"shard_rows": shard_rows, **found})
             shutil.rmtree(out)
     return record
 
 
-def run_driver(bundle: Path, source: Path, out: Path, shard_rows: int) -> dict[str, Any]:
+def run_driver(*given: object) -> dict[str, Any]:
     """What `null_driver` says, in a process of its own, whose memory is its alone."""
-    given = map(str, (bundle, source, out, shard_rows))
-    command = [sys.executable, "-m", "benchmarks.scale.null_driver", *given]
+    command = [sys.executable, "-m", "benchmarks.scale.null_driver", *map(str, given)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -62,12 +71,13 @@ def lines_of(record: Record) -> Iterator[str]:
     """What was found, for people."""
     for row in record["rows"]:
         operations = ", ".join(
-            f"{count / row['units']:.1f} {name}" for name, count in row["operations"].items()
+            f"{count / row['committed']:.1f} {name}" for name, count in row["operations"].items()
         )
         yield (
             f"{row['rows']:,} rows, {row['units']:,} units: planned in {row['plan_s']:.1f} s, "
-            f"committed in {row['run_s']:.1f} s, the same command again {row['resume_s']:.1f} s, "
-            f"--status {row['status_s']:.1f} s, peak {row['peak_bytes'] / 2**20:.0f} MiB, "
+            f"{row['committed']:,} of them committed in {row['run_s']:.1f} s, "
+            f"the same command again {row['resume_s']:.1f} s, --status {row['status_s']:.1f} s, "
+            f"peak {row['peak_bytes'] / 2**20:.0f} MiB, "
             f"a unit has {operations}"
         )
 

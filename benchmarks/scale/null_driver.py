@@ -1,25 +1,26 @@
 """A batch job whose model does nothing: the driver's own work, in a process of its own.
 
-Usage: python -m benchmarks.scale.null_driver BUNDLE IN OUT SHARD_ROWS
-Prints one object of JSON. Planner, driver, folder and shards are those of the product.
+Usage: python -m benchmarks.scale.null_driver BUNDLE IN OUT SHARD_ROWS SHARES
+All units are planned, and one of so many shares is committed. Prints one object of JSON.
+Planner, driver, folder and shards are those of the product.
 """
 
 import json
 import os
-import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from edgebert_runtime.batch.driver import run_job
+from edgebert_runtime.batch.driver import Part, run_job
 from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.planner import plan_job
 from edgebert_runtime.batch.settings import JobSettings
 from edgebert_runtime.batch.shards import ShardWriter
 from edgebert_runtime.batch.status import status_of
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult
+from edgebert_runtime.measurement.timing import peak_memory_bytes
 from edgebert_runtime.tasks.spec import VectorType
 
 ANSWERS: Final = {"embedding": VectorType("float32", 384)}
@@ -75,30 +76,30 @@ def counted_operations() -> Counter[str]:
     return found
 
 
-def main(bundle: str, where: str, out: str, shard_rows: str) -> dict[str, Any]:
+def main(bundle: str, where: str, out: str, shard_rows: str, shares: str) -> dict[str, Any]:
     """Plan, run and run again; what that took."""
-    settings = JobSettings(task="embed", shard_rows=int(shard_rows))
+    settings, part = JobSettings(task="embed", shard_rows=int(shard_rows)), Part(0, int(shares))
     begun = time.perf_counter()
     job = plan_job(bundle, where, out, settings)
     planned = time.perf_counter()
     operations = counted_operations()
-    report = run_job(job, NullEngine())
+    run_job(job, NullEngine(), part)
     ran = time.perf_counter()
     found = dict(operations)
-    run_job(plan_job(bundle, where, out, settings), NullEngine())
+    run_job(plan_job(bundle, where, out, settings), NullEngine(), part)
     resumed = time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_memory_bytes()
     status = status_of(out)
     return {
-        "units": report.units,
-        "rows": report.rows,
+        "units": job.units,
+        "rows": job.record.rows,
+        "committed": status.done,
         "plan_s": planned - begun,
         "run_s": ran - planned,
         "resume_s": resumed - ran,
         "status_s": time.perf_counter() - resumed,
         "peak_bytes": peak,
         "operations": found,
-        "complete": status.complete,
     }
 
 

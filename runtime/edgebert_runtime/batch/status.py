@@ -84,7 +84,7 @@ def _tallies(job: Job, numbers: set[int]) -> Iterator[Tally]:
         except (OSError, ValueError, KeyError) as error:  # Arrow's errors are among them
             raise OutputError(
                 f"{folder.place}/{name} cannot be read: {error}; remove it, and the same command "
-                "makes it anew"
+                "writes it again"
             ) from error
 
     with ThreadPoolExecutor(READERS) as pool:

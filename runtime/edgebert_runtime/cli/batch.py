@@ -74,7 +74,7 @@ def task_of_batch(arguments: Sequence[str]) -> "TaskSpec | None":
 
 
 def _add_rows(command: argparse.ArgumentParser) -> None:
-    """Which rows, and what becomes of them."""
+    """Which rows, and what to do with bad ones."""
     from edgebert_runtime.batch.settings import KEEP_ALL, MAX_CHARS, SHARD_ROWS
 
     add_columns(command, pairs=True)
@@ -82,7 +82,7 @@ def _add_rows(command: argparse.ArgumentParser) -> None:
     add_option(command, "--question", f"{help_text} (default: none)", metavar="TEXT")
     help_text = "columns that answers keep: all, none, or names with commas between"
     add_option(command, "--keep", help_text, KEEP_ALL, metavar="NAMES")
-    help_text = "what becomes of a row without an answer: nulls, no row, or the end of the job"
+    help_text = "what to do with a bad row: null answers, no row, or the end of the job"
     add_option(command, "--on-bad", help_text, "null", choices=("null", "skip", "fail"))
     help_text = "longest text in characters that is run"
     add_option(command, "--max-chars", help_text, MAX_CHARS, type=int, metavar="N")
