@@ -21,13 +21,7 @@ ADDRESS = "127.0.0.1"
 
 
 def main(port: int) -> None:
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        _node_ip_address=ADDRESS,
-    )
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     serve.start(http_options={"host": ADDRESS, "port": port})
     serve.run(app)
 
