@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime runtime/native/edgebert_native
 
-.PHONY: demo native page page-app test serve-tests cuda dry-cuda slow lint types architecture interop interop-page openvino engines arm64 pages batch-tests web docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo native page page-app test serve-tests cuda dry-cuda slow lint types architecture interop interop-page openvino engines arm64 pages batch-tests clusters web docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -36,7 +36,7 @@ page-app: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/page-app
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not browser and not documents and not explained and not serving and not batch" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not browser and not documents and not explained and not serving and not batch and not cluster" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Servers in processes of their own, asked by real clients.
 serve-tests: $(INSTALLED)
@@ -81,6 +81,10 @@ pages: $(INSTALLED)
 # Batch jobs whose processes are killed; ten times as many kills where CI is not set.
 batch-tests: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/batch
+
+# Batch jobs on Ray and Spark, in environments of their own.
+clusters: $(INSTALLED)
+	PYTHON=$(BIN)/python .ci/clusters
 
 web: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/web

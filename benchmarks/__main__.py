@@ -27,6 +27,7 @@ from benchmarks.records import FILE, keep, read_records
 from benchmarks.report.documents import write_docs
 from benchmarks.report.page import page_of
 from benchmarks.report.times import times_of
+from benchmarks.scale import batch as batch_case
 from benchmarks.scale import batch_plan
 from benchmarks.scale import server as server_case
 from benchmarks.scale.servers import CONTENDERS
@@ -115,16 +116,18 @@ def scale_plan(out: Out = None) -> None:
 
 @app.command()
 def scale(
-    part: Annotated[Literal["server"], typer.Argument()],
+    part: Annotated[Literal["batch", "server"], typer.Argument()],
     rounds: Rounds = 3,
     only: Only = None,
-    share: Annotated[float, typer.Option(help="of the requests; 0.1 only tries it out")] = 1.0,
+    share: Annotated[
+        float, typer.Option(help="of the requests or rows; 0.1 only tries it out")
+    ] = 1.0,
     out: Out = None,
 ) -> None:
-    """A server under many clients."""
-    del part
-    names = _known(only, CONTENDERS)
-    _measure(partial(server_case.measure, rounds=rounds, only=names, share=share), out)
+    """A server under many clients, or the rows of a file on each engine of batch jobs."""
+    case = {"batch": batch_case, "server": server_case}[part]
+    names = _known(only, case.CONTENDERS)
+    _measure(partial(case.measure, rounds=rounds, only=names, share=share), out)
 
 
 @app.command()

@@ -115,6 +115,18 @@ def test_a_framework_is_imported_by_its_adapter_which_nothing_imports(
     assert graph.find_modules_that_directly_import(importer) == set()
 
 
+@pytest.mark.parametrize(("framework", "engine"), [("ray", "ray"), ("pyspark", "spark")])
+def test_a_cluster_is_imported_by_its_engine_and_its_adapter(
+    graph: grimp.ImportGraph, framework: str, engine: str
+) -> None:
+    engines, adapter = "edgebert_runtime.batch.engines", f"edgebert_runtime.integrations.{engine}"
+    importers = graph.find_modules_that_directly_import(framework)
+    assert importers == {f"{engines}.{engine}", adapter}
+    assert graph.find_modules_that_directly_import(adapter) == set()
+    users = graph.find_modules_that_directly_import(f"{engines}.{engine}")
+    assert users == {f"{engines}.registry"}
+
+
 def test_one_module_imports_transformers_and_only_when_it_is_asked(
     graph: grimp.ImportGraph,
 ) -> None:

@@ -13,7 +13,7 @@ from tests.support.page_blocks import run_page
 GUIDES = (
     *("classifier", "tagger", "long-documents", "reranking", "search", "server"),
     *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
-    *("moving-from-fastembed", "explain", "batch"),
+    *("moving-from-fastembed", "explain", "batch", "cluster"),
 )
 LINES = range(60, 151)
 

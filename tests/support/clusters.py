@@ -20,6 +20,6 @@ PYTHONS: Final[Mapping[str, Callable[[], Path]]] = {
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Variables of such a process: the checkout's runtime, one thread, and no data sent."""
+    """Variables of such a process: the checkout's runtime, and no data sent."""
     path = os.pathsep.join(str(ROOT / name) for name in ("runtime", ""))
     return {**os.environ, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0", **more}

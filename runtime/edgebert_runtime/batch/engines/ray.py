@@ -22,11 +22,8 @@ from edgebert_runtime.errors import ConfigError, EngineError
 START_SECONDS: Final = 300.0
 """How long the first worker may take to start, and the next where none is left at work."""
 
-OWN_ADDRESS: Final = "127.0.0.1"
-"""Of a Ray that runs on this machine alone."""
-
 OBJECT_STORE: Final = 100 * 2**20
-"""Bytes of it there: vectors go to shards, and numbers of units alone through Ray."""
+"""Bytes of it for a Ray of this machine: vectors go to shards, and not through Ray."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class RayEngine:
 
         Raises:
             ConfigError: Ray is not installed, or there is none at the address.
-            EngineError: no actor starts.
+            EngineError: Ray or an actor does not start.
         """
         with redirect_stdout(cast("TextIO", _OfThisThread(sys.stdout))):
             ray = self._connected()
@@ -82,10 +79,13 @@ class RayEngine:
         if not ray.is_initialized():
             try:
                 ray.init(log_to_driver=False, logging_level="ERROR", **self._place())
-            except (ConnectionError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
+                named = self.address or os.environ.get("RAY_ADDRESS")
+                if named is None:
+                    raise EngineError(f"Ray does not start on this machine: {error}") from error
                 raise ConfigError(
-                    f"no Ray cluster at {self.address or os.environ.get('RAY_ADDRESS')}: {error}; "
-                    "start one with ray start --head, or leave out the address"
+                    f"no Ray cluster at {named}: {error}; start one with ray start --head, or "
+                    "leave out the address"
                 ) from error
         return ray
 
@@ -99,7 +99,6 @@ class RayEngine:
             "num_cpus": max(usable_cores(), (self.workers or 1) * self.threads),
             "object_store_memory": OBJECT_STORE,
             "include_dashboard": False,
-            "_node_ip_address": OWN_ADDRESS,
         }
 
     def _room(self, ray: Any) -> int:
