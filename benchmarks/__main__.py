@@ -30,7 +30,6 @@ from benchmarks.report.times import times_of
 from benchmarks.scale import batch as batch_case
 from benchmarks.scale import batch_plan
 from benchmarks.scale import server as server_case
-from benchmarks.scale.servers import CONTENDERS
 from benchmarks.systems import ENCODERS
 from edgebert_runtime.benchmarking.comparison import Measured
 from edgebert_runtime.cli.compare import AT_MOST, compare_lines
