@@ -53,7 +53,7 @@ def test_jina(served: Served, ranked: list[Any]) -> None:
     body = {"model": NAME, "query": QUERY, "documents": DOCUMENTS, "return_documents": True}
     for path in ("/v1/rerank", "/rerank"):
         status, found, headers = served.ask(path, body, KEY)
-        assert (status, headers["X-Edgebert-Variant"]) == (200, "portable")
+        assert (status, headers["x-edgebert-variant"]) == (200, "portable")
         assert [(each["index"], each["relevance_score"]) for each in found["results"]] == ranked
         assert found["usage"]["total_tokens"] > 0
 
