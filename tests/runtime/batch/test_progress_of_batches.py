@@ -48,7 +48,7 @@ def test_records_say_how_fast_it_is_and_how_long_the_rest_takes() -> None:
 @pytest.mark.parametrize(
     ("rows", "shown"),
     [
-        (400, "50% 200/400 rows, 10 rows/s, 0:20 left, 1 bad rows, "),
+        (400, "50% 200/400 rows, 10 rows/s, 0:20 left, 1 bad rows"),
         (None, "200 rows, 10 rows/s, 1 bad rows, 2 of 4 units, 0:20 left"),
     ],
 )
