@@ -19,8 +19,12 @@ def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
 
-def test_there_are_two() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["export_and_deploy", "quantization_explored"]
+def test_there_are_three() -> None:
+    assert [path.stem for path in NOTEBOOKS] == [
+        "explanations_explored",
+        "export_and_deploy",
+        "quantization_explored",
+    ]
 
 
 @each_notebook
