@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TextIO, cast
 
@@ -32,7 +32,7 @@ class RayEngine:
 
     Attributes:
         address: of the cluster; None is what the variable `RAY_ADDRESS` says, or else a Ray of this
-            machine, which ends with this process.
+            machine, which ends with the job.
         workers: how many actors; None is as many as the cluster's CPUs have room for.
         threads: of each, and CPUs that it books.
     """
@@ -54,8 +54,8 @@ class RayEngine:
             ConfigError: Ray is not installed, or there is none at the address.
             EngineError: Ray or an actor does not start.
         """
-        with redirect_stdout(cast("TextIO", _OfThisThread(sys.stdout))):
-            ray = self._connected()
+        output = cast("TextIO", _OfThisThread(sys.stdout))
+        with redirect_stdout(output), self._connected() as ray:
             count = min(self.workers or self._room(ray), len(numbers))
             actors = _Actors(ray, Order.of(job, self.threads), count)
             try:
@@ -67,8 +67,9 @@ class RayEngine:
             finally:
                 actors.end()
 
-    def _connected(self) -> Any:
-        """Ray, connected to a cluster, which stays so until this process ends."""
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        """Ray, connected to a cluster until the block ends, unless the caller was before."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
@@ -76,18 +77,26 @@ class RayEngine:
             raise ConfigError(
                 "engine ray needs Ray: pip install 'edgebert-runtime[ray]'"
             ) from error
-        if not ray.is_initialized():
-            try:
-                ray.init(log_to_driver=False, logging_level="ERROR", **self._place())
-            except (OSError, RuntimeError, ValueError) as error:
-                named = self.address or os.environ.get("RAY_ADDRESS")
-                if named is None:
-                    raise EngineError(f"Ray does not start on this machine: {error}") from error
-                raise ConfigError(
-                    f"no Ray cluster at {named}: {error}; start one with ray start --head, or "
-                    "leave out the address"
-                ) from error
-        return ray
+        if ray.is_initialized():
+            yield ray
+            return
+        self._connect(ray)
+        try:
+            yield ray
+        finally:
+            ray.shutdown()  # prints what it has kept back
+
+    def _connect(self, ray: Any) -> None:
+        try:
+            ray.init(log_to_driver=False, logging_level="ERROR", **self._place())
+        except (OSError, RuntimeError, ValueError) as error:
+            named = self.address or os.environ.get("RAY_ADDRESS")
+            if named is None:
+                raise EngineError(f"Ray does not start on this machine: {error}") from error
+            raise ConfigError(
+                f"no Ray cluster at {named}: {error}; start one with ray start --head, or leave "
+                "out the address"
+            ) from error
 
     def _place(self) -> dict[str, Any]:
         if self.address is not None:
