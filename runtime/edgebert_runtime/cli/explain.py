@@ -20,9 +20,8 @@ from edgebert_runtime.loading.choice import AUTO
 from edgebert_runtime.progress import still
 
 if TYPE_CHECKING:
-    from edgebert_runtime.postprocessing.explanation.explainer import Method
-    from edgebert_runtime.postprocessing.explanation.report import Explanation
     from edgebert_runtime.tasks.base import TaskModel
+    from edgebert_runtime.tasks.explainable import Explanation, Method
 
 SUMMARY: Final = "Show how much each word contributes to an answer, or where tokens attend to"
 TEXT_HELP: Final = "the text, or the first of a pair"
