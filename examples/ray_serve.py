@@ -5,6 +5,7 @@ Usage: EDGEBERT_BUNDLE=my-model serve run examples.ray_serve:app
 
 import asyncio
 import os
+from typing import Any
 
 from ray import serve
 from starlette.requests import Request
@@ -12,6 +13,14 @@ from starlette.responses import JSONResponse
 
 from edgebert_runtime import load
 from edgebert_runtime.errors import InputError
+
+
+def texts_of(body: Any) -> list[str]:
+    """The texts of a request."""
+    if not isinstance(body, dict) or not isinstance(body.get("texts"), list):
+        raise InputError('expected {"texts": ["a text", ...]}')
+    texts: list[str] = body["texts"]
+    return texts
 
 
 class Vectors:
@@ -23,9 +32,9 @@ class Vectors:
     async def __call__(self, request: Request) -> JSONResponse:
         """Answer `{"texts": [...]}` with a vector for each text."""
         try:
-            texts = (await request.json())["texts"]
+            texts = texts_of(await request.json())
             self._model.encode(texts)  # an item that is no text fails its own request alone
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (InputError, ValueError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         return JSONResponse({"vectors": await asyncio.gather(*map(self.embed, texts))})
 
