@@ -24,7 +24,7 @@ COMMAND: Final = "python -m benchmarks trim"
 KEEP: Final = 8000
 PAIRS: Final = 15_000
 """Of each half."""
-SEARCHED: Final = 4000
+SEARCHED: Final = 2000
 """Pairs of the other half whose descriptions are searched."""
 
 UNTRIMMED: Final = "untrimmed"
