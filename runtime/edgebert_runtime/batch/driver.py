@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from edgebert_runtime import errors
 from edgebert_runtime.batch.job import FAILED, SUCCESS, Job, to_json
+from edgebert_runtime.batch.shards import read_tallies
 from edgebert_runtime.batch.worker import UnitFailure, UnitResult
 from edgebert_runtime.errors import BatchFailedError, ConfigError, EngineError
 from edgebert_runtime.inference.reports import Report
@@ -79,7 +80,7 @@ class BatchReport(Report):
         out: folder of the answers.
         units: of this driver's share.
         already: units that had their shard before.
-        rows: answered now.
+        rows: of units that got their shard now.
         bad: rows among them that could not be answered.
         cut: texts among them that were longer than the model takes.
         failed: numbers of units that were given up.
@@ -122,7 +123,9 @@ def run_job(
         while pending:
             told = driven.told
             engine.run(job, pending, driven.succeeded, driven.failed)
-            pending = [number for number in job.pending(pending) if not driven.is_given_up(number)]
+            left = job.pending(pending)
+            driven.count_untold(set(pending).difference(left))
+            pending = [number for number in left if not driven.is_given_up(number)]
             if pending and driven.told == told:
                 raise EngineError(
                     f"{type(engine).__name__} ran none of {len(pending)} units and told no "
@@ -141,17 +144,25 @@ class _Driven:
         self._job, self._watch, self._already = job, watch, already
         self._failures: Counter[int] = Counter()
         self._rows = self._bad = self._cut = 0
+        self._counted: set[int] = set()
         self.told = 0
 
     def succeeded(self, result: UnitResult) -> None:
         """Count a unit that has its shard."""
         self.told += 1
+        self._counted.add(result.number)
         self._rows += result.rows
         self._bad += result.bad
         self._cut += result.cut
         if self._failures.pop(result.number, 0):
             self._job.folder.remove(self._job.failed_name(result.number))
         self._watch(result)
+
+    def count_untold(self, done: set[int]) -> None:
+        """Count units whose worker died after it had committed their shard."""
+        untold = sorted(done - self._counted)
+        for number, (rows, bad, cut) in zip(untold, read_tallies(self._job, untold), strict=True):
+            self.succeeded(UnitResult(number, rows, bad, 0.0, cut))
 
     def failed(self, failure: UnitFailure) -> None:
         """Count a failure, and write down that of a unit that is given up."""

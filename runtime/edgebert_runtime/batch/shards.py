@@ -1,16 +1,22 @@
 """Shards: the kept columns of a unit's rows, their answers, and what is wrong with bad ones."""
 
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, Final, NamedTuple, Self
 
 from edgebert_runtime.batch.answering import Answered
 from edgebert_runtime.batch.job import Job
 from edgebert_runtime.batch.kept import ERROR, kept_schema
+from edgebert_runtime.errors import OutputError
 from edgebert_runtime.io.arrow import answer_arrays, open_parquet_writer, schema_of, table_of
 from edgebert_runtime.tasks.spec import Columns
 
 TALLY: Final = "edgebert.batch"
 """Key of a shard's metadata: its numbers, as JSON."""
+
+READERS: Final = 8
+"""Shards whose ends are read at once."""
 
 
 class Tally(NamedTuple):
@@ -78,8 +84,34 @@ class ShardWriter:
         self._writer.close()
 
 
-def read_tally(file: Any) -> Tally:
-    """The numbers of a shard, of which only the end is read."""
+def read_tallies(job: Job, numbers: Iterable[int]) -> list[Tally]:
+    """The numbers of shards, of which only the ends are read.
+
+    Args:
+        job: whose shards.
+        numbers: of their units.
+
+    Raises:
+        OutputError: a shard cannot be read.
+    """
+    folder = job.folder
+
+    def tally(number: int) -> Tally:
+        name = job.shard_name(number)
+        try:
+            with folder.opened(name) as file:
+                return _read_tally(file)
+        except (OSError, ValueError, KeyError) as error:  # Arrow's errors are among them
+            raise OutputError(
+                f"{folder.place}/{name} cannot be read: {error}; remove it, and the same command "
+                "writes it again"
+            ) from error
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(tally, sorted(numbers)))
+
+
+def _read_tally(file: Any) -> Tally:
     from pyarrow import parquet
 
     described = json.loads(parquet.read_metadata(file).metadata[TALLY.encode()])

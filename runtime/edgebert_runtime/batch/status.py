@@ -1,18 +1,11 @@
 """How far a job is, from nothing but the files in its folder."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 from edgebert_runtime.batch.job import FAILED, SUCCESS, Job
-from edgebert_runtime.batch.shards import Tally, read_tally
-from edgebert_runtime.errors import OutputError
+from edgebert_runtime.batch.shards import read_tallies
 from edgebert_runtime.inference.reports import Report
 from edgebert_runtime.io.arrow import require_arrow
-
-READERS: Final = 8
-"""Shards whose ends are read at once."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -57,7 +50,7 @@ def status_of(out: str) -> BatchStatus:
     job = Job.open(out)
     done = job.done()
     failed = {int(name.partition(".")[0]) for name in job.folder.names(FAILED)} - done
-    tallies = list(_tallies(job, done))
+    tallies = read_tallies(job, done)
     return BatchStatus(
         out=out,
         task=job.settings.task,
@@ -71,21 +64,3 @@ def status_of(out: str) -> BatchStatus:
         cut=sum(tally.cut for tally in tallies),
         complete=SUCCESS in job.folder.names(),
     )
-
-
-def _tallies(job: Job, numbers: set[int]) -> Iterator[Tally]:
-    folder = job.folder
-
-    def tally(number: int) -> Tally:
-        name = job.shard_name(number)
-        try:
-            with folder.opened(name) as file:
-                return read_tally(file)
-        except (OSError, ValueError, KeyError) as error:  # Arrow's errors are among them
-            raise OutputError(
-                f"{folder.place}/{name} cannot be read: {error}; remove it, and the same command "
-                "writes it again"
-            ) from error
-
-    with ThreadPoolExecutor(READERS) as pool:
-        yield from pool.map(tally, sorted(numbers))

@@ -20,8 +20,8 @@ from edgebert_runtime.loading.choice import AUTO
 from edgebert_runtime.progress import still
 
 if TYPE_CHECKING:
+    from edgebert_runtime import Explanation
     from edgebert_runtime.tasks.base import TaskModel
-    from edgebert_runtime.tasks.explainable import Explanation, Method
 
 SUMMARY: Final = "Show how much each word contributes to an answer, or where tokens attend to"
 TEXT_HELP: Final = "the text, or the first of a pair"
@@ -105,7 +105,7 @@ def explanation_lines(found: "Explanation", options: argparse.Namespace) -> Iter
         yield json_line(found.to_dict())
 
 
-def methods_of(options: argparse.Namespace) -> "Sequence[Method]":
+def methods_of(options: argparse.Namespace) -> Sequence[Any]:
     """The methods that are asked for."""
     return options.method or ("shapley",)
 

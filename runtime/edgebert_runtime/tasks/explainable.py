@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from edgebert_runtime.postprocessing.explanation.report import Explanation
     from edgebert_runtime.tokenization.offsets import AlignedText
 
-__all__ = ["Explainable", "Explanation", "Method"]
-
 SEPARATORS: Final = ("sep_token", "eos_token")
 """Roles of the tokens that stand between texts and behind them."""
 

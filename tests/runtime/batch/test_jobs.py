@@ -247,6 +247,20 @@ def test_a_unit_that_fails_again_and_again_is_given_up_and_the_rest_goes_on(
     assert (out / SUCCESS).exists()
 
 
+def test_a_worker_that_dies_behind_its_commit_is_counted_by_its_shard(
+    bundle: Path, source: Path
+) -> None:
+    class Silent(InlineEngine):
+        def run(self, job: Any, numbers: Any, on_result: Any, on_failure: Any) -> None:
+            super().run(job, numbers, lambda _: None, on_failure)
+
+    job = planned(bundle, source, source.with_name("out"))
+    seen: list[int] = []
+    report = run_job(job, Silent(), watch=lambda result: seen.append(result.number))
+    assert (report.rows, report.failed) == (COUNT, ())
+    assert seen == list(range(job.units))
+
+
 def test_an_engine_that_does_nothing_is_an_error(bundle: Path, source: Path) -> None:
     class Idle(InlineEngine):
         def run(self, *_: Any) -> None:
