@@ -108,10 +108,14 @@ def distil(
             "next_sentence"
         ),
     ] = "auto",
+    dimensions: Annotated[
+        int | None,
+        typer.Option(help="dimensions of the student's vectors (default: as the teacher's)"),
+    ] = None,
     cosine: Annotated[float, typer.Option(help="weight of the vectors' cosines")] = 1.0,
     similarity: Annotated[
         float, typer.Option(help="weight of the similarities between texts of a batch")
-    ] = 10.0,
+    ] = 1.0,
     logits: Annotated[float, typer.Option(help="weight of the logits of heads")] = 1.0,
     hidden: Annotated[float, typer.Option(help="weight of the token vectors of layers")] = 0.1,
     temperature: Annotated[
@@ -153,6 +157,7 @@ def distil(
         column_pair=column_pair,
         validation=validation,
         task=task,
+        dimensions=dimensions,
         losses=edgebert.DistilLosses(
             cosine=cosine,
             similarity=similarity,

@@ -24,6 +24,7 @@ def distil(
     column_pair: str | None = None,
     validation: str | PathLike[str] | None = None,
     task: str = AUTO,
+    dimensions: int | None = None,
     losses: DistilLosses | None = None,
     config: TrainingConfig | None = None,
     resume: bool = False,
@@ -47,6 +48,8 @@ def distil(
             question, the document of a query.
         validation: a file of the same columns to judge by; None holds out a tenth of the data.
         task: what the teacher is for, as `export` takes it.
+        dimensions: of the student's vectors; None keeps the teacher's. The teacher's are mapped to
+            the directions in which those of the data differ most, and the student learns these.
         losses: how much each difference from the teacher counts.
         config: the numbers of the training; None takes those of `TrainingConfig`.
         resume: go on from the state beside `out`, if there is one.
@@ -71,6 +74,7 @@ def distil(
         column_pair=column_pair,
         validation=None if validation is None else Path(validation),
         task=task,
+        dimensions=dimensions,
         tasks=checkpoint_tasks(),
         losses=losses or DistilLosses(),
         config=config or TrainingConfig(),

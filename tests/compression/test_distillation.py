@@ -11,14 +11,17 @@ import torch
 from safetensors.torch import load_file
 
 import edgebert
-from edgebert.checkpoints import read_checkpoint
+from edgebert.checkpoints import Checkpoint, read_checkpoint
 from edgebert.checkpoints.history import read_history
 from edgebert.compression.distillation import losses
+from edgebert.compression.distillation.dimensions import with_dimensions
 from edgebert.compression.distillation.layers import spread, with_layers
+from edgebert.compression.distillation.student import model_of
 from edgebert.compression.distillation.texts import split
 from edgebert.model.recording import recorded_states
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training import loop
+from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.optimization import learning_rate
 from edgebert_runtime.errors import ConfigError, InputError, TokenizerError
 from edgebert_runtime.tokenization.items import Item, strings_of
@@ -81,6 +84,15 @@ def save_with_tokens_of(teacher: Path, model: Any, folder: Path) -> Path:
 
 def encoder_of(folder: Path, task: str = "auto") -> Any:
     return read_checkpoint(folder, tasks=checkpoint_tasks(), task=task).encoder
+
+
+def rows_of(checkpoint: Checkpoint) -> torch.Tensor:
+    """The vectors of all texts."""
+    encoder = TextEncoder(checkpoint.tokenizer, segments=True)
+    inputs = encoder.pad(encoder.encode(TEXTS))
+    with torch.no_grad():
+        vectors: torch.Tensor = model_of(checkpoint)(*inputs.arguments)[1]
+    return vectors
 
 
 def test_the_layers_kept_are_the_first_the_last_and_evenly_between() -> None:
@@ -206,6 +218,27 @@ def test_another_checkpoint_learns_with_a_new_head(texts: Path, tmp_path: Path) 
     assert (student.config.layers, student.config.hidden) == (1, 24)
 
 
+def test_as_many_dimensions_as_texts_keep_their_similarities(teacher: Path) -> None:
+    whole = read_checkpoint(teacher, tasks=checkpoint_tasks())
+    mapped = with_dimensions(whole, len(TEXTS), TEXTS)
+    before, after = (rows_of(each) for each in (whole, mapped))
+    assert after.shape == (len(TEXTS), len(TEXTS))
+    torch.testing.assert_close(after @ after.T, before @ before.T, atol=1e-3, rtol=1e-4)
+
+
+def test_vectors_of_fewer_dimensions_are_learnt(teacher: Path, texts: Path, tmp_path: Path) -> None:
+    numbers = replace(NUMBERS, epochs=1)
+    arguments: dict[str, Any] = {"student": "layers=3", "data": texts, "config": numbers}
+    report = edgebert.distil(teacher, tmp_path / "out", dimensions=8, **arguments)
+    assert report.untrained["cosine"] == pytest.approx(1, abs=1e-5)  # all layers, the same map
+    student = read_checkpoint(tmp_path / "out", tasks=checkpoint_tasks())
+    assert student.embedding is not None
+    assert student.embedding.dimensions == 8
+    assert rows_of(student).shape == (len(TEXTS), 8)
+    with pytest.raises(ConfigError, match="dimensions is 48, expected 1 to 11"):
+        edgebert.distil(teacher, tmp_path / "wide", dimensions=48, **arguments)
+
+
 def test_a_student_of_other_tokens_is_refused(teacher: Path, texts: Path, tmp_path: Path) -> None:
     base = save(build(SAMPLES["roberta"]), tmp_path / "base")
     with pytest.raises(TokenizerError, match="must have the same tokens under the same ids"):
@@ -309,6 +342,16 @@ def test_a_divergence_by_hand() -> None:
 def test_weights_out_of_range_are_refused(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         edgebert.DistilLosses(**wrong)
+
+
+def test_losses_that_do_not_count_for_the_task_are_not_enough(
+    teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    only_logits = edgebert.DistilLosses(cosine=0.0, similarity=0.0, hidden=0.0)
+    with pytest.raises(ConfigError, match="nothing to learn: the weights cosine, similarity"):
+        edgebert.distil(
+            teacher, tmp_path / "out", student="layers=2", data=texts, losses=only_logits
+        )
 
 
 @pytest.mark.slow

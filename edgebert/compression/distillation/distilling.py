@@ -13,6 +13,7 @@ from edgebert.checkpoints import Checkpoint, read_checkpoint
 from edgebert.checkpoints.rewriting import parts_of
 from edgebert.checkpoints.saving import check_free, save_checkpoint
 from edgebert.checkpoints.tasks import CheckpointTasks
+from edgebert.compression.distillation.dimensions import with_dimensions
 from edgebert.compression.distillation.losses import DistilLosses
 from edgebert.compression.distillation.objectives import Distillation, Teacher, objective_of
 from edgebert.compression.distillation.report import DistilReport
@@ -45,6 +46,7 @@ class Request:
     column_pair: str | None
     validation: Path | None
     task: str
+    dimensions: int | None
     tasks: CheckpointTasks
     losses: DistilLosses
     config: TrainingConfig
@@ -86,6 +88,7 @@ class Job:
             "column": request.column,
             "column_pair": request.column_pair,
             "task": self.teacher.task,
+            "dimensions": request.dimensions,
             "student": fspath(request.student),
             "teacher weights": digest_of_weights(_weights(self.teacher)),
             "student weights": digest_of_weights(_weights(self.student.checkpoint)),
@@ -98,6 +101,7 @@ class Job:
             "teacher": self.teacher.name,
             "layers": [self.teacher.config.layers, self.student.checkpoint.config.layers],
             **self.student.made_of,
+            "dimensions": self.request.dimensions,
             "texts": self.objective.examples,
             "losses": asdict(self.request.losses),
         }
@@ -152,6 +156,8 @@ def prepare(request: Request, tell: ProgressCallback) -> Job:
     texts = split(items, held, request.config.seed)
     teacher = read_checkpoint(request.teacher, tasks=request.tasks, task=request.task)
     check_pairs(teacher.task, request.column_pair)
+    if request.dimensions is not None:
+        teacher = with_dimensions(teacher, request.dimensions, texts.training)
     student = make_student(teacher, request.student)
     for note in (*teacher.notes, *student.notes):
         tell(note)

@@ -27,11 +27,11 @@ class DistilLosses:
         temperature: logits are divided by it before they become probabilities (Hinton et al. 2015).
 
     Raises:
-        ConfigError: a number is out of its range, or all weights are 0.
+        ConfigError: a number is out of its range.
     """
 
     cosine: float = 1.0
-    similarity: float = 10.0
+    similarity: float = 1.0
     logits: float = 1.0
     hidden: float = 0.1
     temperature: float = 2.0

@@ -27,6 +27,7 @@ from edgebert.training.data.masking import masker_of
 from edgebert.training.losses import IGNORED
 from edgebert.training.metrics import Scores, spearman
 from edgebert.training.objectives.base import Batch, EncodedRows, to_arrays
+from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tokenization.encoding import EncodedText
 from edgebert_runtime.tokenization.items import Item
 
@@ -54,7 +55,15 @@ class Distillation(EncodedRows[EncodedText]):
     """What a student answers to texts, compared with what its teacher does.
 
     A batch's outputs are the student's rows and states, then as many of the teacher's.
+
+    Attributes:
+        weights: those of `DistilLosses` that count for its rows.
+
+    Raises:
+        ConfigError: no loss is left that counts.
     """
+
+    weights: ClassVar[tuple[str, ...]]
 
     def __init__(self, items: Sequence[Item], encoder: TextEncoder, teacher: Teacher) -> None:
         super().__init__(encoder.encode(items), encoder)
@@ -62,6 +71,11 @@ class Distillation(EncodedRows[EncodedText]):
         self._kind: AnswerKind = kind_of(teacher.model)
         self._mask = masker_of(encoder) if _fills(teacher.model) else None
         self._matched = teacher.matched if teacher.losses.hidden else ()
+        if not self._matched and not any(getattr(teacher.losses, name) for name in self.weights):
+            raise ConfigError(
+                f"there is nothing to learn: the weights {', '.join(self.weights)} are 0, and "
+                "hidden states are not compared; give one of them a weight"
+            )
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
         inputs = self.inputs(rows)
@@ -108,6 +122,7 @@ class Distillation(EncodedRows[EncodedText]):
 class Vectors(Distillation):
     """Cosine to the teacher's vectors, and the similarities between texts."""
 
+    weights: ClassVar[tuple[str, ...]] = ("cosine", "similarity")
     monitor: ClassVar[str] = "spearman"
 
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
@@ -137,6 +152,7 @@ class Vectors(Distillation):
 class Labels(Distillation):
     """Probabilities of labels, tokens or places; judged by how often the likeliest agree."""
 
+    weights: ClassVar[tuple[str, ...]] = ("logits",)
     monitor: ClassVar[str] = "agreement"
 
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
@@ -158,6 +174,7 @@ class Labels(Distillation):
 class RawScores(Distillation):
     """Scores that are no shares of one: of regression, of relevance, of labels side by side."""
 
+    weights: ClassVar[tuple[str, ...]] = ("logits",)
     monitor: ClassVar[str] = "spearman"
 
     def predictions(self, outputs: tuple[Tensor, ...], batch: Batch) -> list[Any]:
