@@ -169,7 +169,9 @@ def distil(
     out: Out = None,
 ) -> None:
     """What fewer layers learn from the whole model."""
-    _measure(partial(distil_case.measure, layers=layers, pairs=pairs, epochs=epochs), out)
+    numbers = {"layers": layers, "pairs": pairs, "epochs": epochs}
+    searched = min(pairs, distil_case.SEARCHED)
+    _measure(partial(distil_case.measure, **numbers, searched=searched), out)
 
 
 @app.command()

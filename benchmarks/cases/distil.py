@@ -39,13 +39,16 @@ Pairs = list[tuple[str, str]]
 Floats = NDArray[np.float32]
 
 
-def measure(*, layers: int = LAYERS, pairs: int = PAIRS, epochs: int = EPOCHS) -> Record:
+def measure(
+    *, layers: int = LAYERS, pairs: int = PAIRS, epochs: int = EPOCHS, searched: int = SEARCHED
+) -> Record:
     """Distil, and measure teacher, untrained student and student.
 
     Args:
         layers: of the student.
         pairs: to learn from.
         epochs: passes through them.
+        searched: pairs that are measured.
     """
     config = edgebert.TrainingConfig(
         epochs=epochs,
@@ -57,9 +60,9 @@ def measure(*, layers: int = LAYERS, pairs: int = PAIRS, epochs: int = EPOCHS) -
         seed=SEED,
     )
     record = new_record(CASE, "", COMMAND, 1)
-    drawn = _apart(package_pairs(pairs + VALIDATED + SEARCHED))
-    searched, validated = drawn[:SEARCHED], drawn[SEARCHED : SEARCHED + VALIDATED]
-    learnt = drawn[SEARCHED + VALIDATED :]
+    drawn = _apart(package_pairs(pairs + VALIDATED + searched))
+    unseen, validated = drawn[:searched], drawn[searched : searched + VALIDATED]
+    learnt = drawn[searched + VALIDATED :]
     source = MODELS["minilm"].source()
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -75,11 +78,11 @@ def measure(*, layers: int = LAYERS, pairs: int = PAIRS, epochs: int = EPOCHS) -
             "texts": report.examples,
             "steps": report.steps,
             "seconds": report.seconds,
-            "searched": len(searched),
+            "searched": searched,
             "untrained": dict(report.untrained),
         }
-        expected = _vectors(source, folder / "teacher-bundle", searched)
-        found = _vectors(folder / "student", folder / "student-bundle", searched)
+        expected = _vectors(source, folder / "teacher-bundle", unseen)
+        found = _vectors(folder / "student", folder / "student-bundle", unseen)
         record["rows"].append({"system": TEACHER, **_compared(expected, expected)})
         record["rows"].append({"system": f"{layers} layers", **_compared(found, expected)})
     return record

@@ -117,7 +117,7 @@ def distil(
         float, typer.Option(help="weight of the similarities between texts of a batch")
     ] = 1.0,
     logits: Annotated[float, typer.Option(help="weight of the logits of heads")] = 1.0,
-    hidden: Annotated[float, typer.Option(help="weight of the token vectors of layers")] = 0.1,
+    hidden: Annotated[float, typer.Option(help="weight of the token vectors of layers")] = 1.0,
     temperature: Annotated[
         float, typer.Option(help="what logits are divided by before they are probabilities")
     ] = 2.0,

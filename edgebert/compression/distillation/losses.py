@@ -33,7 +33,7 @@ class DistilLosses:
     cosine: float = 1.0
     similarity: float = 1.0
     logits: float = 1.0
-    hidden: float = 0.1
+    hidden: float = 1.0
     temperature: float = 2.0
 
     def __post_init__(self) -> None:

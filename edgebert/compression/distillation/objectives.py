@@ -88,6 +88,7 @@ class Distillation(EncodedRows[EncodedText]):
         return Batch(rows=tuple(rows), inputs=(inputs,), targets=(asked,), counts=counts)
 
     def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        model.eval()  # without dropout: answers are learnt as they are, and nothing is overfitted
         student = self._answer(model, batch, tuple(range(len(self._matched))))
         teacher = self._teacher.model.to(batch.targets[0].device)
         with torch.no_grad():
