@@ -29,7 +29,7 @@ VALIDATED: Final = 500
 """Pairs that choose the best weights."""
 SEARCHED: Final = 2000
 """Pairs that are measured."""
-LEARNING_RATE: Final = 2e-4
+LEARNING_RATE: Final = 5e-4
 MAX_LENGTH: Final = 128
 SEED: Final = 7
 
