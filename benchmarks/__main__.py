@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from benchmarks.cases import accuracy as accuracy_case
+from benchmarks.cases import distil as distil_case
 from benchmarks.cases import gpu as gpu_case
 from benchmarks.cases import growth as growth_case
 from benchmarks.cases import latency as latency_case
@@ -160,6 +161,19 @@ def trim(
     """What a smaller vocabulary costs and gains."""
     searched = min(pairs, trim_case.SEARCHED)
     _measure(partial(trim_case.measure, keep=keep, pairs=pairs, searched=searched), out)
+
+
+@app.command()
+def distil(
+    layers: Annotated[int, typer.Option(min=1, help="of the student")] = distil_case.LAYERS,
+    pairs: Annotated[int, typer.Option(min=100, help="to learn from")] = distil_case.PAIRS,
+    epochs: Annotated[int, typer.Option(min=1, help="passes through them")] = distil_case.EPOCHS,
+    out: Out = None,
+) -> None:
+    """What fewer layers learn from the whole model."""
+    numbers = {"layers": layers, "pairs": pairs, "epochs": epochs}
+    searched = min(pairs, distil_case.SEARCHED)
+    _measure(partial(distil_case.measure, **numbers, searched=searched), out)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from edgebert_runtime import Bundle, errors
 if TYPE_CHECKING:
     from edgebert.reporting.explanation.page import explanation_page
     from edgebert.training import TrainingConfig, TrainingReport
+    from edgebert.workflow.distillation import DistilLosses, DistilReport, distil
     from edgebert.workflow.training import train
     from edgebert.workflow.trimming import TrimReport, trim
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bundle",
+    "DistilLosses",
+    "DistilReport",
     "TrainingConfig",
     "TrainingReport",
     "TrimReport",
     "VerifyReport",
     "__version__",
     "add_attention",
+    "distil",
     "errors",
     "explanation_page",
     "export",
@@ -52,10 +56,13 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "DistilLosses": ("edgebert.workflow.distillation", "DistilLosses"),
+    "DistilReport": ("edgebert.workflow.distillation", "DistilReport"),
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
     "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
+    "distil": ("edgebert.workflow.distillation", "distil"),
     "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),

@@ -18,12 +18,15 @@ import edgebert_runtime
 PUBLIC: Final = {
     "edgebert": [
         "Bundle",
+        "DistilLosses",
+        "DistilReport",
         "TrainingConfig",
         "TrainingReport",
         "TrimReport",
         "VerifyReport",
         "__version__",
         "add_attention",
+        "distil",
         "errors",
         "explanation_page",
         "export",

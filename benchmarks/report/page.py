@@ -5,6 +5,7 @@ from typing import Final
 
 from benchmarks.records import Record
 from benchmarks.report.accuracy import accuracy_sections
+from benchmarks.report.distil import distil_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.gpu import gpu_sections
 from benchmarks.report.scale import server_sections
@@ -38,6 +39,7 @@ def page_of(records: Sequence[Record]) -> Page:
         start_sections,
         accuracy_sections,
         trim_sections,
+        distil_sections,
         growth_sections,
         many_sections,
         limits_sections,

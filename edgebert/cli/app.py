@@ -21,6 +21,10 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
         "my-classifier --task classify --base path/to/minilm --data train.csv",
     ),
     "trim": (compress.trim, "path/to/checkpoint smaller --texts corpus.txt"),
+    "distil": (
+        compress.distil,
+        "path/to/checkpoint smaller --student layers=3 --data texts.txt",
+    ),
     "quantize": (build.quantize, "my-model --recipe int8"),
     "verify": (build.verify, "my-model --against path/to/checkpoint"),
     "inspect": (build.inspect, "my-model"),

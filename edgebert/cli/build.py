@@ -9,12 +9,23 @@ import typer
 
 import edgebert
 from edgebert.cli.options import (
+    Accumulate,
     AsJson,
+    Autocast,
+    BatchSize,
     BundleFolder,
+    Choices,
+    Device,
+    Epochs,
     KeepDefault,
+    LearningRate,
     MaxLength,
+    Patience,
+    Resume,
+    Seed,
     TextsColumn,
     TextsFile,
+    ValidateEvery,
 )
 from edgebert.cli.terminal import (
     print_bundle,
@@ -28,9 +39,6 @@ from edgebert.cli.terminal import (
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.errors import BudgetError, ConfigError
 from edgebert_runtime.storage.atomic_write import check_places
-
-Choices = dict[str, Any]
-"""Options as they were typed; the function that takes them refuses a name that is none."""
 
 
 def export(
@@ -104,38 +112,23 @@ def train(
     problem: Annotated[
         str, typer.Option(help="for classify: single_label, multi_label or regression")
     ] = "single_label",
-    epochs: Annotated[int, typer.Option(help="passes through the data")] = 3,
-    batch_size: Annotated[int, typer.Option(help="rows per forward pass")] = 32,
-    accumulate: Annotated[int, typer.Option(help="batches per optimizer step")] = 1,
-    learning_rate: Annotated[float, typer.Option(help="peak learning rate")] = 5e-5,
+    epochs: Epochs = 3,
+    batch_size: BatchSize = 32,
+    accumulate: Accumulate = 1,
+    learning_rate: LearningRate = 5e-5,
     max_length: MaxLength = None,
-    autocast: Annotated[
-        str,
-        typer.Option(
-            help="dtype of the forward pass: auto (fp32 on a CPU; bf16, or else fp16, on CUDA), "
-            "fp32, bf16 or fp16"
-        ),
-    ] = "auto",
+    autocast: Autocast = "auto",
     precision: Annotated[str | None, typer.Option(hidden=True)] = None,
-    device: Annotated[
-        str, typer.Option(help="auto (cuda where there is a GPU), cpu or cuda")
-    ] = "auto",
-    seed: Annotated[int, typer.Option(help="random seed")] = 0,
-    validate_every: Annotated[
-        int | None, typer.Option(help="steps between validations (default: one epoch)")
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(help="stop after this many validations without improvement (default: never)"),
-    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    validate_every: ValidateEvery = None,
+    patience: Patience = None,
     new_head: Annotated[bool, typer.Option(help="start with a new head, for other labels")] = False,
     from_scratch: Annotated[
         bool,
         typer.Option(help="draw all weights at random; --base gives its sizes and its tokenizer"),
     ] = False,
-    resume: Annotated[
-        bool, typer.Option(help="go on with an interrupted training, from OUT.state.pt")
-    ] = False,
+    resume: Resume = False,
     overwrite: Annotated[bool, typer.Option(help="replace an existing checkpoint")] = False,
     as_json: AsJson = False,
 ) -> None:

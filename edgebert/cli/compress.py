@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 import edgebert
-from edgebert.cli.options import AsJson, TextsColumn
+from edgebert.cli.options import (
+    Accumulate,
+    AsJson,
+    Autocast,
+    BatchSize,
+    Choices,
+    Device,
+    Epochs,
+    LearningRate,
+    MaxLength,
+    Patience,
+    Resume,
+    Seed,
+    TextsColumn,
+    ValidateEvery,
+)
 from edgebert.cli.terminal import print_json, print_report, say
 
 
@@ -58,6 +73,105 @@ def trim(
     )
     if as_json:
         print_json(report.to_dict())
+    else:
+        print_report(report)
+    say(f"next: edgebert export {shlex.quote(str(out))} my-model")
+
+
+def distil(
+    teacher: Annotated[str, typer.Argument(help="checkpoint folder or Hub id to learn from")],
+    out: Annotated[Path, typer.Argument(help="folder of the new checkpoint")],
+    student: Annotated[
+        str,
+        typer.Option(
+            help="layers=N for the teacher with N of its layers, or a checkpoint folder or Hub id "
+            "with the same tokens"
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option(help="texts to learn from, no labels: .txt, .csv, .jsonl or .parquet")
+    ],
+    column: TextsColumn = None,
+    column_pair: Annotated[
+        str | None,
+        typer.Option(
+            help="column of that file with the second texts (default: none, an item is one text)"
+        ),
+    ] = None,
+    validation: Annotated[
+        Path | None, typer.Option(help="texts to judge by (default: a tenth of --data)")
+    ] = None,
+    task: Annotated[
+        str,
+        typer.Option(
+            help="auto (by the checkpoint), embed, classify, tag, answer, rank, fill or "
+            "next_sentence"
+        ),
+    ] = "auto",
+    dimensions: Annotated[
+        int | None,
+        typer.Option(help="dimensions of the student's vectors (default: as the teacher's)"),
+    ] = None,
+    cosine: Annotated[float, typer.Option(help="weight of the vectors' cosines")] = 1.0,
+    similarity: Annotated[
+        float, typer.Option(help="weight of the similarities between texts of a batch")
+    ] = 1.0,
+    logits: Annotated[float, typer.Option(help="weight of the logits of heads")] = 1.0,
+    hidden: Annotated[float, typer.Option(help="weight of the token vectors of layers")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="what logits are divided by before they are probabilities")
+    ] = 2.0,
+    epochs: Epochs = 3,
+    batch_size: BatchSize = 32,
+    accumulate: Accumulate = 1,
+    learning_rate: LearningRate = 5e-5,
+    max_length: MaxLength = None,
+    autocast: Autocast = "auto",
+    device: Device = "auto",
+    seed: Seed = 0,
+    validate_every: ValidateEvery = None,
+    patience: Patience = None,
+    resume: Resume = False,
+    overwrite: Annotated[bool, typer.Option(help="replace an existing checkpoint")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Teach a smaller model to answer as a checkpoint does, on texts without labels."""
+    numbers: Choices = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "learning_rate": learning_rate,
+        "max_length": max_length,
+        "autocast": autocast,
+        "device": device,
+        "seed": seed,
+        "validate_every": validate_every,
+        "patience": patience,
+    }
+    report = edgebert.distil(
+        teacher,
+        out,
+        student=student,
+        data=data,
+        column=column,
+        column_pair=column_pair,
+        validation=validation,
+        task=task,
+        dimensions=dimensions,
+        losses=edgebert.DistilLosses(
+            cosine=cosine,
+            similarity=similarity,
+            logits=logits,
+            hidden=hidden,
+            temperature=temperature,
+        ),
+        config=edgebert.TrainingConfig(**numbers),
+        resume=resume,
+        overwrite=overwrite,
+        progress=True,
+    )
+    if as_json:
+        print_json(report.summary())
     else:
         print_report(report)
     say(f"next: edgebert export {shlex.quote(str(out))} my-model")

@@ -190,11 +190,12 @@ def _digests(read: _Source, *, from_scratch: bool) -> dict[str, str]:
         weights = {**read.encoder.state_dict(), **read.tensors}
         for file, step in read.dense.items():
             weights |= {f"{file}.{name}": each for name, each in vars(step).items()}
-        digests["base weights"] = _digest_of(weights)
+        digests["base weights"] = digest_of_weights(weights)
     return digests
 
 
-def _digest_of(weights: Mapping[str, Tensor | None]) -> str:
+def digest_of_weights(weights: Mapping[str, Tensor | None]) -> str:
+    """The sha256 of tensors with their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(weights.items()):
         if tensor is None:  # a bias that a layer does not have

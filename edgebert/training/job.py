@@ -90,8 +90,10 @@ class Job:
             "autocast": str(request.config.autocast),
             "base": Path(request.base).name,
             **self.base.digests,
-            "data": _digest(request.data),
-            "validation": None if request.validation is None else _digest(request.validation),
+            "data": digest_of_file(request.data),
+            "validation": None
+            if request.validation is None
+            else digest_of_file(request.validation),
             "task": request.task,
             "problem": str(request.problem),
             "labels": list(self.base.labels),
@@ -185,6 +187,7 @@ def _notes(objective: Objective, base: BaseCheckpoint, config: TrainingConfig) -
     return notes
 
 
-def _digest(path: Path) -> str:
+def digest_of_file(path: Path) -> str:
+    """The sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from edgebert.compression.distillation.report import DistilReport
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation, TrainingReport
 from edgebert.workflow.trimming import TrimReport
@@ -171,6 +172,14 @@ TRAINING: Final = TrainingReport(
     seconds=12.5,
 )
 
+DISTIL: Final = DistilReport(
+    **{**vars(TRAINING), "out": Path("smaller"), "task": "embed", "labels": ()},
+    teacher_layers=6,
+    student_layers=3,
+    held_out=200,
+    untrained={"cosine": 0.6, "spearman": 0.62},
+)
+
 TRIM: Final = TrimReport(
     out=Path("smaller"),
     rows_before=30522,
@@ -245,6 +254,7 @@ REPORTS: Final = (
     RUN,
     SEARCH,
     TRAINING,
+    DISTIL,
     TRIM,
     DIFF,
     VERIFY,
