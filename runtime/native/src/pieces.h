@@ -19,13 +19,13 @@ class Pieces {
   T* take(int64_t count) {
     T* piece = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + used_);
     const int64_t bytes = round_up(count * static_cast<int64_t>(sizeof(T)), kLine);
-    if (fill_) std::memset(memory_ + used_, 0, static_cast<size_t>(bytes));
+    if (fill_ && piece != nullptr) std::memset(static_cast<void*>(piece), 0, static_cast<size_t>(bytes));
     used_ += bytes;
     return piece;
   }
   float* copy(Floats source, int64_t width, float factor = 1.0F) {
     float* piece = take<float>(width);
-    if (!fill_) return piece;
+    if (!fill_ || piece == nullptr) return piece;
     for (size_t i = 0; i < source.size(); ++i) piece[i] = source[i] * factor;
     return piece;
   }
