@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := edgebert export/edgebert_export quantize/edgebert_quantize runtime/edgebert_runtime runtime/native/edgebert_native
 
-.PHONY: demo native page page-app test serve-tests cuda dry-cuda slow lint types architecture interop interop-page openvino engines arm64 pages batch-tests clusters web docs documents dist bench-envs bench bench-quick bench-long install
+.PHONY: demo native page page-app test serve-tests cuda dry-cuda slow exhaustive lint types architecture interop interop-page openvino engines arm64 pages batch-tests clusters web docs documents dist bench-envs bench bench-quick bench-long install
 
 install: $(INSTALLED)
 
@@ -36,7 +36,7 @@ page-app: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/page-app
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow and not browser and not documents and not explained and not serving and not batch and not cluster" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not exhaustive and not browser and not documents and not explained and not serving and not batch and not cluster" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Servers in processes of their own, asked by real clients.
 serve-tests: $(INSTALLED)
@@ -54,6 +54,10 @@ dry-cuda: $(INSTALLED)
 
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
+
+# Longer than CI has time for: every family by the native encoder, 500 explained texts, a distilled MiniLM.
+exhaustive: $(INSTALLED)
+	$(BIN)/python -m pytest -m exhaustive
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

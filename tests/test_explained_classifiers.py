@@ -10,7 +10,7 @@ from tests.support.explained_classifiers import PLANTED, areas, first_word, text
 from tests.support.made_once import MadeOnce
 
 pytestmark = pytest.mark.explained
-COUNTS = [50, pytest.param(500, marks=pytest.mark.slow)]
+COUNTS = [50, pytest.param(500, marks=pytest.mark.exhaustive)]
 each_count = pytest.mark.parametrize("count", COUNTS)
 
 

@@ -354,7 +354,7 @@ def test_losses_that_do_not_count_for_the_task_are_not_enough(
         )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_half_of_minilm_learns_from_a_few_hundred_texts(tmp_path: Path) -> None:
     from benchmarks.texts import package_pairs
 

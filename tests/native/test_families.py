@@ -20,7 +20,7 @@ from tests.support.native.sessions import FORCED, available, distances
 from tests.support.native.stock import MASKS, assert_same_bits, token_feeds, write_stock
 from tests.support.native.t5 import t5_like
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 NOISE: Final = 1e-5
 """Of a token where no number went to another byte."""

@@ -22,7 +22,7 @@ def copied(bundle: Bundle, folder: Path) -> Bundle:
     return edgebert.remove_variant(copy, "int8")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_layers_of_one_scheme_have_a_variant(native_bundle: Bundle, tmp_path: Path) -> None:
     bundle = copied(native_bundle, tmp_path / "copy")
     search = edgebert.quantize_within(
@@ -43,7 +43,7 @@ def test_layers_of_one_scheme_have_a_variant(native_bundle: Bundle, tmp_path: Pa
     assert len(model.embed(TEXTS)) == len(TEXTS)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_layers_of_several_schemes_have_none(native_bundle: Bundle, tmp_path: Path) -> None:
     bundle = copied(native_bundle, tmp_path / "copy")
     said: list[str] = []
