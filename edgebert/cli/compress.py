@@ -84,8 +84,7 @@ def distil(
     student: Annotated[
         str,
         typer.Option(
-            help="layers=N for the teacher with N of its layers, or a checkpoint folder or Hub id "
-            "with the same tokens"
+            help="layers=N, the teacher with N layers; or a checkpoint with the same tokens"
         ),
     ],
     data: Annotated[

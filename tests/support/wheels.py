@@ -30,6 +30,7 @@ class Distribution:
         found = [
             *(self.folder / self.package).rglob("*.py"),
             *(self.folder / self.package / "page_app").glob("*"),
+            *(self.folder / self.package / "reporting" / "explanation").glob("*.[cj]s*"),
             self.folder / self.package / "py.typed",
         ]
         return {path.relative_to(self.folder).as_posix() for path in found}

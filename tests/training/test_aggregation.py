@@ -217,7 +217,9 @@ def test_the_note_is_read_back(report: TrainingReport) -> None:
     again = read_checkpoint(report.out)
     assert again.head_info is not None
     assert again.head_info.aggregation == "first"
-    assert again.hf_config[KEY] == {AGGREGATION: "first"}
+    noted = again.hf_config[KEY]
+    assert noted[AGGREGATION] == "first"
+    assert [step["step"] for step in noted["history"]] == ["trained"]
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """A model as a service."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -366,13 +368,26 @@ def test_what_is_not_answered_in_time_is_told_so(tmp_path: Path) -> None:
     within(run())
 
 
+SERVE_MOODS = """
+import asyncio, json, sys
+from edgebert_runtime.serving.service import ModelService
+from tests.runtime.serving.test_service import by_sum, opened
+from tests.support.mood.runtime import MoodReader
+from pathlib import Path
+
+model = MoodReader(*opened("classify", Path(sys.argv[1]), by_sum))
+service = ModelService("moods", model)
+
+async def run():
+    await service.start()
+    answered = await service.answer(["the cat", "a dog"])
+    await service.close(1)
+    return answered.answers
+
+assert asyncio.run(run()) == model.moods(["the cat", "a dog"])
+"""
+
+
 def test_a_registered_task_is_served(tmp_path: Path) -> None:
-    from tests.support.mood.runtime import MoodReader
-
-    model = MoodReader(*opened("classify", tmp_path, by_sum))
-
-    async def run() -> Answered:
-        async with started(model) as service:
-            return await service.answer(["the cat", "a dog"])
-
-    assert within(run()).answers == model.moods(["the cat", "a dog"])
+    """In a process of its own: a task stays registered as long as its process."""
+    subprocess.run([sys.executable, "-c", SERVE_MOODS, str(tmp_path)], check=True)
