@@ -23,6 +23,7 @@ from edgebert.cli.options import (
     Patience,
     Resume,
     Seed,
+    SourceTask,
     TextsColumn,
     TextsFile,
     ValidateEvery,
@@ -44,13 +45,7 @@ from edgebert_runtime.storage.atomic_write import check_places
 def export(
     source: Annotated[str, typer.Argument(help="checkpoint folder or Hub id")],
     out: Annotated[Path, typer.Argument(help="folder of the new bundle")],
-    task: Annotated[
-        str,
-        typer.Option(
-            help="auto (by the checkpoint), embed, classify, tag, answer, rank, fill or "
-            "next_sentence"
-        ),
-    ] = "auto",
+    task: SourceTask = "auto",
     target: Annotated[str, typer.Option(help="cpu, cuda or portable")] = "cpu",
     precision: Annotated[
         str,

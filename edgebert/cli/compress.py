@@ -20,6 +20,7 @@ from edgebert.cli.options import (
     Patience,
     Resume,
     Seed,
+    SourceTask,
     TextsColumn,
     ValidateEvery,
 )
@@ -49,13 +50,7 @@ def trim(
             "lowest ids (default: no limit)"
         ),
     ] = None,
-    task: Annotated[
-        str,
-        typer.Option(
-            help="auto (by the checkpoint), embed, classify, tag, answer, rank, fill or "
-            "next_sentence"
-        ),
-    ] = "auto",
+    task: SourceTask = "auto",
     overwrite: Annotated[bool, typer.Option(help="replace an existing checkpoint")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -100,13 +95,7 @@ def distil(
     validation: Annotated[
         Path | None, typer.Option(help="texts to judge by (default: a tenth of --data)")
     ] = None,
-    task: Annotated[
-        str,
-        typer.Option(
-            help="auto (by the checkpoint), embed, classify, tag, answer, rank, fill or "
-            "next_sentence"
-        ),
-    ] = "auto",
+    task: SourceTask = "auto",
     dimensions: Annotated[
         int | None,
         typer.Option(help="dimensions of the student's vectors (default: as the teacher's)"),

@@ -21,6 +21,12 @@ TextsColumn = Annotated[
         help="column of that file with the texts (default: text, or the only column of a CSV file)"
     ),
 ]
+SourceTask = Annotated[
+    str,
+    typer.Option(
+        help="auto (by the checkpoint), embed, classify, tag, answer, rank, fill or next_sentence"
+    ),
+]
 MaxLength = Annotated[
     int | None,
     typer.Option(help="truncate texts to this many tokens (default: the model's limit)"),

@@ -90,12 +90,21 @@ def trim_checkpoint(
         )
     after = trimmed_fields(fields, pieces, new)
     trimmed = _with_rows(checkpoint, after, new)
-    if texts is None:
+    if texts is None or counts is None:
         return Trimmed(checkpoint=trimmed)
     later = parse(checkpoint.folder, after)
+    counts_after = counts
     if keep is None and allowed is None:
         _prove(before, later, new, texts)
-    return _counted(trimmed, before, later, texts, pieces.unknown)
+    else:
+        counts_after = token_counts(later, texts)
+    return Trimmed(
+        checkpoint=trimmed,
+        tokens_before=counts.total(),
+        tokens_after=counts_after.total(),
+        unknown_before=counts[pieces.unknown or ""],
+        unknown_after=counts_after[pieces.unknown or ""],
+    )
 
 
 def _always(
@@ -208,24 +217,6 @@ def _prove(
         if [new.get(number) for number in old] != later:
             raise TokenizerError(
                 f"text {at} of the corpus has other tokens with the smaller vocabulary "
-                f"({texts[at][:80]!r}); nothing was written"
+                f"({texts[at][:80]!r}), so nothing was written; leave the text out, or pass keep "
+                "(--keep), with which tokens may differ"
             )
-
-
-def _counted(
-    checkpoint: Checkpoint,
-    before: Tokenizer,
-    after: Tokenizer,
-    texts: Sequence[str],
-    unknown: str | None,
-) -> Trimmed:
-    counts = [token_counts(tokenizer, texts) for tokenizer in (before, after)]
-    tokens = [sum(each.values()) for each in counts]
-    unknowns = [each[unknown] if unknown else 0 for each in counts]
-    return Trimmed(
-        checkpoint=checkpoint,
-        tokens_before=tokens[0],
-        tokens_after=tokens[1],
-        unknown_before=unknowns[0],
-        unknown_after=unknowns[1],
-    )
