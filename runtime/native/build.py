@@ -39,6 +39,14 @@ OF_ORT: Final = frozenset({"library.cpp", "node.cpp", "operator.cpp", "ort.cpp"}
 
 MACHINES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "x86_64": {
+        "amx": (
+            "-march=x86-64-v4",
+            "-mavx512vnni",
+            "-mavx512bf16",
+            "-mamx-tile",
+            "-mamx-int8",
+            "-mamx-bf16",
+        ),
         "avx512_vnni_bf16": ("-march=x86-64-v4", "-mavx512vnni", "-mavx512bf16"),
         "avx512_vnni": ("-march=x86-64-v4", "-mavx512vnni"),
         "avx_vnni": ("-march=x86-64-v3", "-mavxvnni"),

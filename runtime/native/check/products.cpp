@@ -96,11 +96,12 @@ void check_product(const Kernels& kernels, const Sizes& sizes, Factors factors) 
 }  // namespace
 
 void check_products(const Kernels& kernels) {
+  constexpr int64_t kTiles = 7;  // all numbers of tiles that are computed at once: four, two and one
   const TileShape shape = kernels.shape();
   std::mt19937_64 random(26);
-  for (const int64_t vectors_deep : {1, 3, 24}) {
+  for (const int64_t vectors_deep : {1, 3, 5, 24}) {
     for (const int64_t vectors_wide : {1, 2, 3, 4, 8}) {
-      const Sizes sizes{vectors_deep * shape.lanes, vectors_wide * shape.lanes, 2 * shape.rows};
+      const Sizes sizes{vectors_deep * shape.lanes, vectors_wide * shape.lanes, kTiles * shape.rows};
       check_product(kernels, sizes, random_factors(sizes, random));
       check_product(kernels, sizes, extreme_factors(sizes, 127));
       check_product(kernels, sizes, extreme_factors(sizes, -128));

@@ -1,4 +1,6 @@
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdint>
@@ -55,9 +57,23 @@ bool has_avx512_vnni() { return has_level_4() && has_all(cpuid(7, 0).ecx, bits({
 
 bool has_avx512_vnni_bf16() { return has_avx512_vnni() && has_all(cpuid(7, 1).eax, bits({5})); }
 
+// Linux keeps the matrices of a process only once it has asked, so that others need no room for them
+// (https://docs.kernel.org/arch/x86/xstate.html). Systems before 5.16 refuse.
+bool granted_matrices() {
+  constexpr long kAskFor = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kMatrices = 18;    // XFEATURE_XTILEDATA
+  return ::syscall(SYS_arch_prctl, kAskFor, kMatrices) == 0;
+}
+
+bool has_amx() {
+  return has_avx512_vnni_bf16() && has_all(cpuid(7, 0).edx, bits({22, 24, 25})) && kept_by_system(bits({17, 18})) &&
+         granted_matrices();
+}
+
 bool has_avx_vnni() { return has_level_3() && has_all(cpuid(7, 1).eax, bits({4})); }
 
 constexpr std::array kSets{
+    InstructionSet{"amx", has_amx, amx_kernels},
     InstructionSet{"avx512_vnni_bf16", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
     InstructionSet{"avx512_vnni", has_avx512_vnni, avx512_vnni_kernels},
     InstructionSet{"avx_vnni", has_avx_vnni, avx_vnni_kernels},

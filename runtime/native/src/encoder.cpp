@@ -91,7 +91,7 @@ class PackedModelEncoder final : public Encoder {
   void reserve(Workspace& workspace, int64_t rows, int64_t rows_at_once, int64_t feed, int64_t blocks) const {
     const PackedLayer& layer = model_.layers.front();
     workspace.hidden.reserve(rows * layer.attention.depth);
-    for (AttentionMemory& memory : workspace.attention) memory.reserve(config_, kernels_.shape().values_per_word, rows);
+    for (AttentionMemory& memory : workspace.attention) memory.reserve(config_, kernels_.shape(), rows);
     if (static_cast<int64_t>(workspace.blocks.size()) < blocks) workspace.blocks.resize(static_cast<size_t>(blocks));
     for (int64_t i = 0; i < blocks; ++i) {
       workspace.blocks[static_cast<size_t>(i)].reserve(model_, rows_at_once, feed);

@@ -75,7 +75,7 @@ void Steps::project(int64_t index, BlockMemory& block, Range rows, Range heads) 
   const int64_t offset = rows.begin * head_size / shape_.values_per_word;
   words.query += offset;
   words.key += offset;
-  words.value += offset;
+  words.value += rows.begin / shape_.values_per_word * words.value_step;
   AttentionRules shifted = rules(index);
   shifted.positions += rows.begin;
   const RotaryTable& rotary = shifted.window > 0 ? model_.local_rotary : model_.rotary;

@@ -36,14 +36,21 @@ void BlockMemory::reserve(const PackedModel& model, int64_t rows, int64_t feed_a
   normal.reserve(layer.attention.depth);
 }
 
-void AttentionMemory::reserve(const Config& config, int64_t values_per_word, int64_t rows) {
-  tokens_ = rows + kSpareRows;
-  const int64_t words = config.heads * tokens_ * padded_head_size(config) / values_per_word;
+void AttentionMemory::reserve(const Config& config, TileShape shape, int64_t rows) {
+  // Columns of values are an odd number of cache lines apart: a power of two would put them all in one set.
+  constexpr int64_t kRowsOfTwoLines = 64;
+  tokens_ = round_up(rows + kSpareRows, kRowsOfTwoLines) + kRowsOfTwoLines / 2;
+  const int64_t head_size = padded_head_size(config);
+  value_step_ = shape.values_by_column ? 1 : head_size;
+  value_column_step_ = shape.values_by_column ? tokens_ / shape.values_per_word : 1;
+  const int64_t words = config.heads * tokens_ * head_size / shape.values_per_word;
   query_.reserve(words);
   key_.reserve(words);
   value_.reserve(words);
 }
 
-AttentionWords AttentionMemory::words() const { return {query_.data(), key_.data(), value_.data(), tokens_}; }
+AttentionWords AttentionMemory::words() const {
+  return {query_.data(), key_.data(), value_.data(), tokens_, value_step_, value_column_step_};
+}
 
 }  // namespace edgebert

@@ -44,7 +44,7 @@ struct BlockMemory {
 // Queries, keys and values of all rows.
 class AttentionMemory {
  public:
-  void reserve(const Config& config, int64_t values_per_word, int64_t rows);
+  void reserve(const Config& config, TileShape shape, int64_t rows);
   [[nodiscard]] AttentionWords words() const;
 
  private:
@@ -52,6 +52,8 @@ class AttentionMemory {
   Buffer<uint32_t> key_;
   Buffer<uint32_t> value_;
   int64_t tokens_ = 0;
+  int64_t value_step_ = 0;
+  int64_t value_column_step_ = 0;
 };
 
 struct Workspace {

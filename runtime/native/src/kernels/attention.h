@@ -4,59 +4,24 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 
 #include "activations.h"
-#include "kernels.h"
-#include "tile.h"
+#include "attention_block.h"
 
 namespace edgebert {
 
-inline constexpr int64_t kKeyBlock = 128;
 inline constexpr float kNoScore = -1e30F;  // below every score, and finite: differences stay numbers
 
-// The memory of one thread, in 32-bit words: query, scores, probabilities, context.
-template <class Isa>
-struct AttentionScratch {
-  static constexpr int64_t columns = Isa::tile_vectors * Isa::lanes;
-
-  uint32_t* query;
-  float* scores;
-  uint32_t* probabilities;
-  float* context;
-
-  static size_t bytes(int64_t head_size) {
-    return static_cast<size_t>(columns * (2 * head_size + 2 * kKeyBlock)) * sizeof(float);
-  }
-  AttentionScratch(std::byte* memory, int64_t head_size)
-      : query(reinterpret_cast<uint32_t*>(memory)),
-        scores(reinterpret_cast<float*>(query + columns * head_size)),
-        probabilities(reinterpret_cast<uint32_t*>(scores + columns * kKeyBlock)),
-        context(reinterpret_cast<float*>(probabilities + columns * kKeyBlock)) {}
-};
-
-// One head of one text, and the block of queries at hand.
-struct AttentionBlock {
-  const uint32_t* query;  // of the first query
-  const uint32_t* key;    // of the first key of the text
-  const uint32_t* value;
-  const float* bias;  // of key minus query = 0, or null
-  int64_t bias_reach;
-  const int32_t* query_positions;
-  const int32_t* key_positions;
-  int64_t keys;
-  int64_t window;
-  int64_t head_size;
-};
-
-template <class Isa, int Vectors>
+// Products: of queries with keys, and of probabilities with values (VectorAttention, MatrixAttention).
+template <class Isa, int Vectors, template <class, int> class Products>
 class Attention {
  public:
   using Float = typename Isa::Float;
   using Int = typename Isa::Int;
 
-  Attention(const AttentionBlock& block, const AttentionScratch<Isa>& scratch) : block_(block), scratch_(scratch) {}
+  Attention(const AttentionBlock& block, const AttentionScratch<Isa>& scratch)
+      : block_(block), scratch_(scratch), products_(block_, scratch_) {}
 
   // Stores the context of `queries` queries, at most as many as lanes.
   [[gnu::always_inline]] void run(int64_t queries, float* context, int64_t stride) {
@@ -72,7 +37,7 @@ class Attention {
       Float keep[Vectors];
       score(key, count, keep);
       exponentiate(count, keep);
-      gather_values(key, count, first, keep);
+      products_.gather_values(key, count, first, keep);
       first = false;
     }
     store_context(queries, context, stride);
@@ -108,14 +73,11 @@ class Attention {
 
   // Scores of a block of keys; `keep` is the maximum before it, most_ the one with it.
   [[gnu::always_inline]] void score(int64_t key, int64_t count, Float (&keep)[Vectors]) {
-    const int64_t words = block_.head_size / values;
     for (int v = 0; v < Vectors; ++v) keep[v] = most_[v];
+    products_.begin_scores(key, count);
     for (int64_t k = 0; k < count; k += Isa::tile_rows) {
       Float tile[Isa::tile_rows][Vectors];
-      for (auto& row : tile) {
-        for (auto& sum : row) sum = Isa::zero();
-      }
-      dot_words_tile<Isa, Vectors>(block_.key + (key + k) * words, words, 1, scratch_.query, words, tile);
+      products_.scores(key, k, tile);
       for (int r = 0; r < Isa::tile_rows; ++r) {
         if (k + r >= count) break;
         for (int v = 0; v < Vectors; ++v) {
@@ -162,28 +124,6 @@ class Attention {
     }
   }
 
-  // Context, transposed: (head_size, queries). Only words of this text's own values are read: a row of another text
-  // may hold NaN, and 0 times NaN is NaN.
-  [[gnu::always_inline]] void gather_values(int64_t key, int64_t count, bool first, const Float (&keep)[Vectors]) {
-    const int64_t size = block_.head_size;
-    for (int64_t j = 0; j < size; j += Isa::tile_rows) {
-      Float tile[Isa::tile_rows][Vectors];
-      for (int r = 0; r < Isa::tile_rows; ++r) {
-        for (int v = 0; v < Vectors; ++v) {
-          const float* before = scratch_.context + (j + r) * columns + v * Isa::lanes;
-          tile[r][v] = first ? Isa::zero() : Isa::multiply(Isa::load(before), keep[v]);
-        }
-      }
-      dot_words_tile<Isa, Vectors>(block_.value + key / values * size + j, 1, size, scratch_.probabilities,
-                                   (count + values - 1) / values, tile);
-      for (int r = 0; r < Isa::tile_rows; ++r) {
-        for (int v = 0; v < Vectors; ++v) {
-          Isa::store(scratch_.context + (j + r) * columns + v * Isa::lanes, tile[r][v]);
-        }
-      }
-    }
-  }
-
   [[gnu::always_inline]] void store_context(int64_t queries, float* context, int64_t stride) {
     Int square[Isa::lanes];
     for (int v = 0; v < Vectors; ++v) {
@@ -204,6 +144,7 @@ class Attention {
 
   AttentionBlock block_;
   AttentionScratch<Isa> scratch_;
+  Products<Isa, Vectors> products_;
   Float most_[Vectors];
   Float sum_[Vectors];
 };

@@ -21,6 +21,7 @@ struct TileShape {
   int64_t rows;             // of the register tile
   int64_t vectors;          // of lanes, side by side in a tile; a panel is as wide
   int64_t values_per_word;  // of the 32-bit words that attention and outliers multiply: 2 bfloat16 or 1 float
+  bool values_by_column;    // whether the words of a column of attention's values follow each other, or those of a row
 };
 
 // One product, or several that share an input, in the packed copy. Rows of floats are padded with zeros to whole
@@ -66,8 +67,10 @@ struct QuantizedRows {
 struct AttentionWords {
   uint32_t* query = nullptr;  // (heads, tokens, head_size / values_per_word)
   uint32_t* key = nullptr;    // the same
-  uint32_t* value = nullptr;  // (heads, tokens / values_per_word, head_size)
+  uint32_t* value = nullptr;  // (heads, tokens / values_per_word, head_size), or the last two the other way round
   int64_t tokens = 0;
+  int64_t value_step = 0;         // from a word to that of the next tokens
+  int64_t value_column_step = 0;  // from a word to that of the next column
 };
 
 // Cosine and sine by position, (tokens, head_size / 2); null: no rotation.

@@ -3,10 +3,12 @@
 
 #include "attention.h"
 #include "kernels.h"
+#include "matrix_attention.h"
 #include "norm.h"
 #include "products.h"
 #include "quantize.h"
-#include "tile.h"
+#include "tiles.h"
+#include "vector_attention.h"
 
 namespace edgebert {
 
@@ -14,7 +16,7 @@ template <class Isa>
 class KernelsFor : public Kernels {
  public:
   [[nodiscard]] TileShape shape() const final {
-    return {Isa::lanes, Isa::tile_rows, Isa::tile_vectors, Isa::values_per_word};
+    return {Isa::lanes, Isa::tile_rows, Isa::tile_vectors, Isa::values_per_word, HasMatrices<Isa>};
   }
 
   [[nodiscard]] size_t attention_scratch_bytes(int64_t head_size) const final {
@@ -62,6 +64,7 @@ class KernelsFor : public Kernels {
 
   void attend(const AttentionWords& words, const AttentionRules& rules, Sequence sequence, Range queries, Range heads,
               float* context, int64_t context_stride, std::byte* scratch) const final {
+    [[maybe_unused]] const typename MatrixRegisters<Isa>::Type registers;
     const AttentionScratch<Isa> memory(scratch, rules.head_size);
     constexpr int64_t most = Isa::tile_vectors * Isa::lanes;
     for (int64_t first = queries.begin; first < queries.end; first += most) {
@@ -70,17 +73,28 @@ class KernelsFor : public Kernels {
         const AttentionBlock block = block_of(words, rules, sequence, first, head);
         float* output = context + (first - queries.begin) * context_stride + head * rules.head_size;
         if (count <= Isa::lanes) {
-          Attention<Isa, 1>(block, memory).run(count, output, context_stride);
+          attend_block<1>(block, memory, count, output, context_stride);
         } else if (count <= 2 * Isa::lanes) {
-          Attention<Isa, 2>(block, memory).run(count, output, context_stride);
+          attend_block<2>(block, memory, count, output, context_stride);
         } else {
-          Attention<Isa, 3>(block, memory).run(count, output, context_stride);
+          attend_block<3>(block, memory, count, output, context_stride);
         }
       }
     }
   }
 
  private:
+  template <int Vectors>
+  [[gnu::always_inline]] static void attend_block(const AttentionBlock& block, const AttentionScratch<Isa>& memory,
+                                                  int64_t queries, float* output, int64_t stride) {
+    if constexpr (HasMatrices<Isa>) {
+      if (MatrixAttention<Isa, Vectors>::can_run(block.head_size)) {
+        return Attention<Isa, Vectors, MatrixAttention>(block, memory).run(queries, output, stride);
+      }
+    }
+    Attention<Isa, Vectors, VectorAttention>(block, memory).run(queries, output, stride);
+  }
+
   static AttentionBlock block_of(const AttentionWords& words, const AttentionRules& rules, Sequence sequence,
                                  int64_t query, int64_t head) {
     const int64_t words_of_row = rules.head_size / Isa::values_per_word;
@@ -89,7 +103,10 @@ class KernelsFor : public Kernels {
     AttentionBlock block{};
     block.query = words.query + (row + query) * words_of_row;
     block.key = words.key + row * words_of_row;
-    block.value = words.value + row / Isa::values_per_word * rules.head_size;
+    block.value = words.value + head * words.tokens / Isa::values_per_word * rules.head_size +
+                  sequence.start / Isa::values_per_word * words.value_step;
+    block.value_key_step = words.value_step;
+    block.value_column_step = words.value_column_step;
     block.bias = rules.bias == nullptr ? nullptr : rules.bias + head * table + rules.bias_reach;
     block.bias_reach = rules.bias_reach;
     block.query_positions = rules.positions + sequence.start + query;

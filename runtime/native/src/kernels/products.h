@@ -6,7 +6,7 @@
 #include "activations.h"
 #include "head_columns.h"
 #include "kernels.h"
-#include "tile.h"
+#include "tiles.h"
 
 namespace edgebert {
 
@@ -48,19 +48,36 @@ struct StoreAttention {
     constexpr int64_t values = Isa::values_per_word;
     const int64_t size = rules.head_size;
     if (at.part == HeadPart::value) {
-      uint32_t* to = output.value + (head * output.tokens + row) / values * size + at.column;
-      for (int r = 0; r < Isa::tile_rows; r += values, to += size) {
-        if constexpr (values == 2) {
-          Isa::store_words(to, Isa::pair(tile[r][v], tile[r + 1][v]));
-        } else {
-          Isa::store_words(to, Isa::as_words(tile[r][v]));
-        }
-      }
+      store_value(output.value + head * output.tokens / values * size + row / values * output.value_step +
+                      at.column * output.value_column_step,
+                  tile, v);
       return;
     }
     uint32_t* words = at.part == HeadPart::query ? output.query : output.key;
     uint32_t* to = words + ((head * output.tokens + row) * size + at.column) / values;
     for (int r = 0; r < Isa::tile_rows; ++r) Isa::store_as_words(to + r * size / values, tile[r][v]);
+  }
+
+  template <int Vectors>
+  [[gnu::always_inline]] void store_value(uint32_t* to, typename Isa::Float (&tile)[Isa::tile_rows][Vectors],
+                                          int v) const {
+    constexpr int64_t values = Isa::values_per_word;
+    typename Isa::Int words[Isa::tile_rows / values];
+    for (int r = 0; r < Isa::tile_rows; r += values) {
+      if constexpr (values == 2) {
+        words[r / values] = Isa::pair(tile[r][v], tile[r + 1][v]);
+      } else {
+        words[r] = Isa::as_words(tile[r][v]);
+      }
+    }
+    if constexpr (HasMatrices<Isa>) {
+      Isa::store_columns(to, output.value_column_step, words);
+    } else {
+      for (const auto& word : words) {
+        Isa::store_words(to, word);
+        to += output.value_step;
+      }
+    }
   }
 };
 

@@ -1,20 +1,33 @@
-// The product of 8-bit rows and packed panels: one register tile, and the order in which tiles are visited.
+// The product of 8-bit rows and packed panels in vector registers: one tile.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "kernels.h"
 
 namespace edgebert {
 
-// The sums of Rows rows and Vectors vectors of columns. `ahead` bytes further in the weights are fetched meanwhile.
+// Whether registers of a set hold matrices.
+template <class Isa>
+concept HasMatrices = requires { Isa::matrix_rows; };
+
+struct NoRegisters {};
+
+template <class Isa>
+struct MatrixRegisters {
+  using Type = NoRegisters;
+};
+
+template <HasMatrices Isa>
+struct MatrixRegisters<Isa> {
+  using Type = typename Isa::Registers;
+};
+
+// Adds the products of Rows rows and Vectors vectors of columns. `ahead` bytes further in the weights are fetched
+// meanwhile.
 template <class Isa, int Vectors, bool Prefetch>
 [[gnu::always_inline]] inline void dot_tile(const uint8_t* rows, int64_t stride, const int8_t* panel, int64_t depth,
                                             int64_t ahead, typename Isa::Int (&sums)[Isa::tile_rows][Vectors]) {
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = Isa::all_ints(0);
-  }
   constexpr int64_t step = Isa::lanes * 4;
   for (int64_t k = 0; k < depth; k += 4, panel += Vectors * step) {
     typename Isa::Int weights[Vectors];
@@ -66,49 +79,32 @@ template <class Isa, int Vectors>
   }
 }
 
-template <class Isa, int Vectors, bool Prefetch, class Epilogue>
-[[gnu::always_inline]] inline void run_tile(const PackedProduct& product, const QuantizedRows& input, int64_t row,
-                                            int64_t panel, int64_t ahead, const Epilogue& epilogue) {
-  const int64_t column = panel * Isa::tile_vectors * Isa::lanes;
-  typename Isa::Int sums[Isa::tile_rows][Vectors];
-  dot_tile<Isa, Vectors, Prefetch>(input.bytes + row * product.depth, product.depth,
-                                   product.panels + column * product.depth, product.depth, ahead, sums);
+// What follows the sums of a tile.
+template <class Isa, int Vectors, class Epilogue>
+[[gnu::always_inline]] inline void end_tile(const PackedProduct& product, const QuantizedRows& input, int64_t row,
+                                            int64_t column, const typename Isa::Int (&sums)[Isa::tile_rows][Vectors],
+                                            const Epilogue& epilogue) {
   typename Isa::Float tile[Isa::tile_rows][Vectors];
   finish_tile<Isa, Vectors>(product, input, row, column, sums, tile);
   epilogue.template operator()<Vectors>(row, column, tile);
 }
 
-// Panels of a group stay in a cache while all rows pass by: one panel in the first cache, or several in the second.
-[[gnu::always_inline]] inline int64_t panels_of_group(int64_t panel_bytes) {
-  constexpr int64_t kFirstCache = 40 << 10;
-  constexpr int64_t kSecondCache = 240 << 10;
-  return panel_bytes <= kFirstCache ? 1 : std::max<int64_t>(1, kSecondCache / panel_bytes);
-}
+// Products in vector registers, a tile of rows at a time.
+template <class Isa>
+struct VectorTiles {
+  static int64_t rows_at_once(int64_t) { return Isa::tile_rows; }
 
-// Calls epilogue.operator()<Vectors>(row, column, tile) for every tile.
-template <class Isa, class Epilogue>
-void for_tiles(const PackedProduct& product, const QuantizedRows& input, Range rows, Range panels,
-               const Epilogue& epilogue) {
-  constexpr int64_t panel_width = Isa::lanes * Isa::tile_vectors;
-  const int64_t group = panels_of_group(panel_width * product.depth);
-  const int64_t ahead = group * panel_width * product.depth;
-  for (int64_t first = panels.begin; first < panels.end; first += group) {
-    const int64_t last = std::min(panels.end, first + group);
-    for (int64_t row = rows.begin; row < rows.end; row += Isa::tile_rows) {
-      for (int64_t panel = first; panel < last; ++panel) {
-        const int64_t left = product.width / Isa::lanes - panel * Isa::tile_vectors;
-        if (left == 1) {
-          run_tile<Isa, 1, false>(product, input, row, panel, 0, epilogue);
-        } else if (left == 2) {
-          run_tile<Isa, 2, false>(product, input, row, panel, 0, epilogue);
-        } else if (row == rows.begin) {
-          run_tile<Isa, 3, true>(product, input, row, panel, ahead, epilogue);
-        } else {
-          run_tile<Isa, 3, false>(product, input, row, panel, 0, epilogue);
-        }
-      }
+  template <int Vectors, bool Prefetch, class Epilogue>
+  [[gnu::always_inline]] void run(const PackedProduct& product, const QuantizedRows& input, Range rows, int64_t column,
+                                  int64_t ahead, const Epilogue& epilogue) {
+    typename Isa::Int sums[Isa::tile_rows][Vectors];
+    for (auto& row : sums) {
+      for (auto& sum : row) sum = Isa::all_ints(0);
     }
+    dot_tile<Isa, Vectors, Prefetch>(input.bytes + rows.begin * product.depth, product.depth,
+                                     product.panels + column * product.depth, product.depth, ahead, sums);
+    end_tile<Isa, Vectors>(product, input, rows.begin, column, sums, epilogue);
   }
-}
+};
 
 }  // namespace edgebert
