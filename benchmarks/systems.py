@@ -231,6 +231,14 @@ ENCODERS: Final[Sequence[Encoder]] = (
         "optimum int8", "optimum", "int8", _optimums("model_quantized.onnx"), "avx512_vnni preset"
     ),
     openvino_encoder("OpenVINO int8", "int8", nncf_graph, "NNCF, latency hint", hint="LATENCY"),
+    openvino_encoder(
+        "OpenVINO int8, f32",
+        "int8",
+        nncf_graph,
+        "NNCF, latency hint, f32",
+        hint="LATENCY",
+        inference_precision="f32",
+    ),
     _ctranslate2("int8", "int8"),
 )
 """Ours first of a precision; OpenVINO without settings takes bf16 where the CPU is fast at it."""

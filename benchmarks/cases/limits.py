@@ -23,8 +23,9 @@ SYSTEMS: Final = (
     "edgebert fp32",
     "OpenVINO fp32",
     "edgebert int8",
+    "edgebert int8 native",
     "optimum int8",
-    "OpenVINO int8",
+    "OpenVINO int8, f32",
 )
 
 BARE: Final = "products alone"
