@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgebert.reporting.explanation.page import explanation_page
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.distillation import DistilLosses, DistilReport, distil
+    from edgebert.workflow.pruning import PruneReport, prune
     from edgebert.workflow.training import train
     from edgebert.workflow.trimming import TrimReport, trim
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
@@ -33,6 +34,7 @@ __all__ = [
     "Bundle",
     "DistilLosses",
     "DistilReport",
+    "PruneReport",
     "TrainingConfig",
     "TrainingReport",
     "TrimReport",
@@ -43,6 +45,7 @@ __all__ = [
     "errors",
     "explanation_page",
     "export",
+    "prune",
     "push",
     "quantize",
     "quantize_file",
@@ -58,12 +61,14 @@ __all__ = [
 _HOMES: Final = {
     "DistilLosses": ("edgebert.workflow.distillation", "DistilLosses"),
     "DistilReport": ("edgebert.workflow.distillation", "DistilReport"),
+    "PruneReport": ("edgebert.workflow.pruning", "PruneReport"),
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
     "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
     "distil": ("edgebert.workflow.distillation", "distil"),
     "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
+    "prune": ("edgebert.workflow.pruning", "prune"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
     "quantize_within": ("edgebert_quantize", "quantize_within"),

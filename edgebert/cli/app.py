@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
         "my-classifier --task classify --base path/to/minilm --data train.csv",
     ),
     "trim": (compress.trim, "path/to/checkpoint smaller --texts corpus.txt"),
+    "prune": (compress.prune, "path/to/checkpoint faster --speed 1.5x --texts texts.txt"),
     "distil": (
         compress.distil,
         "path/to/checkpoint smaller --student layers=3 --data texts.txt",

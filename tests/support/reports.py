@@ -10,6 +10,7 @@ import numpy as np
 from edgebert.compression.distillation.report import DistilReport
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation, TrainingReport
+from edgebert.workflow.pruning import PruneReport
 from edgebert.workflow.trimming import TrimReport
 from edgebert.workflow.verification import VerifyReport
 from edgebert_export import CaseResult, ParityReport
@@ -180,6 +181,21 @@ DISTIL: Final = DistilReport(
     untrained={"cosine": 0.6, "spearman": 0.62},
 )
 
+PRUNE: Final = PruneReport(
+    out=Path("faster"),
+    task="embed",
+    heads=(9, 12),
+    neurons=(1024, 768),
+    heads_before=24,
+    neurons_before=3072,
+    multiplications=1.4,
+    speed_asked=1.3,
+    speedups={"1x32": 1.32, "8x128": 1.41, "mixed": 1.38},
+    texts=900,
+    held_out=100,
+    measured={"cosine": 0.95, "spearman": 0.94},
+)
+
 TRIM: Final = TrimReport(
     out=Path("smaller"),
     rows_before=30522,
@@ -255,6 +271,7 @@ REPORTS: Final = (
     SEARCH,
     TRAINING,
     DISTIL,
+    PRUNE,
     TRIM,
     DIFF,
     VERIFY,

@@ -28,7 +28,7 @@ COMMAND_NAMES: Final = frozenset(
     (
         *("batch", "bench", "check", "compare", "diff", "info", "pull", "run", "serve", "warm"),
         *("default", "distil", "explain", "export", "inspect", "mobile", "page", "profile", "push"),
-        *("quantize", "remove", "report", "train", "trim", "upgrade", "verify"),
+        *("prune", "quantize", "remove", "report", "train", "trim", "upgrade", "verify"),
     )
 )
 """Commands of `edgebert` and `edgebert-run` that are no task's; a task has another name."""
