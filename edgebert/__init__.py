@@ -20,6 +20,8 @@ from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
     from edgebert.reporting.explanation.page import explanation_page
+    from edgebert.search.compressing import compress
+    from edgebert.search.result import CompressReport
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.distillation import DistilLosses, DistilReport, distil
     from edgebert.workflow.training import train
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bundle",
+    "CompressReport",
     "DistilLosses",
     "DistilReport",
     "TrainingConfig",
@@ -39,6 +42,7 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "add_attention",
+    "compress",
     "distil",
     "errors",
     "explanation_page",
@@ -56,12 +60,14 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "CompressReport": ("edgebert.search.result", "CompressReport"),
     "DistilLosses": ("edgebert.workflow.distillation", "DistilLosses"),
     "DistilReport": ("edgebert.workflow.distillation", "DistilReport"),
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
     "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
+    "compress": ("edgebert.search.compressing", "compress"),
     "distil": ("edgebert.workflow.distillation", "distil"),
     "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),

@@ -18,6 +18,7 @@ import edgebert_runtime
 PUBLIC: Final = {
     "edgebert": [
         "Bundle",
+        "CompressReport",
         "DistilLosses",
         "DistilReport",
         "TrainingConfig",
@@ -26,6 +27,7 @@ PUBLIC: Final = {
         "VerifyReport",
         "__version__",
         "add_attention",
+        "compress",
         "distil",
         "errors",
         "explanation_page",

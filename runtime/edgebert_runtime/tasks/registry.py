@@ -27,7 +27,18 @@ ENTRY_POINTS: Final = "edgebert_runtime.tasks"
 COMMAND_NAMES: Final = frozenset(
     (
         *("batch", "bench", "check", "compare", "diff", "info", "pull", "run", "serve", "warm"),
-        *("default", "distil", "explain", "export", "inspect", "mobile", "page", "profile", "push"),
+        *(
+            "compress",
+            "default",
+            "distil",
+            "explain",
+            "export",
+            "inspect",
+            "mobile",
+            "page",
+            "profile",
+            "push",
+        ),
         *("quantize", "remove", "report", "train", "trim", "upgrade", "verify"),
     )
 )
