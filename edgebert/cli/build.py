@@ -188,7 +188,7 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="find the fastest graph within 'cosine>=0.999', 'agreement>=0.99', "
+            help="limits of a search: 'cosine>=0.999', 'agreement>=0.99', "
             "'accuracy_drop<=0.5%' or 'recall_drop<=3%' (% means points; default: none)"
         ),
     ] = None,
@@ -196,8 +196,8 @@ def quantize(
         Path | None,
         typer.Option(
             "--eval",
-            help="for a limit on accuracy_drop: file with the columns text and label, on "
-            "recall_drop: text and positive; 0.5% needs at least 200 rows (default: none)",
+            help="what accuracy_drop (columns text, label) or recall_drop (text, positive) is "
+            "measured on; 0.5% needs 200 rows (default: none)",
         ),
     ] = None,
     html: Annotated[
