@@ -20,6 +20,8 @@ from edgebert_runtime import Bundle, errors
 
 if TYPE_CHECKING:
     from edgebert.reporting.explanation.page import explanation_page
+    from edgebert.search.compressing import compress
+    from edgebert.search.result import CompressReport
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.distillation import DistilLosses, DistilReport, distil
     from edgebert.workflow.pruning import PruneReport, prune
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bundle",
+    "CompressReport",
     "DistilLosses",
     "DistilReport",
     "PruneReport",
@@ -41,6 +44,7 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "add_attention",
+    "compress",
     "distil",
     "errors",
     "explanation_page",
@@ -59,6 +63,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "CompressReport": ("edgebert.search.result", "CompressReport"),
     "DistilLosses": ("edgebert.workflow.distillation", "DistilLosses"),
     "DistilReport": ("edgebert.workflow.distillation", "DistilReport"),
     "PruneReport": ("edgebert.workflow.pruning", "PruneReport"),
@@ -66,6 +71,7 @@ _HOMES: Final = {
     "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
     "add_attention": ("edgebert_export", "add_attention"),
+    "compress": ("edgebert.search.compressing", "compress"),
     "distil": ("edgebert.workflow.distillation", "distil"),
     "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
     "prune": ("edgebert.workflow.pruning", "prune"),

@@ -18,6 +18,7 @@ import edgebert_runtime
 PUBLIC: Final = {
     "edgebert": [
         "Bundle",
+        "CompressReport",
         "DistilLosses",
         "DistilReport",
         "PruneReport",
@@ -27,6 +28,7 @@ PUBLIC: Final = {
         "VerifyReport",
         "__version__",
         "add_attention",
+        "compress",
         "distil",
         "errors",
         "explanation_page",

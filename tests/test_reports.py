@@ -14,6 +14,7 @@ LINES: Final = {
     "BatchReport": 7 + 2,
     "BatchStatus": 10 + 2,
     "CheckReport": 9,
+    "CompressReport": 1 + 2 + 1,
     "DiffReport": 3 + 1 + (1 + 3) + 2 + 2 + 2,
     "ParityReport": 1 + 2,
     "ProfileReport": 1 + 6 + 7 + 1,

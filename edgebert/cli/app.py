@@ -26,6 +26,10 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
         compress.distil,
         "path/to/checkpoint smaller --student layers=3 --data texts.txt",
     ),
+    "compress": (
+        compress.compress,
+        "path/to/checkpoint my-model --budget 'recall_drop<=3%' --eval pairs.csv --speed 2x",
+    ),
     "quantize": (build.quantize, "my-model --recipe int8"),
     "verify": (build.verify, "my-model --against path/to/checkpoint"),
     "inspect": (build.inspect, "my-model"),

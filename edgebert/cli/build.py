@@ -188,16 +188,16 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="find the fastest graph within 'cosine>=0.999', "
-            "'agreement>=0.99' or 'accuracy_drop<=0.5%' (% means points; default: none)"
+            help="limits of a search: 'cosine>=0.999', 'agreement>=0.99', "
+            "'accuracy_drop<=0.5%' or 'recall_drop<=3%' (% means points; default: none)"
         ),
     ] = None,
     evaluation: Annotated[
         Path | None,
         typer.Option(
             "--eval",
-            help="for a limit on accuracy_drop: file with the columns text and label; 0.5% "
-            "needs at least 200 rows (default: none)",
+            help="what accuracy_drop (columns text, label) or recall_drop (text, positive) is "
+            "measured on; 0.5% needs 200 rows (default: none)",
         ),
     ] = None,
     html: Annotated[
@@ -303,7 +303,8 @@ def verify(
         Path | None,
         typer.Option(
             "--eval",
-            help="labelled texts, columns text and label: check accuracy, too (default: none)",
+            help="check accuracy, too, on the columns text and label, or recall@1 of vectors, on "
+            "text and positive (default: none)",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -60,6 +60,11 @@ QUANTITIES: Final = (
         limit=lambda budget: _in_points(budget.accuracy_drop),
         loss=lambda measured: _in_points(measured.accuracy.drop if measured.accuracy else None),
     ),
+    Quantity(
+        label="recall@1 lost, points",
+        limit=lambda budget: _in_points(budget.recall_drop),
+        loss=lambda measured: _in_points(measured.recall.drop if measured.recall else None),
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""Accuracy of a bundle's variants on labelled rows, beside torch, and the budgets they keep."""
+"""Accuracy or recall of a bundle's variants, beside torch, and the budgets they keep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebert_quantize.evaluation.accuracy import Accuracy, paired
-from edgebert_quantize.evaluation.labelled_data import answers, read_labelled
+from edgebert_quantize.evaluation.accuracy import TITLES, Accuracy, paired
+from edgebert_quantize.evaluation.pairs import read_evaluation
 from edgebert_quantize.evaluation.quality import graph_runner
 from edgebert_quantize.search.budget import Budget, keeps, parse_budget
 from edgebert_quantize.similarity import comparison_of
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyCheck(AsDict):
-    """Accuracy of a variant beside torch, and the budget it was made within.
+    """Accuracy or recall of a variant beside torch, and the budget it was made within.
 
     Attributes:
+        share: which of them, a key of `TITLES`.
         accuracy: on the rows of `data`.
-        data: name of the labelled file.
-        budget: the limits of the search that made the variant; None if none is on accuracy.
+        data: name of the file with the right answers.
+        budget: the limits of the search that made the variant; None if none is on it.
     """
 
+    share: str
     accuracy: Accuracy
     data: str
     budget: Budget | None
 
     @property
     def passed(self) -> bool:
-        """Whether accuracy drops by no more than the budget allows."""
-        limit = None if self.budget is None else self.budget.accuracy_drop
+        """Whether it drops by no more than the budget allows."""
+        limit = None if self.budget is None else self.budget.drops.get(self.share)
         return limit is None or keeps(limit, self.accuracy)
 
     def require(self) -> None:
@@ -51,8 +53,8 @@ class AccuracyCheck(AsDict):
         """
         if not self.passed and self.budget is not None:
             raise QualityError(
-                f"accuracy on {self.data} is {self.accuracy} below fp32; the variant was made "
-                f"within {self.budget.text!r}"
+                f"{TITLES[self.share]} on {self.data} is {self.accuracy} below fp32; the variant "
+                f"was made within {self.budget.text!r}"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,15 +64,15 @@ class AccuracyCheck(AsDict):
 
 
 class AccuracyChecks:
-    """Measures variants of a classifier on labelled rows.
+    """Measures variants of a classifier on labelled rows, or of vectors on pairs.
 
     Args:
         bundle: whose variants.
-        path: the labelled file.
+        path: the file with the right answers.
 
     Raises:
-        ConfigError: the bundle is no classifier of one label a text, or the file has fewer rows
-            than a variant's budget needs.
+        ConfigError: the bundle has another task, or the file has fewer rows than a variant's
+            budget needs.
         InputError: the file cannot be used.
     """
 
@@ -78,7 +80,7 @@ class AccuracyChecks:
         from edgebert_quantize.calibration.text_split import Feeder
 
         self._bundle = bundle
-        self._labelled = read_labelled(path, bundle)
+        self._labelled = read_evaluation(path, bundle)
         self._outputs = comparison_of(bundle.manifest).outputs
         self._data = Path(path).name
         self._reference: Sequence[int] = ()
@@ -92,22 +94,27 @@ class AccuracyChecks:
         """Answer all rows by torch."""
         from edgebert.workflow.torch_reference import torch_runner
 
-        self._reference = answers(torch_runner(self._bundle, module), self._feeds)
+        run = torch_runner(self._bundle, module)
+        self._reference = self._labelled.answers(run, self._feeds)
 
     def check(self, variant: Variant) -> AccuracyCheck:
         """Answer all rows by a variant."""
         graph = self._bundle.path_of(variant.file)
         provider, library = variant.needs or "cpu", library_of(variant)
         run = graph_runner(graph, self._outputs, provider, library)
-        accuracy = paired(answers(run, self._feeds), self._reference, self._labelled.labels)
-        budget = accuracy_budget(self._bundle, variant)
-        return AccuracyCheck(accuracy=accuracy, data=self._data, budget=budget)
+        found = self._labelled.answers(run, self._feeds)
+        return AccuracyCheck(
+            share=self._labelled.share,
+            accuracy=paired(found, self._reference, self._labelled.labels),
+            data=self._data,
+            budget=accuracy_budget(self._bundle, variant),
+        )
 
 
 def accuracy_budget(bundle: Bundle, variant: Variant) -> Budget | None:
-    """The budget that a variant was made within, if it limits the loss of accuracy."""
+    """The budget that a variant was made within, if it limits what rows lose."""
     text = (variant.way.quality or {}).get("budget")
     if text is None:
         return None
     budget = parse_budget(text, comparison_of(bundle.manifest).metric, answers=True)
-    return None if budget.accuracy_drop is None else budget
+    return budget if budget.drops else None

@@ -1,6 +1,6 @@
 """Comparing every variant of a bundle with torch. Heavy imports happen where they are used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("variant", "passed", "worst", "where")
 COMPARED: Final = ("agreement",)
-LABELLED: Final = ("accuracy", "accuracy lost", "answers flipped")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -36,7 +35,7 @@ class VerifyReport(Report):
     Attributes:
         variants: variant → parity (fp32) or quality (quantized), case by case.
         left_out: variant that cannot run here → what it needs.
-        accuracy: variant → its accuracy beside torch's on labelled rows; empty without them.
+        accuracy: variant → its accuracy or recall beside torch's on rows; empty without them.
     """
 
     variants: "Mapping[str, ParityReport | Quality]"
@@ -68,18 +67,25 @@ class VerifyReport(Report):
         if accuracy is None:
             return found
         passed = result.passed and accuracy.passed
-        return {**found, "passed": passed, "accuracy": accuracy.to_dict()}
+        return {**found, "passed": passed, accuracy.share: accuracy.to_dict()}
 
     def lines(self, width: int | None = None) -> Iterator[str]:
         """A row for each variant."""
         compared = any("agreement" in found for found in self.to_dict()["variants"].values())
-        columns = [*COLUMNS, *(COMPARED if compared else ()), *(LABELLED if self.accuracy else ())]
+        columns = [*COLUMNS, *(COMPARED if compared else ()), *self._of_rows]
         rows = [self._row(name, compared=compared) for name in self.variants]
         blank = [""] * (len(columns) - len(COLUMNS))
         left_out = [
             [name, "left out", "", f"needs {what}", *blank] for name, what in self.left_out.items()
         ]
         return table_lines(columns, [*rows, *left_out], width)
+
+    @property
+    def _of_rows(self) -> Sequence[str]:
+        from edgebert_quantize.evaluation.accuracy import TITLES, lost_columns
+
+        shares = {check.share for check in self.accuracy.values()}  # one at most
+        return [each for share in shares for each in (TITLES[share], *lost_columns(share))]
 
     def _row(self, name: str, *, compared: bool) -> list[str]:
         found, check = self._variant(name), self.accuracy.get(name)
@@ -128,7 +134,7 @@ def verify(
     fp32 variants are held to parity on every mask and length, quantized ones to the threshold
     recorded with them, both against torch; one with an optional library runs with it where it is
     here. Answers of quantized variants are compared with those
-    of the bundle's own fp32 graph. With labelled rows, the accuracy of every variant is measured
+    of the bundle's own fp32 graph. With rows of right answers, accuracy or recall is measured
     beside torch's, and held to the accuracy budget that the variant was made within. A variant
     that needs a provider which is not here is left out; one that was never run on its own and
     passes is marked as verified in the manifest, which is all that is ever written.
@@ -140,14 +146,15 @@ def verify(
         texts: the file that quantized variants are measured on; None takes the default texts.
         column: where in the file the texts are.
         evaluation: a file with columns `text`, `label` and, for pairs, `text_pair`, to measure
-            accuracy on; only for classifiers of one label a text.
+            accuracy on, for classifiers of one label a text; with columns `text` and `positive`,
+            to measure recall@1 on, for vectors.
         progress: who sees the steps. None: lines on standard error if it is a terminal. True:
             elsewhere, too, with a line a minute. False: no output. A function is called with each
             line.
 
     Raises:
         ConfigError: `against` is another model, by its sizes, labels or task; nothing was run. Or
-            `evaluation` is for a bundle without accuracy, or has fewer rows than a budget needs.
+            `evaluation` is for a bundle without either, or has fewer rows than a budget needs.
         InputError: a file cannot be used.
         BundleError, CheckpointError: something cannot be read.
     """

@@ -16,7 +16,8 @@ HEAD: Final = """
 
 Similarity to fp32 on held-out texts: the cosine of sentence vectors, or 1 - the total variation
 distance of scores. Answers that agree with those of fp32: the same label, F1 of the same entities,
-Kendall's tau of the same order. Accuracy lost: in percentage points, with its standard error.
+Kendall's tau of the same order. Accuracy (of vectors, recall@1) lost: in percentage points, with
+its standard error.
 
 | variant | file | MiB | mean | worst | agree | accuracy lost | on | layers | calibrated on |
 |---|---|---|---|---|---|---|---|---|---|
@@ -53,7 +54,7 @@ def _row(name: str, variant: Variant, way: str, manifest: Manifest) -> str:
         f"{quality['mean']:.5f}",
         f"{quality['worst']:.5f}",
         _agreement(quality.get("agreement")),
-        _lost(quality.get("accuracy", {})),
+        _lost(quality.get("accuracy") or quality.get("recall") or {}),
         f"{quality['samples']} {quality['data']}",
         format_counts(quality.get("layers", {})) or "all alike",
         quality.get("calibration", "nothing"),

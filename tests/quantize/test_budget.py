@@ -17,6 +17,8 @@ def test_every_form_by_hand() -> None:
     )
     assert (budget.mean, budget.worst, budget.accuracy_drop) == (0.999, 0.99, 0.005)
     assert parse_budget("scores>=99%", SimilarityMetric.SCORES).mean == 0.99
+    recall = parse_budget("recall_drop<=3%", SimilarityMetric.COSINE)
+    assert (recall.recall_drop, recall.drops) == (0.03, {"recall": 0.03})
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,7 @@ def test_every_form_by_hand() -> None:
         ("cosine>=1.2.3", "budget 'cosine>=1.2.3' is not a limit"),
         ("cosine<=0.9", "budget cosine<= limits nothing; write cosine>="),
         ("accuracy_drop>=1%", "write accuracy_drop<="),
+        ("recall_drop>=1%", "write recall_drop<="),
         (
             "scores>=0.9",
             "'scores' does not apply to this bundle; use cosine>=0.999, worst>=0.99, acc",
@@ -67,6 +70,8 @@ def agreement(value: float) -> Agreement:
         ("accuracy_drop<=1%", Measured(mean=1, worst=1, accuracy=accuracy(2)), False),
         ("accuracy_drop<=0.7%", Measured(mean=1, worst=1, accuracy=accuracy(7, 0, 1000)), True),
         ("accuracy_drop<=0%", Measured(mean=1, worst=1, accuracy=accuracy(0, 5)), True),
+        ("recall_drop<=2%", Measured(mean=0.1, worst=0.1, recall=accuracy(3, 1)), True),
+        ("recall_drop<=2%", Measured(mean=1, worst=1, recall=accuracy(3)), False),
     ],
 )
 def test_what_keeps_a_budget(text: str, measured: Measured, kept: bool) -> None:
@@ -83,7 +88,11 @@ def test_a_limit_on_answers_needs_answers() -> None:
 
 @pytest.mark.parametrize(
     ("text", "rows"),
-    [("accuracy_drop<=0.1%", 1000), ("accuracy_drop<=1.7%", 59), ("accuracy_drop<=0.7%", 143)],
+    [
+        ("accuracy_drop<=0.1%", 1000),
+        ("accuracy_drop<=1.7%", 59),
+        ("recall_drop<=0.7%", 143),
+    ],
 )
 def test_rows_that_resolve_a_budget_are_enough_and_one_less_is_refused(
     text: str, rows: int

@@ -90,6 +90,7 @@ def test_plots_have_what_was_measured_the_original_and_the_budget(search: Search
         ({"worst": 0.4}, "worst", 0.505, frontier.SMALLEST_LOSS, 0.6),
         ({"agreement": 0.95}, "agreement", 0.02, 0.0, 0.05),
         ({"accuracy_drop": 0.005}, "accuracy lost, points", 100 / 300, 0.0, 0.5),
+        ({"recall_drop": 0.005}, "recall@1 lost, points", 100 / 300, 0.0, 0.5),
     ],
 )
 def test_a_plot_shows_what_the_budget_limits(
@@ -100,6 +101,11 @@ def test_a_plot_shows_what_the_budget_limits(
     original: float,
     limit: float,
 ) -> None:
+    rows = {"accuracy": None, "recall": LOST}
+    if "recall_drop" in limits:  # of vectors, which have no accuracy
+        tried = [replace(each, measured=replace(each.measured, **rows)) for each in search.frontier]
+        exact = replace(search.exact, accuracy=None, recall=NONE_LOST)
+        search = replace(search, frontier=tried, chosen=tried[2], exact=exact)
     found = plots(replace(search, budget=Budget(text="limits", **limits)))
     assert [label in plot.y_label for plot in found] == [True, True]
     for plot in found:

@@ -18,9 +18,9 @@ from edgebert.cli.app import app
 from edgebert.workflow.accuracy import AccuracyCheck
 from edgebert_quantize import RECIPES
 from edgebert_quantize.calibration.text_split import Feeder, default_text_split
-from edgebert_quantize.evaluation.accuracy import Accuracy
+from edgebert_quantize.evaluation.accuracy import ACCURACY, Accuracy
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator
-from edgebert_quantize.evaluation.labelled_data import Labelled, answers, read_labelled
+from edgebert_quantize.evaluation.labelled_data import Labelled, read_labelled
 from edgebert_quantize.evaluation.target_cpu import this_cpu
 from edgebert_quantize.search.budget import parse_budget
 from edgebert_quantize.search.search import without
@@ -225,26 +225,22 @@ def test_verify_measures_accuracy_again(
 def test_an_accuracy_budget_that_does_not_hold_fails() -> None:
     lost = Accuracy(rows=300, fp32_right=290, lost=7, gained=1, flipped=9)
     budget = parse_budget("accuracy_drop<=2%", SimilarityMetric.SCORES)
-    assert AccuracyCheck(accuracy=lost, data="new.csv", budget=budget).passed
+    assert AccuracyCheck(share=ACCURACY, accuracy=lost, data="new.csv", budget=budget).passed
     stricter = parse_budget("accuracy_drop<=1.9%", SimilarityMetric.SCORES)
-    failed = AccuracyCheck(accuracy=lost, data="new.csv", budget=stricter)
+    failed = AccuracyCheck(share=ACCURACY, accuracy=lost, data="new.csv", budget=stricter)
     report = VerifyReport(variants={}, accuracy={"int8": failed})
     assert not report.passed
     with pytest.raises(
         QualityError, match=r"'int8': accuracy on new.csv is 2.00 ± 0.99 points, 6 of 300 rows bel"
     ):
         report.require()
-    assert AccuracyCheck(accuracy=lost, data="new.csv", budget=None).passed
-
-
-def test_verify_without_accuracy_is_one_line(fp32: Bundle, tiny_folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"classifier of one label per text; .* is embed"):
-        edgebert.verify(fp32, tiny_folder, evaluation="none.csv")
+    assert AccuracyCheck(share=ACCURACY, accuracy=lost, data="new.csv", budget=None).passed
 
 
 def test_the_best_answer_by_hand() -> None:
     logits = iter([[[1.0, 2.0]], [[3.0, 2.0]], [[0.0, 9.0]], [[5.0, 1.0]]])
-    assert answers(lambda _: [np.array(next(logits))], [{}] * 4) == [1, 0, 1, 0]
+    labelled = Labelled(items=("",) * 4, labels=(0,) * 4, source="here")
+    assert labelled.answers(lambda _: [np.array(next(logits))], [{}] * 4) == [1, 0, 1, 0]
 
 
 def test_pairs_are_read_where_the_file_has_them(classifier: Bundle, tmp_path: Path) -> None:

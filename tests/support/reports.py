@@ -8,6 +8,9 @@ from typing import Final
 import numpy as np
 
 from edgebert.compression.distillation.report import DistilReport
+from edgebert.search.aims import Aims
+from edgebert.search.result import CompressReport
+from edgebert.search.trial import ShapeTime, Trial
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation, TrainingReport
 from edgebert.workflow.pruning import PruneReport
@@ -207,6 +210,33 @@ TRIM: Final = TrimReport(
     unknown_before=30,
     unknown_after=30,
 )
+
+
+def trial(
+    precision: str, size: int, milliseconds: float, unchanged: float, *steps: str, lost: int = 0
+) -> Trial:
+    """A model that takes so long where the unchanged one takes longer."""
+    time = ShapeTime(model_ms=(milliseconds,) * 3, unchanged_ms=(unchanged,) * 3)
+    rows = Accuracy(rows=2000, fp32_right=1500, lost=lost, gained=0, flipped=lost)
+    return Trial(steps=steps, precision=precision, size_bytes=size, times={"1x32": time}, rows=rows)
+
+
+SMALLER: Final = trial(
+    "int8", 13_500_000, 3.0, 5.7, "trimmed 7,630 tokens", "distilled 3 layers", lost=20
+)
+COMPRESSION: Final = CompressReport(
+    out=Path("my-model"),
+    budget=Budget(text="recall_drop<=3%", recall_drop=0.03),
+    aims=Aims(speed=2, size_mb=14),
+    share="recall",
+    trials=(
+        trial("fp32", 90_000_000, 12.0, 12.0),
+        SMALLER,
+    ),
+    chosen=SMALLER,
+    left_out=("int8: the layers differ too much",),
+    ended=True,
+)
 VERIFY: Final = VerifyReport(variants={"cpu": PARITY, "int8": QUALITY}, left_out={"fp16": "cuda"})
 
 WARM: Final = WarmGraph(
@@ -261,6 +291,7 @@ REPORTS: Final = (
     BATCH_STATUS,
     BENCH,
     CHECK,
+    COMPRESSION,
     EXPLANATION,
     FRONTIER,
     INFO,

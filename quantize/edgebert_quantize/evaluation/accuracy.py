@@ -1,11 +1,21 @@
-"""Accuracy of a graph beside that of fp32, on the same labelled rows."""
+"""Accuracy or recall of a graph beside that of fp32, on the same rows."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from edgebert_runtime.inference.reports import AsDict
+
+ACCURACY: Final = "accuracy"
+RECALL: Final = "recall"
+TITLES: Final = {ACCURACY: ACCURACY, RECALL: "recall@1"}
+"""What right answers are a share of → how it is called where it is shown."""
+
+
+def lost_columns(share: str) -> tuple[str, str]:
+    """What stands above an `Accuracy` and its flipped answers in a table."""
+    return f"{TITLES[share]} lost", "answers flipped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +70,7 @@ class Accuracy(AsDict):
         )
 
     def to_manifest(self) -> dict[str, Any]:
-        """The `accuracy` object of `quality`, as docs/bundle-format.md has it."""
+        """The `accuracy` or `recall` object of `quality`, as docs/bundle-format.md has it."""
         return {
             "fp32": self.fp32,
             "quantized": self.quantized,
@@ -75,7 +85,7 @@ def paired(found: Sequence[int], reference: Sequence[int], labels: Sequence[int]
     """Accuracy of answers beside those of fp32.
 
     Args:
-        found: label of each row by the graph.
+        found: label of each row by the graph; for recall, the passage it found.
         reference: likewise by fp32.
         labels: the right one.
     """

@@ -1,14 +1,15 @@
-"""Labelled texts, to measure accuracy."""
+"""Rows whose right answers are known, to measure accuracy or recall."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
 from edgebert_quantize.calibration.readers import has_column, read_column
+from edgebert_quantize.evaluation.accuracy import ACCURACY
 from edgebert_quantize.evaluation.quality import Runner
 from edgebert_runtime.bundle.bundle import Bundle
 from edgebert_runtime.bundle.manifest import HeadInfo
@@ -27,21 +28,22 @@ class Labelled:
         items: texts, or pairs.
         labels: index of each item's label among the model's.
         source: the file's name.
+        share: what right answers are a share of, a key of `TITLES`.
     """
 
     items: tuple[Item, ...]
     labels: tuple[int, ...]
     source: str
+    share: ClassVar[str] = ACCURACY
 
+    def answers(self, run: Runner, feeds: Iterable[Feeds]) -> list[int]:
+        """The label with the highest score, by its index.
 
-def answers(run: Runner, feeds: Iterable[Feeds]) -> list[int]:
-    """The label with the highest score, by its index.
-
-    Args:
-        run: returns the logits of one item, (1, labels).
-        feeds: of each item, in order.
-    """
-    return [int(np.argmax(run(each)[0])) for each in feeds]
+        Args:
+            run: returns the logits of one item, (1, labels).
+            feeds: of each item, in order.
+        """
+        return [int(np.argmax(run(each)[0])) for each in feeds]
 
 
 def require_classifier(bundle: Bundle) -> HeadInfo:

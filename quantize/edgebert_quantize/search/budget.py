@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edgebert_quantize.evaluation.accuracy import Accuracy
+from edgebert_quantize.evaluation.accuracy import ACCURACY, RECALL, Accuracy
 from edgebert_quantize.evaluation.quality import agrees
 from edgebert_quantize.similarity import QualityThreshold, SimilarityMetric
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.tasks.agreement import Agreement
 
 ACCURACY_DROP: Final = "accuracy_drop"
+RECALL_DROP: Final = "recall_drop"
+DROPS: Final = {ACCURACY: ACCURACY_DROP, RECALL: RECALL_DROP}
+"""What rows lose → the limit on it."""
 WORST: Final = "worst"
 AGREEMENT: Final = "agreement"
 FORMS: Final[Mapping[str, str]] = {
@@ -22,8 +25,12 @@ FORMS: Final[Mapping[str, str]] = {
     WORST: "worst>=0.99",
     AGREEMENT: "agreement>=0.99",
     ACCURACY_DROP: "accuracy_drop<=0.5%",
+    RECALL_DROP: "recall_drop<=3%",
 }
 """Name of a limit → how it is written."""
+
+OF_ROWS: Final[Mapping[str, str]] = {ACCURACY_DROP: "<=", RECALL_DROP: "<="}
+"""Limits on what rows lose → their sign."""
 
 LIMIT: Final = re.compile(
     r"\s*([a-z_]+)\s*(>=|<=)\s*((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e-?[0-9]+)?)\s*(%?)\s*"
@@ -38,12 +45,20 @@ class Measured:
         mean, worst: similarity to fp32 over the held-out texts.
         agreement: of the answers to these texts with those of fp32; None where none are compared.
         accuracy: on labelled rows, beside that of fp32; None without labels.
+        recall: recall@1 on pairs of texts, likewise; None without pairs.
     """
 
     mean: float
     worst: float
     agreement: Agreement | None = None
     accuracy: Accuracy | None = None
+    recall: Accuracy | None = None
+
+    @property
+    def on_rows(self) -> dict[str, Accuracy]:
+        """What was measured on rows, by its name: `accuracy` or `recall`."""
+        both = {ACCURACY: self.accuracy, RECALL: self.recall}
+        return {share: found for share, found in both.items() if found is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +71,7 @@ class Budget:
         worst: least similarity of a single text.
         agreement: least agreement of the answers with those of fp32.
         accuracy_drop: largest loss of accuracy against fp32; 0.01 is one percentage point.
+        recall_drop: largest loss of recall@1 against fp32, likewise.
     """
 
     text: str
@@ -63,6 +79,13 @@ class Budget:
     worst: float | None = None
     agreement: float | None = None
     accuracy_drop: float | None = None
+    recall_drop: float | None = None
+
+    @property
+    def drops(self) -> dict[str, float]:
+        """Largest losses on rows that the budget has, by what is lost: `accuracy` or `recall`."""
+        both = {ACCURACY: self.accuracy_drop, RECALL: self.recall_drop}
+        return {share: limit for share, limit in both.items() if limit is not None}
 
     def is_met_by(self, measured: Measured) -> bool:
         """Whether a graph meets all limits; NaN meets none."""
@@ -71,8 +94,7 @@ class Budget:
             for limit, found in ((self.mean, measured.mean), (self.worst, measured.worst))
         ]
         met.append(agrees(measured.agreement, self.agreement))
-        if self.accuracy_drop is not None:
-            met.append(keeps(self.accuracy_drop, measured.accuracy))
+        met += [keeps(limit, measured.on_rows.get(share)) for share, limit in self.drops.items()]
         return all(met)
 
     def threshold(self, default: QualityThreshold) -> QualityThreshold:
@@ -84,26 +106,28 @@ class Budget:
         )
 
     def require_rows(self, rows: int, source: str) -> None:
-        """Refuse a limit on accuracy that is smaller than one labelled row.
+        """Refuse a limit on accuracy or recall that is smaller than one row.
 
         Args:
-            rows: of the labelled file.
+            rows: of the file with the right answers.
             source: its name.
 
         Raises:
             ConfigError: the limit needs more rows; the text says how many.
         """
-        limit = self.accuracy_drop
-        if limit is None or limit * rows >= 1 - ROUNDING:
-            return
-        needed = (
-            f"at least {math.ceil(1 / limit - ROUNDING)}" if limit else "more than any number of"
-        )
-        smallest = math.ceil(10_000 / rows - ROUNDING) / 100
-        raise ConfigError(
-            f"budget {self.text!r} needs {needed} labelled rows, {source} has {rows}, each of "
-            f"{100 / rows:.2f} points; give more rows, or allow {ACCURACY_DROP}<={smallest:g}%"
-        )
+        for share, limit in self.drops.items():
+            if limit * rows >= 1 - ROUNDING:
+                continue
+            needed = (
+                f"at least {math.ceil(1 / limit - ROUNDING)}"
+                if limit
+                else "more than any number of"
+            )
+            smallest = math.ceil(10_000 / rows - ROUNDING) / 100
+            raise ConfigError(
+                f"budget {self.text!r} needs {needed} labelled rows, {source} has {rows}, each of "
+                f"{100 / rows:.2f} points; give more rows, or allow {DROPS[share]}<={smallest:g}%"
+            )
 
 
 ROUNDING: Final = 1e-9
@@ -111,9 +135,9 @@ ROUNDING: Final = 1e-9
 
 
 def keeps(limit: float, accuracy: Accuracy | None) -> bool:
-    """Whether accuracy drops by no more than the limit."""
+    """Whether accuracy or recall drops by no more than the limit."""
     if accuracy is None:
-        raise ValueError("accuracy was not measured")
+        raise ValueError("neither accuracy nor recall was measured")
     return accuracy.drop <= limit + ROUNDING
 
 
@@ -128,6 +152,37 @@ def parse_budget(text: str, metric: SimilarityMetric, *, answers: bool = False) 
     Raises:
         ConfigError: it is not a budget, or a limit does not apply to the bundle.
     """
+    compared = {AGREEMENT: ">="} if answers else {}
+    limits = _limits(text, {metric.value: ">=", WORST: ">=", **compared, **OF_ROWS})
+    return Budget(
+        text=text,
+        mean=limits.get(metric.value),
+        worst=limits.get(WORST),
+        agreement=limits.get(AGREEMENT),
+        accuracy_drop=limits.get(ACCURACY_DROP),
+        recall_drop=limits.get(RECALL_DROP),
+    )
+
+
+def parse_drops(text: str) -> Budget:
+    """Read limits on what rows lose, and no others.
+
+    Args:
+        text: such as `recall_drop<=3%`.
+
+    Raises:
+        ConfigError: it is not a budget, or limits something else.
+    """
+    limits = _limits(text, OF_ROWS)
+    return Budget(
+        text=text,
+        accuracy_drop=limits.get(ACCURACY_DROP),
+        recall_drop=limits.get(RECALL_DROP),
+    )
+
+
+def _limits(text: str, signs: Mapping[str, str]) -> dict[str, float]:
+    """Name of each limit → its number; `signs` has the names that apply, and their signs."""
     limits: dict[str, float] = {}
     for part in text.split(","):
         match = LIMIT.fullmatch(part)
@@ -135,28 +190,15 @@ def parse_budget(text: str, metric: SimilarityMetric, *, answers: bool = False) 
             forms = ", ".join(FORMS.values())
             raise ConfigError(f"budget {part.strip()!r} is not a limit; write one of {forms}")
         name, sign, number, percent = match.groups()
-        _check(name, sign, metric, answers=answers)
+        _check(name, sign, signs)
         limits[name] = float(number) / (100 if percent else 1)
     beyond = [name for name, limit in limits.items() if not 0 <= limit <= 1]
     if beyond:
         raise ConfigError(f"budget {text!r}: {beyond[0]} must be between 0 and 1")
-    return Budget(
-        text=text,
-        mean=limits.get(metric.value),
-        worst=limits.get(WORST),
-        agreement=limits.get(AGREEMENT),
-        accuracy_drop=limits.get(ACCURACY_DROP),
-    )
+    return limits
 
 
-def _check(name: str, sign: str, metric: SimilarityMetric, *, answers: bool) -> None:
-    compared = {AGREEMENT: ">="} if answers else {}
-    signs: Mapping[str, str] = {
-        metric.value: ">=",
-        WORST: ">=",
-        **compared,
-        ACCURACY_DROP: "<=",
-    }
+def _check(name: str, sign: str, signs: Mapping[str, str]) -> None:
     if name not in signs:
         forms = ", ".join(FORMS[each] for each in signs)
         raise ConfigError(f"budget {name!r} does not apply to this bundle; use {forms}")

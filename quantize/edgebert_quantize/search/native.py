@@ -20,6 +20,6 @@ def why_not_native(found: Point, recipe: Recipe, budget: Budget) -> str:
     if others:
         label = SCHEME_LABELS[expected]
         return f"{others} of {len(schemes)} linear layers have another scheme than {label}"
-    if budget.accuracy_drop is not None:
-        return f"the budget limits accuracy, which is measured without {NAME}"
+    if budget.drops:
+        return f"the budget limits {', '.join(budget.drops)}, which is measured without {NAME}"
     return ""

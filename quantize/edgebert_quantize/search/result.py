@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
+from edgebert_quantize.evaluation.accuracy import TITLES, lost_columns
 from edgebert_quantize.recipes import FLOAT, format_counts
 from edgebert_quantize.search.budget import Budget, Measured
 from edgebert_quantize.search.explore import RATIO_DIGITS, describe
@@ -17,7 +18,6 @@ from edgebert_runtime.reporting.text_table import table_lines
 
 COLUMNS: Final = ("layers", "tables", "MiB", "ms", "time over fp32", "similarity", "worst")
 COMPARED: Final = ("agreement",)
-LABELLED: Final = ("accuracy lost", "answers flipped")
 
 ORIGINAL: Final = "fp32"
 """The row of what was quantized."""
@@ -75,8 +75,8 @@ class Frontier(Report):
     def columns(self) -> Sequence[str]:
         """What stands above the frontier's table."""
         compared = COMPARED if self.exact.agreement is not None else ()
-        labelled = LABELLED if self.exact.accuracy is not None else ()
-        return [*COLUMNS, *compared, *labelled, "meets the budget"]
+        lost = [column for share in self.exact.on_rows for column in lost_columns(share)]
+        return [*COLUMNS, *compared, *lost, "meets the budget"]
 
     @property
     def rows(self) -> list[Sequence[str]]:
@@ -109,7 +109,7 @@ class Frontier(Report):
         times: tuple[float | None, float | None],
         measured: Measured,
     ) -> Sequence[str]:
-        agreement, accuracy = measured.agreement, measured.accuracy
+        agreement, on_rows = measured.agreement, measured.on_rows.values()
         return [
             layers,
             tables,
@@ -118,7 +118,7 @@ class Frontier(Report):
             f"{measured.mean:.5f}",
             f"{measured.worst:.5f}",
             *([f"{agreement.value:.4f}"] if agreement else []),
-            *([str(accuracy), str(accuracy.flipped)] if accuracy else []),
+            *(cell for found in on_rows for cell in (str(found), str(found.flipped))),
             "yes" if self.budget.is_met_by(measured) else "no",
         ]
 
@@ -152,7 +152,7 @@ def _describe_best(search: Frontier) -> str:
     best = max((point.measured for point in search.frontier), key=_by_quality)
     (point,) = (point for point in search.frontier if point.measured is best)
     agreement = "" if best.agreement is None else f", answers agree to {best.agreement}"
-    dropped = "" if best.accuracy is None else f", accuracy {best.accuracy} lower"
+    dropped = "".join(f", {TITLES[share]} {found} lower" for share, found in best.on_rows.items())
     return (
         f"no assignment meets {search.budget.text!r}; the best has {describe(point.assignment)}: "
         f"similarity to fp32 {best.mean:.5f} on average and {best.worst:.5f} at "
@@ -161,5 +161,4 @@ def _describe_best(search: Frontier) -> str:
 
 
 def _by_quality(measured: Measured) -> tuple[float, float]:
-    accuracy = measured.accuracy
-    return 0.0 if accuracy is None else -accuracy.drop, measured.mean
+    return -sum(found.drop for found in measured.on_rows.values()), measured.mean

@@ -12,11 +12,8 @@ from edgebert_quantize._version import __version__
 from edgebert_quantize.bundle_quantizer import Made, commit, source_of, variant_of, with_speed
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit, read_text_split
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
-from edgebert_quantize.evaluation.labelled_data import (
-    Labelled,
-    read_labelled,
-    require_classifier,
-)
+from edgebert_quantize.evaluation.labelled_data import Labelled, require_classifier
+from edgebert_quantize.evaluation.pairs import read_evaluation, require_vectors
 from edgebert_quantize.evaluation.quality import summarize_quality
 from edgebert_quantize.evaluation.quality_meter import QualityMeter
 from edgebert_quantize.evaluation.speed import shortened
@@ -25,7 +22,7 @@ from edgebert_quantize.native_variant import native_variant, timed_beside
 from edgebert_quantize.new_variant import NewVariant, new_variant
 from edgebert_quantize.recipes import FLOAT, Recipe, RecipeName
 from edgebert_quantize.rewrite.rewrite import prepare_graph
-from edgebert_quantize.search.budget import ACCURACY_DROP, Budget, parse_budget
+from edgebert_quantize.search.budget import Budget, parse_budget
 from edgebert_quantize.search.explore import (
     COSTS,
     Track,
@@ -49,7 +46,7 @@ from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
 from edgebert_runtime.storage.cache_dir import default_cache_dir
 from edgebert_runtime.tasks.registry import require_task
 
-POINT_FORMAT: Final = 3
+POINT_FORMAT: Final = 4
 """Rises when a cached point gets other fields, or is measured in another way."""
 
 
@@ -80,12 +77,14 @@ def quantize_within(
         bundle: the bundle or its folder.
         budget: limits separated by commas, of `cosine>=0.999` (for other tasks `scores>=` or
             `values>=`: mean similarity to fp32), `worst>=0.99` (of a single text),
-            `agreement>=0.99` (of the answers with those of fp32) and `accuracy_drop<=0.5%`.
-            A limit on accuracy needs as many labelled rows that one of them is no more than the
-            limit: 200 rows for 0.5%, where % means percentage points.
+            `agreement>=0.99` (of the answers with those of fp32), `accuracy_drop<=0.5%` and, for
+            vectors, `recall_drop<=3%` (of recall@1). A limit on what rows lose needs as many rows
+            that one of them is no more than the limit: 200 rows for 0.5%, where % means
+            percentage points.
         recipe: its schemes, and float32, are what a layer can have.
         evaluation: for `accuracy_drop`, a file with columns `text`, `label` and, for pairs,
-            `text_pair`; none of its texts is used for calibration.
+            `text_pair`; for `recall_drop`, columns `text` and `positive`. None of its texts is
+            used for calibration.
         cpu: as in `quantize_bundle`; nothing is timed for another class than this machine's.
         texts: as in `quantize_bundle`.
         column: as in `quantize_bundle`.
@@ -244,7 +243,7 @@ def without(split: TextSplit, labelled: Labelled | None) -> TextSplit:
     remaining = tuple(text for text in split.calibration if text not in excluded)
     if not remaining:
         raise ConfigError(
-            f"all calibration texts are in {labelled.source}, which accuracy is measured on; "
+            f"all calibration texts are in {labelled.source}, which quality is measured on; "
             "name a file with other texts (--texts)"
         )
     return replace(split, calibration=remaining, excluded=frozenset(excluded))
@@ -261,14 +260,16 @@ def _labelled(
 ) -> Labelled | None:
     if budget.accuracy_drop is not None:
         require_classifier(bundle)
-    if (evaluation is None) != (budget.accuracy_drop is None):
+    if budget.recall_drop is not None:
+        require_vectors(bundle)
+    if (evaluation is None) != (not budget.drops):
         raise ConfigError(
-            f"{ACCURACY_DROP} in the budget and labelled texts to measure it on (--eval) go "
+            "accuracy_drop or recall_drop in the budget and rows to measure it on (--eval) go "
             "together; one of them is missing"
         )
     if evaluation is None:
         return None
-    labelled = read_labelled(evaluation, bundle)
+    labelled = read_evaluation(evaluation, bundle)
     budget.require_rows(len(labelled.labels), labelled.source)
     return labelled
 
@@ -291,10 +292,9 @@ def _about(task: _Task) -> dict[str, Any]:
 
 def _search_fields(budget: Budget, found: Point) -> dict[str, Any]:
     """Fields that a search adds to the `quality` of a variant (docs/bundle-format.md)."""
-    accuracy = found.measured.accuracy
     return {
         "budget": budget.text,
         "layers": dict(found.assignment.counts),
         "tables": "int8" if found.assignment.tables else FLOAT,
-        **({} if accuracy is None else {"accuracy": accuracy.to_manifest()}),
+        **{share: rows.to_manifest() for share, rows in found.measured.on_rows.items()},
     }

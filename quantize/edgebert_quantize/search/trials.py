@@ -11,9 +11,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit
-from edgebert_quantize.evaluation.accuracy import Accuracy, paired
+from edgebert_quantize.evaluation.accuracy import TITLES, Accuracy, paired
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator
-from edgebert_quantize.evaluation.labelled_data import Labelled, answers
+from edgebert_quantize.evaluation.labelled_data import Labelled
 from edgebert_quantize.evaluation.quality import Runner, graph_runner
 from edgebert_quantize.evaluation.speed import Speed, measure_speed
 from edgebert_quantize.recipes import FLOAT, SCHEME_LABELS, Scheme
@@ -84,7 +84,7 @@ class Evaluator:
         feeder: makes inputs.
         texts: calibration texts, and held-out texts to measure on; pairs where the task scores
             pairs.
-        labelled: labelled texts to measure accuracy on.
+        labelled: rows to measure accuracy or recall on.
         agreements: compares answers.
     """
 
@@ -108,12 +108,9 @@ class Evaluator:
         )
         self._few, self._held_out = list(feeder.alone(few)), list(feeder.alone(held_out))
         self._items = list(feeder.alone(labelled.items)) if labelled else []
-        self._answers = answers(run, self._items)
+        self._answers = self._answered(run)
         self.exact = Measured(
-            mean=1.0,
-            worst=1.0,
-            agreement=agreements.exact,
-            accuracy=self._accuracy(self._answers),
+            mean=1.0, worst=1.0, agreement=agreements.exact, **self._on_rows(self._answers)
         )
 
     def loss(self, graph: Path) -> float:
@@ -125,19 +122,22 @@ class Evaluator:
         return self._similarities(graph, self._held_out)
 
     def measure(self, graph: Path) -> Measured:
-        """Quality on the held-out texts, and accuracy on the labelled ones."""
+        """Quality on the held-out texts, and accuracy or recall on the rows."""
         similarities = self.similarities(graph)
         run = graph_runner(graph, self._comparison.outputs)
         return Measured(
             mean=float(np.mean(similarities)),
             worst=min(similarities),
             agreement=self._agreements.measure(graph),
-            accuracy=self._accuracy(answers(run, self._items)),
+            **self._on_rows(self._answered(run)),
         )
 
-    def _accuracy(self, found: Sequence[int]) -> Accuracy | None:
-        labelled = self._labelled
-        return None if labelled is None else paired(found, self._answers, labelled.labels)
+    def _answered(self, run: Runner) -> list[int]:
+        return self._labelled.answers(run, self._items) if self._labelled else []
+
+    def _on_rows(self, found: Sequence[int]) -> dict[str, Accuracy]:
+        rows = self._labelled
+        return {rows.share: paired(found, self._answers, rows.labels)} if rows else {}
 
     def _similarities(self, graph: Path, texts: Sequence[Feeds]) -> list[float]:
         run = graph_runner(graph, self._comparison.outputs)
@@ -253,14 +253,15 @@ def _to_json(point: Point) -> dict[str, Any]:
 
 def _from_json(assignment: Assignment, known: Mapping[str, Any]) -> Point:
     speed, measured = known["speed"], known["measured"]
-    agreement, accuracy = measured["agreement"], measured["accuracy"]
+    agreement = measured["agreement"]
+    shares = {name: measured[name] and Accuracy(**measured[name]) for name in TITLES}
     return Point(
         assignment=assignment,
         measured=Measured(
             mean=measured["mean"],
             worst=measured["worst"],
             agreement=agreement and Agreement(**agreement),
-            accuracy=accuracy and Accuracy(**accuracy),
+            **shares,
         ),
         size_bytes=known["size_bytes"],
         speed=speed and Speed(candidate_ms=tuple(speed[0]), source_ms=tuple(speed[1])),

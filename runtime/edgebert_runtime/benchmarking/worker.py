@@ -25,7 +25,11 @@ P95: Final = 0.95
 
 
 def time_in_a_process(
-    folder: str, how: Mapping[str, Any], shapes: Sequence[tuple[int, int]], seconds: float
+    folder: str,
+    how: Mapping[str, Any],
+    shapes: Sequence[tuple[int, int]],
+    seconds: float,
+    items: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Time shapes in a process of their own.
 
@@ -34,15 +38,16 @@ def time_in_a_process(
         how: arguments of `load`.
         shapes: batch x sequence each, fewest tokens first, because peak memory includes all before.
         seconds: about how long a shape is run.
+        items: texts or pairs that are answered in one call, which is timed after the shapes.
 
     Returns:
         `warm`, whether a cached graph ran, and `shapes`: for each `median_ms`, `p95_ms`, `samples`,
-        `peak_memory_bytes` and `yardstick_ms`.
+        `peak_memory_bytes` and `yardstick_ms`; with items `items_ms`, the median of their call.
 
     Raises:
         EdgebertError: the process failed; its last line is in the text.
     """
-    job = {"folder": folder, "how": how, "shapes": shapes, "seconds": seconds}
+    job = {"folder": folder, "how": how, "shapes": shapes, "seconds": seconds, "items": items}
     return _run({"task": "time", **job})
 
 
@@ -80,7 +85,15 @@ def main(job: Mapping[str, Any]) -> dict[str, Any]:
     vocabulary = manifest.architecture.get("vocabulary") or 1
     outputs = require_task(manifest.default_task).outputs
     timed = _timed(model.session, outputs, job["shapes"], vocabulary, job["seconds"])
-    return {"warm": model.info().warm, "shapes": _beside_yardsticks(timed, job["how"]["threads"])}
+    found = {
+        "warm": model.info().warm,
+        "shapes": _beside_yardsticks(timed, job["how"]["threads"]),
+    }
+    if not job["items"]:
+        return found
+    items = [tuple(item) if isinstance(item, list) else item for item in job["items"]]
+    times = time_runs(partial(model.predict, items), job["seconds"])
+    return {**found, "items_ms": 1000 * median(times)}
 
 
 def _beside_yardsticks(timed: Iterator[dict[str, float]], threads: int) -> list[dict[str, float]]:

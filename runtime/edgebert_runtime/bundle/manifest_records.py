@@ -223,7 +223,7 @@ class ProvenanceStep:
     """Something that was done to the model, or to one variant.
 
     Attributes:
-        step: `trained`, `trimmed`, `pruned`, `distilled` or `quantized`.
+        step: `trained`, `trimmed`, `pruned`, `distilled`, `quantized` or `compressed`.
         by: distribution → version of what did it.
         variant: which variant it made; None where it changed the model of all.
         budget: what was allowed to be lost, as it was given; None without one.

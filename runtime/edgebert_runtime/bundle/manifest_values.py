@@ -128,7 +128,7 @@ QUALITY: Final = Fields(
         "worst": Number(),
         "floor": FLOOR,
     },
-    {"agreement": AGREEMENT, "accuracy": ACCURACY},
+    {"agreement": AGREEMENT, "accuracy": ACCURACY, "recall": ACCURACY},
 )
 SCHEME: Final = Text(known=("static", "token", "dynamic"))
 STOCK: Final = "stock"
@@ -136,5 +136,7 @@ STOCK: Final = "stock"
 NATIVE: Final = "native"
 """The way to run a graph with its library of custom operators."""
 WAY: Final = Text(among=(STOCK, NATIVE))
-PROVENANCE: Final = Text(known=("trained", "trimmed", "pruned", "distilled", "quantized"))
+PROVENANCE: Final = Text(
+    known=("trained", "trimmed", "pruned", "distilled", "quantized", "compressed")
+)
 SPEED: Final = Fields({"over_fp32": Number(above=0), "rounds": POSITIVE, "cpu": CPU})

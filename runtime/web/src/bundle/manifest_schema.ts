@@ -71,6 +71,11 @@ const TASK = fields({
   ),
 });
 
+const ACCURACY = fields(
+  { fp32: number(), quantized: number() },
+  { rows: POSITIVE, drop: number(), error: number({ above: 0 }), flipped: COUNT },
+);
+
 const QUALITY = fields(
   {
     metric: text(),
@@ -88,10 +93,8 @@ const QUALITY = fields(
       counted: POSITIVE,
       unit: text(),
     }),
-    accuracy: fields(
-      { fp32: number(), quantized: number() },
-      { rows: POSITIVE, drop: number(), error: number({ above: 0 }), flipped: COUNT },
-    ),
+    accuracy: ACCURACY,
+    recall: ACCURACY,
   },
 );
 
