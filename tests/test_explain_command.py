@@ -53,6 +53,9 @@ def test_a_checkpoint_and_its_bundle_show_the_same(
         graph["attributions"]["occlusion"]["values"][:4], abs=1e-5
     )
     assert len(torch["attention"]) == len(graph["attention"])
+    assert ", variant torch. " in (tmp_path / "torch.html").read_text(encoding="utf-8")
+    lead = ", variant cpu, attention by attention. "
+    assert lead in (tmp_path / "bundle.html").read_text(encoding="utf-8")
 
 
 def test_the_file_of_a_device_becomes_the_same_page(
@@ -65,6 +68,25 @@ def test_the_file_of_a_device_becomes_the_same_page(
     assert run(file, "-o", tmp_path / "there.html")[0] == 0
     here, there = ((tmp_path / name).read_bytes() for name in ("here.html", "there.html"))
     assert here == there
+
+
+def test_words_are_attributed_by_the_variant_that_is_named(fp32_bundle: Bundle, run: Run) -> None:
+    """Maps come from the variant that shows them, and each is named in the JSON."""
+    given = [fp32_bundle.folder, TEXT, *PAIR, *BOTH]
+    both = json.loads(run(*given, "--variant", "portable")[1])
+    assert (both["variant"], both["attention_variant"]) == ("portable", "attention")
+    one = json.loads(run(*given, "--variant", "attention")[1])
+    assert (one["variant"], one["attention_variant"]) == ("attention", "attention")
+    assert both["attention"] == one["attention"]
+    assert both["runs"] == one["runs"]
+    maps = json.loads(run(*given[:4], "--method", "attention")[1])
+    assert (maps["variant"], maps["attention_variant"]) == ("attention", "attention")
+    words = json.loads(run(*given[:4], "--method", "occlusion", "--variant", "portable")[1])
+    assert (words["variant"], words["attention_variant"]) == ("portable", None)
+    assert words["attributions"] == both["attributions"]
+    code, _, error = run(*given[:4], "--method", "attention", "--variant", "portable")
+    assert code == 2
+    assert "gives no attention maps; use --variant attention" in error
 
 
 def test_without_a_page_it_prints_what_the_device_prints(

@@ -14,17 +14,18 @@ from edgebert_runtime.cli.explain import (
     add_explaining,
     check_head,
     explained,
+    explained_bundle,
     explanation_lines,
-    methods_of,
-    take_attention,
+    methods_by_variant,
 )
 from edgebert_runtime.cli.main import AddCommand
-from edgebert_runtime.cli.options import Commands, load_model
+from edgebert_runtime.cli.options import Commands
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.loading.choice import AUTO
 from edgebert_runtime.progress import steps
 
 if TYPE_CHECKING:
+    from edgebert_runtime import Explanation
     from edgebert_runtime.tasks.base import TaskModel
 
 SOURCE_HELP: Final = (
@@ -61,8 +62,7 @@ def _explain(options: argparse.Namespace) -> Iterator[str]:
     if Path(options.source).is_file():
         found: Any = options.source
     else:
-        with _opened(options) as model:
-            found = explained(options, model)
+        found = _explained(options)
     if options.output is None:
         yield from explanation_lines(found, options)
     else:
@@ -85,24 +85,20 @@ def _check_text(options: argparse.Namespace) -> None:
         raise ConfigError(f"{options.source} is a file; name the page to make of it with --output")
 
 
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator["TaskModel[Any]"]:
-    """The model of a checkpoint, or of a bundle that gives attention where that is wanted."""
+def _explained(options: argparse.Namespace) -> "Explanation":
+    """By a checkpoint, or by a bundle, which first gets its variant of attention where needed."""
     folder = Path(options.source)
     with steps(True) as tell:
         if folder.is_dir() and not (folder / MANIFEST_NAME).exists():
             with _checkpoint(options) as model:
                 tell(f"explaining {folder}")
-                yield model
-            return
-        if ATTENTION in methods_of(options) and options.variant == AUTO and folder.is_dir():
+                return explained(options, model)
+        if ATTENTION in methods_by_variant(options) and folder.is_dir():
             from edgebert_export import add_attention
 
             add_attention(folder, progress=tell)
-        take_attention(options)
-        with load_model(options, None) as model:
-            tell(f"explaining {options.source}")
-            yield model
+        tell(f"explaining {options.source}")
+        return explained_bundle(options)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.support.page_blocks import run_page
 GUIDES = (
     *("classifier", "tagger", "long-documents", "reranking", "search", "server"),
     *("moving-from-optimum", "moving-from-sentence-transformers", "moving-from-transformers"),
-    *("moving-from-fastembed", "explain", "batch", "cluster"),
+    *("moving-from-fastembed", "explain", "attention", "batch", "cluster"),
 )
 LINES = range(60, 151)
 
@@ -47,9 +47,10 @@ def test_a_tagger(tmp_path: Path, names: Path) -> None:
     assert list(run_page(read_guide("tagger"), tmp_path))
 
 
-def test_an_explanation(tmp_path: Path, names: Path) -> None:
+@pytest.mark.parametrize("name", ["explain", "attention"])
+def test_an_explanation(tmp_path: Path, names: Path, name: str) -> None:
     (tmp_path / "my-checkpoint").symlink_to(names / "my-checkpoint")
-    assert list(run_page(read_guide("explain"), tmp_path))
+    assert list(run_page(read_guide(name), tmp_path))
 
 
 def test_a_batch_job(tmp_path: Path, tiny_exported: Bundle) -> None:

@@ -260,6 +260,7 @@ EXPLANATION: Final = Explanation(
     attention=MAPS,
     heads=summarize_heads(MAPS, [2]),
     rollout=rollout(MAPS),
+    attention_variant="attention",
 )
 
 BATCH: Final = BatchReport(

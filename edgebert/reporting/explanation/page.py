@@ -141,7 +141,9 @@ def _page(found: Explained) -> Page:
     if record.value is not None and record.empty is not None:
         answer = f"{record.target}: {record.value:.4f}; without any word: {record.empty:.4f}"
     runs = f"{record.runs:,} {'text was' if record.runs == 1 else 'texts were'} run"
-    lead = f"Task {record.task}, variant {record.variant}. {runs}."
+    shown = record.attention_variant
+    maps = f", attention by {shown}" if shown not in (None, record.variant) else ""
+    lead = f"Task {record.task}, variant {record.variant}{maps}. {runs}."
     return Page(title=title, answer=answer, lead=lead, sections=[*_sections(found)])
 
 

@@ -65,6 +65,7 @@ class ExplanationRecord:
     attention: Any = None
     heads: Sequence[HeadRecord] = ()
     rollout: Any = None
+    attention_variant: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

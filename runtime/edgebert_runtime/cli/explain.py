@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.cli.options import (
@@ -40,7 +41,7 @@ def add_explain(commands: Commands) -> None:
 
 
 def add_explaining(command: argparse.ArgumentParser) -> None:
-    """What `check_head`, `explained` and `explanation_lines` read."""
+    """What `check_head`, `explained`, `explained_bundle` and `explanation_lines` read."""
     add_option(
         command,
         "--pair",
@@ -71,6 +72,40 @@ def add_explaining(command: argparse.ArgumentParser) -> None:
     add_loading(command)
     add_threads(command)
     add_json(command)
+
+
+def explained_bundle(options: argparse.Namespace) -> "Explanation":
+    """The explanation that the options ask a bundle for: words and attention by their variants.
+
+    One variant is open at a time; the one that shows attention is first, for it runs one text.
+
+    Raises:
+        EdgebertError: as `load` and `explain`.
+    """
+    found = []
+    for variant, methods in methods_by_variant(options).items():
+        part = copy(options)
+        part.variant, part.method = variant, methods
+        if methods != methods_of(options) and methods == [ATTENTION]:
+            part.answer = None  # which is about words
+        with load_model(part, None) as model:
+            found.append(explained(part, model))
+    return found[-1].with_attention(found[0]) if len(found) > 1 else found[0]
+
+
+def methods_by_variant(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Which variant runs which methods.
+
+    Words are attributed by the variant that the options name, and attention is shown by the one
+    that is for it. A variant that is named for attention alone is taken at its word.
+    """
+    methods = methods_of(options)
+    words = [each for each in methods if each != ATTENTION]
+    if not words:
+        return {ATTENTION if options.variant == AUTO else options.variant: [ATTENTION]}
+    if ATTENTION not in methods or options.variant == ATTENTION:
+        return {options.variant: methods}
+    return {ATTENTION: [ATTENTION], options.variant: words}
 
 
 def explained(options: argparse.Namespace, model: "TaskModel[Any]") -> "Explanation":
@@ -105,9 +140,9 @@ def explanation_lines(found: "Explanation", options: argparse.Namespace) -> Iter
         yield json_line(found.to_dict())
 
 
-def methods_of(options: argparse.Namespace) -> Sequence[Any]:
+def methods_of(options: argparse.Namespace) -> list[Any]:
     """The methods that are asked for."""
-    return options.method or ("shapley",)
+    return options.method or ["shapley"]
 
 
 def check_head(options: argparse.Namespace) -> tuple[int, int] | None:
@@ -126,15 +161,8 @@ def check_head(options: argparse.Namespace) -> tuple[int, int] | None:
     return int(found[1]), int(found[2])
 
 
-def take_attention(options: argparse.Namespace) -> None:
-    """Name the variant that gives attention, where that is asked for and no variant is."""
-    if ATTENTION in methods_of(options) and options.variant == AUTO:
-        options.variant = ATTENTION
-
-
 def _explain(options: argparse.Namespace) -> Iterator[str]:
     check_head(options)
-    take_attention(options)
-    with load_model(options, None) as model, still(f"explaining {options.bundle}"):
-        found = explained(options, model)
+    with still(f"explaining {options.bundle}"):
+        found = explained_bundle(options)
     yield from explanation_lines(found, options)

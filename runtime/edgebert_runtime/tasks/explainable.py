@@ -37,7 +37,8 @@ class Explainable(OpenBundle):
         """Say how much each word contributes to the answer, or where tokens attend to.
 
         Every attribution comes from running the text without some of its words. Attention is of
-        the graph that runs: load the bundle with `variant="attention"` for it.
+        the graph that runs: load the bundle with `variant="attention"` for it. Other graphs are
+        faster for words; `Explanation.with_attention` joins what two of them gave.
 
         Args:
             item: a text, or a tuple of two where the task takes pairs: query and document, question
@@ -131,6 +132,7 @@ class Explainable(OpenBundle):
             "attention": found,
             "heads": attention.summarize_heads(found, separators),
             "rollout": attention.rollout(found),
+            "attention_variant": self._variant,
         }
 
     def _read(self, seen: Item) -> "AlignedText":

@@ -1,7 +1,7 @@
 """What an explanation says."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edgebert_runtime.errors import InputError
@@ -60,6 +60,7 @@ class Explanation(Report):
         heads: a few numbers of each head, layer by layer; none unless attention was asked for.
         rollout: (tokens, tokens), attention through all layers (Abnar and Zuidema 2020); None
             likewise.
+        attention_variant: which graph gave attention; None likewise.
     """
 
     task: str
@@ -74,6 +75,7 @@ class Explanation(Report):
     attention: "NDArray[np.float32] | None" = None
     heads: "Sequence[HeadSummary]" = ()
     rollout: "NDArray[np.float32] | None" = None
+    attention_variant: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name; weights of attention are rounded to 6 decimals."""
@@ -96,6 +98,33 @@ class Explanation(Report):
         if self.attention is not None:
             yield from self._attended(width)
         yield from self._notes()
+
+    def with_attention(self, other: "Explanation") -> "Explanation":
+        """This explanation with the attention of another one, of the same item.
+
+        Words can so be attributed by a fast graph, and attention comes from one that shows it.
+
+        Args:
+            other: of `explain(item, method="attention")`, of any variant of the same bundle.
+
+        Raises:
+            InputError: it has no attention, or is of another item, task or tokenizer.
+        """
+        if other.attention is None:
+            raise InputError("other has no attention; explain the item with method='attention'")
+        if (self.task, self.words, self.tokens) != (other.task, other.words, other.tokens):
+            raise InputError(
+                "other has other words, tokens or another task; explain the same item, with a "
+                "variant of the same bundle"
+            )
+        return replace(
+            self,
+            runs=self.runs + other.runs,
+            attention=other.attention,
+            heads=other.heads,
+            rollout=other.rollout,
+            attention_variant=other.attention_variant,
+        )
 
     def map_of(self, layer: int, head: int) -> "NDArray[np.float32]":
         """The map of one head, (tokens, tokens).
@@ -137,7 +166,10 @@ class Explanation(Report):
         return table_lines([f"head {layer}.{head}", "attends to"], rows, width)
 
     def _attended(self, width: int | None) -> Iterator[str]:
-        yield f"attention of {len(self.heads)} heads over {len(self.tokens)} tokens"
+        yield (
+            f"attention of {len(self.heads)} heads over {len(self.tokens)} tokens, by variant "
+            f"{self.attention_variant}"
+        )
         rows = [
             [str(each.layer), str(each.head), *(f"{value:.3f}" for value in _measured(each))]
             for each in self.heads

@@ -1,5 +1,6 @@
 """Summaries of heads and rollout, on maps whose numbers are known by hand."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -121,6 +122,26 @@ def test_maps_that_were_not_asked_for_are_refused() -> None:
     with pytest.raises(InputError, match="pass method='attention'"):
         plain.map_of(0, 0)
     assert plain.to_dict()["attention"] is None
+
+
+def test_words_of_one_graph_are_joined_with_attention_of_another() -> None:
+    words = replace(
+        EXPLANATION,
+        variant="int8",
+        runs=7,
+        attention=None,
+        heads=(),
+        rollout=None,
+        attention_variant=None,
+    )
+    found = words.with_attention(replace(EXPLANATION, variant="attention", runs=1))
+    assert (found.variant, found.attention_variant, found.runs) == ("int8", "attention", 8)
+    assert found.map_of(1, 1) is not None
+    assert found.attributions == words.attributions
+    with pytest.raises(InputError, match="other has no attention; explain the item with method="):
+        found.with_attention(words)
+    with pytest.raises(InputError, match="other words, tokens or another task; explain the same"):
+        words.with_attention(replace(EXPLANATION, tokens=("[CLS]", "other", "[SEP]")))
 
 
 def test_json_has_what_the_arrays_have() -> None:
