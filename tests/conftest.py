@@ -8,6 +8,8 @@ that all others see the same variants whether it is installed or not.
 import gc
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -110,3 +112,11 @@ def minilm_bundle(made_once: MadeOnce, minilm: Path) -> Bundle:
         edgebert.quantize(edgebert.export(minilm, out), force=True, keep_default=True)
 
     return Bundle.open(made_once("minilm", make))
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C works here and in child processes, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -27,14 +27,6 @@ each_command = pytest.mark.parametrize(
 def start(program: str, *arguments: object, stdout: int) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", MODULES[program], *map(str, arguments)]
     return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Where the tests themselves run in the background, interrupts are ignored by all children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -202,6 +202,7 @@ def test_shares_on_several_machines_at_once(
     assert (out / "_SUCCESS").exists()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_driver_that_is_asked_to_end(
     number: int,

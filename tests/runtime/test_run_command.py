@@ -346,14 +346,6 @@ def test_an_output_that_is_full_is_one_line(tiny_bundle: Bundle) -> None:
     ]
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Where the tests themselves run in the background, interrupts are ignored by all children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("kind", READ_BACK)
 def test_ctrl_c_leaves_no_file(kind: str, tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -174,14 +173,6 @@ def test_the_first_error_ends_the_others(error: type[BaseException]) -> None:
     with pytest.raises(error):
         run_side_by_side(range(10_000), work, 3)
     assert len(done) < 10_000
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl-C is a KeyboardInterrupt here, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class LeftToHelpers:

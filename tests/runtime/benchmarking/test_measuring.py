@@ -290,14 +290,6 @@ def test_the_command_stores_and_says_how_to_load(
     assert (tuning["workers"], tuning["latency_threads"]) == (False, 1)
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Where the tests themselves run in the background, interrupts are ignored by all children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found in /proc")
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("everybody", [True, False], ids=["as a terminal", "the command alone"])
