@@ -17,6 +17,7 @@ from benchmarks.cases import growth as growth_case
 from benchmarks.cases import latency as latency_case
 from benchmarks.cases import limits as limits_case
 from benchmarks.cases import load as load_case
+from benchmarks.cases import prune as prune_case
 from benchmarks.cases import start as start_case
 from benchmarks.cases import throughput as throughput_case
 from benchmarks.cases import trim as trim_case
@@ -161,6 +162,16 @@ def trim(
     """What a smaller vocabulary costs and gains."""
     searched = min(pairs, trim_case.SEARCHED)
     _measure(partial(trim_case.measure, keep=keep, pairs=pairs, searched=searched), out)
+
+
+@app.command()
+def prune(
+    pairs: Annotated[int, typer.Option(min=100, help="to prune by")] = prune_case.PAIRS,
+    out: Out = None,
+) -> None:
+    """What fewer heads and neurons cost and gain."""
+    searched = min(pairs, prune_case.SEARCHED)
+    _measure(partial(prune_case.measure, pairs=pairs, searched=searched), out)
 
 
 @app.command()

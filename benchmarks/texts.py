@@ -67,6 +67,15 @@ def package_pairs(count: int) -> list[tuple[str, str]]:
     return random.Random(SEED).sample(unique, count)
 
 
+def apart(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs of which no two have the same words in their long text: packages of one source."""
+    found: dict[str, tuple[str, str]] = {}
+    for short, long in pairs:
+        words = " ".join(sorted({word.lower() for word in long.split() if word.isalpha()}))
+        found.setdefault(words, (short, long))
+    return list(found.values())
+
+
 def _described_packages() -> list[tuple[str, str]]:
     """Each package's short description and its long one, where it has both."""
     lists = CACHE / "texts" / "apt"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgebert.search.result import CompressReport
     from edgebert.training import TrainingConfig, TrainingReport
     from edgebert.workflow.distillation import DistilLosses, DistilReport, distil
+    from edgebert.workflow.pruning import PruneReport, prune
     from edgebert.workflow.training import train
     from edgebert.workflow.trimming import TrimReport, trim
     from edgebert.workflow.variants import remove_variant, set_default, upgrade
@@ -36,6 +37,7 @@ __all__ = [
     "CompressReport",
     "DistilLosses",
     "DistilReport",
+    "PruneReport",
     "TrainingConfig",
     "TrainingReport",
     "TrimReport",
@@ -47,6 +49,7 @@ __all__ = [
     "errors",
     "explanation_page",
     "export",
+    "prune",
     "push",
     "quantize",
     "quantize_file",
@@ -63,6 +66,7 @@ _HOMES: Final = {
     "CompressReport": ("edgebert.search.result", "CompressReport"),
     "DistilLosses": ("edgebert.workflow.distillation", "DistilLosses"),
     "DistilReport": ("edgebert.workflow.distillation", "DistilReport"),
+    "PruneReport": ("edgebert.workflow.pruning", "PruneReport"),
     "TrainingConfig": ("edgebert.training", "TrainingConfig"),
     "TrimReport": ("edgebert.workflow.trimming", "TrimReport"),
     "TrainingReport": ("edgebert.training", "TrainingReport"),
@@ -70,6 +74,7 @@ _HOMES: Final = {
     "compress": ("edgebert.search.compressing", "compress"),
     "distil": ("edgebert.workflow.distillation", "distil"),
     "explanation_page": ("edgebert.reporting.explanation.page", "explanation_page"),
+    "prune": ("edgebert.workflow.pruning", "prune"),
     "quantize": ("edgebert_quantize", "quantize_bundle"),
     "quantize_file": ("edgebert_quantize", "quantize_file"),
     "quantize_within": ("edgebert_quantize", "quantize_within"),

@@ -16,7 +16,7 @@ import edgebert
 from benchmarks.cases.accuracy import recall
 from benchmarks.models import MODELS
 from benchmarks.records import Record, new_record
-from benchmarks.texts import package_pairs
+from benchmarks.texts import apart, package_pairs
 from edgebert_runtime import load
 
 CASE: Final = "distil"
@@ -60,7 +60,7 @@ def measure(
         seed=SEED,
     )
     record = new_record(CASE, "", COMMAND, 1)
-    drawn = _apart(package_pairs(pairs + VALIDATED + searched))
+    drawn = apart(package_pairs(pairs + VALIDATED + searched))
     unseen, validated = drawn[:searched], drawn[searched : searched + VALIDATED]
     learnt = drawn[searched + VALIDATED :]
     source = MODELS["minilm"].source()
@@ -86,15 +86,6 @@ def measure(
         record["rows"].append({"system": TEACHER, **_compared(expected, expected)})
         record["rows"].append({"system": f"{layers} layers", **_compared(found, expected)})
     return record
-
-
-def _apart(pairs: Pairs) -> Pairs:
-    """Pairs of which no two have the same words in their long text: packages of one source."""
-    found: dict[str, tuple[str, str]] = {}
-    for short, long in pairs:
-        words = " ".join(sorted({word.lower() for word in long.split() if word.isalpha()}))
-        found.setdefault(words, (short, long))
-    return list(found.values())
 
 
 def _written(path: Path, pairs: Iterable[tuple[str, str]]) -> Path:

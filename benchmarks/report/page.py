@@ -8,6 +8,7 @@ from benchmarks.report.accuracy import accuracy_sections
 from benchmarks.report.distil import distil_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.gpu import gpu_sections
+from benchmarks.report.prune import prune_sections
 from benchmarks.report.scale import server_sections
 from benchmarks.report.texts import (
     load_sections,
@@ -39,6 +40,7 @@ def page_of(records: Sequence[Record]) -> Page:
         start_sections,
         accuracy_sections,
         trim_sections,
+        prune_sections,
         distil_sections,
         growth_sections,
         many_sections,

@@ -19,6 +19,7 @@ from edgebert.checkpoints.heads import head_to_hf
 from edgebert.checkpoints.modules import sentence_transformers_files
 from edgebert.checkpoints.state_dict import config_to_hf, state_to_hf
 from edgebert.checkpoints.tokenizer.read import TokenizerFiles
+from edgebert.checkpoints.widths import with_widths
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import Head, Pooled
 from edgebert.model.sentence import DenseWeights
@@ -181,7 +182,7 @@ def _config(parts: CheckpointParts) -> dict[str, Any]:
         merged |= HEAD_SETTINGS.get(table.out, {})
         if head.config.kind == "fill" and not head.config.tied:
             merged["tie_word_embeddings"] = False
-    return merged
+    return with_widths(merged, parts.encoder.config.widths)
 
 
 def _architecture(parts: CheckpointParts) -> str:

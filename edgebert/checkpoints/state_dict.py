@@ -12,6 +12,7 @@ from edgebert.checkpoints.diagnosis import cause, few
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.fields import ACTIVATIONS, PLAIN, KeyMapping
 from edgebert.checkpoints.known_keys import FAMILY_KEYS, MODEL
+from edgebert.checkpoints.widths import read_widths, with_widths
 from edgebert.model.config import EncoderConfig
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import CheckpointError, ConfigError, UnsupportedModelError
@@ -34,6 +35,7 @@ def config_from_hf(
         CheckpointError: keys are missing, all of them named, or hold a value of the wrong type.
         UnsupportedModelError: a key asks for mathematics edgebert does not compute.
     """
+    widths = read_widths(hf_config, source=source)
     hf_config = family.upgrade(hf_config)
     _refuse(source, _other_mathematics(family, hf_config))
     missing = sorted({*family.sizes, family.activation_key} - hf_config.keys())
@@ -45,7 +47,7 @@ def config_from_hf(
     _check_types(family, hf_config, source)
     _refuse(source, _other_values(family, hf_config))
     try:
-        return EncoderConfig(**_fields(family, hf_config), pooler=pooler)
+        return EncoderConfig(**_fields(family, hf_config), pooler=pooler, widths=widths)
     except ConfigError as error:
         raise CheckpointError(f"{source}: {error}") from error
 
@@ -67,7 +69,7 @@ def config_to_hf(family: Family, config: EncoderConfig) -> dict[str, Any]:
     spelled = next(name for name, ours in ACTIVATIONS.items() if ours is config.activation)
     padding_id = config.padding_id if config.padding_id >= 0 else None
     hf_config |= {family.activation_key: spelled, "pad_token_id": padding_id}
-    return hf_config | family.keys(config)
+    return with_widths(hf_config | family.keys(config), config.widths)
 
 
 def state_from_hf(
@@ -265,7 +267,7 @@ def _check_types(family: Family, hf_config: Mapping[str, Any], source: str) -> N
 
 
 def _fields(family: Family, hf_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field of an `EncoderConfig` but the pooler."""
+    """Every field of an `EncoderConfig` but the pooler and a pruned one's widths."""
     sizes = {ours: hf_config[theirs] for theirs, ours in family.sizes.items()}
     numbers = {
         ours: float(hf_config.get(theirs, default))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgebert.model.config import Disentangled, EncoderConfig
+from edgebert.model.config import Disentangled, EncoderConfig, LayerWidths
 from edgebert.model.positions import Rotation, rotate
 
 LOWEST: Final = torch.finfo(torch.float32).min
@@ -43,17 +43,25 @@ def masked(scores: Tensor, keep: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2)."""
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2).
 
-    def __init__(self, config: EncoderConfig) -> None:
+    A pruned one has some of the encoder's heads.
+    """
+
+    left: Tensor | None
+
+    def __init__(self, config: EncoderConfig, widths: LayerWidths) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.heads = len(widths.heads)
+        left = torch.tensor(widths.heads, device="cpu") if self.heads < config.heads else None
+        self.register_buffer("left", left, persistent=False)
         self.head_dimension = config.head_dimension
         bias = config.attention_bias
-        self.query = nn.Linear(config.hidden, config.hidden, bias=bias)
-        self.key = nn.Linear(config.hidden, config.hidden, bias=bias)
-        self.value = nn.Linear(config.hidden, config.hidden, bias=bias)
-        self.output = nn.Linear(config.hidden, config.hidden, bias=bias)
+        inner = self.heads * config.head_dimension
+        self.query = nn.Linear(config.hidden, inner, bias=bias)
+        self.key = nn.Linear(config.hidden, inner, bias=bias)
+        self.value = nn.Linear(config.hidden, inner, bias=bias)
+        self.output = nn.Linear(inner, config.hidden, bias=bias)
         self.attention_dropout = config.attention_dropout
         self.scale = 1.0 / math.sqrt(config.head_dimension)
 
@@ -99,10 +107,12 @@ class SelfAttention(nn.Module):
 
     def _mask(self, query: Tensor, key: Tensor, context: AttentionContext) -> Tensor:
         del query, key
-        return context.mask
+        if context.bias is None or self.left is None:
+            return context.mask
+        return masked(context.bias.index_select(1, self.left), context.keep)
 
     def _split(self, projected: Tensor) -> Tensor:
-        """(batch, sequence, hidden) to (batch, heads, sequence, head dimension)."""
+        """(batch, sequence, inner) to (batch, heads, sequence, head dimension)."""
         batch, sequence, _ = projected.shape
         return projected.view(batch, sequence, self.heads, self.head_dimension).transpose(1, 2)
 
@@ -114,16 +124,16 @@ class DisentangledAttention(SelfAttention):
     for every text.
     """
 
-    def __init__(self, config: EncoderConfig, relative: Disentangled) -> None:
-        super().__init__(config)
+    def __init__(self, config: EncoderConfig, widths: LayerWidths, relative: Disentangled) -> None:
+        super().__init__(config, widths)
         self.relative = relative
         self.scale = 1.0 / math.sqrt(config.head_dimension * relative.terms)
         if not relative.shared:
-            size = config.hidden
+            inner = self.heads * self.head_dimension
             if relative.content_to_position:
-                self.distance_key = nn.Linear(size, size)
+                self.distance_key = nn.Linear(config.hidden, inner)
             if relative.position_to_content:
-                self.distance_query = nn.Linear(size, size)
+                self.distance_query = nn.Linear(config.hidden, inner)
 
     def _mask(self, query: Tensor, key: Tensor, context: AttentionContext) -> Tensor:
         if context.distances is None:

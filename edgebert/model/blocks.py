@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from edgebert.model.attention import AttentionContext, DisentangledAttention, SelfAttention
-from edgebert.model.config import Activation, Disentangled, EncoderConfig
+from edgebert.model.config import Activation, Disentangled, EncoderConfig, LayerWidths
 from edgebert.model.positions import POSITIONS
 
 ACTIVATIONS: Final[dict[Activation, nn.Module]] = {
@@ -60,13 +60,12 @@ class Embeddings(nn.Module):
 class FeedForward(nn.Module):
     """Two linear maps with a non-linearity between them (Vaswani et al. 2017, section 3.3)."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, width: int) -> None:
         super().__init__()
         bias = config.feed_forward_bias
-        width = 2 * config.intermediate if config.gated else config.intermediate
-        self.expand = nn.Linear(config.hidden, width, bias=bias)
+        self.expand = nn.Linear(config.hidden, 2 * width if config.gated else width, bias=bias)
         self.activation = ACTIVATIONS[config.activation]
-        self.contract = nn.Linear(config.intermediate, config.hidden, bias=bias)
+        self.contract = nn.Linear(width, config.hidden, bias=bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Apply the block to each token. Shapes: (batch, sequence, hidden) in and out."""
@@ -90,12 +89,13 @@ class GatedFeedForward(FeedForward):
 class Layer(nn.Module):
     """Attention and feed-forward, each added to its input and then normalised (post-LayerNorm)."""
 
-    def __init__(self, config: EncoderConfig, *, first: bool) -> None:
+    def __init__(self, config: EncoderConfig, widths: LayerWidths, *, first: bool) -> None:
         super().__init__()
         normed = config.first_norm or not first
-        self.attention = _attention(config)
+        self.attention = _attention(config, widths)
         self.attention_norm = layer_norm(config, config.hidden) if normed else nn.Identity()
-        self.feed_forward = GatedFeedForward(config) if config.gated else FeedForward(config)
+        feed_forward = GatedFeedForward if config.gated else FeedForward
+        self.feed_forward = feed_forward(config, widths.intermediate)
         self.feed_forward_norm = layer_norm(config, config.hidden)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
@@ -135,10 +135,10 @@ def layer_norm(config: EncoderConfig, width: int) -> nn.LayerNorm:
     return nn.LayerNorm(width, eps=config.layer_norm_epsilon, bias=config.norm_bias)
 
 
-def _attention(config: EncoderConfig) -> SelfAttention:
+def _attention(config: EncoderConfig, widths: LayerWidths) -> SelfAttention:
     if isinstance(config.relative, Disentangled):
-        return DisentangledAttention(config, config.relative)
-    return SelfAttention(config)
+        return DisentangledAttention(config, widths, config.relative)
+    return SelfAttention(config, widths)
 
 
 def _row(padding_id: int, config: EncoderConfig) -> int | None:

@@ -123,6 +123,19 @@ class LocalAttention:
     theta: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerWidths:
+    """What a layer of a pruned encoder has left.
+
+    Attributes:
+        heads: which of the encoder's attention heads, in order.
+        intermediate: width between the two feed-forward matrices.
+    """
+
+    heads: tuple[int, ...]
+    intermediate: int
+
+
 MOST: Final = 2**24
 MOST_LAYERS: Final = 1_000
 """No encoder comes near; a module of so many layers would fill the memory before it has weights."""
@@ -168,10 +181,12 @@ class EncoderConfig:
             (Shazeer 2020).
         layer_groups: how many distinct layers there are, each used in a run of layers; `layers`
             when None (Lan et al. 2020, section 3.1).
+        widths: of a pruned encoder, those of each distinct layer; None where every layer has all
+            `heads` and is `intermediate` wide.
 
     Raises:
-        ConfigError: a size is not positive, `heads` does not divide `hidden`, or values
-            contradict each other.
+        ConfigError: a size is not positive, `heads` does not divide `hidden`, a layer is left
+            empty, or values contradict each other.
     """
 
     vocabulary: int
@@ -202,6 +217,7 @@ class EncoderConfig:
     feed_forward_bias: bool = True
     gated: bool = False
     layer_groups: int | None = None
+    widths: tuple[LayerWidths, ...] | None = None
 
     def __post_init__(self) -> None:
         bad = [f"{name}={getattr(self, name)!r}" for name in SIZES if getattr(self, name) < 1]
@@ -240,6 +256,27 @@ class EncoderConfig:
             )
         if self.position_kind is Positions.COUNTED and self.padding_id < 0:
             raise ConfigError("positions counted over tokens need the id of the padding token")
+        self._check_widths()
+
+    def _check_widths(self) -> None:
+        if self.widths is None:
+            return
+        if len(self.widths) != self.distinct_layers:
+            raise ConfigError(
+                f"widths of {len(self.widths)} layers, expected {self.distinct_layers}: one for "
+                "each layer with weights of its own"
+            )
+        for number, layer in enumerate(self.widths):
+            if list(layer.heads) != sorted(set(layer.heads).intersection(range(self.heads))):
+                raise ConfigError(
+                    f"layer {number} has the heads {list(layer.heads)}, expected some of 0 to "
+                    f"{self.heads - 1}, in order"
+                )
+            if not layer.heads or not 1 <= layer.intermediate <= self.intermediate:
+                raise ConfigError(
+                    f"layer {number} has {len(layer.heads)} heads and is {layer.intermediate} "
+                    f"wide, expected at least 1 head and 1 to {self.intermediate}"
+                )
 
     @property
     def head_dimension(self) -> int:
@@ -261,6 +298,18 @@ class EncoderConfig:
     def distinct_layers(self) -> int:
         """Layers with weights of their own."""
         return self.layers if self.layer_groups is None else self.layer_groups
+
+    def widths_of(self, layer: int) -> LayerWidths:
+        """Of the distinct layer number `layer`."""
+        if self.widths is not None:
+            return self.widths[layer]
+        return LayerWidths(heads=tuple(range(self.heads)), intermediate=self.intermediate)
+
+    @property
+    def layer_heads(self) -> int | None:
+        """Attention heads of a layer; None where layers differ."""
+        counts = {len(self.widths_of(each).heads) for each in range(self.distinct_layers)}
+        return counts.pop() if len(counts) == 1 else None
 
     def is_local(self, layer: int) -> bool:
         """Whether layer number `layer` sees only neighbours."""

@@ -23,7 +23,8 @@ class Encoder(nn.Module):
         self.embeddings = Embeddings(config)
         kind = PreNormLayer if config.pre_norm else Layer
         self.layers = nn.ModuleList(
-            kind(config, first=number == 0) for number in range(config.distinct_layers)
+            kind(config, config.widths_of(number), first=number == 0)
+            for number in range(config.distinct_layers)
         )
         self.final_norm = layer_norm(config, config.hidden) if config.final_norm else nn.Identity()
         self.pooler = Pooler(config) if config.pooler else None
@@ -42,14 +43,26 @@ class Encoder(nn.Module):
                 config has none
             returns: last_hidden_state, (batch, sequence, hidden), float
         """
+        hidden, contexts = self.begin(input_ids, attention_mask, token_type_ids)
+        for number, context in enumerate(contexts):
+            hidden = self.layers[self.distinct(number)](hidden, context)
+        final: Tensor = self.final_norm(hidden)
+        return final
+
+    def begin(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, list[AttentionContext]]:
+        """What the first layer reads, and the context of each layer that runs.
+
+        Shapes:
+            input_ids, attention_mask, token_type_ids: as `forward`
+            returns: (batch, sequence, hidden)
+        """
         everywhere = self._context(attention_mask)
         nearby = self._local_context(everywhere)
         hidden: Tensor = self.embeddings(input_ids, token_type_ids)
-        for number in range(self.config.layers):
-            context = nearby if self.config.is_local(number) else everywhere
-            hidden = self._layer(number)(hidden, context)
-        final: Tensor = self.final_norm(hidden)
-        return final
+        layers = range(self.config.layers)
+        return hidden, [nearby if self.config.is_local(each) else everywhere for each in layers]
 
     def pool(self, last_hidden_state: Tensor) -> Tensor:
         """BERT's pooled first token. Shapes: (batch, sequence, hidden) to (batch, hidden).
@@ -62,8 +75,9 @@ class Encoder(nn.Module):
         pooled: Tensor = self.pooler(last_hidden_state)
         return pooled
 
-    def _layer(self, number: int) -> nn.Module:
-        return self.layers[number * len(self.layers) // self.config.layers]
+    def distinct(self, number: int) -> int:
+        """Which of `layers` runs as layer number `number`."""
+        return number * len(self.layers) // self.config.layers
 
     def _context(self, attention_mask: Tensor) -> AttentionContext:
         """The context of a layer in which each token attends to all kept tokens."""

@@ -61,9 +61,9 @@ def compress(
 ) -> CompressReport:
     """Search for a model that reaches the aims within a budget, and write its bundle.
 
-    The vocabulary is trimmed, layers are distilled, and every model is measured in fp32 and int8:
-    its right answers on the same rows, its size, and its time on this machine beside the unchanged
-    model. Cheap steps come first. The search ends with the first model that succeeds. What was
+    The vocabulary is trimmed, heads, neurons or layers go, and what is left learns. Every model is
+    measured in fp32 and int8: its right answers on the same rows, its size, and its time on this
+    machine beside the unchanged model. Cheap steps come first. The search ends with the first model that succeeds. What was
     made and measured stays in a folder, so that the same search, or one with another budget or
     other aims, repeats none of it.
 
@@ -79,7 +79,7 @@ def compress(
         size_mb: most size of the graph's files, in 10⁶ bytes.
         texts: a file of typical texts, .txt, .csv, .jsonl or .parquet, to choose tokens by, to
             learn from and to calibrate on. Texts that `evaluation` has too are left out. None
-            neither trims nor distils.
+            changes the precision alone.
         column: of the texts in the file.
         task: what the checkpoint is for, as `export` takes it.
         minutes: the search ends after this time; None takes as long as it needs.

@@ -123,7 +123,7 @@ def _checkpoint_spec(checkpoint: Checkpoint) -> ExportSpec:
         max_positions=config.positions,
         layers=config.layers,
         token_types=config.token_types if config.token_types > 1 else 0,
-        heads=config.heads,
+        heads=config.layer_heads,
         max_length=checkpoint.max_length,
         task=cast("TaskName", checkpoint.task),  # or a registered one
         head=checkpoint.head_info,

@@ -12,9 +12,12 @@ from typing import Final
 import numpy as np
 import onnx
 import pytest
+import torch
 
 import edgebert
 import edgebert_native
+from edgebert.compression.pruning.narrowing import Kept, narrowed
+from edgebert.model.encoder import Encoder
 from edgebert_quantize.native.operator import DOMAIN
 from edgebert_runtime import Bundle, check, check_all, load, warm
 from edgebert_runtime.bundle.manifest import CARD_NAME, hash_file
@@ -23,7 +26,7 @@ from edgebert_runtime.cli.main import main
 from edgebert_runtime.engine.native import NAME, SWITCH, find_native
 from edgebert_runtime.errors import BundleIntegrityError
 from edgebert_runtime.inference.feeds import make_feeds
-from tests.support.tiny_encoder import TEXTS
+from tests.support.tiny_encoder import TEXTS, TINY, save_tiny
 
 LEAST_COSINE: Final = 0.99
 """Of both ways of a tiny encoder of random weights; `test_minilm.py` holds real ones to more."""
@@ -51,6 +54,20 @@ def test_each_way_has_its_own_quality_and_samples(native_bundle: Bundle) -> None
     assert native.quality["mean"] > stock.quality["mean"]
     assert stock.samples != native.samples
     assert variant.files == (variant.file, "onnx/model_quantized.onnx")
+
+
+def test_layers_of_different_widths_run_natively(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    whole = Encoder(replace(TINY, hidden=64, intermediate=128)).eval()
+    widths = ((2, 128), (1, 32))
+    assert len(whole.layers) == len(widths)
+    kept = [Kept(heads=tuple(range(h)), neurons=tuple(range(n))) for h, n in widths]
+    source = save_tiny(narrowed(whole, kept), tmp_path / "pruned")
+    bundle = edgebert.quantize(edgebert.export(source, tmp_path / "bundle"), force=True)
+    ways = bundle.manifest.variants["int8-native"].ways
+    assert all(each.quality["mean"] > LEAST_COSINE for each in ways.values() if each.quality)
+    assert load(bundle, cache_dir=False).info().way == NATIVE
+    assert check(bundle).passed
 
 
 def test_it_runs_where_the_library_is(native_bundle: Bundle) -> None:

@@ -13,6 +13,7 @@ from edgebert.search.result import CompressReport
 from edgebert.search.trial import ShapeTime, Trial
 from edgebert.training.metrics import Scores
 from edgebert.training.report import Evaluation, TrainingReport
+from edgebert.workflow.pruning import PruneReport
 from edgebert.workflow.trimming import TrimReport
 from edgebert.workflow.verification import VerifyReport
 from edgebert_export import CaseResult, ParityReport
@@ -183,6 +184,21 @@ DISTIL: Final = DistilReport(
     untrained={"cosine": 0.6, "spearman": 0.62},
 )
 
+PRUNE: Final = PruneReport(
+    out=Path("faster"),
+    task="embed",
+    heads=(9, 12),
+    neurons=(1024, 768),
+    heads_before=24,
+    neurons_before=3072,
+    multiplications=1.4,
+    speed_asked=1.3,
+    speedups={"1x32": 1.32, "8x128": 1.41, "mixed": 1.38},
+    texts=900,
+    held_out=100,
+    measured={"cosine": 0.95, "spearman": 0.94},
+)
+
 TRIM: Final = TrimReport(
     out=Path("smaller"),
     rows_before=30522,
@@ -286,6 +302,7 @@ REPORTS: Final = (
     SEARCH,
     TRAINING,
     DISTIL,
+    PRUNE,
     TRIM,
     DIFF,
     VERIFY,

@@ -58,7 +58,10 @@ def _smaller(config: EncoderConfig, kept: Sequence[int]) -> EncoderConfig:
             f"a student of {len(kept)} layers, expected at least {groups}: so many groups of "
             "layers with shared weights the teacher has, and each stays"
         )
-    return replace(config, layers=len(kept), local=_local(config.local, kept))
+    widths = config.widths
+    if widths is not None and groups is None:
+        widths = tuple(widths[source] for source in kept)
+    return replace(config, layers=len(kept), local=_local(config.local, kept), widths=widths)
 
 
 def _local(local: LocalAttention | None, kept: Sequence[int]) -> LocalAttention | None:

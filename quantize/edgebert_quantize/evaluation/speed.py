@@ -125,8 +125,8 @@ def measure_speed(
         arrays = Path(folder) / "feeds.npz"
         np.savez(arrays, **dict[str, Any](feeds))
         measures = {
-            candidate: partial(_milliseconds, candidate, arrays, way),
-            source: partial(_milliseconds, source, arrays, STOCK),
+            candidate: partial(milliseconds, candidate, arrays, way),
+            source: partial(milliseconds, source, arrays, STOCK),
         }
         times = measure_in_rounds(measures, ROUNDS)
     return Speed(candidate_ms=tuple(times[candidate]), source_ms=tuple(times[source]))
@@ -137,6 +137,16 @@ def shortened(feeds: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.in
     return {name: array[:, :TOKENS] for name, array in feeds.items()}
 
 
-def _milliseconds(graph: Path, arrays: Path, way: str) -> float:
+def milliseconds(graph: Path, arrays: Path, way: str) -> float:
+    """Median time of a run, in a process of its own.
+
+    Args:
+        graph: its path.
+        arrays: path of an `.npz` file with its inputs.
+        way: as `measure_speed` takes it.
+
+    Raises:
+        EdgebertError: the process failed; its last line is in the text.
+    """
     arguments = (str(graph), str(arrays), str(SECONDS), way)
     return float(output_of([sys.executable, "-P", timed_process.__file__, *arguments]))

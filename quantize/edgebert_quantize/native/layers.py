@@ -162,12 +162,9 @@ class Layer:
     def attributes(self) -> dict[str, int | float | str]:
         """Those of the operator that all layers have in common, but for those of norms."""
         attention, feed_forward = self.attention, self.feed_forward
-        hidden, ffn = _sizes(feed_forward.up.weight)
         return {
-            "hidden": hidden,
-            "heads": attention.heads,
+            "hidden": _sizes(feed_forward.up.weight)[0],
             "head_size": _sizes(attention.query.weight)[1] // attention.heads,
-            "ffn": ffn,
             "scale": attention.scale,
             "activation": feed_forward.activation,
             "gated": int(feed_forward.gate is not None),
@@ -217,7 +214,7 @@ class EncoderLayers:
         return [*found, None if bias is None else _bias_constant(bias)]
 
     def attributes(self, scheme: str) -> Mapping[str, int | float | str | Sequence[int]]:
-        """Of the operator.
+        """Of the operator, which sees from the weights how much narrower a layer is.
 
         Args:
             scheme: where ranges of activations come from: `token` or `static`.
@@ -227,6 +224,8 @@ class EncoderLayers:
         norm = self.norms[0]
         return {
             "layers": len(self.layers),
+            "heads": max(layer.attention.heads for layer in self.layers),
+            "ffn": max(_sizes(layer.feed_forward.up.weight)[1] for layer in self.layers),
             **self.layers[0].attributes(),
             "epsilon": norm.epsilon,
             "norm": norm.kind,

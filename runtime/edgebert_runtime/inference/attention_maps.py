@@ -54,6 +54,7 @@ def run_maps(session: Session, names: Sequence[str], feeds: Feeds, tokens: int) 
 
     Raises:
         EngineError: the graph gives something else, or as `Session.run`.
+        InputError: layers have different numbers of heads, as those of a pruned model.
     """
     found = session.run(names, {name: feeds[name] for name in session.inputs})
     side = feeds["input_ids"].shape[1]
@@ -63,6 +64,12 @@ def run_maps(session: Session, names: Sequence[str], feeds: Feeds, tokens: int) 
                 f"{session.graph} gives {name} of shape {weights.shape}, expected (1, heads, "
                 f"{side}, {side})"
             )
+    heads = [weights.shape[1] for weights in found]
+    if len(set(heads)) > 1:
+        raise InputError(
+            f"the layers of {session.graph} have {', '.join(map(str, heads))} heads, and maps are "
+            "shown of layers with equally many; explain it without attention"
+        )
     maps: Maps = np.concatenate([weights[:, :, :tokens, :tokens] for weights in found])
     if not np.isfinite(maps).all():
         raise EngineError(f"{session.graph} gives attention weights that are not finite")

@@ -27,19 +27,9 @@ ENTRY_POINTS: Final = "edgebert_runtime.tasks"
 COMMAND_NAMES: Final = frozenset(
     (
         *("batch", "bench", "check", "compare", "diff", "info", "pull", "run", "serve", "warm"),
-        *(
-            "compress",
-            "default",
-            "distil",
-            "explain",
-            "export",
-            "inspect",
-            "mobile",
-            "page",
-            "profile",
-            "push",
-        ),
-        *("quantize", "remove", "report", "train", "trim", "upgrade", "verify"),
+        *("compress", "default", "distil", "explain", "export", "inspect", "mobile", "page"),
+        *("profile", "prune", "push", "quantize", "remove", "report", "train", "trim"),
+        *("upgrade", "verify"),
     )
 )
 """Commands of `edgebert` and `edgebert-run` that are no task's; a task has another name."""

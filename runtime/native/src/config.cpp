@@ -26,6 +26,7 @@ enum ProductRole : int64_t {
 };
 constexpr int64_t kRolesOfProduct = 8;
 constexpr int64_t kProductsOfLayer = 7;
+constexpr int64_t kUp = 4;  // its place among them
 constexpr int64_t kNormsOfLayer = kProductsOfLayer * kRolesOfProduct;
 constexpr int64_t kRolesOfLayer = kNormsOfLayer + 4;
 enum LastRole : int64_t { kFinalNorm = 0, kRotary = 2, kLocalRotary = 4, kPositionBias = 6, kLastRoles };
@@ -149,21 +150,33 @@ void check_norms(const Config& config, const Layer& layer, const std::string& wh
   }
 }
 
+// Layers of a pruned encoder differ in width: the weights say how wide each is.
+void read_widths(const Constants& constants, int64_t role, const std::string& where, const Config& config,
+                 Layer& layer) {
+  const int64_t inner = constants.matrix_shape(role + kWeight, where + ", query, weight")[1];
+  layer.heads = inner / config.head_size;
+  check_between(where + ", query, columns % head_size", inner % config.head_size, 0, 0);
+  check_between(where + ", heads", layer.heads, 1, config.heads);
+  layer.ffn = constants.matrix_shape(role + kUp * kRolesOfProduct + kWeight, where + ", up, weight")[1];
+  check_between(where + ", ffn", layer.ffn, 1, config.ffn);
+}
+
 Layer read_layer(const Constants& constants, int64_t index, const Config& config) {
   const std::string where = "layer " + std::to_string(index);
   const int64_t role = index * kRolesOfLayer;
-  const int64_t inner = config.heads * config.head_size;
   const auto product = [&](int64_t place, const char* name, int64_t inputs, int64_t outputs) {
     return read_product(constants, role + place * kRolesOfProduct, where + ", " + name, config, inputs, outputs);
   };
   Layer layer;
+  read_widths(constants, role, where, config, layer);
+  const int64_t inner = layer.heads * config.head_size;
   layer.query = product(0, "query", config.hidden, inner);
   layer.key = product(1, "key", config.hidden, inner);
   layer.value = product(2, "value", config.hidden, inner);
   layer.output = product(3, "output", inner, config.hidden);
-  layer.up = product(4, "up", config.hidden, config.ffn);
-  if (config.gated) layer.gate = product(5, "gate", config.hidden, config.ffn);
-  layer.down = product(6, "down", config.ffn, config.hidden);
+  layer.up = product(kUp, "up", config.hidden, layer.ffn);
+  if (config.gated) layer.gate = product(5, "gate", config.hidden, layer.ffn);
+  layer.down = product(6, "down", layer.ffn, config.hidden);
   layer.attention_norm = read_norm(constants, role + kNormsOfLayer, where + ", attention_norm", config.hidden);
   layer.feed_forward_norm =
       read_norm(constants, role + kNormsOfLayer + 2, where + ", feed_forward_norm", config.hidden);
@@ -200,6 +213,10 @@ void read_position_bias(const Constants& constants, int64_t role, Config& config
   check_between("position_bias, second axis % 2", width % 2, 1, 1);
   config.bias_reach = width / 2;
   config.position_bias = constants.floats(role + kPositionBias, "position_bias", {config.heads, width});
+  for (size_t i = 0; i < config.layers.size(); ++i) {
+    const std::string where = "layer " + std::to_string(i);
+    check_between(where + ", heads with position_bias", config.layers[i].heads, config.heads, config.heads);
+  }
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ class ConfigError : public std::runtime_error {
 struct Attributes {
   int64_t layers = 0;
   int64_t hidden = 0;
-  int64_t heads = 0;
+  int64_t heads = 0;  // of the layer that has most
   int64_t head_size = 0;
-  int64_t ffn = 0;
+  int64_t ffn = 0;  // of the widest layer
   float epsilon = 0;
   float scale = 0;  // of the scores of attention
   std::string scheme;
@@ -87,14 +87,16 @@ struct Layer {
   Product down;
   NormWeights attention_norm;
   NormWeights feed_forward_norm;
+  int64_t heads = 0;
+  int64_t ffn = 0;
   int64_t window = 0;  // half width of local attention; 0 is global
 };
 
 struct Config {
   int64_t hidden = 0;
-  int64_t heads = 0;
+  int64_t heads = 0;  // of the layer that has most
   int64_t head_size = 0;
-  int64_t ffn = 0;
+  int64_t ffn = 0;  // of the widest layer
   float epsilon = 0;
   float scale = 0;
   Scheme scheme = Scheme::token;

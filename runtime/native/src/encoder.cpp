@@ -75,9 +75,9 @@ class PackedModelEncoder final : public Encoder {
     reserve(workspace, rows, rows_at_once, feed, few ? 1 : parts);
     const Steps steps(config_, kernels_, model_, workspace, hidden, output);
     if (few) {
-      run_by_columns(steps, workspace, config_.heads, parts, pool);
+      run_by_columns(steps, workspace, parts, pool);
     } else {
-      run_by_rows(steps, workspace, config_.heads, blocks, tile_rows, parts, pool);
+      run_by_rows(steps, workspace, blocks, tile_rows, parts, pool);
     }
   }
 

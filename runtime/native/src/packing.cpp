@@ -34,7 +34,7 @@ Sources plain_sources(const Product& product, int64_t lanes) {
 Sources head_sources(const Config& config, const Layer& layer, int64_t lanes) {
   Sources sources;
   const int64_t padded = padded_head_size(config);
-  for (int64_t head = 0; head < config.heads; ++head) {
+  for (int64_t head = 0; head < layer.heads; ++head) {
     for (int64_t i = 0; i < 3 * padded / lanes; ++i) {
       const auto [part, column] = head_column(i, padded, lanes);
       const Product& product = part == HeadPart::query ? layer.query : part == HeadPart::key ? layer.key : layer.value;
@@ -218,7 +218,7 @@ PackedLayer take_layer(const Config& config, TileShape shape, const Layer& layer
   const int64_t lanes = shape.lanes;
   const RowPlaces hidden{config.hidden, round_up(config.hidden, lanes)};
   const RowPlaces heads{config.head_size, padded_head_size(config)};
-  const RowPlaces inner{config.ffn, round_up(config.ffn, lanes)};
+  const RowPlaces inner{layer.ffn, round_up(layer.ffn, lanes)};
   PackedLayer packed;
   packed.attention = take_product(config, shape, head_sources(config, layer, lanes), hidden, parts);
   packed.output = take_product(config, shape, plain_sources(layer.output, lanes), heads, parts);

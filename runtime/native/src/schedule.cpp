@@ -27,7 +27,6 @@ constexpr auto nothing = [] {};
 struct ColumnStages {
   const Steps& steps;
   Workspace& workspace;
-  int64_t heads;
   int64_t parts;
 
   void run(int64_t thread) const {
@@ -44,6 +43,7 @@ struct ColumnStages {
 
  private:
   void attention(int64_t layer, BlockMemory& block, Range rows, int64_t stage, int64_t thread) const {
+    const int64_t heads = steps.heads(layer).end;
     const int64_t chunks = std::min(heads, parts);
     const auto work = [&](int64_t chunk) {
       const Range some = share(heads, chunk, chunks);
@@ -66,28 +66,28 @@ struct ColumnStages {
 };
 
 // A layer of one block of many rows.
-void run_layer(const Steps& steps, int64_t layer, BlockMemory& block, Range rows, int64_t heads, std::byte* scratch) {
+void run_layer(const Steps& steps, int64_t layer, BlockMemory& block, Range rows, std::byte* scratch) {
   const Range columns{0, steps.panels(steps.layer(layer).output)};
-  steps.attend(layer, block, rows, {0, heads}, scratch);
+  steps.attend(layer, block, rows, steps.heads(layer), scratch);
   steps.quantize_context(layer, block, rows);
   steps.output(layer, block, rows, columns);
   steps.end_attention(layer, block, rows);
   steps.feed_all(layer, block, rows);
   steps.down(layer, block, rows, columns);
   steps.end_layer(layer, block, rows);
-  if (layer + 1 < steps.layers()) steps.project(layer + 1, block, rows, {0, heads});
+  if (layer + 1 < steps.layers()) steps.project(layer + 1, block, rows, steps.heads(layer + 1));
 }
 
 }  // namespace
 
-void run_by_columns(const Steps& steps, Workspace& workspace, int64_t heads, int64_t parts, Pool& pool) {
+void run_by_columns(const Steps& steps, Workspace& workspace, int64_t parts, Pool& pool) {
   workspace.stages.reset(1 + 4 * steps.layers());
-  const ColumnStages stages{steps, workspace, heads, parts};
+  const ColumnStages stages{steps, workspace, parts};
   on_threads(pool, parts, [&](int64_t thread) { stages.run(thread); });
 }
 
-void run_by_rows(const Steps& steps, Workspace& workspace, int64_t heads, int64_t blocks, int64_t tile_rows,
-                 int64_t parts, Pool& pool) {
+void run_by_rows(const Steps& steps, Workspace& workspace, int64_t blocks, int64_t tile_rows, int64_t parts,
+                 Pool& pool) {
   workspace.stages.reset(1 + steps.layers());
   const int64_t tiles = workspace.tokens.rows() / tile_rows;
   const auto rows_of = [&](int64_t index) {
@@ -99,11 +99,11 @@ void run_by_rows(const Steps& steps, Workspace& workspace, int64_t heads, int64_
     std::byte* scratch = workspace.scratch[static_cast<size_t>(thread)].data();
     const auto start = [&](int64_t chunk) {
       steps.begin(block, rows_of(chunk));
-      steps.project(0, block, rows_of(chunk), {0, heads});
+      steps.project(0, block, rows_of(chunk), steps.heads(0));
     };
     workspace.stages.run(0, blocks, start, nothing);
     for (int64_t layer = 0; layer < steps.layers(); ++layer) {
-      const auto work = [&](int64_t chunk) { run_layer(steps, layer, block, rows_of(chunk), heads, scratch); };
+      const auto work = [&](int64_t chunk) { run_layer(steps, layer, block, rows_of(chunk), scratch); };
       workspace.stages.run(layer + 1, blocks, work, nothing);
     }
   });

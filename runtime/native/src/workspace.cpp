@@ -21,19 +21,23 @@ void BlockMemory::reserve(const PackedModel& model, int64_t rows, int64_t feed_a
   int64_t input_outliers = 0;
   int64_t context_outliers = 0;
   int64_t feed_outliers = 0;
+  int64_t context_depth = 0;
+  int64_t feed_depth = 0;
   for (const PackedLayer& layer : model.layers) {
     input_outliers = std::max({input_outliers, layer.attention.outliers, layer.up.outliers});
     context_outliers = std::max(context_outliers, layer.output.outliers);
     feed_outliers = std::max(feed_outliers, layer.down.outliers);
+    context_depth = std::max(context_depth, layer.output.depth);
+    feed_depth = std::max(feed_depth, layer.down.depth);
   }
-  const PackedLayer& layer = model.layers.front();
-  input.reserve(rows, layer.attention.depth, input_outliers);
-  context_bytes.reserve(rows, layer.output.depth, context_outliers);
-  feed_bytes.reserve(rows, layer.down.depth, feed_outliers);
-  context.reserve(rows * layer.output.depth);
+  const int64_t input_depth = model.layers.front().attention.depth;  // as wide as hidden in all layers
+  input.reserve(rows, input_depth, input_outliers);
+  context_bytes.reserve(rows, context_depth, context_outliers);
+  feed_bytes.reserve(rows, feed_depth, feed_outliers);
+  context.reserve(rows * context_depth);
   feed_rows = feed_at_once;
-  feed.reserve(feed_rows * layer.up.width);
-  normal.reserve(layer.attention.depth);
+  feed.reserve(feed_rows * feed_depth);
+  normal.reserve(input_depth);
 }
 
 void AttentionMemory::reserve(const Config& config, int64_t values_per_word, int64_t rows) {

@@ -1,5 +1,6 @@
 """The models that the operator and its driver are checked with, and their inputs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -80,6 +81,20 @@ def _with_bias(model: Model, reach: int) -> Model:
     return replace(model, position_bias=table)
 
 
+def _pruned(shape: Shape, widths: Sequence[tuple[int, int]], *, window: int = 0) -> Model:
+    """Layers with these heads and widths; the shape is that of the widest."""
+    layers = [
+        layer
+        for seed, (heads, ffn) in enumerate(widths)
+        for layer in random_model(
+            replace(shape, layers=1, heads=heads, ffn=ffn), seed=seed, window=window
+        ).layers
+    ]
+    heads, ffn = (max(each) for each in zip(*widths, strict=True))
+    whole = random_model(replace(shape, layers=len(widths), heads=heads, ffn=ffn))
+    return replace(whole, layers=layers)
+
+
 WIDE_HEADS: Final = replace(PRE, heads=1, head_size=32, norm="layer", activation="gelu")
 
 MODELS: Final = {
@@ -93,5 +108,10 @@ MODELS: Final = {
     "shared": _repeated(random_model(replace(POST, layers=3))),
     "bias_relu": _with_bias(random_model(replace(POST, activation="relu", norm="rms")), reach=12),
     "narrow_heads": random_model(replace(POST, heads=4, head_size=10)),
+    "pruned": _pruned(POST, [(1, 32), (3, 8), (2, 96)]),
+    "pruned_static": _static(_pruned(replace(POST, hidden=40), [(3, 72), (1, 16)])),
+    "pruned_rotary_gated": _with_positions(
+        _pruned(WIDE_HEADS, [(2, 16), (1, 64), (3, 24)], window=5)
+    ),
     "no_outliers": random_model(replace(POST, hidden=48, heads=3), outliers=0),
 }

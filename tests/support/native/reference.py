@@ -135,7 +135,7 @@ def _attention(
 ) -> Array:
     shape = model.shape
     query, key, value = (
-        product(name, entered).reshape(-1, shape.heads, shape.head_size).transpose(1, 0, 2)
+        product(name, entered).reshape(len(entered), -1, shape.head_size).transpose(1, 0, 2)
         for name in ("query", "key", "value")
     )
     rotary = (layer.window and model.local_rotary) or model.rotary

@@ -1,0 +1,1 @@
+"""Fewer heads and feed-forward neurons, without training."""

@@ -1,0 +1,225 @@
+"""What goes is what answers owe least to, and what is left makes up for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import edgebert
+from edgebert.checkpoints import read_checkpoint
+from edgebert.compression.distillation.student import model_of
+from edgebert.compression.pruning.choice import removals
+from edgebert.compression.pruning.costs import LayerCosts, Table, counted_costs
+from edgebert.compression.pruning.importance import Importance, measure_importance
+from edgebert.compression.pruning.limits import parse_limits
+from edgebert.compression.pruning.narrowing import Kept, narrowed
+from edgebert.compression.pruning.reconstruction import reconstruct
+from edgebert.model.encoder import Encoder
+from edgebert.tasks.registry import checkpoint_tasks
+from edgebert.training.data.encoding import Inputs
+from edgebert_runtime.errors import CheckFailedError, ConfigError, InputError
+from examples.minilm import minilm_folder
+from tests.support.families import SAMPLES, build, build_with_head, ours, save
+
+WORDS = ("cat", "dog", "red", "blue", "small", "far", "mat", "run")
+TEXTS = [f"the {one} {two}" for one in WORDS for two in WORDS if one != two]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(build(SAMPLES["bert"]), tmp_path_factory.mktemp("source") / "bert")
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "texts.txt"
+    path.write_text("\n".join(TEXTS), encoding="utf-8")
+    return path
+
+
+def random_batches(count: int) -> list[Inputs]:
+    torch.manual_seed(1)
+    found = []
+    for _ in range(count):
+        mask = torch.ones(8, 12, dtype=torch.int64)
+        mask[::2, 7:] = 0
+        ids = torch.randint(5, 1000, (8, 12)) * mask
+        found.append(Inputs(input_ids=ids, attention_mask=mask, token_type_ids=mask * 0))
+    return found
+
+
+def silenced(encoder: Encoder) -> Encoder:
+    """Without what head 1 and the first 32 neurons of each layer give."""
+    for layer in encoder.layers:
+        with torch.no_grad():
+            layer.attention.output.weight.view(48, 3, 16)[:, 1] = 0
+            layer.feed_forward.contract.weight[:, :32] = 0
+    return encoder
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_parts_that_answers_owe_nothing_to_have_no_importance(
+    softmax: bool, tmp_path: Path
+) -> None:
+    model = build_with_head(SAMPLES["bert"], "classify") if softmax else build(SAMPLES["bert"])
+    checkpoint = read_checkpoint(save(model, tmp_path / "source"), tasks=checkpoint_tasks())
+    silenced(checkpoint.encoder)
+    batches = [(each, each.attention_mask.bool()) for each in random_batches(2)]
+    generator = torch.Generator().manual_seed(0)
+    found = measure_importance(model_of(checkpoint), batches, softmax, generator)
+    for layer in found:
+        assert layer.heads[1] == 0
+        assert not layer.neurons[:32].any()
+        assert (layer.heads[[0, 2]] > 0).all()
+        assert (layer.neurons[32:] > 0).all()
+
+
+def test_what_goes_first_costs_most_for_what_it_gives() -> None:
+    importance = [
+        Importance(heads=torch.tensor([3.0, 1.0]), neurons=torch.arange(96.0)),
+        Importance(heads=torch.tensor([0.1, 9.0]), neurons=1000 * torch.ones(96)),
+    ]
+    table = Table(heads={1: 1.0, 2: 2.0}, neurons={32: 0.0, 96: 4.0}, rest=1.0)
+    steps = list(removals(importance, [1, 1], LayerCosts(tables={"one": table})))
+    assert [len(each.heads) for each in steps[1]] == [2, 1]
+    assert steps[1][1].heads == (1,)
+    assert steps[2][0].heads == (0,)
+    assert steps[3][0].neurons == tuple(range(32, 96))
+    assert [(len(each.heads), len(each.neurons)) for each in steps[-1]] == [(1, 32), (1, 32)]
+    costs = LayerCosts(tables={"one": table})
+    assert costs.speedups([(1, 64)], [(2, 96)]) == {"one": 7 / 4}
+
+
+def test_widths_become_multiples_of_a_tile() -> None:
+    importance = [Importance(heads=torch.ones(3), neurons=torch.arange(68.0))]
+    config = ours(build(SAMPLES["bert"])).config
+    steps = list(removals(importance, [1], counted_costs(config)))
+    assert {len(each.neurons) for (each,) in steps} == {68, 64, 32}
+
+
+@pytest.mark.parametrize("name", ["bert", "modernbert", "albert"])
+def test_least_squares_bring_states_nearer(name: str) -> None:
+    encoder = ours(build(SAMPLES[name]))
+    *batches, unseen = random_batches(31)
+    kept = [Kept(heads=(0, 2), neurons=tuple(range(48)))] * len(encoder.layers)
+    plain, fitted = narrowed(encoder, kept), narrowed(encoder, kept)
+    reconstruct(encoder, fitted, batches)
+    arguments = (unseen.input_ids, unseen.attention_mask)
+    with torch.no_grad():
+        wanted, before, after = (each(*arguments) for each in (encoder, plain, fitted))
+    counted = unseen.attention_mask.bool()
+    errors = [(each - wanted)[counted].square().mean() for each in (before, after)]
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_an_encoder_that_lost_nothing_stays_as_it_is() -> None:
+    encoder = ours(build(SAMPLES["bert"]))
+    same = narrowed(encoder, [Kept(heads=(0, 1, 2), neurons=tuple(range(68)))] * 3)
+    reconstruct(encoder, same, random_batches(2))
+    for name, tensor in same.state_dict().items():
+        torch.testing.assert_close(tensor, encoder.state_dict()[name])
+
+
+def test_a_budget_alone_gives_the_narrowest_that_keeps_it(
+    source: Path, texts: Path, tmp_path: Path
+) -> None:
+    report = edgebert.prune(
+        source, tmp_path / "out", texts=texts, budget="cosine>=0.5", progress=False
+    )
+    assert report.measured["cosine"] >= 0.5
+    assert report.multiplications > 1
+    assert report.speedups == {}
+    assert sum(report.heads) < report.heads_before or sum(report.neurons) < report.neurons_before
+    found = read_checkpoint(tmp_path / "out", tasks=checkpoint_tasks())
+    assert tuple(len(each.heads) for each in found.config.widths or ()) == report.heads
+    assert tuple(each.intermediate for each in found.config.widths or ()) == report.neurons
+    (step,) = found.hf_config["edgebert"]["history"]
+    assert (step["step"], step["details"]["heads"]) == ("pruned", list(report.heads))
+
+
+def test_what_keeps_no_budget_is_not_written(source: Path, texts: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailedError, match=r"keeps the budget 'cosine>=1'; nearest was"):
+        edgebert.prune(source, tmp_path / "out", texts=texts, budget="cosine>=1", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_recall_is_counted_on_pairs(source: Path, texts: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [{"text": each, "text_pair": f"{each} is far"} for each in TEXTS[:20]]
+    pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    budget: dict[str, Any] = {"texts": texts, "evaluation": pairs, "progress": False}
+    report = edgebert.prune(source, tmp_path / "out", budget="recall_drop<=100%", **budget)
+    assert report.measured["recall"] + report.measured["recall_drop"] <= 1
+    with pytest.raises(ConfigError, match=r"has 20 rows, each of 5\.00 points; give more rows"):
+        edgebert.prune(source, tmp_path / "no", budget="recall_drop<=1%", **budget)
+    rows = [{"text": each, "label": "LABEL_9"} for each in TEXTS[:20]]
+    pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(InputError, match="text_pair"):
+        edgebert.prune(source, tmp_path / "no", budget="recall_drop<=9%", **budget)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({}, ConfigError, "nothing says how far to prune"),
+        ({"speed": 0.9}, ConfigError, "speed is 0.9x, expected more than 1x"),
+        ({"speed": float("nan")}, ConfigError, "expected more than 1x"),
+        ({"budget": "worst>=0.9"}, ConfigError, "'worst>=0.9' is no limit that applies here"),
+        ({"budget": "recall_drop<=1%"}, ConfigError, "losses need --eval"),
+        ({"budget": "cosine>=0.9", "column_pair": "b"}, ConfigError, "takes no pairs"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(
+    given: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    source: Path,
+    texts: Path,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(error, match=message):
+        edgebert.prune(source, tmp_path / "out", texts=texts, progress=False, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_texts_are_refused(source: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few.txt"
+    few.write_text("\n".join(TEXTS[:20]), encoding="utf-8")
+    with pytest.raises(InputError, match="17 texts to prune by, and 3 held out; expected at least"):
+        edgebert.prune(source, tmp_path / "out", texts=few, budget="cosine>=0.9", progress=False)
+
+
+def test_limits_are_read() -> None:
+    found = parse_limits("cosine>=0.98, recall_drop<=2%", ("cosine",), ("recall_drop",))
+    assert found.is_met_by({"cosine": 0.98, "recall_drop": 0.02})
+    assert not found.is_met_by({"cosine": 0.97, "recall_drop": 0.0})
+    assert not found.is_met_by({"cosine": float("nan"), "recall_drop": 0.0})
+    assert not found.is_met_by({"cosine": 1.0, "recall_drop": 0.03})
+    assert parse_limits(None, (), ()).is_met_by({})
+
+
+@pytest.mark.exhaustive
+def test_minilm_is_as_fast_in_int8_as_was_asked_for(tmp_path: Path) -> None:
+    from benchmarks.texts import package_pairs
+
+    path, pairs = tmp_path / "texts.txt", tmp_path / "pairs.jsonl"
+    seen, unseen = package_pairs(500)[:300], package_pairs(500)[300:]
+    lines = [" ".join(text.split()) for pair in seen for text in pair]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    rows = [{"text": short, "text_pair": long} for short, long in unseen]
+    pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    report = edgebert.prune(
+        minilm_folder(),
+        tmp_path / "out",
+        speed=1.2,
+        budget="recall_drop<=3%",
+        texts=path,
+        evaluation=pairs,
+    )
+    assert set(report.speedups) == {"1x32", "8x128", "mixed"}
+    assert min(report.speedups.values()) > 1.15
+    assert report.measured["recall_drop"] <= 0.03
+    bundle = edgebert.export(tmp_path / "out", tmp_path / "bundle", precision="int8", force=True)
+    assert [step.step for step in bundle.manifest.provenance] == ["pruned", "quantized"]
