@@ -63,9 +63,9 @@ def compress(
 
     The vocabulary is trimmed, heads, neurons or layers go, and what is left learns. Every model is
     measured in fp32 and int8: its right answers on the same rows, its size, and its time on this
-    machine beside the unchanged model. Cheap steps come first. The search ends with the first model that succeeds. What was
-    made and measured stays in a folder, so that the same search, or one with another budget or
-    other aims, repeats none of it.
+    machine beside the unchanged model. Cheap steps come first. The search ends with the first model
+    that succeeds. What was made and measured stays in a folder, so that the same search, or one
+    with another budget or other aims, repeats none of it.
 
     Args:
         source: folder or Hub id of the checkpoint.
