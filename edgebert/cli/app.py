@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from edgebert._version import __version__
-from edgebert.cli import PROGRAM, build, compress, mobile, page, profile, push, report, variants
+from edgebert.cli import (
+    PROGRAM,
+    build,
+    compress,
+    mobile,
+    page,
+    profile,
+    push,
+    report,
+    search,
+    variants,
+)
 from edgebert.cli.explain import INSTEAD
 from edgebert_runtime.cli.ending import run_to_end
 from edgebert_runtime.cli.main import command_summaries
@@ -27,7 +38,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
         "path/to/checkpoint smaller --student layers=3 --data texts.txt",
     ),
     "compress": (
-        compress.compress,
+        search.compress,
         "path/to/checkpoint my-model --budget 'recall_drop<=3%' --eval pairs.csv --speed 2x",
     ),
     "quantize": (build.quantize, "my-model --recipe int8"),

@@ -188,7 +188,7 @@ def quantize(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="limits of a search: 'cosine>=0.999', 'agreement>=0.99', "
+            help="limits: 'cosine>=0.999', 'agreement>=0.99', "
             "'accuracy_drop<=0.5%' or 'recall_drop<=3%' (% means points; default: none)"
         ),
     ] = None,

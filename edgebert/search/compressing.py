@@ -1,6 +1,5 @@
 """One call from a checkpoint to a bundle that is as fast or small as is asked for."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -20,6 +19,7 @@ from edgebert.search.result import CompressReport, keeps
 from edgebert.search.steps import STEPS, Situation
 from edgebert.search.trial import Trial
 from edgebert.search.work import Work, digest_of_files, digest_of_folder, key_of, opened
+from edgebert.search.writing import write_bundle
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.metrics import require_scikit_learn
 from edgebert_quantize.calibration.readers import read_column
@@ -28,18 +28,13 @@ from edgebert_quantize.evaluation.pairs import read_evaluation
 from edgebert_quantize.evaluation.target_cpu import this_cpu
 from edgebert_quantize.search.budget import DROPS, Budget, parse_drops
 from edgebert_runtime.bundle.bundle import Bundle
-from edgebert_runtime.bundle.manifest import MANIFEST_NAME, ProvenanceStep
 from edgebert_runtime.bundle.staging import new_bundle
 from edgebert_runtime.engine.threads import usable_cores
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
-from edgebert_runtime.storage.text_file import write_text
 
 TASKS: Final = {ACCURACY: "classify", RECALL: "embed"}
 """What a budget limits the loss of → the task that has it."""
-
-COMPRESSED: Final = "compressed"
-"""The step of `provenance` that says what the search measured."""
 
 
 def compress(
@@ -61,11 +56,11 @@ def compress(
 ) -> CompressReport:
     """Search for a model that reaches the aims within a budget, and write its bundle.
 
-    The vocabulary is trimmed, layers are distilled, and every model is measured in fp32 and int8:
-    its right answers on the same rows, its size, and its time on this machine beside the unchanged
-    model. Cheap steps come first. The search ends with the first model that succeeds. What was
-    made and measured stays in a folder, so that the same search, or one with another budget or
-    other aims, repeats none of it.
+    The vocabulary is trimmed, heads, neurons or layers go, and what is left learns. Every model is
+    measured in fp32 and int8: its right answers on the same rows, its size, and its time on this
+    machine beside the unchanged model. Cheap steps come first. The search ends with the first model
+    that succeeds. What was made and measured stays in a folder, so that the same search, or one
+    with another budget or other aims, repeats none of it.
 
     Args:
         source: folder or Hub id of the checkpoint.
@@ -79,7 +74,7 @@ def compress(
         size_mb: most size of the graph's files, in 10⁶ bytes.
         texts: a file of typical texts, .txt, .csv, .jsonl or .parquet, to choose tokens by, to
             learn from and to calibrate on. Texts that `evaluation` has too are left out. None
-            neither trims nor distils.
+            changes the precision alone.
         column: of the texts in the file.
         task: what the checkpoint is for, as `export` takes it.
         minutes: the search ends after this time; None takes as long as it needs.
@@ -123,7 +118,7 @@ def compress(
             )
             report, chosen = _search(job, minutes, tell)
             report.require()
-            _write(chosen, staging, report)
+            write_bundle(chosen, staging, report)
         tell(f"{folder} keeps what was made and measured; remove it when you need it no more")
     return replace(report, out=destination)
 
@@ -279,22 +274,3 @@ def _best(job: _Job, trials: Sequence[Trial]) -> Trial | None:
         if keeps(job.limits, job.share, trial) and not job.aims.missed(trial)
     ]
     return min(succeeding, key=lambda trial: trial.milliseconds, default=None)
-
-
-def _write(bundle: Bundle, staging: Path, report: CompressReport) -> None:
-    """A copy of a bundle whose default is the chosen precision, with the search in its history."""
-    chosen = report.require()
-    shutil.copytree(bundle.folder, staging, dirs_exist_ok=True)
-    step = ProvenanceStep(
-        step=COMPRESSED,
-        by={"edgebert": __version__},
-        variant=None,
-        budget=report.budget.text,
-        details={"aims": str(report.aims), "steps": list(chosen.steps), **chosen.summary()},
-    )
-    manifest = replace(
-        bundle.manifest,
-        default_variant=chosen.precision,
-        provenance=(*bundle.manifest.provenance, step),
-    )
-    write_text(staging / MANIFEST_NAME, manifest.to_json())

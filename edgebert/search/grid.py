@@ -25,14 +25,24 @@ def offers(steps: Sequence[Step], situation: Situation) -> list[Offer]:
 
 
 def combinations(offered: Sequence[Offer]) -> list[Levels]:
-    """All combinations, cheap ones first, then light ones; without the one that does nothing.
+    """Combinations that make sense, cheap ones first, then light ones; all do something.
 
     Of two that cost alike, the one that changes less of the later steps comes first, because those
     lose more.
     """
     ranges = [range(len(offer.levels) + 1) for offer in offered]
     return sorted(
-        filter(any, product(*ranges)), key=lambda each: (_minutes(offered, each), each[::-1])
+        (each for each in product(*ranges) if any(each) and _fits(offered, each)),
+        key=lambda each: (_minutes(offered, each), each[::-1]),
+    )
+
+
+def _fits(offered: Sequence[Offer], levels: Levels) -> bool:
+    """Whether every step has what it needs, and none that it excludes."""
+    steps = [step for step, _ in chosen_levels(offered, levels)]
+    names = {step.name for step in steps}
+    return all(
+        (step.needs is None or step.needs in names) and step.excludes not in names for step in steps
     )
 
 
@@ -46,7 +56,8 @@ def _minutes(offered: Sequence[Offer], levels: Levels) -> int:
 class Knowledge:
     """What measurements say of combinations that were not measured.
 
-    Going further in a step is taken to lose more, and never to make a model larger or slower.
+    Going further in a step is taken to lose more, unless it is one that recovers, and never to make
+    a model larger or slower.
 
     Attributes:
         offered: the steps.
@@ -70,11 +81,19 @@ class Knowledge:
         return bool(self.missed) and all(self._fails(levels, each) for each in self.missed)
 
     def _fails(self, levels: Levels, precision: str) -> bool:
-        lossier = any(_all_at_most(known, levels) for known in self.lossy[precision])
+        lossier = any(self._loses_no_less(levels, known) for known in self.lossy[precision])
         return lossier or any(
             self._reduces_no_more(quantity, levels, known)
             for known, missed in self.missed[precision]
             for quantity in missed
+        )
+
+    def _loses_no_less(self, levels: Levels, known: Levels) -> bool:
+        """Whether a combination goes as far in every step, and recovers no more."""
+        steps = zip(self.offered, levels, known, strict=True)
+        return all(
+            level <= other if offer.step.recovers else level >= other
+            for offer, level, other in steps
         )
 
     def _reduces_no_more(self, quantity: str, levels: Levels, known: Levels) -> bool:
@@ -83,10 +102,6 @@ class Knowledge:
         return all(
             level <= other for offer, level, other in steps if quantity in offer.step.reduces
         )
-
-
-def _all_at_most(some: Levels, others: Levels) -> bool:
-    return all(level <= other for level, other in zip(some, others, strict=True))
 
 
 def chosen_levels(offered: Sequence[Offer], levels: Levels) -> Iterator[tuple[Step, Level]]:

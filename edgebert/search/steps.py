@@ -9,6 +9,7 @@ from typing import Any, Final
 from edgebert.search.aims import SIZE, TIME
 from edgebert.training.config import TrainingConfig
 from edgebert.workflow.distillation import distil
+from edgebert.workflow.pruning import prune
 from edgebert.workflow.trimming import trim
 from edgebert_runtime.progress import ProgressCallback
 
@@ -16,7 +17,10 @@ Source = str | PathLike[str]
 """A checkpoint: a folder, or the Hub id of the unchanged one."""
 
 TRIMMED: Final = "trimmed"
+PRUNED: Final = "pruned"
 DISTILLED: Final = "distilled"
+RECOVERED: Final = "recovered"
+"""Distilled after pruning: the pruned model learns from the one before."""
 
 SHARES: Final = (2, 4)
 """Of a vocabulary one token in so many stays."""
@@ -100,11 +104,14 @@ class Step:
     """One thing that can be done.
 
     Attributes:
-        name: as manifests have it.
+        name: in words.
         minutes: about how long it takes for a small model; cheap steps are tried first.
         reduces: which of `TIME` and `SIZE`.
         levels: the lightest first; none where the step does not apply.
         run: writes the checkpoint.
+        needs: a step without which it makes no sense; None for none.
+        excludes: a step that it does not go with; None for none.
+        recovers: whether it gives back some of what others lose, instead of losing more.
     """
 
     name: str
@@ -112,6 +119,9 @@ class Step:
     reduces: frozenset[str]
     levels: Callable[[Situation], list[Level]]
     run: Callable[[Making], None]
+    needs: str | None = None
+    excludes: str | None = None
+    recovers: bool = False
 
 
 def _shares(situation: Situation) -> list[Level]:
@@ -132,23 +142,57 @@ def _trim(making: Making) -> None:
     )
 
 
+def _speeds(situation: Situation) -> list[Level]:
+    if not situation.texts:
+        return []
+    speeds = [round(situation.factor * finer, 2) for finer in FINER]
+    return [Level(name=f"{each:g}x", options={"speed": each}) for each in speeds if each > 1]
+
+
+def _prune(making: Making) -> None:
+    prune(
+        making.source,
+        making.out,
+        texts=making.corpus,
+        task=making.task,
+        progress=making.tell,
+        **making.options,
+    )
+
+
 def _fewer_layers(situation: Situation) -> list[Level]:
     if not situation.texts:
         return []
     wanted = {int(situation.layers / (situation.factor * finer)) for finer in FINER}
     counts = sorted((each for each in wanted if 1 <= each < situation.layers), reverse=True)
-    return [Level(name=f"{count} layers", options=_learning(count, situation)) for count in counts]
+    numbers = _learning(situation)
+    return [Level(name=f"{count} layers", options={"layers": count, **numbers}) for count in counts]
 
 
-def _learning(layers: int, situation: Situation) -> dict[str, Any]:
+def _epochs(situation: Situation) -> list[Level]:
+    if not situation.texts:
+        return []
+    numbers = _learning(situation)
+    return [Level(name=f"in {numbers['epochs']} epochs", options=numbers)]
+
+
+def _learning(situation: Situation) -> dict[str, Any]:
     return {
-        "layers": layers,
         "epochs": min(MOST_EPOCHS, max(1, LEARNT // situation.texts)),
         "max_length": min(LONGEST, situation.max_length),
     }
 
 
 def _distil(making: Making) -> None:
+    _learn(making, f"layers={making.options['layers']}")
+
+
+def _recover(making: Making) -> None:
+    _learn(making, making.source)
+
+
+def _learn(making: Making, student: Source) -> None:
+    """Teach a student the answers of the teacher."""
     options = making.options
     config = TrainingConfig(
         epochs=options["epochs"],
@@ -159,7 +203,7 @@ def _distil(making: Making) -> None:
     distil(
         making.teacher,
         making.out,
-        student=f"layers={options['layers']}",
+        student=student,
         data=making.corpus,
         task=making.task,
         config=config,
@@ -177,11 +221,28 @@ STEPS: Final = (
         run=_trim,
     ),
     Step(
+        name=PRUNED,
+        minutes=5,
+        reduces=frozenset({TIME, SIZE}),
+        levels=_speeds,
+        run=_prune,
+    ),
+    Step(
+        name=RECOVERED,
+        minutes=20,
+        reduces=frozenset(),
+        levels=_epochs,
+        run=_recover,
+        needs=PRUNED,
+        recovers=True,
+    ),
+    Step(
         name=DISTILLED,
         minutes=20,
         reduces=frozenset({TIME, SIZE}),
         levels=_fewer_layers,
         run=_distil,
+        excludes=PRUNED,
     ),
 )
 """In the order in which they are done to a checkpoint."""

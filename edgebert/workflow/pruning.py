@@ -48,7 +48,8 @@ class PruneReport(Report):
         task: what it is for.
         heads: of each layer with weights of its own.
         neurons: width of its feed-forward block, likewise.
-        heads_before, neurons_before: in all layers together, before.
+        heads_before: in all layers together, before.
+        neurons_before: likewise.
         multiplications: of a token in the maps of all layers, before over after.
         speed_asked: None where none was asked for.
         speedups: name of a shape → how much faster int8 is than int8 of the whole model, on this

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+import edgebert
 from edgebert.checkpoints import read_checkpoint
 from edgebert.checkpoints.families.family import Family
 from edgebert.checkpoints.families.registry import FAMILIES
@@ -25,6 +26,7 @@ from edgebert.compression.pruning.narrowing import Kept, narrowed
 from edgebert.model.config import LayerWidths
 from edgebert.model.encoder import Encoder
 from edgebert.tasks.registry import checkpoint_tasks
+from edgebert_runtime import check
 from edgebert_runtime.errors import CheckpointError, ConfigError
 from tests.support.families import SAMPLES, build, family_of, ours, save
 
@@ -150,3 +152,20 @@ def test_widths_that_do_not_fit_are_refused(widths: Any, message: str, whole: En
     smaller = narrowed(whole, EACH)
     with pytest.raises(CheckpointError, match=message):
         read_back(FAMILIES["bert"], smaller, edgebert={"widths": widths})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bert", "mpnet", "modernbert"])
+def test_graphs_of_every_target_take_layers_of_different_widths(name: str, tmp_path: Path) -> None:
+    source = read_checkpoint(
+        save(build(SAMPLES[name]), tmp_path / "source"), tasks=checkpoint_tasks()
+    )
+    smaller = narrowed(source.encoder, EACH)
+    made = replace(source, encoder=smaller, config=smaller.config)
+    save_checkpoint(tmp_path / "out", parts_of(made, "pruned", {}))
+    bundle = edgebert.export(tmp_path / "out", tmp_path / "cuda", target="cuda", precision="fp32")
+    fused = {name: each.fusions for name, each in bundle.manifest.variants.items()}
+    assert fused["cuda"]["attention"] == 3
+    assert bundle.manifest.architecture["heads"] is None
+    cpu = edgebert.export(tmp_path / "out", tmp_path / "cpu", precision="int8", force=True)
+    assert check(cpu).passed

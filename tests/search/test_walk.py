@@ -16,15 +16,23 @@ from edgebert_runtime.progress import ProgressEvent
 from tests.support.reports import COMPRESSION
 
 MINILM = Situation(layers=6, vocabulary=30522, max_length=256, factor=2.0, texts=72_000)
-OFFERED = offers(STEPS, MINILM)
+EVERY = offers(STEPS, MINILM)
+OFFERED = [EVERY[0], EVERY[-1]]
+"""Fewer tokens and fewer layers."""
+
+PRUNING = EVERY[:3]
+"""Fewer tokens, fewer heads and neurons, and what learns after that."""
+
 NONE = (0, 0)
 
 
 def test_the_levels_of_a_model_of_six_layers_by_hand() -> None:
-    trimmed, distilled = OFFERED
+    trimmed, pruned, recovered, distilled = EVERY
     assert [level.options for level in trimmed.levels] == [{"keep": 15261}, {"keep": 7630}]
     learnt = [{"layers": layers, "epochs": 1, "max_length": 128} for layers in (3, 2)]
     assert [level.options for level in distilled.levels] == learnt
+    assert [level.options["speed"] for level in pruned.levels] == [2, 2.3, 2.6]
+    assert [level.name for level in recovered.levels] == ["in 1 epochs"]
     assert names_of(OFFERED, (2, 1)) == ("trimmed 7,630 tokens", "distilled 3 layers")
 
 
@@ -33,7 +41,25 @@ def test_nothing_is_offered_without_texts() -> None:
 
 
 def test_a_model_of_one_layer_loses_none() -> None:
-    assert [offer.step.name for offer in offers(STEPS, replace(MINILM, layers=1))] == ["trimmed"]
+    names = [offer.step.name for offer in offers(STEPS, replace(MINILM, layers=1))]
+    assert names == ["trimmed", "pruned", "recovered"]
+
+
+def test_what_learns_after_pruning_needs_it_and_layers_are_not_left_out_then() -> None:
+    every = combinations(EVERY)
+    assert all(pruned for _, pruned, recovered, _ in every if recovered)
+    assert not any(pruned and distilled for _, pruned, _, distilled in every)
+    assert len(every) == 3 * (1 + 3 * 2 + 2) - 1
+
+
+def test_what_has_lost_too_much_may_recover() -> None:
+    known = Knowledge(offered=PRUNING)
+    known.learn((1, 1, 0), "int8", frozenset(), keeps=False)
+    assert known.is_hopeless((1, 2, 0))
+    assert not known.is_hopeless((1, 1, 1))
+    known.learn((1, 1, 1), "int8", frozenset(), keeps=False)
+    assert known.is_hopeless((2, 1, 1))
+    assert not known.is_hopeless((0, 1, 1))
 
 
 def test_cheap_combinations_come_first_and_light_ones_before_heavy_ones() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import torch
+
 from edgebert.compression.pruning.costs import LayerCosts
 from edgebert.compression.pruning.importance import Importance
 from edgebert.compression.pruning.narrowing import Kept
@@ -72,7 +74,8 @@ def _layer(importance: Importance, runs: int) -> _Layer:
     heads = importance.heads.argsort(stable=True)
     order = importance.neurons.argsort(stable=True)
     first = len(order) % TILE  # so that what is left is a multiple
-    tiles = [order[:first], *order[first:].split(TILE)] if first else list(order.split(TILE))
+    tiles = [order[:first]] if first else []
+    tiles += torch.split(order[first:], TILE)
     return _Layer(
         heads=heads.tolist(),
         neurons=[tile.tolist() for tile in tiles],

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgebert.compression.distillation.answers import VECTORS, AnswerKind, Model, kind_of
+from edgebert.model.blocks import Layer
 from edgebert.model.encoder import Encoder
 from edgebert.training.data.encoding import Inputs
 from edgebert_runtime.errors import InputError
@@ -58,7 +59,7 @@ def measure_importance(
         with torch.enable_grad(), _recorded(encoder) as seen:
             rows = _rows(model, kind, inputs, asked)
             direction = _direction(rows.detach(), generator, softmax=softmax)
-            (rows * direction).sum().backward()
+            torch.autograd.backward((rows * direction).sum())
             for layer, parts in zip(sums, seen, strict=True):
                 layer.add(parts)
     found = [each.importance() for each in sums]
@@ -98,6 +99,7 @@ def _recorded(encoder: Encoder) -> Iterator[list[_Parts]]:
     found = [_Parts([], []) for _ in encoder.layers]
     hooks = [encoder.embeddings.register_forward_hook(_tracked)]
     for layer, parts in zip(encoder.layers, found, strict=True):
+        assert isinstance(layer, Layer)
         for linear, kept in (
             (layer.attention.output, parts.contexts),
             (layer.feed_forward.contract, parts.activated),
@@ -126,7 +128,7 @@ def _squares(reads: list[Tensor], together: int) -> Tensor:
     for read in reads:  # a layer that runs several times has one mask
         assert read.grad is not None
         by_column = (read.detach() * read.grad).double().sum(dim=1)
-        total = total + by_column.unflatten(-1, (-1, together)).sum(dim=-1)
+        total = total + by_column.view(len(by_column), -1, together).sum(dim=-1)
     return total.square().sum(dim=0)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from edgebert_quantize.search.budget import LIMIT, ROUNDING
 from edgebert_runtime.errors import ConfigError
 
-DROP = "_drop"
+DROP: Final = "_drop"
 """End of the name of a limit on what rows with right answers lose."""
 
 

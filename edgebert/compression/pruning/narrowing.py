@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from edgebert.model.config import EncoderConfig, LayerWidths
 from edgebert.model.encoder import Encoder
 
-OF_HEADS = ("query", "key", "value", "distance_key", "distance_query")
+OF_HEADS: Final = ("query", "key", "value", "distance_key", "distance_query")
 """Maps of an attention whose rows belong to heads."""
 
 

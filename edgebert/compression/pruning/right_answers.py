@@ -21,15 +21,17 @@ AT_ONCE: Final = 32
 
 
 class RightAnswers(Protocol):
-    """Rows of a file.
+    """Rows of a file."""
 
-    Attributes:
-        share: what is counted: `recall` or `accuracy`.
-        rows: how many there are.
-    """
+    @property
+    def share(self) -> str:
+        """What is counted: `recall` or `accuracy`."""
+        ...
 
-    share: str
-    rows: int
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
 
     def of(self, model: Model, encoder: TextEncoder) -> float:
         """The share of rows that a model answers right."""
