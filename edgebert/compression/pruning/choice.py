@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from edgebert.compression.pruning.costs import LayerCosts
 from edgebert.compression.pruning.importance import Importance
@@ -41,8 +42,8 @@ def removals(
 ) -> Iterator[list[Kept]]:
     """What is left after each step, from all on to one head and one tile of neurons a layer.
 
-    Each step takes the part whose loss is least for the time that it costs. Losses are taken to add
-    up.
+    Each step takes the part whose loss is least for the time that it costs. A loss is a share of
+    what all parts of its block lose; shares are taken to add up.
 
     Args:
         importance: of each distinct layer.
@@ -73,13 +74,19 @@ def _steps(layer: _Layer, costs: LayerCosts) -> Iterator[Step]:
 def _layer(importance: Importance, runs: int) -> _Layer:
     heads = importance.heads.argsort(stable=True)
     order = importance.neurons.argsort(stable=True)
+    of_heads, of_neurons = _shares(importance.heads), _shares(importance.neurons)
     first = len(order) % TILE  # so that what is left is a multiple
     tiles = [order[:first]] if first else []
     tiles += torch.split(order[first:], TILE)
     return _Layer(
         heads=heads.tolist(),
         neurons=[tile.tolist() for tile in tiles],
-        head_losses=importance.heads[heads].tolist(),
-        neuron_losses=[float(importance.neurons[tile].sum()) for tile in tiles],
+        head_losses=of_heads[heads].tolist(),
+        neuron_losses=[float(of_neurons[tile].sum()) for tile in tiles],
         runs=runs,
     )
+
+
+def _shares(losses: Tensor) -> Tensor:
+    """Of what all parts of a block lose; blocks then differ only in how the losses are spread."""
+    return losses / losses.sum().clamp(min=torch.finfo(losses.dtype).tiny)

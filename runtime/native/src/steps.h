@@ -32,9 +32,7 @@ class Steps {
   // All of feed and quantize_feed, a few rows at a time.
   void feed_all(int64_t layer, BlockMemory& block, Range rows) const;
 
-  [[nodiscard]] Range heads(int64_t layer) const {
-    return {0, config_.layers[static_cast<size_t>(layer)].heads};
-  }
+  [[nodiscard]] Range heads(int64_t layer) const { return {0, config_.layers[static_cast<size_t>(layer)].heads}; }
   [[nodiscard]] int64_t layers() const { return static_cast<int64_t>(model_.layers.size()); }
   [[nodiscard]] int64_t panels(const PackedProduct& product) const;
   [[nodiscard]] const PackedLayer& layer(int64_t index) const { return model_.layers[static_cast<size_t>(index)]; }
