@@ -22,7 +22,7 @@ QUANTIZED: Final = ("classify", "tag")
 def write_bundle(task: str, folder: Path) -> Bundle:
     """Export a model with random weights; its checkpoint is written beside the bundle."""
     source = save(_model(task), folder.with_name(f"{folder.name}-source"))
-    bundle = edgebert.export(source, folder, task=task, progress=False)
+    bundle = edgebert.export(source, folder, progress=False)
     quantized = task in QUANTIZED
     return edgebert.quantize(bundle, force=True, progress=False) if quantized else bundle
 
