@@ -92,13 +92,15 @@ def _explained(options: argparse.Namespace) -> "Explanation":
         if folder.is_dir() and not (folder / MANIFEST_NAME).exists():
             with _checkpoint(options) as model:
                 tell(f"explaining {folder}")
-                return explained(options, model)
-        if ATTENTION in methods_by_variant(options) and folder.is_dir():
-            from edgebert_export import add_attention
+                found = explained(options, model)
+        else:
+            if ATTENTION in methods_by_variant(options) and folder.is_dir():
+                from edgebert_export import add_attention
 
-            add_attention(folder, progress=tell)
-        tell(f"explaining {options.source}")
-        return explained_bundle(options)
+                add_attention(folder, progress=tell)
+            tell(f"explaining {options.source}")
+            found = explained_bundle(options)
+    return found
 
 
 @contextmanager

@@ -55,6 +55,7 @@ modules and no WebAssembly from files.
 |---|---|
 | `index.html` | the page; `page` in it says which model and task it opens |
 | `page.js`, `worker.js`, `page.css` | the page's scripts and style; the model runs in the worker |
+| `offline.js` | keeps the page in the browser, for visits without a network |
 | `ort-wasm-simd-threaded.mjs`, `.wasm` | onnxruntime-web, the engine |
 | `{model}` | the bundle, with variant `{variant}` alone ({size:.1f} MiB) |
 | `third-party.txt` | licences of what others wrote |
@@ -67,7 +68,8 @@ modules and no WebAssembly from files.
 - Let the server compress `.wasm`, `.js` and `.onnx` files (gzip or brotli), and send `.wasm` files
   as `application/wasm`.
 - Files of the model are kept in the browser under their hashes. A second visit asks only for
-  `{model}edgebert.json`, and needs no network for the model.
+  `{model}edgebert.json` and the page's own files, which are kept, too (`offline.js`, a service
+  worker). Where the network cannot be reached, the page opens and answers without it.
 - Replace the folder as a whole, so that scripts and model belong together.
 
 ## Threads

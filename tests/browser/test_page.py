@@ -128,6 +128,58 @@ def test_a_second_visit_needs_no_network_for_the_model(written: GetPage, tab: Ta
     assert "nothing; the files were in this browser's cache" in facts
 
 
+@pytest.mark.parametrize("task", ["embed", "classify"])
+def test_after_a_visit_the_page_opens_without_a_network(
+    task: str, written: GetPage, tab: Tab
+) -> None:
+    folder, bundle = written(task, variant="fp32")
+    call, in_python = CALLS[task]
+    with served(folder, ISOLATED) as host:
+        shown(tab, host)
+        tab.wait("document.querySelector('#offline').textContent.includes('without a network')")
+    tab.open("about:blank")
+    shown(tab, host)  # nothing listens at its port any more
+    found = tab.evaluate(f"(async () => {call})()")
+    assert far(found, plain(in_python(load(bundle, "fp32")))) <= FP32
+    assert tab.evaluate("crossOriginIsolated")
+    tab.open(f"{host.address()}index.html?threads=1")
+    tab.wait(READY)
+    assert "wasm, 1 thread" in tab.evaluate("document.querySelector('.facts').textContent")
+
+
+def test_a_page_that_was_replaced_is_seen_at_once(written: GetPage, tab: Tab) -> None:
+    folder, _ = written()
+    with served(folder) as host:
+        shown(tab, host)
+        tab.wait("document.querySelector('#offline').textContent")
+        document = folder / "index.html"
+        text = document.read_text(encoding="utf-8")
+        document.write_text(text.replace("<h1>", "<h1>New: "), encoding="utf-8")
+        shown(tab, host)
+        assert tab.evaluate("document.querySelector('h1').textContent").startswith("New: ")
+
+
+def test_second_texts_make_pairs(written: GetPage, tab: Tab) -> None:
+    folder, bundle = written("classify", variant="fp32")
+    pairs = [("the small cat sat", "a dog ran"), ("a red mat", "the blue mat")]
+    typed = [json.dumps("\n".join(each)) for each in zip(*pairs, strict=True)]
+    fill = "document.querySelector('#{}').value = {}".format
+    with served(folder) as host:
+        shown(tab, host)
+        tab.evaluate(f"{fill('texts', typed[0])}; {fill('seconds', typed[1])}")
+        tab.evaluate("document.querySelector('form').requestSubmit()")
+        tab.wait("document.querySelector('.picture').textContent.includes('the blue mat')")
+        said = tab.evaluate("document.querySelector('.answer').textContent")
+        tab.evaluate(f"{fill('seconds', json.dumps('one'))}")
+        tab.evaluate("document.querySelector('form').requestSubmit()")
+        assert "2 texts and 1 second texts; write a second text for each, or none" in tab.wait(
+            PROBLEM
+        )
+    best = [each.best for each in load(bundle, "fp32", task="classify").classify(pairs)]
+    expected = (f"text {at}: {each.label}, {each.score:.3f}" for at, each in enumerate(best, 1))
+    assert said == f"Best label: {'; '.join(expected)}."
+
+
 @pytest.mark.parametrize(
     ("headers", "threads"), [(ISOLATED, 2), ({}, 1)], ids=["isolated", "usual"]
 )

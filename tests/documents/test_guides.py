@@ -53,6 +53,16 @@ def test_an_explanation(tmp_path: Path, names: Path, name: str) -> None:
     assert list(run_page(read_guide(name), tmp_path))
 
 
+def test_a_trimmed_vocabulary(tmp_path: Path) -> None:
+    guide_checkpoints.write_for_trimming(tmp_path)
+    assert list(run_page(read_guide("trim"), tmp_path))
+
+
+def test_a_distilled_model(tmp_path: Path) -> None:
+    guide_checkpoints.write_for_distilling(tmp_path)
+    assert list(run_page(read_guide("distil"), tmp_path))
+
+
 def test_a_batch_job(tmp_path: Path, tiny_exported: Bundle) -> None:
     (tmp_path / "my-model").symlink_to(tiny_exported.folder)
     assert list(run_page(read_guide("batch"), tmp_path))

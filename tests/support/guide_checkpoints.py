@@ -1,6 +1,6 @@
 """The checkpoints and files that the pages of docs/how-to name, small enough to make in seconds.
 
-Each is the first two layers of MiniLM, trained for a moment on sentences like those of the page.
+Most are the first two layers of MiniLM, trained for a moment on sentences like those of the page.
 """
 
 import ast
@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 import edgebert
 from edgebert import TrainingConfig
 from examples.minilm import minilm_folder
+from tests.support.families import SAMPLES, build, build_with_head, save
 from tests.support.training_data import write_csv, write_lines
 
 GUIDES: Final = Path(__file__).parents[2] / "docs" / "how-to"
@@ -119,6 +120,27 @@ def small_minilm(folder: Path) -> Path:
     kept[EMBEDDINGS] = kept[EMBEDDINGS][:VOCABULARY].clone()
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
+
+
+def write_for_trimming(folder: Path) -> None:
+    """Tiny models as `path/to/minilm` and `path/to/multilingual`, and `corpus.txt`."""
+    save(build(SAMPLES["bert"]), folder / "path" / "to" / "minilm")
+    save(build(SAMPLES["xlm-roberta"]), folder / "path" / "to" / "multilingual")
+    _write_messages(folder / "corpus.txt")
+
+
+def write_for_distilling(folder: Path) -> None:
+    """Tiny models of six layers as `path/to/minilm` and `path/to/squad`, and texts for both."""
+    save(build(SAMPLES["bert"], num_hidden_layers=6), folder / "path" / "to" / "minilm")
+    model = build_with_head(SAMPLES["bert"], "answer", num_hidden_layers=6)
+    save(model, folder / "path" / "to" / "squad")
+    _write_messages(folder / "texts.txt")
+    rows = [(opening + question, right) for opening in OPENINGS for question, right, _ in FACTS]
+    write_csv(folder / "questions.csv", ("question", "context"), rows)
+
+
+def _write_messages(path: Path) -> None:
+    path.write_text("\n".join(text for text, _ in tickets(OPENINGS[:1])), encoding="utf-8")
 
 
 PEOPLE: Final = (

@@ -5,6 +5,7 @@ import { CheckBox } from "./checking.js";
 import { element, required } from "./elements.js";
 import { facts } from "./facts.js";
 import { Form } from "./form.js";
+import { keepOffline } from "./keeping.js";
 import { LoadingBar } from "./loading.js";
 import { open, type Model } from "./model.js";
 import { isAbort, ProblemBox } from "./problem.js";
@@ -50,6 +51,7 @@ async function load(): Promise<void> {
     check.enable(model);
     opened(model);
     await run(form.values());
+    void keepOffline().then((said) => about.append(element("p", { class: "soft", id: "offline" }, said)));
   } catch (error) {
     problem.show("The model could not be loaded.", error, () => void load());
   } finally {

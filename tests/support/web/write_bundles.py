@@ -14,11 +14,7 @@ from edgebert_runtime import Bundle, load
 from edgebert_runtime.inference.reports import to_plain
 from edgebert_runtime.tokenization.items import Item
 from examples.minilm import minilm_folder
-from tests.support.families import SAMPLES, build, build_with_head, save
-
-FAMILY: Final = SAMPLES["bert"]
-HEADS: Final = ("classify", "tag", "answer", "rank", "fill", "next_sentence")
-QUANTIZED: Final = ("classify", "tag")
+from tests.support.web.bundle_of_task import write_bundle
 
 TEXTS: Final = ("The small Cat sat on the mat.", "a dog", "Über-café naïve dogs, 中国", "")
 LONG: Final = "A dog ran far, over the red blue mat. " * 12
@@ -38,20 +34,10 @@ ITEMS: Final[Mapping[str, Sequence[Item]]] = {
 def main(folder: str) -> None:
     """Write the bundles, and `expected.json` beside them."""
     place = Path(folder)
-    bundles = [_small(place, "embed"), *(_small(place, task) for task in HEADS), _minilm(place)]
+    bundles = [*(write_bundle(task, place / task) for task in ITEMS), _minilm(place)]
     expected = [_expected(bundle) for bundle in bundles]
     text = json.dumps(expected, ensure_ascii=False, allow_nan=False)
     (place / "expected.json").write_text(text, encoding="utf-8")
-
-
-def _small(place: Path, task: str) -> Bundle:
-    if task == "embed":
-        model = build(FAMILY)
-    else:
-        one = {"num_labels": 1} if task == "rank" else {}
-        model = build_with_head(FAMILY, "classify" if task == "rank" else task, **one)
-    bundle = edgebert.export(save(model, place / "sources" / task), place / task)
-    return edgebert.quantize(bundle, force=True) if task in QUANTIZED else bundle
 
 
 def _minilm(place: Path) -> Bundle:
