@@ -108,7 +108,7 @@ def prune(
         Path | None,
         typer.Option(
             "--eval",
-            help="right answers: columns text and text_pair for vectors, text and label for "
+            help="right answers: columns text and positive for vectors, text and label for "
             "classifiers (default: none)",
         ),
     ] = None,

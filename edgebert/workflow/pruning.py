@@ -106,7 +106,7 @@ def prune(
             `agreement>=0.99`, or, with `evaluation`, `recall_drop<=1%` or `accuracy_drop<=1%`.
         column: of that file; None takes `text`, or the only column of a CSV file.
         column_pair: where the second texts are, for tasks that take pairs.
-        evaluation: a file with right answers: `text` and `text_pair` for vectors, `text` and
+        evaluation: a file with right answers: `text` and `positive` for vectors, `text` and
             `label` for classifiers.
         task: what the checkpoint is for, as `export` takes it.
         seed: of the texts held out, and of random directions.

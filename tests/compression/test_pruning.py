@@ -146,7 +146,7 @@ def test_what_keeps_no_budget_is_not_written(source: Path, texts: Path, tmp_path
 
 def test_recall_is_counted_on_pairs(source: Path, texts: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
-    rows = [{"text": each, "text_pair": f"{each} is far"} for each in TEXTS[:20]]
+    rows = [{"text": each, "positive": f"{each} is far"} for each in TEXTS[:20]]
     pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     budget: dict[str, Any] = {"texts": texts, "evaluation": pairs, "progress": False}
     report = edgebert.prune(source, tmp_path / "out", budget="recall_drop<=100%", **budget)
@@ -155,7 +155,7 @@ def test_recall_is_counted_on_pairs(source: Path, texts: Path, tmp_path: Path) -
         edgebert.prune(source, tmp_path / "no", budget="recall_drop<=1%", **budget)
     rows = [{"text": each, "label": "LABEL_9"} for each in TEXTS[:20]]
     pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    with pytest.raises(InputError, match="text_pair"):
+    with pytest.raises(InputError, match="positive"):
         edgebert.prune(source, tmp_path / "no", budget="recall_drop<=9%", **budget)
 
 
@@ -207,7 +207,7 @@ def test_minilm_is_as_fast_in_int8_as_was_asked_for(tmp_path: Path) -> None:
     seen, unseen = package_pairs(500)[:300], package_pairs(500)[300:]
     lines = [" ".join(text.split()) for pair in seen for text in pair]
     path.write_text("\n".join(lines), encoding="utf-8")
-    rows = [{"text": short, "text_pair": long} for short, long in unseen]
+    rows = [{"text": short, "positive": long} for short, long in unseen]
     pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     report = edgebert.prune(
         minilm_folder(),

@@ -13,10 +13,11 @@ from edgebert.checkpoints import Checkpoint
 from edgebert.compression.distillation.answers import Model, kind_of
 from edgebert.training.data.encoding import TextEncoder
 from edgebert_quantize.calibration.readers import has_column, read_column
+from edgebert_quantize.evaluation.pairs import POSITIVE, TEXT
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tokenization.items import Item
 
-TEXT, PAIR, LABEL = "text", "text_pair", "label"
+PAIR, LABEL = "text_pair", "label"
 AT_ONCE: Final = 32
 
 
@@ -81,7 +82,7 @@ class Labelled:
 
 
 def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
-    """Columns `text` and `text_pair` for vectors; `text` and `label` for classifiers.
+    """Columns `text` and `positive` for vectors; `text`, `label` and maybe `text_pair` for classifiers.
 
     Raises:
         ConfigError: the task of the checkpoint is another one.
@@ -98,7 +99,7 @@ def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
     if not texts:
         raise InputError(f"{path} has no rows; give a file with right answers")
     if info is None:
-        longs = [str(each) for each in read_column(path, PAIR)]
+        longs = [str(each) for each in read_column(path, POSITIVE)]
         return Pairs(shorts=texts, longs=longs)
     places = {label: at for at, label in enumerate(info.labels)}
     labels = [str(each) for each in read_column(path, LABEL)]
