@@ -25,8 +25,7 @@ from edgebert.cli.options import (
     ValidateEvery,
 )
 from edgebert.cli.terminal import print_json, print_report, say
-from edgebert_runtime.errors import BudgetError, ConfigError
-from edgebert_runtime.storage.atomic_write import check_places
+from edgebert_runtime.errors import ConfigError
 
 PairColumn = Annotated[
     str | None,

@@ -44,6 +44,12 @@ class FakeSession:
         return self._compute(feeds["input_ids"])
 
 
+def by_sum(ids: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    """Logits of a row by its own ids: padding is 0."""
+    total = ids.sum(axis=1, keepdims=True).astype(np.float32)
+    return [total * np.arange(4, dtype=np.float32) / 100]
+
+
 def opened(
     task: str,
     folder: Path,

@@ -82,7 +82,7 @@ class Labelled:
 
 
 def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
-    """Columns `text` and `positive` for vectors; `text`, `label` and maybe `text_pair` for classifiers.
+    """Columns `text` and `positive` for vectors; `text` and `label` for classifiers.
 
     Raises:
         ConfigError: the task of the checkpoint is another one.

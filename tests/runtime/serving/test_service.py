@@ -27,7 +27,7 @@ from edgebert_runtime.serving.service import Answered, ModelService
 from edgebert_runtime.tasks.options import TaskOptions
 from edgebert_runtime.tasks.registry import require_task
 from edgebert_runtime.tokenization.tokenizer import TextTokenizer
-from tests.support.fake_sessions import opened
+from tests.support.fake_sessions import by_sum, opened
 from tests.support.task_bundles import BERT, GetSample, wordpiece
 
 TEXT = "the small cat sat on a mat and dog ran far over red blue"
@@ -67,12 +67,6 @@ def within(task: Awaitable[Any]) -> Any:
         return await asyncio.wait_for(task, PATIENCE_SECONDS)
 
     return asyncio.run(limited())
-
-
-def by_sum(ids: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-    """Logits of a row by its own ids: padding is 0."""
-    total = ids.sum(axis=1, keepdims=True).astype(np.float32)
-    return [total * np.arange(4, dtype=np.float32) / 100]
 
 
 def fake(folder: Path, compute: Compute = by_sum) -> Classifier:
@@ -371,7 +365,7 @@ def test_what_is_not_answered_in_time_is_told_so(tmp_path: Path) -> None:
 SERVE_MOODS = """
 import asyncio, json, sys
 from edgebert_runtime.serving.service import ModelService
-from tests.runtime.serving.test_service import by_sum, opened
+from tests.support.fake_sessions import by_sum, opened
 from tests.support.mood.runtime import MoodReader
 from pathlib import Path
 
