@@ -1,11 +1,13 @@
 """What goes is what answers owe least to, and what is left makes up for it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 import edgebert
 from edgebert.checkpoints import read_checkpoint
@@ -16,6 +18,7 @@ from edgebert.compression.pruning.importance import Importance, measure_importan
 from edgebert.compression.pruning.limits import parse_limits
 from edgebert.compression.pruning.narrowing import Kept, narrowed
 from edgebert.compression.pruning.reconstruction import reconstruct
+from edgebert.compression.pruning.surgeon import Moments, Part, Surgeon
 from edgebert.model.encoder import Encoder
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.data.encoding import Inputs
@@ -70,29 +73,78 @@ def test_parts_that_answers_owe_nothing_to_have_no_importance(
     generator = torch.Generator().manual_seed(0)
     found = measure_importance(model_of(checkpoint), batches, softmax, generator)
     for layer in found:
-        assert layer.heads[1] == 0
-        assert not layer.neurons[:32].any()
-        assert (layer.heads[[0, 2]] > 0).all()
-        assert (layer.neurons[32:] > 0).all()
+        assert layer.heads[0].inputs == (1,)
+        assert [part.loss > 1e-12 for part in layer.heads] == [False, True, True]
+        silent = {each for part in layer.neurons for each in part.inputs if part.loss < 1e-12}
+        assert silent <= set(range(32))
+        first = [each for part in layer.neurons[:2] for each in part.inputs]
+        assert set(range(32)) <= set(first)
+
+
+def parts(*losses: Sequence[float]) -> list[Part]:
+    """A part for each list, of as many inputs, in their order."""
+    found, first = [], 0
+    for each in losses:
+        inputs = tuple(range(first, first := first + len(each)))
+        found.append(Part(inputs=inputs, loss=float(sum(each))))
+    return found
+
+
+def least_error(weight: Tensor, rows: Tensor, root: Tensor, gone: Sequence[int]) -> float:
+    """Of the best weights without some inputs, by a solver that knows nothing of surgeons."""
+    kept = [each for each in range(weight.shape[1]) if each not in gone]
+    wanted = rows @ weight.T
+    solved = torch.linalg.lstsq(rows[:, kept], wanted).solution
+    return float(((wanted - rows[:, kept] @ solved) @ root).square().sum())
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_losses_are_those_of_the_best_weights(size: int) -> None:
+    generator = torch.Generator().manual_seed(5)
+    rows, weight, root = (
+        torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for shape in ((400, 12), (7, 12), (7, 7))
+    )
+    rows[:, 4] += 2 * rows[:, 1]
+    moments = Moments(inputs=rows.T @ rows, sensitivity=root @ root.T)
+    surgeon = Surgeon(weight.float(), moments)
+    order = surgeon.remove_groups(size) if size > 1 else surgeon.remove_singles([1] * 12)
+    gone: list[int] = []
+    total = 0.0
+    for part in order[:-1]:
+        of_part = range(part.inputs[0] * size, (part.inputs[0] + 1) * size)
+        others = [
+            least_error(weight, rows, root, [*gone, *range(at, at + size)])
+            for at in range(0, 12, size)
+            if at not in gone
+        ]
+        gone += of_part
+        total += part.loss
+        found = least_error(weight, rows, root, gone)
+        assert total == pytest.approx(found, rel=0.02)
+        assert found == pytest.approx(min(others), rel=1e-6)
 
 
 def test_what_goes_first_costs_most_for_what_it_gives() -> None:
     importance = [
-        Importance(heads=torch.tensor([3.0, 1.0]), neurons=torch.arange(96.0)),
-        Importance(heads=torch.tensor([0.1, 9.0]), neurons=1000 * torch.ones(96)),
+        Importance(heads=parts([1.0], [3.0]), neurons=parts([0.4] * 32, [1] * 32, [2] * 32)),
+        Importance(heads=parts([0.1], [9.0]), neurons=parts([90] * 32, [90] * 32, [90] * 32)),
     ]
     table = Table(heads={1: 1.0, 2: 2.0}, neurons={32: 0.0, 96: 4.0}, rest=1.0)
     steps = list(removals(importance, [1, 1], LayerCosts(tables={"one": table})))
     assert [len(each.heads) for each in steps[1]] == [2, 1]
     assert steps[1][1].heads == (1,)
-    assert steps[2][0] == Kept(heads=(0, 1), neurons=tuple(range(32, 96)))
+    assert steps[2][0] == Kept(heads=(1,), neurons=tuple(range(96)))
+    assert steps[3][0] == Kept(heads=(1,), neurons=tuple(range(32, 96)))
     assert [(len(each.heads), len(each.neurons)) for each in steps[-1]] == [(1, 32), (1, 32)]
     costs = LayerCosts(tables={"one": table})
     assert costs.speedups([(1, 64)], [(2, 96)]) == {"one": 7 / 4}
 
 
 def test_widths_become_multiples_of_a_tile() -> None:
-    importance = [Importance(heads=torch.ones(3), neurons=torch.arange(68.0))]
+    importance = [
+        Importance(heads=parts([1], [1], [1]), neurons=parts([1] * 4, [2] * 32, [3] * 32))
+    ]
     config = ours(build(SAMPLES["bert"])).config
     steps = list(removals(importance, [1], counted_costs(config)))
     assert {len(each.neurons) for (each,) in steps} == {68, 64, 32}

@@ -1,32 +1,37 @@
 """What a model's answers owe to each head and each feed-forward neuron."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from edgebert.compression.distillation.answers import VECTORS, AnswerKind, Model, kind_of
+from edgebert.compression.pruning.surgeon import Moments, Part, Surgeon, with_constant
 from edgebert.model.blocks import Layer
 from edgebert.model.encoder import Encoder
 from edgebert.training.data.encoding import Inputs
 from edgebert_runtime.errors import InputError
 
+TILE: Final = 32
+"""Neurons that go together: widths are multiples of what the kernels compute at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Importance:
-    """Of a distinct layer: how far the answers move, in squares, if a part is left out.
+    """Of a distinct layer: its heads and tiles of neurons, in the order in which they go.
 
     Attributes:
-        heads: (heads,), float64.
-        neurons: (neurons,), float64.
+        heads: a head each.
+        neurons: `TILE` neurons each; the first takes what is left over.
     """
 
-    heads: Tensor
-    neurons: Tensor
+    heads: Sequence[Part]
+    neurons: Sequence[Part]
 
 
 Asked = tuple[Inputs, Tensor]
@@ -36,11 +41,11 @@ Asked = tuple[Inputs, Tensor]
 def measure_importance(
     model: Model, batches: Iterable[Asked], softmax: bool, generator: torch.Generator
 ) -> list[Importance]:
-    """The Fisher information of a mask over heads and neurons (Kwon et al. 2022, section 3).
+    """The order in which heads and neurons of each layer go, and what the answers lose by it.
 
     A model is at no distance from itself, so the gradient of that distance is zero, and its
-    curvature is what counts: the squared derivatives of the answers by the mask. They are got from
-    products of the answers with random directions, of which the mean of squares is their sum.
+    curvature is what counts: the squared derivatives of the answers. They are got from products of
+    the answers with random directions, of which the mean of squares is their sum.
 
     Args:
         model: on the CPU, in evaluation mode.
@@ -53,58 +58,84 @@ def measure_importance(
     assert isinstance(encoder, Encoder)
     model.requires_grad_(False)  # derivatives by weights are not needed
     kind = kind_of(model)
-    size = encoder.config.head_dimension
-    sums = [_Sums(size) for _ in encoder.layers]
+    sums = [_Sums(layer) for layer in encoder.layers]
     for inputs, asked in batches:
         with torch.enable_grad(), _recorded(encoder) as seen:
             rows = _rows(model, kind, inputs, asked)
             direction = _direction(rows.detach(), generator, softmax=softmax)
             torch.autograd.backward((rows * direction).sum())
-            for layer, parts in zip(sums, seen, strict=True):
-                layer.add(parts)
-    found = [each.importance() for each in sums]
-    if not all(bool(torch.isfinite(part.neurons).all()) for part in found):
-        raise InputError("the model gives numbers that are not finite; nothing can be pruned by it")
-    return found
-
-
-class _Sums:
-    """Squared derivatives of one layer's parts, summed over texts."""
-
-    def __init__(self, head_size: int) -> None:
-        self._head_size = head_size
-        self._heads: list[Tensor] = []
-        self._neurons: list[Tensor] = []
-
-    def add(self, parts: "_Parts") -> None:
-        self._heads.append(_squares(parts.contexts, self._head_size))
-        self._neurons.append(_squares(parts.activated, 1))
-
-    def importance(self) -> Importance:
-        heads, neurons = (torch.stack(each).sum(dim=0) for each in (self._heads, self._neurons))
-        return Importance(heads=heads, neurons=neurons)
+            counted = inputs.attention_mask.bool()
+            for layer, maps in zip(sums, seen, strict=True):
+                layer.add(maps, counted)
+    return [each.importance(encoder.config.head_dimension) for each in sums]
 
 
 @dataclass
-class _Parts:
-    """What one layer's two last maps read, once for each time that it runs."""
+class _Seen:
+    """What a map read and gave, once for each time that it ran."""
 
-    contexts: list[Tensor]
-    activated: list[Tensor]
+    read: list[Tensor] = field(default_factory=list)
+    given: list[Tensor] = field(default_factory=list)
+
+
+Maps = tuple[_Seen, _Seen]
+"""The last map of the attention, and that of the feed-forward block."""
+
+
+class _Products:
+    """Sums of products over tokens, of one map."""
+
+    def __init__(self) -> None:
+        self._inputs = self._outputs = torch.zeros(())
+        self._tokens = 0
+
+    def add(self, linear: nn.Linear, seen: _Seen, counted: Tensor) -> None:
+        for read, given in zip(seen.read, seen.given, strict=True):
+            assert given.grad is not None
+            rows, slopes = with_constant(linear, read.detach()[counted]), given.grad[counted]
+            self._inputs = self._inputs + (rows.T @ rows).double()
+            self._outputs = self._outputs + (slopes.T @ slopes).double()
+            self._tokens += len(rows)
+
+    def moments(self) -> Moments:
+        finite = self._inputs.isfinite().all() and self._outputs.isfinite().all()
+        if not finite:
+            raise InputError(
+                "the model gives numbers that are not finite; nothing can be pruned by it"
+            )
+        return Moments(inputs=self._inputs, sensitivity=self._outputs / self._tokens)
+
+
+class _Sums:
+    """Of both maps of a layer."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._linears = _maps_of(layer)
+        self._products = (_Products(), _Products())
+
+    def add(self, maps: Maps, counted: Tensor) -> None:
+        for linear, products, seen in zip(self._linears, self._products, maps, strict=True):
+            products.add(linear, seen, counted)
+
+    def importance(self, head_size: int) -> Importance:
+        output, contract = self._linears
+        of_heads, of_neurons = (each.moments() for each in self._products)
+        tiles, rest = divmod(contract.in_features, TILE)
+        sizes = [rest] * (rest > 0) + [TILE] * tiles
+        return Importance(
+            heads=Surgeon(output.weight, of_heads).remove_groups(head_size),
+            neurons=Surgeon(contract.weight, of_neurons).remove_singles(sizes),
+        )
 
 
 @contextmanager
-def _recorded(encoder: Encoder) -> Iterator[list[_Parts]]:
-    """Keep what the last maps of both blocks read, with its gradient."""
-    found = [_Parts([], []) for _ in encoder.layers]
+def _recorded(encoder: Encoder) -> Iterator[list[Maps]]:
+    """Keep what the last maps of both blocks read and give, with its gradient."""
+    found: list[Maps] = [(_Seen(), _Seen()) for _ in encoder.layers]
     hooks = [encoder.embeddings.register_forward_hook(_tracked)]
-    for layer, parts in zip(encoder.layers, found, strict=True):
-        assert isinstance(layer, Layer)
-        for linear, kept in (
-            (layer.attention.output, parts.contexts),
-            (layer.feed_forward.contract, parts.activated),
-        ):
-            hooks.append(linear.register_forward_pre_hook(partial(_keep, kept)))
+    for layer, maps in zip(encoder.layers, found, strict=True):
+        for linear, seen in zip(_maps_of(layer), maps, strict=True):
+            hooks.append(linear.register_forward_hook(partial(_keep, seen)))
     try:
         yield found
     finally:
@@ -112,24 +143,20 @@ def _recorded(encoder: Encoder) -> Iterator[list[_Parts]]:
             hook.remove()
 
 
+def _maps_of(layer: nn.Module) -> tuple[nn.Linear, nn.Linear]:
+    """The maps that end both blocks."""
+    assert isinstance(layer, Layer)
+    return layer.attention.output, layer.feed_forward.contract
+
+
 def _tracked(_: nn.Module, __: tuple[Tensor, ...], embedded: Tensor) -> Tensor:
     return embedded.requires_grad_()
 
 
-def _keep(kept: list[Tensor], _: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-    (read,) = arguments
-    read.retain_grad()
-    kept.append(read)
-
-
-def _squares(reads: list[Tensor], together: int) -> Tensor:
-    """Squares of the derivatives by a mask over groups of columns, summed over texts; (groups,)."""
-    total = torch.zeros(())
-    for read in reads:  # a layer that runs several times has one mask
-        assert read.grad is not None
-        by_column = (read.detach() * read.grad).double().sum(dim=1)
-        total = total + by_column.view(len(by_column), -1, together).sum(dim=-1)
-    return total.square().sum(dim=0)
+def _keep(seen: _Seen, _: nn.Module, arguments: tuple[Tensor, ...], given: Tensor) -> None:
+    given.retain_grad()
+    seen.read.append(arguments[0])
+    seen.given.append(given)
 
 
 def _rows(model: Model, kind: AnswerKind, inputs: Inputs, asked: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ from edgebert.compression.distillation.objectives import (
 )
 from edgebert.compression.distillation.student import model_of
 from edgebert.compression.distillation.texts import Texts
-from edgebert.compression.pruning.choice import TILE, removals
+from edgebert.compression.pruning.choice import removals
 from edgebert.compression.pruning.costs import LayerCosts
-from edgebert.compression.pruning.importance import Asked, Importance, measure_importance
+from edgebert.compression.pruning.importance import TILE, Asked, Importance, measure_importance
 from edgebert.compression.pruning.limits import DROP, Limits, parse_limits
 from edgebert.compression.pruning.narrowing import Kept, narrowed
 from edgebert.compression.pruning.reconstruction import reconstruct

@@ -3,19 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from edgebert.compression.distillation.answers import arguments_for
+from edgebert.compression.pruning.surgeon import DAMPING, with_constant
 from edgebert.model.attention import AttentionContext
 from edgebert.model.blocks import Layer, PreNormLayer
 from edgebert.model.encoder import Encoder
 from edgebert.training.data.encoding import Inputs
-
-DAMPING: Final = 1e-3
-"""Share of the mean second moment that pulls a map towards what it was."""
 
 
 @dataclass
@@ -159,7 +156,5 @@ def _errors(
     for place, wanted in zip(runs, goal.sums[block.attention], strict=True):
         with block.recorded() as run:
             hidden = block.layer(hidden, text.contexts[place])
-        read = run["read"][text.kept]
-        if block.linear.bias is not None:
-            read = torch.cat([read, torch.ones(len(read), 1)], dim=1)
+        read = with_constant(block.linear, run["read"][text.kept])
         yield read, (wanted - run["entry"] - run["given"])[text.kept]
