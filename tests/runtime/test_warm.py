@@ -164,7 +164,10 @@ def test_caches_that_are_off_remember_no_hash(
     assert (tmp_path / "own" / "verified.json").is_file()
 
 
-def test_several_processes_warm_at_once(tiny_bundle: Bundle, cache: Path) -> None:
+def test_several_processes_warm_at_once(
+    tiny_bundle: Bundle, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")  # why a kept graph is not used, if it is not
     command = [sys.executable, "-m", "edgebert_runtime.cli.main", "warm", str(tiny_bundle.folder)]
     command += ["--cache-dir", str(cache), "--no-tune"]
     together = [
