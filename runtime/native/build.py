@@ -39,7 +39,7 @@ OF_ORT: Final = frozenset({"library.cpp", "node.cpp", "operator.cpp", "ort.cpp"}
 
 MACHINES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "x86_64": {
-        "amx": (
+        "amx_int8_bf16": (
             "-march=x86-64-v4",
             "-mavx512vnni",
             "-mavx512bf16",

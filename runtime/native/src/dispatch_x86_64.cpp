@@ -73,7 +73,7 @@ bool has_amx() {
 bool has_avx_vnni() { return has_level_3() && has_all(cpuid(7, 1).eax, bits({4})); }
 
 constexpr std::array kSets{
-    InstructionSet{"amx", has_amx, amx_kernels},
+    InstructionSet{"amx_int8_bf16", has_amx, amx_int8_bf16_kernels},
     InstructionSet{"avx512_vnni_bf16", has_avx512_vnni_bf16, avx512_vnni_bf16_kernels},
     InstructionSet{"avx512_vnni", has_avx512_vnni, avx512_vnni_kernels},
     InstructionSet{"avx_vnni", has_avx_vnni, avx_vnni_kernels},

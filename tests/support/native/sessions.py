@@ -17,7 +17,7 @@ FORCED: Final = "EDGEBERT_NATIVE_KERNEL"
 """Names the instruction set to use."""
 
 KERNELS: Final = {
-    "x86_64": ("amx", "avx512_vnni_bf16", "avx512_vnni", "avx_vnni", "avx2"),
+    "x86_64": ("amx_int8_bf16", "avx512_vnni_bf16", "avx512_vnni", "avx_vnni", "avx2"),
     "aarch64": ("neon_i8mm", "neon_dotprod"),
 }
 """Instruction sets by machine, the fastest first."""

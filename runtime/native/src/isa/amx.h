@@ -1,5 +1,5 @@
-// Matrices of AMX, beside the vectors of AVX-512: the only place that spells its instructions. Included by amx.cpp
-// alone. Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
+// Matrices of AMX, beside the vectors of AVX-512: the only place that spells its instructions. Included by
+// amx_int8_bf16.cpp alone. Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
 #pragma once
 
 #include <atomic>

@@ -6,7 +6,7 @@ namespace edgebert {
 
 class Kernels;
 
-const Kernels& amx_kernels();
+const Kernels& amx_int8_bf16_kernels();
 const Kernels& avx512_vnni_bf16_kernels();
 const Kernels& avx512_vnni_kernels();
 const Kernels& avx_vnni_kernels();
