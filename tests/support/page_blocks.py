@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-SECONDS: Final = 300
+SECONDS: Final = 900
+"""For a block; one that takes longer hangs."""
 
 REASONS: Final = (
     "downloads from the network",
