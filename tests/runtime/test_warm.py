@@ -165,10 +165,10 @@ def test_caches_that_are_off_remember_no_hash(
 
 
 def test_several_processes_warm_at_once(
-    tiny_bundle: Bundle, cache: Path, caplog: pytest.LogCaptureFixture
+    bundle: Bundle, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")  # why a kept graph is not used, if it is not
-    command = [sys.executable, "-m", "edgebert_runtime.cli.main", "warm", str(tiny_bundle.folder)]
+    command = [sys.executable, "-m", "edgebert_runtime.cli.main", "warm", str(bundle.folder)]
     command += ["--cache-dir", str(cache), "--no-tune"]
     together = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
@@ -179,7 +179,8 @@ def test_several_processes_warm_at_once(
     assert said[0] == said[1] == said[2]
     folder = Path(said[0]["folder"])
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    assert load(tiny_bundle, cache_dir=cache).info().warm
+    assert warm(bundle, cache_dir=cache, tune=False).folder == folder
+    assert load(bundle, cache_dir=cache).info().warm
 
 
 def test_the_command_says_what_is_wrong(
