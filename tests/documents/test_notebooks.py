@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 NOTEBOOKS: Final = sorted(EXAMPLES.glob("*.ipynb"))
-SECONDS: Final = 900
+SECONDS: Final = 300
 """For one cell."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

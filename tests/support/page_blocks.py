@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-SECONDS: Final = 900
+SECONDS: Final = 300
 """For a block; one that takes longer hangs."""
 
 REASONS: Final = (
