@@ -27,9 +27,7 @@ from benchmarks.systems import (
     OURS,
     REFERENCE,
     Encoder,
-    nncf_graph,
     onnx_encoder,
-    openvino_encoder,
     optimum_folder,
     our_graph_of,
 )
@@ -141,14 +139,6 @@ def systems() -> list[Encoder]:
             "int8",
             lambda model: optimum_folder(model) / "model_avx2.onnx",
             "avx2 preset",
-        ),
-        openvino_encoder(
-            "OpenVINO int8, f32",
-            "int8",
-            nncf_graph,
-            "NNCF, latency hint, f32",
-            hint="LATENCY",
-            inference_precision="f32",
         ),
     ]
 

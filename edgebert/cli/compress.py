@@ -25,7 +25,6 @@ from edgebert.cli.options import (
     ValidateEvery,
 )
 from edgebert.cli.terminal import print_json, print_report, say
-from edgebert_runtime.errors import ConfigError
 
 PairColumn = Annotated[
     str | None,
@@ -117,11 +116,13 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove heads and neurons that a model's answers owe least to, without training."""
+    from edgebert.search.aims import read_speed
+
     report = edgebert.prune(
         source,
         out,
         texts=texts,
-        speed=None if speed is None else _times(speed),
+        speed=None if speed is None else read_speed(speed),
         budget=budget,
         column=column,
         column_pair=column_pair,
@@ -136,18 +137,6 @@ def prune(
     else:
         print_report(report)
     say(f"next: edgebert export {shlex.quote(str(out))} my-model --precision int8")
-
-
-def _times(speed: str) -> float:
-    """The number of `1.5x`, with or without the x.
-
-    Raises:
-        ConfigError: it is no number.
-    """
-    try:
-        return float(speed.removesuffix("x"))
-    except ValueError as error:
-        raise ConfigError(f"speed is {speed!r}, expected a number such as 1.5x") from error
 
 
 def distil(

@@ -203,7 +203,9 @@ def test_recall_is_counted_on_pairs(source: Path, texts: Path, tmp_path: Path) -
     budget: dict[str, Any] = {"texts": texts, "evaluation": pairs, "progress": False}
     report = edgebert.prune(source, tmp_path / "out", budget="recall_drop<=100%", **budget)
     assert report.measured["recall"] + report.measured["recall_drop"] <= 1
-    with pytest.raises(ConfigError, match=r"has 20 rows, each of 5\.00 points; give more rows"):
+    with pytest.raises(
+        ConfigError, match=r"at least 100 .* has 20, each of 5\.00 points; give more rows"
+    ):
         edgebert.prune(source, tmp_path / "no", budget="recall_drop<=1%", **budget)
     rows = [{"text": each, "label": "LABEL_9"} for each in TEXTS[:20]]
     pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -217,7 +219,7 @@ def test_recall_is_counted_on_pairs(source: Path, texts: Path, tmp_path: Path) -
         ({}, ConfigError, "nothing says how far to prune"),
         ({"speed": 0.9}, ConfigError, "speed is 0.9x, expected more than 1x"),
         ({"speed": float("nan")}, ConfigError, "expected more than 1x"),
-        ({"budget": "worst>=0.9"}, ConfigError, "'worst>=0.9' is no limit that applies here"),
+        ({"budget": "worst>=0.9"}, ConfigError, "'worst' does not apply to this model; use cosine"),
         ({"budget": "recall_drop<=1%"}, ConfigError, "losses need --eval"),
         ({"budget": "cosine>=0.9", "column_pair": "b"}, ConfigError, "takes no pairs"),
     ],

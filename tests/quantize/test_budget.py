@@ -34,9 +34,9 @@ def test_every_form_by_hand() -> None:
         ("recall_drop>=1%", "write recall_drop<="),
         (
             "scores>=0.9",
-            "'scores' does not apply to this bundle; use cosine>=0.999, worst>=0.99, acc",
+            "'scores' does not apply to this model; use cosine>=0.999, worst>=0.99, acc",
         ),
-        ("latency<=3", "'latency' does not apply to this bundle"),
+        ("latency<=3", "'latency' does not apply to this model"),
         ("cosine>=99", "cosine must be between 0 and 1"),
     ],
 )

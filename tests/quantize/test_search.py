@@ -294,8 +294,8 @@ def test_the_evaluator_of_a_search_can_fail(fp32: Bundle, tmp_path: Path) -> Non
     [
         ("cosine>=0.9", "int4", None, "recipe 'int4' has no schemes to search"),
         ("cosine>=0.9", "embeddings-int8", None, "has no schemes to search; use int8"),
-        ("scores>=0.9", "int8", None, "'scores' does not apply to this bundle"),
-        ("agreement>=0.9", "int8", None, "'agreement' does not apply to this bundle"),
+        ("scores>=0.9", "int8", None, "'scores' does not apply to this model"),
+        ("agreement>=0.9", "int8", None, "'agreement' does not apply to this model"),
         ("accuracy_drop<=1%", "int8", None, "classifier of one label per text; .* is embed"),
         ("cosine>=0.9", "int8", "x.csv", r"\(--eval\) go together"),
         ("accuracy_drop<=1%", "int8", "x.csv", "classifier of one label per text; .* is embed"),

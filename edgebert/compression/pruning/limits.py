@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from edgebert_quantize.search.budget import LIMIT, ROUNDING
+from edgebert_quantize.search.budget import OF_ROWS, ROUNDING, read_limits, require_rows
 from edgebert_runtime.errors import ConfigError
-
-DROP: Final = "_drop"
-"""End of the name of a limit on what rows with right answers lose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +32,7 @@ class Limits:
         Raises:
             ConfigError: it needs more rows.
         """
-        for name, limit in self.most.items():
-            if limit * rows < 1 - ROUNDING:
-                raise ConfigError(
-                    f"budget {self.text!r}: {source} has {rows} rows, each of {100 / rows:.2f} "
-                    f"points; give more rows, or allow {name}<={100 / rows:.2g}%"
-                )
+        require_rows(self.text, self.most, rows, source)
 
 
 def parse_limits(text: str | None, measures: tuple[str, ...], losses: tuple[str, ...]) -> Limits:
@@ -55,20 +46,13 @@ def parse_limits(text: str | None, measures: tuple[str, ...], losses: tuple[str,
     Raises:
         ConfigError: it is no such text, or a name does not apply.
     """
-    least: dict[str, float] = {}
-    most: dict[str, float] = {}
-    forms = [*(f"{name}>=0.98" for name in measures), *(f"{name}<=1%" for name in losses)]
-    for part in () if text is None else text.split(","):
-        match = LIMIT.fullmatch(part)
-        name, sign, number, percent = match.groups() if match else (None, None, "0", "")
-        limit = float(number) / (100 if percent else 1)
-        if sign == ">=" and name in measures and 0 <= limit <= 1:
-            least[name] = limit
-        elif sign == "<=" and name in losses and 0 <= limit <= 1:
-            most[name] = limit
-        else:
-            raise ConfigError(
-                f"budget {part.strip()!r} is no limit that applies here; write one of "
-                f"{', '.join(forms)}{'' if losses else '; losses need --eval'}"
-            )
-    return Limits(text=text or "", least=least, most=most)
+    if text is None:
+        return Limits(text="", least={}, most={})
+    if not losses and any(name in text for name in OF_ROWS):
+        raise ConfigError(f"budget {text!r}: losses need --eval, the file they are measured on")
+    found = read_limits(text, {**dict.fromkeys(measures, ">="), **dict.fromkeys(losses, "<=")})
+    return Limits(
+        text=text,
+        least={name: limit for name, limit in found.items() if name in measures},
+        most={name: limit for name, limit in found.items() if name in losses},
+    )

@@ -24,13 +24,14 @@ from edgebert.compression.distillation.texts import Texts
 from edgebert.compression.pruning.choice import removals
 from edgebert.compression.pruning.costs import LayerCosts
 from edgebert.compression.pruning.importance import TILE, Asked, Importance, measure_importance
-from edgebert.compression.pruning.limits import DROP, Limits, parse_limits
+from edgebert.compression.pruning.limits import Limits, parse_limits
 from edgebert.compression.pruning.narrowing import Kept, narrowed
 from edgebert.compression.pruning.reconstruction import reconstruct
 from edgebert.compression.pruning.right_answers import RightAnswers, read_right_answers
 from edgebert.training.config import TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.loop import evaluate
+from edgebert_quantize.search.budget import DROPS
 from edgebert_runtime.errors import CheckFailedError, ConfigError
 from edgebert_runtime.progress import ProgressCallback
 from edgebert_runtime.tokenization.items import Item, strings_of
@@ -91,7 +92,7 @@ class Pruning:
         )
         self._answers = _read(evaluation, checkpoint)
         kind = objective_of(self._model, self._activation)
-        lost = () if self._answers is None else (f"{self._answers.share}{DROP}",)
+        lost = () if self._answers is None else (DROPS[self._answers.share],)
         self.limits: Limits = parse_limits(budget, MEASURES[kind], lost)
         if self._answers is not None:
             self.limits.require_rows(self._answers.rows, str(evaluation))
@@ -156,7 +157,7 @@ class Pruning:
         if self._answers is not None and self._right is not None:
             share = self._share(model)
             values |= {self._answers.share: share}
-            values |= {f"{self._answers.share}{DROP}": self._right - share}
+            values |= {DROPS[self._answers.share]: self._right - share}
         return values
 
     def fastest_within(self, steps: Sequence[Sequence[Kept]], tell: ProgressCallback) -> Pruned:

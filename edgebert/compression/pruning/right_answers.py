@@ -13,7 +13,8 @@ from edgebert.checkpoints import Checkpoint
 from edgebert.compression.distillation.answers import Model, kind_of
 from edgebert.training.data.encoding import TextEncoder
 from edgebert_quantize.calibration.readers import has_column, read_column
-from edgebert_quantize.evaluation.pairs import POSITIVE, TEXT
+from edgebert_quantize.evaluation.accuracy import ACCURACY, RECALL
+from edgebert_quantize.evaluation.pairs import TEXT, read_passages
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tokenization.items import Item
 
@@ -41,25 +42,26 @@ class RightAnswers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Texts, each of which should be nearest to its second one (recall@1)."""
+    """Texts, each of which should be nearest to its own passage (recall@1)."""
 
-    shorts: Sequence[str]
-    longs: Sequence[str]
-    share: str = "recall"
+    texts: Sequence[str]
+    passages: Sequence[str]
+    labels: Sequence[int]
+    share: str = RECALL
 
     @property
     def rows(self) -> int:
         """How many pairs there are."""
-        return len(self.shorts)
+        return len(self.texts)
 
     def of(self, model: Model, encoder: TextEncoder) -> float:
-        """Of the first texts, how many find their own second one among all."""
-        short, long = (
+        """How many find their own passage among all."""
+        texts, passages = (
             functional.normalize(rows_of(model, encoder, side), dim=-1)
-            for side in (self.shorts, self.longs)
+            for side in (self.texts, self.passages)
         )
-        nearest = (short @ long.T).argmax(dim=1)
-        return float((nearest == torch.arange(len(nearest))).float().mean())
+        nearest = (texts @ passages.T).argmax(dim=1)
+        return float((nearest == torch.tensor(self.labels)).float().mean())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class Labelled:
 
     items: Sequence[Item]
     labels: Sequence[int]
-    share: str = "accuracy"
+    share: str = ACCURACY
 
     @property
     def rows(self) -> int:
@@ -95,12 +97,12 @@ def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
             f"right answers are counted of vectors and of classifiers with one label a text; "
             f"{checkpoint.name} is for {checkpoint.task}: leave out --eval"
         )
+    if info is None:
+        found, passages, own = read_passages(path)
+        return Pairs(texts=found, passages=passages, labels=own)
     texts = [str(each) for each in read_column(path, TEXT)]
     if not texts:
         raise InputError(f"{path} has no rows; give a file with right answers")
-    if info is None:
-        longs = [str(each) for each in read_column(path, POSITIVE)]
-        return Pairs(shorts=texts, longs=longs)
     places = {label: at for at, label in enumerate(info.labels)}
     labels = [str(each) for each in read_column(path, LABEL)]
     for number, label in enumerate(labels, start=1):

@@ -98,6 +98,26 @@ def read_pairs(path: str | PathLike[str], bundle: Bundle) -> Pairs:
         InputError: the file cannot be read, has no rows or one passage only, or a text twice.
     """
     path, embedding = Path(path), require_vectors(bundle)
+    texts, passages, labels = read_passages(path)
+    before = {column: _prompt(embedding, names) for column, names in PROMPTS.items()}
+    items = [
+        *(before[TEXT] + text for text in texts),
+        *(before[POSITIVE] + text for text in passages),
+    ]
+    return Pairs(
+        items=tuple(items),
+        labels=tuple(labels),
+        source=path.name,
+        by_dot=embedding.similarity == "dot",
+    )
+
+
+def read_passages(path: Path) -> tuple[list[str], list[str], list[int]]:
+    """The texts of a file, all different passages, and for each text the place of its own.
+
+    Raises:
+        InputError: the file cannot be read, has no rows or one passage only, or a text twice.
+    """
     texts, positives = (_column(path, name) for name in (TEXT, POSITIVE))
     _check_once(path, texts)
     passages = {text: number for number, text in enumerate(dict.fromkeys(positives))}
@@ -106,17 +126,7 @@ def read_pairs(path: str | PathLike[str], bundle: Bundle) -> Pairs:
             f"{path} has {len(passages)} different texts in column {POSITIVE}, expected at least "
             "2: each text has to find its own among them"
         )
-    before = {column: _prompt(embedding, names) for column, names in PROMPTS.items()}
-    items = [
-        *(before[TEXT] + text for text in texts),
-        *(before[POSITIVE] + text for text in passages),
-    ]
-    return Pairs(
-        items=tuple(items),
-        labels=tuple(passages[text] for text in positives),
-        source=path.name,
-        by_dot=embedding.similarity == "dot",
-    )
+    return texts, list(passages), [passages[text] for text in positives]
 
 
 def _column(path: Path, name: str) -> list[str]:

@@ -20,6 +20,7 @@ WORST: Final = "worst"
 AGREEMENT: Final = "agreement"
 FORMS: Final[Mapping[str, str]] = {
     "cosine": "cosine>=0.999",
+    "spearman": "spearman>=0.98",
     "scores": "scores>=0.99",
     "values": "values>=0.99",
     WORST: "worst>=0.99",
@@ -115,23 +116,37 @@ class Budget:
         Raises:
             ConfigError: the limit needs more rows; the text says how many.
         """
-        for share, limit in self.drops.items():
-            if limit * rows >= 1 - ROUNDING:
-                continue
-            needed = (
-                f"at least {math.ceil(1 / limit - ROUNDING)}"
-                if limit
-                else "more than any number of"
-            )
-            smallest = math.ceil(10_000 / rows - ROUNDING) / 100
-            raise ConfigError(
-                f"budget {self.text!r} needs {needed} labelled rows, {source} has {rows}, each of "
-                f"{100 / rows:.2f} points; give more rows, or allow {DROPS[share]}<={smallest:g}%"
-            )
+        named = {DROPS[share]: limit for share, limit in self.drops.items()}
+        require_rows(self.text, named, rows, source)
 
 
 ROUNDING: Final = 1e-9
 """Tolerance for the rounding error of shares and of their products with rows."""
+
+
+def require_rows(text: str, limits: Mapping[str, float], rows: int, source: str) -> None:
+    """Refuse a limit on what rows lose that is smaller than one of them.
+
+    Args:
+        text: the budget, as the user wrote it.
+        limits: name of each → its number; 0.01 is one point.
+        rows: of the file with the right answers.
+        source: its name.
+
+    Raises:
+        ConfigError: a limit needs more rows; the text says how many.
+    """
+    for name, limit in limits.items():
+        if limit * rows >= 1 - ROUNDING:
+            continue
+        needed = (
+            f"at least {math.ceil(1 / limit - ROUNDING)}" if limit else "more than any number of"
+        )
+        smallest = math.ceil(10_000 / rows - ROUNDING) / 100
+        raise ConfigError(
+            f"budget {text!r} needs {needed} labelled rows, {source} has {rows}, each of "
+            f"{100 / rows:.2f} points; give more rows, or allow {name}<={smallest:g}%"
+        )
 
 
 def keeps(limit: float, accuracy: Accuracy | None) -> bool:
@@ -153,7 +168,7 @@ def parse_budget(text: str, metric: SimilarityMetric, *, answers: bool = False) 
         ConfigError: it is not a budget, or a limit does not apply to the bundle.
     """
     compared = {AGREEMENT: ">="} if answers else {}
-    limits = _limits(text, {metric.value: ">=", WORST: ">=", **compared, **OF_ROWS})
+    limits = read_limits(text, {metric.value: ">=", WORST: ">=", **compared, **OF_ROWS})
     return Budget(
         text=text,
         mean=limits.get(metric.value),
@@ -173,7 +188,7 @@ def parse_drops(text: str) -> Budget:
     Raises:
         ConfigError: it is not a budget, or limits something else.
     """
-    limits = _limits(text, OF_ROWS)
+    limits = read_limits(text, OF_ROWS)
     return Budget(
         text=text,
         accuracy_drop=limits.get(ACCURACY_DROP),
@@ -181,13 +196,21 @@ def parse_drops(text: str) -> Budget:
     )
 
 
-def _limits(text: str, signs: Mapping[str, str]) -> dict[str, float]:
-    """Name of each limit → its number; `signs` has the names that apply, and their signs."""
+def read_limits(text: str, signs: Mapping[str, str]) -> dict[str, float]:
+    """The limits of a budget by their names, from 0 to 1.
+
+    Args:
+        text: limits separated by commas, each with a `%` for points.
+        signs: names that apply → their sign, `>=` or `<=`.
+
+    Raises:
+        ConfigError: it is not a budget, or a limit does not apply.
+    """
     limits: dict[str, float] = {}
     for part in text.split(","):
         match = LIMIT.fullmatch(part)
         if match is None:
-            forms = ", ".join(FORMS.values())
+            forms = ", ".join(FORMS[each] for each in signs)
             raise ConfigError(f"budget {part.strip()!r} is not a limit; write one of {forms}")
         name, sign, number, percent = match.groups()
         _check(name, sign, signs)
@@ -201,6 +224,6 @@ def _limits(text: str, signs: Mapping[str, str]) -> dict[str, float]:
 def _check(name: str, sign: str, signs: Mapping[str, str]) -> None:
     if name not in signs:
         forms = ", ".join(FORMS[each] for each in signs)
-        raise ConfigError(f"budget {name!r} does not apply to this bundle; use {forms}")
+        raise ConfigError(f"budget {name!r} does not apply to this model; use {forms}")
     if signs[name] != sign:
         raise ConfigError(f"budget {name}{sign} limits nothing; write {name}{signs[name]}")
