@@ -90,6 +90,8 @@ def test_quantize(tmp_path: Path) -> None:
     for name in ("labelled.csv", "new.csv"):
         write_labelled(tmp_path / name, 200)
     write_csv(tmp_path / "reviews.csv", ("review",), [(text,) for text in texts(100)])
+    pairs = [(text, f"{text} cat") for text in texts(100)]
+    write_csv(tmp_path / "pairs.csv", ("text", "positive"), pairs)
     labels = tmp_path / "labelled.csv"
     edgebert.train(base, labels, checkpoint, task="classify", config=TrainingConfig(epochs=1))
     edgebert.export(checkpoint, tmp_path / "my-classifier")
@@ -97,7 +99,7 @@ def test_quantize(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     shutil.copy(bundle.folder / "tokenizer.json", tmp_path / "theirs")
     shutil.copy(bundle.folder / "onnx/model.onnx", tmp_path / "theirs")
-    assert run(page("quantize", FROM_NUMBER), tmp_path) == 8
+    assert run(page("quantize", FROM_NUMBER), tmp_path) == 9
 
 
 def test_train(tmp_path: Path) -> None:
@@ -118,6 +120,11 @@ def test_gpu(tmp_path: Path) -> None:
 def test_small_device(tmp_path: Path, tiny_bundle: Bundle) -> None:
     shutil.copytree(tiny_bundle.folder, tmp_path / "my-model")
     assert run(page("small-device"), tmp_path) == 2
+
+
+def test_compress(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    shutil.copytree(tiny_bundle.folder, tmp_path / "my-model")
+    assert run(page("compress"), tmp_path) == 1  # without the search, which runs for minutes
 
 
 def test_benchmark(tmp_path: Path, tiny_bundle: Bundle) -> None:

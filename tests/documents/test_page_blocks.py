@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.page_blocks import read_blocks, run_page
+from tests.support.page_blocks import REASONS, read_blocks, run_page
+
+ROOT = Path(__file__).parents[2]
 
 PAGE = """# A page
 
@@ -43,6 +45,17 @@ def test_blocks_are_found_with_what_they_print() -> None:
 
 def test_a_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
     assert len(list(run_page(PAGE, tmp_path))) == 2
+
+
+def test_every_page_has_a_known_reason_for_what_is_not_run() -> None:
+    found = {
+        f"{page.relative_to(ROOT)}:{block.line}": block.reason
+        for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+        for block in read_blocks(page.read_text(encoding="utf-8"))
+        if block.reason is not None
+    }
+    assert found
+    assert {place: reason for place, reason in found.items() if reason not in REASONS} == {}
 
 
 @pytest.mark.parametrize(

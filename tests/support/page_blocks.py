@@ -28,8 +28,8 @@ REASONS: Final = (
     "needs a GPU",
     "needs another machine",
     "needs root",
+    "runs for minutes",
     "runs until it is stopped",
-    "trains for minutes",
 )
 
 BLOCK: Final = re.compile(
