@@ -111,11 +111,11 @@ def test_a_decoder_stored_apart_from_its_table_is_used(tmp_path: Path) -> None:
     assert not apart.head.config.tied
     assert any("cls.predictions.decoder.weight is not the table" in note for note in apart.notes)
     ids = torch.tensor([[2, 7, 9, 3]])
-    logits = EncoderWithHead(apart.encoder, apart.head)(ids, torch.ones_like(ids))[0]
-    other = EncoderWithHead(tied.encoder, tied.head)(ids, torch.ones_like(ids))[0]
+    logits = EncoderWithHead(apart.encoder, apart.head).double()(ids, torch.ones_like(ids))[0]
+    other = EncoderWithHead(tied.encoder, tied.head).double()(ids, torch.ones_like(ids))[0]
     assert not torch.allclose(logits, other)
     theirs.cls.predictions.decoder.weight = torch.nn.Parameter(own)
-    torch.testing.assert_close(logits, theirs(input_ids=ids).logits, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(logits, theirs.double()(input_ids=ids).logits, atol=1e-9, rtol=1e-9)
 
 
 def test_a_discriminator_is_exported_for_its_vectors(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class Block:
 def read_blocks(page: str) -> list[Block]:
     """The blocks of a page that hold commands or Python, in order."""
     found = list(BLOCK.finditer(page))
-    following = [*found[1:], None]
+    following = [*found, None][1:]
     return [
         Block(
             language=match["language"],

@@ -132,7 +132,7 @@ class _Child:
             target = self._targets[number % len(self._targets)]
             outcome = run_case(target, self._seed, number, self._folder / "case")
             if outcome.finding is not None:
-                (self._folder / "finding").write_text(outcome.finding, encoding="utf-8")
+                self._finding(number).write_text(outcome.finding, encoding="utf-8")
                 self._keep(number)
             os.write(writer, f"{number} {outcome.kind} {outcome.finding is not None}\n".encode())
 
@@ -164,9 +164,17 @@ class _Child:
         self._next = int(number) + self._step
         if kind != "begins":
             name = self._targets[int(number) % len(self._targets)].name
-            told = self._folder / "finding"
-            finding = told.read_text(encoding="utf-8") if found == ["True"] else None
+            finding = self._take_finding(int(number)) if found == ["True"] else None
             yield Outcome(name, int(number), kind, finding)
+
+    def _finding(self, number: int) -> Path:
+        """Of one case alone: the child has begun the next ones when this one is read."""
+        return self._folder / f"finding-{number}"
+
+    def _take_finding(self, number: int) -> str:
+        told = self._finding(number).read_text(encoding="utf-8")
+        self._finding(number).unlink()
+        return told
 
     def _ended(self, how: str) -> Iterator[Outcome]:
         os.close(self.pipe)
