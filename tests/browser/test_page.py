@@ -12,62 +12,15 @@ from edgebert.workflow.page import page
 from edgebert_runtime import Bundle, load
 from tests.support.devtools import CONTROL, HOST, Tab
 from tests.support.page_server import ISOLATED, PREFIX, Host, served
+from tests.support.web.calls import CALLS, FP32, far, plain
 
 pytestmark = pytest.mark.browser
 
 GetBundle = Callable[[str], Bundle]
-TEXTS: Final = ["the small cat sat on the mat.", "a dog ran far, over the red blue mat; naïve 中国"]
-QUESTION: Final = "who sat on the mat?"
-MASKED: Final = "the small [MASK] sat on the mat."
 MODEL: Final = "(await (await import(new URL('page.js', document.baseURI))).ready)"
 READY: Final = "document.querySelector('#latency').textContent"
 FOCUS: Final = "document.activeElement.ariaLabel ?? document.activeElement.textContent"
 PROBLEM: Final = "document.querySelector('.problem').innerText"
-
-CALLS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
-    "embed": (
-        f"{MODEL}.embed({TEXTS}).then((found) => found.map((each) => [...each]))",
-        lambda model: model.embed(TEXTS).tolist(),
-    ),
-    "classify": (f"{MODEL}.classify({TEXTS})", lambda model: model.classify(TEXTS)),
-    "tag": (f"{MODEL}.tag({TEXTS})", lambda model: model.tag(TEXTS)),
-    "answer": (
-        f"{MODEL}.answer({QUESTION!r}, {TEXTS[0]!r}, {{ topK: 3 }})",
-        lambda model: model.answer(QUESTION, TEXTS[0], top_k=3),
-    ),
-    "rank": (f"{MODEL}.rank({QUESTION!r}, {TEXTS})", lambda model: model.rank(QUESTION, TEXTS)),
-    "fill": (f"{MODEL}.fill({MASKED!r})", lambda model: model.fill(MASKED)),
-    "next_sentence": (f"{MODEL}.score(...{TEXTS})", lambda model: model.score(*TEXTS)),
-}
-"""Task → a call in the page, and the same in Python."""
-
-FP32: Final = 1e-5
-"""Largest difference of a number; the order of additions differs between engines."""
-
-
-def plain(value: Any) -> Any:
-    """An answer as JSON has it, with JavaScript's names."""
-    if hasattr(value, "to_dict"):
-        value = value.to_dict()
-    if isinstance(value, dict):
-        camel = (re.sub(r"_(\w)", lambda found: found[1].upper(), key) for key in value)
-        return dict(zip(camel, map(plain, value.values()), strict=True))
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def far(found: Any, expected: Any, place: str = "answer") -> float:
-    """The largest difference of two numbers; what is no number must be the same."""
-    if isinstance(expected, dict):
-        assert found.keys() >= expected.keys(), place
-        return max(far(found[key], expected[key], f"{place}.{key}") for key in expected)
-    if isinstance(expected, list):
-        assert len(found) == len(expected), f"{place}: {found} {expected}"
-        parts = zip(found, expected, strict=True)
-        return max((far(*each, f"{place}[{at}]") for at, each in enumerate(parts)), default=0.0)
-    if isinstance(expected, float):
-        return abs(found - expected)
-    assert found == expected, place
-    return 0.0
 
 
 @pytest.fixture
@@ -97,7 +50,7 @@ def test_the_page_answers_like_python(task: str, written: GetPage, tab: Tab) -> 
     with served(folder) as host:
         shown(tab, host)
         assert tab.evaluate("document.querySelector('.answer').textContent")
-        found = tab.evaluate(f"(async () => {call})()")
+        found = tab.evaluate(f"(async () => {MODEL}.{call})()")
         assert all(each.startswith(PREFIX) for each in host.requests)
     assert far(found, plain(in_python(load(bundle, "fp32")))) <= FP32
 
@@ -108,7 +61,7 @@ def test_int8_passes_the_check_in_the_page(task: str, written: GetPage, tab: Tab
     call, in_python = CALLS[task]
     with served(folder) as host:
         shown(tab, host)
-        found = tab.evaluate(f"(async () => {call})()")
+        found = tab.evaluate(f"(async () => {MODEL}.{call})()")
         tab.evaluate("document.querySelector('#check').click()")
         passed = tab.wait("document.querySelector('#check-result').textContent.match(/^Pass.*/)[0]")
     assert re.search(r"Passed: \d+ samples; the worst is off by [\d.e-]+ of [\d.]+ allowed", passed)
@@ -139,7 +92,7 @@ def test_after_a_visit_the_page_opens_without_a_network(
         tab.wait("document.querySelector('#offline').textContent.includes('without a network')")
     tab.open("about:blank")
     shown(tab, host)  # nothing listens at its port any more
-    found = tab.evaluate(f"(async () => {call})()")
+    found = tab.evaluate(f"(async () => {MODEL}.{call})()")
     assert far(found, plain(in_python(load(bundle, "fp32")))) <= FP32
     assert tab.evaluate("crossOriginIsolated")
     tab.open(f"{host.address()}index.html?threads=1")

@@ -11,7 +11,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,11 +175,25 @@ class Browser:
             self._pipe.call("Target.disposeBrowserContext", browserContextId=context)
 
 
+NO_GPU: Final = ("--disable-gpu",)
+SOFTWARE_GPU: Final = (
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+)
+"""WebGPU on the CPU, by the Vulkan driver that Chromium brings along."""
+
+
 @contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """Start Chromium with its files in a folder; it reaches this machine and nothing else."""
+def browser(folder: Path, gpu: Sequence[str] = NO_GPU) -> Iterator[Browser]:
+    """Start Chromium with its files in a folder; it reaches this machine and nothing else.
+
+    Args:
+        folder: for its files.
+        gpu: the flags that say which GPU it has.
+    """
     commands, answers = os.pipe(), os.pipe()
-    program = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+    program = [BROWSER, "--headless", "--no-sandbox", *gpu, "--remote-debugging-pipe"]
     program += [f"--user-data-dir={folder}", "--no-first-run", "--disable-background-networking"]
     program += [f"--host-resolver-rules=MAP {HOST} 127.0.0.1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1"]
     with_pipes = ["bash", "-c", f'exec "$@" 3<&{commands[0]} 4>&{answers[1]}', "bash", *program]
