@@ -155,12 +155,19 @@ def answer(records: Sequence[Record]) -> str:
     return throughput_answer(records)[0]
 
 
+def machine(records: Sequence[Record]) -> str:
+    """What the texts a second were measured on."""
+    found = record_that(records, "throughput")["machine"]
+    return f"{found['cores']} cores of {found['cpu']} ({', '.join(found['flags'])})"
+
+
 HEADLINES: Final[Mapping[str, Callable[[Sequence[Record]], str]]] = MappingProxyType(
     {
         "accuracy": accuracy,
         "answer": answer,
         "beside": beside,
         "latency": latency,
+        "machine": machine,
         "start": start,
         "throughput": throughput,
     }
