@@ -183,9 +183,7 @@ void check_all(std::span<char*> paths) {
 void rate(std::span<char*> arguments) {
   const InstructionSet* set = instruction_set();
   if (set == nullptr) throw std::runtime_error("this CPU has none of the instruction sets");
-  const int threads = arguments.empty() ? 0 : std::atoi(arguments.front());
-  if (threads < 1) throw std::invalid_argument("found no number of threads, expected --rates THREADS SHAPE...");
-  print_rates(set->kernels(), threads, arguments.subspan(1));
+  print_rates(set->kernels(), arguments);
 }
 
 void run(std::span<char*> arguments) {

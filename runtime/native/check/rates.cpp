@@ -1,11 +1,13 @@
 #include "rates.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "product.h"
@@ -16,17 +18,45 @@ namespace {
 
 constexpr int64_t kFewRows = 64;     // as the encoder: up to here products are cut by columns
 constexpr int64_t kBlockRows = 128;  // of rows that go through all panels together
+constexpr int64_t kMostThreads = 1024;
 constexpr int kTurns = 7;
 constexpr double kTurnMicroseconds = 20'000;
 
-Sizes read_sizes(const char* shape, TileShape tile) {
-  Sizes sizes{};
-  char rest = 0;
-  const int found = std::sscanf(shape, "%ldx%ldx%ld%c", &sizes.rows, &sizes.depth, &sizes.width, &rest);
-  const bool positive = std::min({sizes.rows, sizes.depth, sizes.width}) > 0;
-  if (found == 3 && positive && sizes.depth % tile.lanes == 0 && sizes.width % tile.lanes == 0) return sizes;
-  throw std::invalid_argument(std::string("found the shape ") + shape +
+// A whole number of at least 1 at the begin of a text, and what stands behind it; 0 if there is none.
+struct Leading {
+  int64_t number = 0;
+  std::string_view rest;
+};
+
+Leading leading_number(std::string_view text) {
+  Leading found;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), found.number);
+  if (error != std::errc()) found.number = 0;
+  found.rest = text.substr(static_cast<size_t>(end - text.data()));
+  return found;
+}
+
+// Behind the "x" of a shape.
+Leading next_number(std::string_view rest) {
+  return rest.starts_with('x') ? leading_number(rest.substr(1)) : Leading{};
+}
+
+Sizes read_sizes(std::string_view shape, TileShape tile) {
+  const Leading rows = leading_number(shape);
+  const Leading depth = next_number(rows.rest);
+  const Leading width = next_number(depth.rest);
+  const bool positive = std::min({rows.number, depth.number, width.number}) > 0;
+  if (positive && width.rest.empty() && depth.number % tile.lanes == 0 && width.number % tile.lanes == 0) {
+    return {.depth = depth.number, .width = width.number, .rows = rows.number};
+  }
+  throw std::invalid_argument("found the shape " + std::string(shape) +
                               ", expected ROWSxDEPTHxWIDTH, the last two in " + std::to_string(tile.lanes) + "s");
+}
+
+int read_threads(std::span<char*> arguments) {
+  const Leading found = arguments.empty() ? Leading{} : leading_number(arguments.front());
+  if (found.number >= 1 && found.number <= kMostThreads && found.rest.empty()) return static_cast<int>(found.number);
+  throw std::invalid_argument("found no number of threads, expected --rates THREADS SHAPE...");
 }
 
 // One shape on some threads, each with a share of its own.
@@ -94,10 +124,11 @@ double median_microseconds(Timed& timed) {
 
 }  // namespace
 
-void print_rates(const Kernels& kernels, int threads, std::span<char*> shapes) {
+void print_rates(const Kernels& kernels, std::span<char*> arguments) {
+  const int threads = read_threads(arguments);
   std::mt19937_64 random(26);
   const TileShape tile = kernels.shape();
-  for (const char* shape : shapes) {
+  for (const char* shape : arguments.subspan(1)) {
     Sizes sizes = read_sizes(shape, tile);
     sizes.rows = (sizes.rows + tile.rows - 1) / tile.rows * tile.rows;
     Product product(sizes, tile, random_factors(sizes, random));

@@ -7,9 +7,10 @@
 
 namespace edgebert::check {
 
-// Prints a line for each shape, ROWSxDEPTHxWIDTH: the shape, and microseconds of its product on so many threads.
+// The arguments are a number of threads, then shapes: ROWSxDEPTHxWIDTH. Prints a line for each shape, with the shape
+// and the microseconds of its product.
 //
-// Throws std::invalid_argument: a shape is none, or its sizes are no multiples of the kernel's tile.
-void print_rates(const Kernels& kernels, int threads, std::span<char*> shapes);
+// Throws std::invalid_argument: there is no number, or a shape is none or no multiple of the kernel's lanes.
+void print_rates(const Kernels& kernels, std::span<char*> arguments);
 
 }  // namespace edgebert::check
