@@ -20,8 +20,12 @@ from edgebert_runtime.warmup.warm import warm
 
 MINILM: Final = MODELS["minilm"]
 OURS: Final = "edgebert_int8"
+OUR_NATIVE: Final = "edgebert_int8_native"
 OUR_FP32: Final = "edgebert_fp32"
 OUR_PACKAGE: Final = "edgebert-runtime[cpu]"
+OUR_NATIVE_PACKAGE: Final = "edgebert-runtime[cpu,native]"
+KJARNI_NAME: Final = "sentence-transformers_all-MiniLM-L6-v2"
+"""Of the folder in its cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +78,45 @@ def our_folder() -> Path:
 
 
 def _native_folder() -> Path:
-    """The same, which has the variant for edgebert-native."""
+    """The same, which has the variant for edgebert-native.
+
+    Raises:
+        PeerError: the bundle was made without the library.
+    """
     return our_native_graph(MINILM).parents[1]
+
+
+FILES: Final[Mapping[str, str]] = MappingProxyType(
+    {"int8": "int8-cpu", "int8-native": "int8-native", "fp32": "cpu"}
+)
+"""What is timed → our variant; `int8` is that of ONNX Runtime's own operators."""
 
 
 @cache
 def warm_folder(model: Model, variant: str, *, tune: bool = True) -> Path:
-    """The folder of our bundle, with a warm graph of a variant beside it.
+    """The folder of our bundle, with a warm graph of one of `FILES` beside it.
 
-    It is tuned for this machine if `tune` is true; starting does not depend on that. `int8` is the
-    variant of ONNX Runtime's own operators.
+    It is tuned for this machine if `tune` is true; starting does not depend on that.
+
+    Raises:
+        PeerError: the bundle was made without edgebert-native, which the variant needs.
     """
-    folder = our_bundle(model, *(["int8"] if variant == "int8" else [])).folder
+    if variant == "int8-native":
+        our_native_graph(model)
+    folder = our_bundle(model, *([] if variant == "fp32" else ["int8"])).folder
     cache = folder.with_name(f"{folder.name}-{GRAPH_CACHE}")
-    warm(folder, "int8-cpu" if variant == "int8" else variant, cache_dir=cache, tune=tune)
+    warm(folder, FILES[variant], cache_dir=cache, tune=tune)
     return folder
+
+
+@cache
+def kjarni_cache() -> Path:
+    """A folder as kjarni keeps downloaded models, with MiniLM in it."""
+
+    def write(folder: Path) -> None:
+        shutil.copytree(MINILM.source(), folder / KJARNI_NAME)
+
+    return made("kjarni", write)
 
 
 @cache
@@ -142,12 +170,19 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             floor=0.998,
             package=OUR_PACKAGE,
         ),
-        "edgebert_int8_native": Engine(
+        OUR_NATIVE: Engine(
             title="edgebert int8, with edgebert-native",
             environment=None,
             opens=_native_folder,
             floor=0.998,
-            package=OUR_PACKAGE,
+            package=OUR_NATIVE_PACKAGE,
+        ),
+        "edgebert_int8_native_kept": Engine(
+            title="edgebert int8, with edgebert-native, after `edgebert-run warm`",
+            environment=None,
+            opens=lambda: warm_folder(MINILM, "int8-native"),
+            floor=0.998,
+            package=OUR_NATIVE_PACKAGE,
         ),
         OUR_FP32: Engine(
             title="edgebert fp32",
@@ -197,6 +232,13 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             opens=_with_tokenizer(lambda: nncf_graph(MINILM).parent),
             floor=0.98,
             package="openvino",
+        ),
+        "kjarni": Engine(
+            title="kjarni, fp32",
+            environment="kjarni",
+            opens=kjarni_cache,
+            floor=0.99999,
+            package="kjarni",
         ),
     }
 )

@@ -110,6 +110,20 @@ def optimum_folder(model: Model) -> Path:
 
 
 @cache
+def transformers_folder(model: Model) -> Path:
+    """The graphs of a model by transformers' own exporter.
+
+    Raises:
+        PeerError: they cannot be made.
+    """
+    return made_by_peer(model.name, "exporters", "export_with_transformers.py", model.source())
+
+
+def _transformers(name: str) -> Callable[[Model], Path]:
+    return lambda model: transformers_folder(model) / name / "model.onnx"
+
+
+@cache
 def nncf_graph(model: Model) -> Path:
     """NNCF's int8 of optimum's export, calibrated on texts as our tokenizer has them.
 
@@ -210,6 +224,14 @@ ENCODERS: Final[Sequence[Encoder]] = (
         _optimums("model_optimizer.onnx"),
         "onnxruntime.transformers.optimizer",
     ),
+    onnx_encoder("transformers", "transformers", "fp32", _transformers("plain")),
+    onnx_encoder(
+        "transformers fused",
+        "transformers",
+        "fp32",
+        _transformers("fused"),
+        "fusions for ONNX Runtime on CPUs",
+    ),
     openvino_encoder(
         "OpenVINO fp32",
         "fp32",
@@ -229,6 +251,13 @@ ENCODERS: Final[Sequence[Encoder]] = (
     _torch("int8", "int8", "quantize_dynamic"),
     onnx_encoder(
         "optimum int8", "optimum", "int8", _optimums("model_quantized.onnx"), "avx512_vnni preset"
+    ),
+    onnx_encoder(
+        "transformers int8",
+        "transformers",
+        "int8",
+        _transformers("quantized"),
+        "fusions for ONNX Runtime on CPUs, its dynamic int8",
     ),
     openvino_encoder("OpenVINO int8", "int8", nncf_graph, "NNCF, latency hint", hint="LATENCY"),
     openvino_encoder(

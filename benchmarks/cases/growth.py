@@ -24,9 +24,10 @@ SECONDS: Final = 0.15
 SYSTEMS: Final = (
     "edgebert fp32",
     "edgebert int8",
+    "edgebert int8 native",
     "torch eager",
     "optimum int8",
-    "OpenVINO int8",
+    "OpenVINO int8, f32",
     "CTranslate2 int8",
 )
 
@@ -39,7 +40,7 @@ COUNTS: Final = (100, 1000, 10_000, 100_000)
 MOST: Final = 1_000_000
 """Texts of the long run."""
 
-STREAMED: Final = ("edgebert_int8", "sentence_transformers_onnx")
+STREAMED: Final = ("edgebert_int8", "edgebert_int8_native", "sentence_transformers_onnx")
 SLOWEST: Final = 100
 """Texts a second of somebody who does not hang."""
 

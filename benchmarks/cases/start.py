@@ -16,7 +16,7 @@ import numpy as np
 
 import edgebert_runtime
 from benchmarks.artifacts import PEERS
-from benchmarks.engines import ENGINES, OUR_PACKAGE, warm_folder
+from benchmarks.engines import ENGINES, FILES, OUR_PACKAGE, warm_folder
 from benchmarks.models import MODELS, Model, our_bundle
 from benchmarks.pairing import Outcome, PeerError, in_turn, output_of
 from benchmarks.records import Record, new_record, rows_of
@@ -75,8 +75,6 @@ STRETCHES: Final = ("interpreter", "imports", "load", "first run")
 VARIANTS: Final[Mapping[str, str]] = MappingProxyType({"minilm": "int8", "bert-base": "fp32"})
 """Model → which of our variants starts."""
 
-FILES: Final[Mapping[str, str]] = MappingProxyType({"int8": "int8-cpu", "fp32": "cpu"})
-
 OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "edgebert_{}": "edgebert {}",
@@ -86,6 +84,9 @@ OURS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Engine → its title, both but for the variant."""
 
+NATIVE: Final = ("edgebert_int8_native", "edgebert_int8_native_kept")
+"""Engines of ours that start where edgebert-native runs."""
+
 OF_OTHERS: Final = (
     "sentence_transformers",
     "sentence_transformers_onnx",
@@ -93,9 +94,14 @@ OF_OTHERS: Final = (
     "fastembed",
     "ctranslate2",
     "openvino",
+    "kjarni",
 )
 
-NAMES: Final = (*(engine.format(variant) for variant in FILES for engine in OURS), *OF_OTHERS)
+NAMES: Final = (
+    *(engine.format(variant) for variant in VARIANTS.values() for engine in OURS),
+    *NATIVE,
+    *OF_OTHERS,
+)
 """Of engines that start; ours start whatever is asked for, to be compared with."""
 
 
@@ -134,7 +140,7 @@ def _starters(model: Model, only: Sequence[str]) -> tuple[dict[str, Starter], di
     """Who can start, and why others cannot."""
     found = {each.engine: each for each in _ours(model)}
     failures: dict[str, str] = {}
-    for name in OF_OTHERS if model is MODELS["minilm"] else ():
+    for name in (*NATIVE, *OF_OTHERS) if model is MODELS["minilm"] else ():
         if only and name not in only:
             continue
         engine = ENGINES[name]

@@ -134,6 +134,15 @@ def optimum(model: str) -> Iterator[Encode | None]:
     )
 
 
+def kjarni(model: str) -> Iterator[Encode | None]:
+    """Its batches; it opens the folder of a model in its cache, where it would download it."""
+    import kjarni as library
+
+    yield None
+    opened = library.Embedder("minilm-l6-v2", cache_dir=model, quiet=True)
+    yield opened.encode_batch
+
+
 def openvino(model: str) -> Iterator[Encode | None]:
     """Its asynchronous queue, texts sorted and cut into micro-batches as ours are."""
     import numpy as np
@@ -251,6 +260,7 @@ ENGINES: Final[dict[str, Engine]] = {
     "edgebert_int8": _edgebert("int8"),
     "edgebert_int8_kept": _edgebert("int8", warm=True),
     "edgebert_int8_native": _edgebert("int8-native", native=True),
+    "edgebert_int8_native_kept": _edgebert("int8-native", warm=True, native=True),
     "edgebert_fp32": _edgebert("fp32"),
     "edgebert_fp32_kept": _edgebert("fp32", warm=True),
     "bare_int8": _bare("model_quantized.onnx"),
@@ -265,4 +275,5 @@ ENGINES: Final[dict[str, Engine]] = {
     "optimum": optimum,
     "openvino": openvino,
     "ctranslate2": ctranslate2,
+    "kjarni": kjarni,
 }

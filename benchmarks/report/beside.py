@@ -44,6 +44,13 @@ TOOLS: Final = (
         file="edgebert int8",
     ),
     Tool(
+        name="the same with edgebert-native",
+        tasks="the seven above",
+        gpu="no",
+        engine="edgebert_int8_native",
+        file="edgebert int8 native",
+    ),
+    Tool(
         name="sentence-transformers",
         tasks="`embed`, `rank`",
         gpu="all of torch's",
@@ -69,7 +76,7 @@ TOOLS: Final = (
         tasks="graphs only",
         gpu="Intel",
         engine="openvino",
-        file="OpenVINO int8",
+        file="OpenVINO int8, f32",
     ),
     Tool(
         name="CTranslate2",

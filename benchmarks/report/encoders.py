@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from benchmarks.cases.limits import NATIVE
 from benchmarks.models import Model
 from benchmarks.records import Record, find
 from benchmarks.report.numbers import (
@@ -25,7 +26,9 @@ from edgebert.reporting.plots import Plot, Point, Series
 from edgebert_runtime.benchmarking.results import Quartiles
 from edgebert_runtime.reporting.document import Block, Section, Table
 
-KINDS: Final = ("float32", "int8")
+OWN: Final = "edgebert int8 native"
+"""The system that is also set beside products of its own."""
+
 CHARTED: Final = "1x128"
 """The shape that is drawn."""
 
@@ -172,7 +175,8 @@ def _limits(model: Model, record: Record) -> Section:
         "The matrix products of the model were measured alone: those of linear layers and the "
         "two of attention, each as a graph of one operator in ONNX Runtime, in the same rounds. "
         "The fraction is their time over the time of the whole system. The rest, up to 1, is "
-        "other operators, and products that run slower inside the graph."
+        "other operators, and products that run slower inside the graph. edgebert-native's own "
+        "products are those of linear layers, without attention."
     )
     title = f"How near to the machine's limit, {model.title}"
     return section(record, title, text, [_roofline(record), _limits_table(record)])
@@ -195,10 +199,17 @@ def _rate(floor: Mapping[str, Any], times_ms: Sequence[float]) -> float:
 def _limits_table(record: Record) -> Table:
     shapes = _shapes(record)
     rows = [
-        [row["system"], *(_fraction(record, row, shape) for shape in shapes)]
+        [
+            row["system"],
+            *(_fraction(record, row, shape, _kind(row["precision"])) for shape in shapes),
+        ]
         for row in measured(record["rows"])
     ]
-    for kind in KINDS:
+    own = row_of(record["rows"], system=OWN)
+    if own is not None and NATIVE in _kinds(record):
+        shares = [_fraction(record, own, shape, NATIVE) for shape in shapes]
+        rows.append([f"{OWN}, of its own products", *shares])
+    for kind in _kinds(record):
         floors = [_floor(record, kind, shape) for shape in shapes]
         rates = [f"{_rate(floor, floor['ms']):.0f}" for floor in floors]
         rows.append([f"products alone, {kind}", *rates])
@@ -206,10 +217,14 @@ def _limits_table(record: Record) -> Table:
     return Table(columns=["", *map(shape_title, shapes)], rows=rows, caption=caption)
 
 
-def _fraction(record: Record, row: Row, shape: str) -> str:
-    floor, times = _floor(record, _kind(row["precision"]), shape), round_medians_ms(row, shape)
+def _fraction(record: Record, row: Row, shape: str, kind: str) -> str:
+    floor, times = _floor(record, kind, shape), round_medians_ms(row, shape)
     pairs = [bare / time for bare, time in zip(floor["ms"], times, strict=True)]
     return f"{_rate(floor, times):.0f} ({Quartiles.of(pairs).median:.2f})"
+
+
+def _kinds(record: Record) -> list[str]:
+    return list(dict.fromkeys(each["kind"] for each in record["floors"]))
 
 
 def _shapes(record: Record) -> list[str]:
@@ -217,7 +232,7 @@ def _shapes(record: Record) -> list[str]:
 
 
 def _roofline(record: Record) -> Plot:
-    lines = [_floor_line(record, kind) for kind in KINDS]
+    lines = [_floor_line(record, kind) for kind in _kinds(record)]
     return Plot(
         x_label="tokens in a batch",
         y_label="10⁹ operations a second",

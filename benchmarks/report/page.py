@@ -9,7 +9,7 @@ from benchmarks.report.distil import distil_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
 from benchmarks.report.gpu import gpu_sections
 from benchmarks.report.prune import prune_sections
-from benchmarks.report.scale import server_sections
+from benchmarks.report.scale import batch_sections, server_sections
 from benchmarks.report.texts import (
     load_sections,
     many_sections,
@@ -37,6 +37,7 @@ def page_of(records: Sequence[Record]) -> Page:
         throughput_sections,
         load_sections,
         server_sections,
+        batch_sections,
         start_sections,
         accuracy_sections,
         trim_sections,

@@ -1,4 +1,4 @@
-"""The section on servers under clients."""
+"""Sections on servers under clients, and on batch jobs."""
 
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -6,8 +6,9 @@ from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.cases.load import FEWEST_FOR_P99
+from benchmarks.pairing import ratio
 from benchmarks.records import Record, find
-from benchmarks.report.numbers import MICRO, MILLI, NONE, Row, measured, row_of, section
+from benchmarks.report.numbers import MICRO, MILLI, NONE, Row, again, measured, row_of, section
 from benchmarks.scale.server import OVERLOAD, SCENARIOS
 from edgebert_runtime.measurement.units import MEBIBYTE
 from edgebert_runtime.reporting.document import Section, Table
@@ -16,6 +17,9 @@ Found = dict[str, Any]
 """What one round of a scenario found."""
 
 OVERLOADED = "overload"
+
+VECTOR_BYTES = 384 * 4
+"""Of a vector of MiniLM in float32."""
 
 
 def server_sections(records: Sequence[Record]) -> list[Section]:
@@ -50,6 +54,73 @@ def server_sections(records: Sequence[Record]) -> list[Section]:
         caption="start and memory",
     )
     return [section(record, "Servers under clients, MiniLM", text, [*tables, start])]
+
+
+def batch_sections(records: Sequence[Record]) -> list[Section]:
+    """Batch jobs on each engine, and what a driver does for very many rows."""
+    sections = []
+    if record := find(records, "batch"):
+        sections.append(_batch(record))
+    if record := find(records, "batch plan"):
+        sections.append(_batch_plan(record))
+    return sections
+
+
+def _batch(record: Record) -> Section:
+    text = (
+        f"{record['texts']:,} texts of a Parquet file, stock int8, with two threads in all: "
+        "`embed --input` in one process, and `edgebert-run batch` with two workers on each engine. "
+        "The whole command is timed, with the start of its engine. `over embed`: texts a second "
+        f"over `embed --input`, median of {record['rounds']} rounds (quartiles). `over raw`: bytes "
+        "of what was written over those of the vectors as float32."
+    )
+    table = Table(
+        columns=["", "texts/s", "over embed", "over raw", "again"],
+        rows=[_batch_row(row, record) for row in record["rows"]],
+    )
+    return section(record, "Batch jobs, MiniLM", text, [table])
+
+
+def _batch_row(row: Row, record: Record) -> list[str]:
+    if "failure" in row:
+        return [row["system"], *[NONE] * 3, again(row["contender"])]
+    found, embed = row["measured"], row_of(record["rows"], contender="embed")
+    raw = record["texts"] * VECTOR_BYTES
+    return [
+        row["system"],
+        f"{median(each['texts_per_second'] for each in found):.0f}",
+        NONE if embed is None else str(ratio(_seconds(embed), _seconds(row))),
+        f"{median(each['bytes'] for each in found) / raw:.2f}",
+        again(row["contender"]),
+    ]
+
+
+def _seconds(row: Row) -> list[float]:
+    return [each["seconds"] for each in row["measured"]]
+
+
+def _batch_plan(record: Record) -> Section:
+    text = (
+        "The planner and the committer of a batch job with a model that does no work. A share of "
+        "the units is committed, because a commit does the same for every unit; the other numbers "
+        "are of all. Files lie in memory."
+    )
+    table = Table(
+        columns=["rows", "units", "planned, s", "committed", "in s", "resumed, s", "peak, MiB"],
+        rows=[
+            [
+                f"{row['rows']:,}",
+                f"{row['units']:,}",
+                f"{row['plan_s']:.1f}",
+                f"{row['committed']:,}",
+                f"{row['run_s']:.1f}",
+                f"{row['resume_s']:.1f}",
+                f"{row['peak_bytes'] / MEBIBYTE:.0f}",
+            ]
+            for row in record["rows"]
+        ],
+    )
+    return section(record, "What 10⁹ rows cost the driver", text, [table])
 
 
 def _servers(rows: Sequence[Row]) -> list[Row]:

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 
 from benchmarks.cases.load import FEWEST_FOR_P99
 from benchmarks.cases.start import STRETCHES
-from benchmarks.engines import OUR_FP32, OURS
+from benchmarks.engines import OUR_FP32, OUR_NATIVE, OURS
 from benchmarks.models import Model
 from benchmarks.pairing import ratio
 from benchmarks.records import Record, find
@@ -62,17 +62,24 @@ def throughput_answer(records: Sequence[Record]) -> tuple[str, Bars | None]:
     rows = record["rows"]
     cores = max(row["cores"] for row in rows)
     bars = _throughput_bars(rows, cores, record["streams"]["mixed"])
-    sides = [
-        row_of(measured(rows), engine=engine, stream="mixed", cores=cores)
-        for engine in ("sentence_transformers", OURS)
-    ]
-    if not all(sides):
+    torch, ours, native = (
+        row_of(rows, engine=engine, stream="mixed", cores=cores)
+        for engine in ("sentence_transformers", OURS, OUR_NATIVE)
+    )
+    if torch is None or ours is None:
         return "", bars
-    torch, ours = (first_passes(row) for row in sides if row)
-    return (
-        f"MiniLM in int8 embeds {ratio(torch, ours).median:.1f} times as many texts a second as "
-        "sentence-transformers with torch."
-    ), bars
+    answer = (
+        f"MiniLM in int8 embeds {_times_as_fast(ours, torch)} times as many texts a second as "
+        "sentence-transformers with torch"
+    )
+    if native is None:
+        return f"{answer}.", bars
+    return f"{answer}, and {_times_as_fast(native, torch)} times with edgebert-native.", bars
+
+
+def _times_as_fast(row: Row, baseline: Row) -> str:
+    """How many times as fast a system is in its first pass."""
+    return f"{ratio(first_passes(baseline), first_passes(row)).median:.1f}"
 
 
 def _throughput_bars(rows: Sequence[Row], cores: int, count: int) -> Bars:

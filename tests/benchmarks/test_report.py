@@ -16,7 +16,7 @@ from benchmarks.cases.accuracy import (
     recall,
     recall_together,
 )
-from benchmarks.cases.limits import products_of
+from benchmarks.cases.limits import native_products_of, products_of
 from benchmarks.cases.throughput import require_right
 from benchmarks.pairing import PeerError
 from benchmarks.records import FILE, find, keep, key_of, read_records
@@ -31,6 +31,7 @@ from benchmarks.report.texts import (
     load_sections,
     many_sections,
     start_sections,
+    throughput_answer,
     throughput_sections,
 )
 from benchmarks.report.times import times_of
@@ -255,6 +256,51 @@ def test_a_fraction_is_the_floor_over_the_time() -> None:
     ]
 
 
+def test_the_native_encoder_is_beside_products_of_both() -> None:
+    """5 ms; ONNX Runtime's products take 6 ms of 3·10⁹ operations, its own 4 ms of 2·10⁹."""
+    floors = [
+        {"kind": kind, "shape": "1x8", "giga_operations": operations, "ms": [time, time]}
+        for kind, operations, time in (("int8", 3.0, 6.0), ("edgebert-native", 2.0, 4.0))
+    ]
+    row = encoder_row("edgebert int8 native", "edgebert", "int8", s1x8=[[5000] * 3] * 2)
+    (section,) = limits_sections([record("limits", "minilm", [row], floors=floors)])
+    assert table_of(section).rows == [
+        ["edgebert int8 native", "600 (1.20)"],
+        ["edgebert int8 native, of its own products", "400 (0.80)"],
+        ["products alone, int8", "500"],
+        ["products alone, edgebert-native", "500"],
+    ]
+
+
+def test_linear_layers_of_bert_by_hand() -> None:
+    config = {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 256}
+    assert native_products_of(config, "4x8") == {
+        (32, 64, 192): 2,
+        (32, 64, 64): 2,
+        (32, 64, 256): 2,
+        (32, 256, 64): 2,
+    }
+
+
+def test_the_answer_names_the_native_encoder_where_it_ran() -> None:
+    common = {"stream": "mixed", "cores": 2}
+    rows = [
+        common | {"engine": engine, "system": engine, "seconds": [[seconds], [seconds]]}
+        for engine, seconds in (
+            ("sentence_transformers", 12.0),
+            ("edgebert_int8", 2.0),
+            ("edgebert_int8_native", 1.0),
+        )
+    ]
+    measured = record("throughput", "", rows, streams={"mixed": 320})
+    stock = record("throughput", "", rows[:2], streams={"mixed": 320})
+    said = (
+        "MiniLM in int8 embeds 6.0 times as many texts a second as sentence-transformers with torch"
+    )
+    assert throughput_answer([measured])[0] == f"{said}, and 12.0 times with edgebert-native."
+    assert throughput_answer([stock])[0] == f"{said}."
+
+
 def test_products_of_bert_by_hand() -> None:
     """BERT-base, one text of 128 tokens: 22.3 GOP, as in 12 × (4·768² + 2·768·3072)·2·128 + …."""
     config = {
@@ -388,9 +434,14 @@ def test_headlines_take_their_place_and_nothing_else_moves() -> None:
         {"engine": "edgebert_int8_kept", "system": "x", "ms": [{"load": 110.0}] * 2},
     ]
     large = [row | {"engine": row["engine"].replace("int8", "fp32")} for row in rows]
+    rows += [
+        {"engine": "edgebert_int8_native", "system": "x", "ms": [{"load": 105.0}] * 2},
+        {"engine": "edgebert_int8_native_kept", "system": "x", "ms": [{"load": 90.0}] * 2},
+    ]
     records = [record("start", "minilm", rows), record("start", "bert-base", large)]
     words = (
         "MiniLM in int8 takes 1.25 times their time, and 1.10 times after `edgebert-run warm`. "
+        "With edgebert-native it takes 1.05 and 0.90 times. "
         "BERT-base in fp32 takes 1.25 times, and 1.10 times after it (110 ms)."
     )
     found = filled("a <!--start-->\nold<!--/start--> b <!--plain--> c", records)

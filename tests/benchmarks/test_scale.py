@@ -1,8 +1,8 @@
-"""What a page says of servers."""
+"""What a page says of servers and batch jobs."""
 
 from typing import Any
 
-from benchmarks.report.scale import server_sections
+from benchmarks.report.scale import batch_sections, server_sections
 from benchmarks.scale.server import SCENARIOS
 from edgebert_runtime.reporting.document import Table
 
@@ -52,3 +52,37 @@ def test_servers_are_set_beside_the_same_model_offline() -> None:
     assert tables["start and memory"][0] == ["ours", "0.40", "100"]
     assert "theirs has no numbers: not here" in section.text
     assert server_sections([]) == []
+
+
+def test_batch_jobs_are_set_beside_one_process() -> None:
+    """1,000 vectors of 1,536 bytes: 100 s by one process, 125 s and 110 s by two workers."""
+
+    def row(name: str, seconds: float, size: int) -> dict[str, Any]:
+        found = {"seconds": seconds, "texts_per_second": 1000 / seconds, "bytes": size}
+        return {"contender": name, "system": name, "measured": [found, found]}
+
+    rows = [
+        row("embed", 100.0, 1_536_000),
+        row("local", 125.0, 1_382_400),
+        row("ray", 110.0, 1_536_000),
+        {"contender": "spark", "system": "spark", "failure": "no java"},
+    ]
+    record = {"case": "batch", "about": "", "command": "again", "machine": MACHINE, "rounds": 2}
+    (section,) = batch_sections([record | {"rows": rows, "texts": 1000}])
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    assert table.rows == [
+        ["embed", "10", "1.00 (1.00…1.00)", "1.00", "`--only embed`"],
+        ["local", "8", "0.80 (0.80…0.80)", "0.90", "`--only local`"],
+        ["ray", "9", "0.91 (0.91…0.91)", "1.00", "`--only ray`"],
+        ["spark", *["–"] * 3, "`--only spark`"],
+    ]
+    assert "spark has no numbers: no java" in section.text
+
+
+def test_a_plan_of_very_many_rows_has_a_row_for_each_size() -> None:
+    row = {"rows": 10**9, "units": 40_000, "plan_s": 2.94, "committed": 1600, "run_s": 3.1}
+    row |= {"resume_s": 1.26, "peak_bytes": 113 * 2**20}
+    record = {"case": "batch plan", "about": "", "command": "again", "machine": MACHINE}
+    (section,) = batch_sections([record | {"rows": [row], "rounds": 1}])
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    assert table.rows == [["1,000,000,000", "40,000", "2.9", "1,600", "3.1", "1.3", "113"]]

@@ -2,6 +2,8 @@
 //
 // native_check CASE... runs each case on every instruction set of this CPU, with 1 to 8 threads, and then changed
 // copies of it. It ends with 1 and says why if an output is not as expected.
+//
+// native_check --rates THREADS ROWSxDEPTHxWIDTH... prints how long products take alone, in microseconds.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +18,7 @@
 #include "mutate.h"
 #include "packed_encoder.h"
 #include "products.h"
+#include "rates.h"
 #include "threads.h"
 
 namespace edgebert::check {
@@ -176,12 +179,27 @@ void check_all(std::span<char*> paths) {
   if (checked == 0) throw std::runtime_error("this CPU has none of the instruction sets");
 }
 
+// Of the instruction set that the library takes on this CPU.
+void rate(std::span<char*> arguments) {
+  const InstructionSet* set = instruction_set();
+  if (set == nullptr) throw std::runtime_error("this CPU has none of the instruction sets");
+  print_rates(set->kernels(), arguments);
+}
+
+void run(std::span<char*> arguments) {
+  if (!arguments.empty() && std::string_view(arguments.front()) == "--rates") {
+    rate(arguments.subspan(1));
+  } else {
+    check_all(arguments);
+  }
+}
+
 }  // namespace
 }  // namespace edgebert::check
 
 int main(int count, char** arguments) {
   try {
-    edgebert::check::check_all(std::span(arguments, static_cast<size_t>(count)).subspan(1));
+    edgebert::check::run(std::span(arguments, static_cast<size_t>(count)).subspan(1));
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "native_check: %s\n", error.what());
