@@ -53,7 +53,7 @@ dry-cuda: $(INSTALLED)
 	PYTHON=$(BIN)/python .ci/dry-cuda
 
 slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Longer than CI has time for: every family by the native encoder, 500 explained texts, a distilled MiniLM.
 exhaustive: $(INSTALLED)
