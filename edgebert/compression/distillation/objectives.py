@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgebert.compression.distillation.answers import AnswerKind, Model, kind_of
+from edgebert.compression.answers import AnswerKind, Asked, Model, kind_of
 from edgebert.compression.distillation.losses import (
     DistilLosses,
     cosine_distance,
@@ -206,6 +206,16 @@ def objective_of(model: Model, activation: str | None) -> type[Distillation]:
     if not isinstance(model, EncoderWithHead):
         return Vectors
     return Labels if activation == "softmax" else RawScores
+
+
+def asked_batches(objective: Distillation, size: int, seed: int) -> list[Asked]:
+    """All texts of an objective in batches; of masked tokens, the same ones for each seed."""
+    rng = np.random.default_rng(seed)
+    found: list[Asked] = []
+    for start in range(0, objective.examples, size):
+        batch = objective.batch(range(start, min(start + size, objective.examples)), rng)
+        found.append((batch.inputs[0], batch.targets[0]))
+    return found
 
 
 def _fills(model: Model) -> bool:

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from edgebert.checkpoints import Checkpoint, TokenizerFiles
 from edgebert.checkpoints.own_settings import KEY
 from edgebert.checkpoints.rewriting import OF_TASKS
-from edgebert.compression.distillation.answers import Model
+from edgebert.compression.answers import Model
 from edgebert.compression.distillation.layers import spread, with_layers
 from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import DenseWeights, SentenceEmbedder

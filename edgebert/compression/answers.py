@@ -15,6 +15,9 @@ from edgebert_runtime.errors import ConfigError
 
 Model = SentenceEmbedder | EncoderWithHead
 
+Asked = tuple[Inputs, Tensor]
+"""Inputs of a batch, and which tokens are asked about, (batch, sequence)."""
+
 NEVER: Final = -1e4
 """Logit of a padded position, which gets no probability."""
 
