@@ -145,7 +145,7 @@ def distil(
     student: Annotated[
         str,
         typer.Option(
-            help="layers=N, the teacher with N layers; or a checkpoint with the same tokens"
+            help="layers=N, width=0.5 or layers=N,width=0.5; or a checkpoint with the same tokens"
         ),
     ],
     data: Annotated[
@@ -167,6 +167,9 @@ def distil(
     ] = 1.0,
     logits: Annotated[float, typer.Option(help="weight of the logits of heads")] = 1.0,
     hidden: Annotated[float, typer.Option(help="weight of the token vectors of layers")] = 1.0,
+    attention: Annotated[
+        float, typer.Option(help="weight of what each token attends to, in each head")
+    ] = 0.0,
     temperature: Annotated[
         float, typer.Option(help="what logits are divided by before they are probabilities")
     ] = 2.0,
@@ -212,6 +215,7 @@ def distil(
             similarity=similarity,
             logits=logits,
             hidden=hidden,
+            attention=attention,
             temperature=temperature,
         ),
         config=edgebert.TrainingConfig(**numbers),

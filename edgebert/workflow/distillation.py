@@ -41,7 +41,10 @@ def distil(
         teacher: folder or Hub id of the checkpoint to learn from.
         out: the folder to write; must not exist unless `overwrite`.
         student: `"layers=N"` for the teacher with its first layer, its last, and others evenly
-            between; or folder or Hub id of another checkpoint with the same tokens.
+            between; `"width=SHARE"`, above 0 and below 1, for all layers with heads and
+            feed-forward neurons of that share of the multiplications, those that the answers to the
+            texts owe most to; `"layers=N,width=SHARE"` for both; or folder or Hub id of another
+            checkpoint with the same tokens.
         data: a file with texts to learn from, .txt, .csv, .jsonl or .parquet.
         column: of that file; None takes `text`, or the only column of a CSV file.
         column_pair: where the second texts are, for tasks that take pairs: the context of a
@@ -60,7 +63,7 @@ def distil(
 
     Raises:
         ConfigError: arguments that do not go together, a student of no or of more layers than the
-            teacher, something at `out`, or a state of another training.
+            teacher, or with an empty layer, something at `out`, or a state of another training.
         InputError: the data cannot be read, or have too few texts.
         CheckpointError: a model or the state cannot be read.
         TokenizerError: the student has other tokens than the teacher.

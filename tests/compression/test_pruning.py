@@ -11,7 +11,7 @@ from torch import Tensor
 
 import edgebert
 from edgebert.checkpoints import read_checkpoint
-from edgebert.compression.distillation.student import model_of
+from edgebert.compression.answers import model_of
 from edgebert.compression.pruning.limits import parse_limits
 from edgebert.compression.widths.choice import removals
 from edgebert.compression.widths.costs import LayerCosts, Table, counted_costs

@@ -8,8 +8,9 @@ from typing import Final
 import torch
 
 from edgebert.checkpoints import Checkpoint
-from edgebert.compression.answers import Model
+from edgebert.compression.answers import Model, model_of
 from edgebert.compression.distillation.losses import DistilLosses
+from edgebert.compression.distillation.matching import Matching
 from edgebert.compression.distillation.objectives import (
     Distillation,
     Labels,
@@ -19,7 +20,6 @@ from edgebert.compression.distillation.objectives import (
     asked_batches,
     objective_of,
 )
-from edgebert.compression.distillation.student import model_of
 from edgebert.compression.distillation.texts import Texts
 from edgebert.compression.pruning.limits import Limits, parse_limits
 from edgebert.compression.pruning.right_answers import RightAnswers, read_right_answers
@@ -96,7 +96,7 @@ class Pruning:
         self.limits: Limits = parse_limits(budget, MEASURES[kind], lost)
         if self._answers is not None:
             self.limits.require_rows(self._answers.rows, str(evaluation))
-        teacher = Teacher(model=self._model, matched=(), losses=DistilLosses())
+        teacher = Teacher(model=self._model, matching=Matching(), losses=DistilLosses())
         by_length = sorted(texts.training, key=_characters)
         self._fitted, self._held_out = (
             kind(items, self._encoder, teacher) for items in (by_length, texts.validation)
