@@ -161,6 +161,13 @@ def distil(
         int | None,
         typer.Option(help="dimensions of the student's vectors (default: as the teacher's)"),
     ] = None,
+    matryoshka: Annotated[
+        str | None,
+        typer.Option(
+            help="first numbers of a vector that are learnt as vectors, too, such as 128,64 "
+            "(default: none)"
+        ),
+    ] = None,
     cosine: Annotated[float, typer.Option(help="weight of the vectors' cosines")] = 1.0,
     similarity: Annotated[
         float, typer.Option(help="weight of the similarities between texts of a batch")
@@ -188,6 +195,8 @@ def distil(
     as_json: AsJson = False,
 ) -> None:
     """Teach a smaller model to answer as a checkpoint does, on texts without labels."""
+    from edgebert.workflow.distillation import read_sizes
+
     numbers: Choices = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -210,6 +219,7 @@ def distil(
         validation=validation,
         task=task,
         dimensions=dimensions,
+        matryoshka=() if matryoshka is None else read_sizes(matryoshka),
         losses=edgebert.DistilLosses(
             cosine=cosine,
             similarity=similarity,

@@ -1,17 +1,19 @@
 """One call from a checkpoint to a smaller one that has learnt its answers."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 from edgebert.checkpoints.tasks import AUTO
 from edgebert.compression.distillation.distilling import Request, run_distillation
 from edgebert.compression.distillation.losses import DistilLosses
+from edgebert.compression.distillation.matryoshka import read_sizes
 from edgebert.compression.distillation.report import DistilReport
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.config import TrainingConfig
 from edgebert_runtime.progress import ProgressOption
 
-__all__ = ["DistilLosses", "DistilReport", "distil"]
+__all__ = ["DistilLosses", "DistilReport", "distil", "read_sizes"]
 
 
 def distil(
@@ -25,6 +27,7 @@ def distil(
     validation: str | PathLike[str] | None = None,
     task: str = AUTO,
     dimensions: int | None = None,
+    matryoshka: Sequence[int] = (),
     losses: DistilLosses | None = None,
     config: TrainingConfig | None = None,
     resume: bool = False,
@@ -53,6 +56,9 @@ def distil(
         task: what the teacher is for, as `export` takes it.
         dimensions: of the student's vectors; None keeps the teacher's. The teacher's are mapped to
             the directions in which those of the data differ most, and the student learns these.
+        matryoshka: how many first numbers of a vector are learnt as vectors, too, such as
+            `(128, 64)`, each fewer than the one before and than `dimensions` (Kusupati et al.
+            2022). Losses of vectors become their mean over these sizes and the whole.
         losses: how much each difference from the teacher counts.
         config: the numbers of the training; None takes those of `TrainingConfig`.
         resume: go on from the state beside `out`, if there is one.
@@ -63,7 +69,8 @@ def distil(
 
     Raises:
         ConfigError: arguments that do not go together, a student of no or of more layers than the
-            teacher, or with an empty layer, something at `out`, or a state of another training.
+            teacher, or with an empty layer, sizes that vectors cannot be cut to, something at
+            `out`, or a state of another training.
         InputError: the data cannot be read, or have too few texts.
         CheckpointError: a model or the state cannot be read.
         TokenizerError: the student has other tokens than the teacher.
@@ -78,6 +85,7 @@ def distil(
         validation=None if validation is None else Path(validation),
         task=task,
         dimensions=dimensions,
+        matryoshka=tuple(matryoshka),
         tasks=checkpoint_tasks(),
         losses=losses or DistilLosses(),
         config=config or TrainingConfig(),

@@ -253,10 +253,11 @@ def test_no_first_text_is_on_both_sides() -> None:
         (
             {
                 "student": "layers=2,width=0.5",
+                "matryoshka": (16, 8),
                 "losses": edgebert.DistilLosses(attention=1.0),
             },
-            {"student": "layers=2"},
-            "student was 'layers=2,width=0.5'",
+            {"matryoshka": (16,)},
+            r"matryoshka was \[16, 8\]",
         ),
         (
             {"student": "layers=2", "losses": edgebert.DistilLosses(attention=1.0)},
@@ -264,7 +265,7 @@ def test_no_first_text_is_on_both_sides() -> None:
             "attention was 1.0",
         ),
     ],
-    ids=["layers", "widths", "attention"],
+    ids=["layers", "widths and sizes", "attention"],
 )
 def test_an_interrupted_distillation_goes_on_as_if_nothing_had_happened(
     options: dict[str, Any],

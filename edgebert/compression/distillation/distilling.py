@@ -17,6 +17,7 @@ from edgebert.compression.answers import model_of
 from edgebert.compression.distillation.dimensions import with_dimensions
 from edgebert.compression.distillation.encoding import text_encoder
 from edgebert.compression.distillation.losses import DistilLosses
+from edgebert.compression.distillation.matryoshka import check_sizes
 from edgebert.compression.distillation.objectives import Distillation, Teacher, objective_of
 from edgebert.compression.distillation.report import DistilReport
 from edgebert.compression.distillation.student import Student, make_student
@@ -44,6 +45,7 @@ class Request:
     validation: Path | None
     task: str
     dimensions: int | None
+    matryoshka: tuple[int, ...]
     tasks: CheckpointTasks
     losses: DistilLosses
     config: TrainingConfig
@@ -86,6 +88,7 @@ class Job:
             "column_pair": request.column_pair,
             "task": self.teacher.task,
             "dimensions": request.dimensions,
+            "matryoshka": list(request.matryoshka),
             "student": fspath(request.student),
             "teacher weights": digest_of_weights(_weights(self.teacher)),
             "student weights": digest_of_weights(_weights(self.student.checkpoint)),
@@ -99,6 +102,7 @@ class Job:
             "layers": [self.teacher.config.layers, self.student.checkpoint.config.layers],
             **self.student.made_of,
             "dimensions": self.request.dimensions,
+            "matryoshka": list(self.request.matryoshka),
             "texts": self.objective.examples,
             "losses": asdict(self.request.losses),
         }
@@ -155,6 +159,7 @@ def prepare(request: Request, tell: ProgressCallback) -> Job:
     check_pairs(teacher.task, request.column_pair)
     if request.dimensions is not None:
         teacher = with_dimensions(teacher, request.dimensions, texts.training)
+    check_sizes(request.matryoshka, teacher)
     student = make_student(teacher, request.student, texts.training, request.config, tell)
     for note in (*teacher.notes, *student.notes, *_not_compared(student, request.losses)):
         tell(note)
@@ -172,7 +177,12 @@ def _job(request: Request, teacher: Checkpoint, student: Student, texts: Texts) 
     model = model_of(teacher).requires_grad_(False).eval()
     activation = None if teacher.head_info is None else teacher.head_info.activation
     kind = objective_of(model, activation)
-    known = Teacher(model=model, matching=student.matching, losses=request.losses)
+    known = Teacher(
+        model=model,
+        matching=student.matching,
+        losses=request.losses,
+        matryoshka=request.matryoshka,
+    )
     return Job(
         request=request,
         teacher=teacher,

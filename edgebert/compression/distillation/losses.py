@@ -61,7 +61,9 @@ def similarity_error(student: Tensor, teacher: Tensor) -> Tensor:
 
     Park et al. 2019 and Tung & Mori 2019 compare rows with each other like this.
 
-    Shapes: both (rows, dimensions); the sum is over rows · (rows − 1) pairs.
+    Shapes:
+        student, teacher: (rows, dimensions), each its own number of dimensions; the sum is over
+            rows · (rows − 1) pairs
     """
     return (_cosines(student) - _cosines(teacher)).square().sum()
 

@@ -43,11 +43,13 @@ class Teacher:
         model: in evaluation mode.
         matching: what the student's layers are compared with.
         losses: the weights.
+        matryoshka: how many first numbers of a vector are compared, beside the whole.
     """
 
     model: Model
     matching: Matching
     losses: DistilLosses
+    matryoshka: tuple[int, ...] = ()
 
 
 class Distillation(EncodedRows[EncodedText]):
@@ -118,7 +120,11 @@ class Distillation(EncodedRows[EncodedText]):
 
 
 class Vectors(Distillation):
-    """Cosine to the teacher's vectors, and the similarities between texts."""
+    """Cosine to the teacher's vectors, and the similarities between texts.
+
+    Vectors of some first numbers have the teacher's first numbers as their goal, and the
+    similarities of its whole vectors (as in Kusupati et al. 2022, where all sizes have one goal).
+    """
 
     weights: ClassVar[tuple[str, ...]] = ("cosine", "similarity")
     monitor: ClassVar[str] = "spearman"
@@ -129,11 +135,14 @@ class Vectors(Distillation):
         return list(zip(to_arrays(mine), to_arrays(theirs), strict=True))
 
     def metrics(self, predictions: Sequence[Any]) -> Scores:
-        mine, theirs = (_unit(np.stack(side)) for side in zip(*predictions, strict=True))
-        values = {
-            "cosine": float((mine * theirs).sum(axis=1).mean()),
-            "spearman": spearman(_similarities(mine), _similarities(theirs)),
-        }
+        mine, theirs = (np.stack(side) for side in zip(*predictions, strict=True))
+        goal = _similarities(_unit(theirs))
+        values = {}
+        for size in (None, *self._teacher.matryoshka):
+            end = "" if size is None else f"_{size}"
+            found, expected = _unit(mine[:, :size]), _unit(theirs[:, :size])
+            values[f"cosine{end}"] = float((found * expected).sum(axis=1).mean())
+            values[f"spearman{end}"] = spearman(_similarities(found), goal)
         return Scores(values=values)
 
     def _counts(self, rows: int) -> tuple[int, ...]:
@@ -141,9 +150,12 @@ class Vectors(Distillation):
 
     def _answer_losses(self, mine: Tensor, theirs: Tensor) -> tuple[Tensor, ...]:
         weights = self._teacher.losses
+        sizes = (None, *self._teacher.matryoshka)
+        distances = [cosine_distance(mine[:, :size], theirs[:, :size]) for size in sizes]
+        errors = [similarity_error(mine[:, :size], theirs) for size in sizes]
         return (
-            weights.cosine * cosine_distance(mine, theirs),
-            weights.similarity * similarity_error(mine, theirs),
+            weights.cosine * torch.stack(distances).mean(),
+            weights.similarity * torch.stack(errors).mean(),
         )
 
 
