@@ -1,6 +1,7 @@
 """One call from a checkpoint to a smaller one that has learnt its answers."""
 
 from collections.abc import Sequence
+from operator import index
 from os import PathLike
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def distil(
         validation=None if validation is None else Path(validation),
         task=task,
         dimensions=dimensions,
-        matryoshka=tuple(matryoshka),
+        matryoshka=tuple(map(index, matryoshka)),
         tasks=checkpoint_tasks(),
         losses=losses or DistilLosses(),
         config=config or TrainingConfig(),
