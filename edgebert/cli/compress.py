@@ -145,7 +145,7 @@ def distil(
     student: Annotated[
         str,
         typer.Option(
-            help="layers=N, the teacher with N layers; or a checkpoint with the same tokens"
+            help="layers=N, width=0.5 or layers=N,width=0.5; or a checkpoint with the same tokens"
         ),
     ],
     data: Annotated[
@@ -161,12 +161,22 @@ def distil(
         int | None,
         typer.Option(help="dimensions of the student's vectors (default: as the teacher's)"),
     ] = None,
+    matryoshka: Annotated[
+        str | None,
+        typer.Option(
+            help="first numbers of a vector that are learnt as vectors, too, such as 128,64 "
+            "(default: none)"
+        ),
+    ] = None,
     cosine: Annotated[float, typer.Option(help="weight of the vectors' cosines")] = 1.0,
     similarity: Annotated[
         float, typer.Option(help="weight of the similarities between texts of a batch")
     ] = 1.0,
     logits: Annotated[float, typer.Option(help="weight of the logits of heads")] = 1.0,
     hidden: Annotated[float, typer.Option(help="weight of the token vectors of layers")] = 1.0,
+    attention: Annotated[
+        float, typer.Option(help="weight of what each token attends to, in each head")
+    ] = 0.0,
     temperature: Annotated[
         float, typer.Option(help="what logits are divided by before they are probabilities")
     ] = 2.0,
@@ -185,6 +195,8 @@ def distil(
     as_json: AsJson = False,
 ) -> None:
     """Teach a smaller model to answer as a checkpoint does, on texts without labels."""
+    from edgebert.workflow.distillation import read_sizes
+
     numbers: Choices = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -207,11 +219,13 @@ def distil(
         validation=validation,
         task=task,
         dimensions=dimensions,
+        matryoshka=() if matryoshka is None else read_sizes(matryoshka),
         losses=edgebert.DistilLosses(
             cosine=cosine,
             similarity=similarity,
             logits=logits,
             hidden=hidden,
+            attention=attention,
             temperature=temperature,
         ),
         config=edgebert.TrainingConfig(**numbers),

@@ -1,17 +1,20 @@
 """One call from a checkpoint to a smaller one that has learnt its answers."""
 
+from collections.abc import Sequence
+from operator import index
 from os import PathLike
 from pathlib import Path
 
 from edgebert.checkpoints.tasks import AUTO
 from edgebert.compression.distillation.distilling import Request, run_distillation
 from edgebert.compression.distillation.losses import DistilLosses
+from edgebert.compression.distillation.matryoshka import read_sizes
 from edgebert.compression.distillation.report import DistilReport
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.config import TrainingConfig
 from edgebert_runtime.progress import ProgressOption
 
-__all__ = ["DistilLosses", "DistilReport", "distil"]
+__all__ = ["DistilLosses", "DistilReport", "distil", "read_sizes"]
 
 
 def distil(
@@ -25,6 +28,7 @@ def distil(
     validation: str | PathLike[str] | None = None,
     task: str = AUTO,
     dimensions: int | None = None,
+    matryoshka: Sequence[int] = (),
     losses: DistilLosses | None = None,
     config: TrainingConfig | None = None,
     resume: bool = False,
@@ -41,7 +45,10 @@ def distil(
         teacher: folder or Hub id of the checkpoint to learn from.
         out: the folder to write; must not exist unless `overwrite`.
         student: `"layers=N"` for the teacher with its first layer, its last, and others evenly
-            between; or folder or Hub id of another checkpoint with the same tokens.
+            between; `"width=SHARE"`, above 0 and below 1, for all layers with heads and
+            feed-forward neurons of that share of the multiplications, those that the answers to the
+            texts owe most to; `"layers=N,width=SHARE"` for both; or folder or Hub id of another
+            checkpoint with the same tokens.
         data: a file with texts to learn from, .txt, .csv, .jsonl or .parquet.
         column: of that file; None takes `text`, or the only column of a CSV file.
         column_pair: where the second texts are, for tasks that take pairs: the context of a
@@ -50,6 +57,9 @@ def distil(
         task: what the teacher is for, as `export` takes it.
         dimensions: of the student's vectors; None keeps the teacher's. The teacher's are mapped to
             the directions in which those of the data differ most, and the student learns these.
+        matryoshka: how many first numbers of a vector are learnt as vectors, too, such as
+            `(128, 64)`, each fewer than the one before and than `dimensions` (Kusupati et al.
+            2022). Losses of vectors become their mean over these sizes and the whole.
         losses: how much each difference from the teacher counts.
         config: the numbers of the training; None takes those of `TrainingConfig`.
         resume: go on from the state beside `out`, if there is one.
@@ -60,7 +70,8 @@ def distil(
 
     Raises:
         ConfigError: arguments that do not go together, a student of no or of more layers than the
-            teacher, something at `out`, or a state of another training.
+            teacher, or with an empty layer, sizes that vectors cannot be cut to, something at
+            `out`, or a state of another training.
         InputError: the data cannot be read, or have too few texts.
         CheckpointError: a model or the state cannot be read.
         TokenizerError: the student has other tokens than the teacher.
@@ -75,6 +86,7 @@ def distil(
         validation=None if validation is None else Path(validation),
         task=task,
         dimensions=dimensions,
+        matryoshka=tuple(map(index, matryoshka)),
         tasks=checkpoint_tasks(),
         losses=losses or DistilLosses(),
         config=config or TrainingConfig(),

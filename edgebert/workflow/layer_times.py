@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from edgebert.checkpoints import Checkpoint
 from edgebert.checkpoints.rewriting import parts_of
 from edgebert.checkpoints.saving import save_checkpoint
-from edgebert.compression.pruning.costs import LayerCosts, Table
-from edgebert.compression.pruning.importance import TILE
+from edgebert.compression.widths.costs import LayerCosts, Table
+from edgebert.compression.widths.importance import TILE
 from edgebert.model.config import LayerWidths
 from edgebert.model.encoder import Encoder
 from edgebert.workflow.api import export

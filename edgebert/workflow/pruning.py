@@ -12,9 +12,10 @@ from edgebert.checkpoints.rewriting import parts_of
 from edgebert.checkpoints.saving import check_free, save_checkpoint
 from edgebert.checkpoints.tasks import AUTO
 from edgebert.compression.distillation.texts import Texts, check_pairs, read_items, split
-from edgebert.compression.pruning.costs import LayerCosts, counted_costs
-from edgebert.compression.pruning.narrowing import Kept, narrowed
-from edgebert.compression.pruning.pruning import Pruned, Pruning, widths_in_words
+from edgebert.compression.pruning.pruning import Pruned, Pruning
+from edgebert.compression.widths.choice import first_at, least_speedup
+from edgebert.compression.widths.costs import LayerCosts, counted_costs
+from edgebert.compression.widths.narrowing import Kept, narrowed, widths_in_words
 from edgebert.model.config import EncoderConfig
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.metrics import require_scikit_learn
@@ -188,7 +189,7 @@ def _at_speed(pruning: Pruning, speed: float, tell: ProgressCallback) -> Found:
 
 def _reached(
     pruning: Pruning,
-    narrower: Sequence[Sequence[Kept]],
+    narrower: Sequence[list[Kept]],
     costs: LayerCosts,
     speed: float,
     tell: ProgressCallback,
@@ -212,13 +213,12 @@ def _reached(
 
 
 def _first_at(
-    pruning: Pruning, narrower: Sequence[Sequence[Kept]], costs: LayerCosts, goal: float
+    pruning: Pruning, narrower: Sequence[list[Kept]], costs: LayerCosts, goal: float
 ) -> Sequence[Kept]:
-    before = _running(pruning, narrower[0])
-    for kept in narrower:
-        if min(costs.speedups(_running(pruning, kept), before).values()) >= goal:
-            return kept
-    most = min(costs.speedups(_running(pruning, narrower[-1]), before).values())
+    kept = first_at(narrower, pruning.runs, costs, goal)
+    if kept is not None:
+        return kept
+    most = least_speedup(narrower[-1], narrower[0], pruning.runs, costs)
     raise ConfigError(
         f"no widths reach {goal:.2f}x: with a head and {len(narrower[-1][0].neurons)} neurons a "
         f"layer it is {most:.2f}x; ask for less, or take layers away (edgebert distil)"
@@ -231,15 +231,6 @@ def _timed(
     encoder = narrowed(checkpoint.encoder, kept)
     narrow = int8_graph(replace(checkpoint, encoder=encoder, config=encoder.config), folder)
     return speedups(whole, narrow, checkpoint)
-
-
-def _running(pruning: Pruning, kept: Sequence[Kept]) -> list[tuple[int, int]]:
-    """Heads and neurons of each layer that runs."""
-    return [
-        (len(each.heads), len(each.neurons))
-        for each, count in zip(kept, pruning.runs, strict=True)
-        for _ in range(count)
-    ]
 
 
 def _report(

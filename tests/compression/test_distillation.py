@@ -1,7 +1,6 @@
 """A student learns what its teacher answers, whatever the task; bad input is refused in time."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,43 +10,21 @@ import torch
 from safetensors.torch import load_file
 
 import edgebert
-from edgebert.checkpoints import Checkpoint, read_checkpoint
+from edgebert.checkpoints import read_checkpoint
 from edgebert.checkpoints.history import read_history
 from edgebert.compression.distillation import losses
 from edgebert.compression.distillation.dimensions import with_dimensions
 from edgebert.compression.distillation.layers import spread, with_layers
-from edgebert.compression.distillation.student import model_of
 from edgebert.compression.distillation.texts import split
 from edgebert.model.recording import recorded_states
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training import loop
-from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.optimization import learning_rate
 from edgebert_runtime.errors import ConfigError, InputError, TokenizerError
 from edgebert_runtime.tokenization.items import Item, strings_of
 from examples.minilm import minilm_folder
+from tests.support.distilling import NUMBERS, TEXTS, rows_of, save_with_tokens_of, write_texts
 from tests.support.families import NAMES, SAMPLES, build, build_with_head, save
-from tests.support.training_data import QUICK
-
-TEXTS = [
-    "the cat sat on the mat .",
-    "a dog ran far",
-    "red and blue",
-    "it is red on blue .",
-    "small and far",
-    "the small unable dog",
-    "is it red",
-    "the blue mat",
-    "a small cat",
-    "far over it",
-    "a dog ran far over the mat",
-    "the cat is small",
-    "a red mat",
-    "blue far",
-]
-PAIRS = [{"text": text, "other": TEXTS[at - 1]} for at, text in enumerate(TEXTS)]
-
-NUMBERS = replace(QUICK, epochs=5, learning_rate=2e-3, validate_every=100)
 
 METRICS = {
     "classify": "agreement",
@@ -60,9 +37,7 @@ METRICS = {
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
-    path.write_text("\n".join(map(json.dumps, PAIRS)), encoding="utf-8")
-    return path
+    return write_texts(tmp_path_factory.mktemp("texts"))
 
 
 @pytest.fixture(scope="module")
@@ -74,25 +49,8 @@ CALM = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 """Without dropout: few steps are enough to see a loss fall."""
 
 
-def save_with_tokens_of(teacher: Path, model: Any, folder: Path) -> Path:
-    """Tokenizers of samples are trained anew each time, and differ."""
-    save(model, folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(teacher / name, folder / name)
-    return folder
-
-
 def encoder_of(folder: Path, task: str = "auto") -> Any:
     return read_checkpoint(folder, tasks=checkpoint_tasks(), task=task).encoder
-
-
-def rows_of(checkpoint: Checkpoint) -> torch.Tensor:
-    """The vectors of all texts."""
-    encoder = TextEncoder(checkpoint.tokenizer, segments=True)
-    inputs = encoder.pad(encoder.encode(TEXTS))
-    with torch.no_grad():
-        vectors: torch.Tensor = model_of(checkpoint)(*inputs.arguments)[1]
-    return vectors
 
 
 def test_the_layers_kept_are_the_first_the_last_and_evenly_between() -> None:
@@ -252,11 +210,13 @@ def test_vectors_of_another_width_are_refused(teacher: Path, texts: Path, tmp_pa
         edgebert.distil(teacher, tmp_path / "out", student=base, data=texts)
 
 
-@pytest.mark.parametrize("student", ["width=128", "layers=few"])
+@pytest.mark.parametrize(
+    "student", ["layers=few", "layers=", "layers=2,layers=2", "width=0.5,depth=2", "width=0.5,"]
+)
 def test_other_forms_of_a_student_are_refused(
     student: str, teacher: Path, texts: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="expected layers=N, or the folder"):
+    with pytest.raises(ConfigError, match=r"expected layers=N, width=SHARE, .* or the folder"):
         edgebert.distil(teacher, tmp_path / "out", student=student, data=texts)
 
 
@@ -286,11 +246,38 @@ def test_no_first_text_is_on_both_sides() -> None:
     assert given == (["a", "c", "d"], ["b", "x", "y"])
 
 
+@pytest.mark.parametrize(
+    ("options", "other", "differs"),
+    [
+        ({"student": "layers=2"}, {"student": "layers=1"}, "student was 'layers=2'"),
+        (
+            {
+                "student": "layers=2,width=0.5",
+                "matryoshka": (16, 8),
+                "losses": edgebert.DistilLosses(attention=1.0),
+            },
+            {"matryoshka": (16,)},
+            r"matryoshka was \[16, 8\]",
+        ),
+        (
+            {"student": "layers=2", "losses": edgebert.DistilLosses(attention=1.0)},
+            {"losses": edgebert.DistilLosses(attention=2.0)},
+            "attention was 1.0",
+        ),
+    ],
+    ids=["layers", "widths and sizes", "attention"],
+)
 def test_an_interrupted_distillation_goes_on_as_if_nothing_had_happened(
-    teacher: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any],
+    other: dict[str, Any],
+    differs: str,
+    teacher: Path,
+    texts: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     numbers = replace(NUMBERS, epochs=4, save_every=2)
-    arguments: dict[str, Any] = {"student": "layers=2", "data": texts, "config": numbers}
+    arguments: dict[str, Any] = {**options, "data": texts, "config": numbers}
     whole = edgebert.distil(teacher, tmp_path / "whole", **arguments)
 
     def stopping(step: int, steps: int, config: edgebert.TrainingConfig) -> float:
@@ -304,10 +291,8 @@ def test_an_interrupted_distillation_goes_on_as_if_nothing_had_happened(
             edgebert.distil(teacher, tmp_path / "parted", **arguments)
     with pytest.raises(ConfigError, match="interrupted training; pass resume"):
         edgebert.distil(teacher, tmp_path / "parted", **arguments)
-    with pytest.raises(ConfigError, match="another training: student was 'layers=2'"):
-        edgebert.distil(
-            teacher, tmp_path / "parted", **{**arguments, "student": "layers=1"}, resume=True
-        )
+    with pytest.raises(ConfigError, match=f"another training: {differs}"):
+        edgebert.distil(teacher, tmp_path / "parted", **{**arguments, **other}, resume=True)
     resumed = edgebert.distil(teacher, tmp_path / "parted", **arguments, resume=True)
     assert resumed.losses == whole.losses
     expected = load_file(tmp_path / "whole/model.safetensors")

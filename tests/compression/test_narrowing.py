@@ -22,7 +22,7 @@ from edgebert.checkpoints.state_dict import (
     state_to_hf,
 )
 from edgebert.compression.distillation.layers import with_layers
-from edgebert.compression.pruning.narrowing import Kept, narrowed
+from edgebert.compression.widths.narrowing import Kept, narrowed
 from edgebert.model.config import LayerWidths
 from edgebert.model.encoder import Encoder
 from edgebert.tasks.registry import checkpoint_tasks

@@ -11,14 +11,14 @@ from torch import Tensor
 
 import edgebert
 from edgebert.checkpoints import read_checkpoint
-from edgebert.compression.distillation.student import model_of
-from edgebert.compression.pruning.choice import removals
-from edgebert.compression.pruning.costs import LayerCosts, Table, counted_costs
-from edgebert.compression.pruning.importance import Importance, measure_importance
+from edgebert.compression.answers import model_of
 from edgebert.compression.pruning.limits import parse_limits
-from edgebert.compression.pruning.narrowing import Kept, narrowed
-from edgebert.compression.pruning.reconstruction import reconstruct
-from edgebert.compression.pruning.surgeon import Moments, Part, Surgeon
+from edgebert.compression.widths.choice import removals
+from edgebert.compression.widths.costs import LayerCosts, Table, counted_costs
+from edgebert.compression.widths.importance import Importance, measure_importance
+from edgebert.compression.widths.narrowing import Kept, narrowed
+from edgebert.compression.widths.reconstruction import reconstruct
+from edgebert.compression.widths.surgeon import Moments, Part, Surgeon
 from edgebert.model.encoder import Encoder
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.data.encoding import Inputs

@@ -16,7 +16,7 @@ import torch
 
 import edgebert
 import edgebert_native
-from edgebert.compression.pruning.narrowing import Kept, narrowed
+from edgebert.compression.widths.narrowing import Kept, narrowed
 from edgebert.model.encoder import Encoder
 from edgebert_quantize.native.operator import DOMAIN
 from edgebert_runtime import Bundle, check, check_all, load, warm

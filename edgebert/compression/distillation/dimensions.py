@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from edgebert.checkpoints import Checkpoint
-from edgebert.compression.distillation.answers import VECTORS
-from edgebert.compression.distillation.student import model_of
+from edgebert.compression.answers import VECTORS, model_of
 from edgebert.model.sentence import DenseWeights
 from edgebert.training.data.encoding import TextEncoder
 from edgebert_runtime.bundle.manifest import Step

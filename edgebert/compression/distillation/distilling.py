@@ -1,10 +1,10 @@
 """The whole distillation: from its arguments to the student's folder."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,26 +13,24 @@ from edgebert.checkpoints import Checkpoint, read_checkpoint
 from edgebert.checkpoints.rewriting import parts_of
 from edgebert.checkpoints.saving import check_free, save_checkpoint
 from edgebert.checkpoints.tasks import CheckpointTasks
+from edgebert.compression.answers import model_of
 from edgebert.compression.distillation.dimensions import with_dimensions
+from edgebert.compression.distillation.encoding import text_encoder
 from edgebert.compression.distillation.losses import DistilLosses
+from edgebert.compression.distillation.matryoshka import check_sizes
 from edgebert.compression.distillation.objectives import Distillation, Teacher, objective_of
 from edgebert.compression.distillation.report import DistilReport
-from edgebert.compression.distillation.student import Student, make_student, model_of
+from edgebert.compression.distillation.student import Student, make_student
 from edgebert.compression.distillation.texts import Texts, check_pairs, read_items, split
 from edgebert.training.base_checkpoint import digest_of_weights
 from edgebert.training.config import TrainingConfig
-from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.job import CHANGEABLE, digest_of_file
 from edgebert.training.loop import Loop, evaluate
 from edgebert.training.metrics import Scores, require_scikit_learn
 from edgebert.training.optimization import choose_mixed_precision
 from edgebert.training.resume import StateFile, seeded
 from edgebert.training.running import run_loop, state_beside
-from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.progress import ProgressCallback, ProgressOption, steps
-
-SHORTEST: Final = 3
-"""Tokens: one, and the two special ones around it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +45,7 @@ class Request:
     validation: Path | None
     task: str
     dimensions: int | None
+    matryoshka: tuple[int, ...]
     tasks: CheckpointTasks
     losses: DistilLosses
     config: TrainingConfig
@@ -89,6 +88,7 @@ class Job:
             "column_pair": request.column_pair,
             "task": self.teacher.task,
             "dimensions": request.dimensions,
+            "matryoshka": list(request.matryoshka),
             "student": fspath(request.student),
             "teacher weights": digest_of_weights(_weights(self.teacher)),
             "student weights": digest_of_weights(_weights(self.student.checkpoint)),
@@ -102,6 +102,7 @@ class Job:
             "layers": [self.teacher.config.layers, self.student.checkpoint.config.layers],
             **self.student.made_of,
             "dimensions": self.request.dimensions,
+            "matryoshka": list(self.request.matryoshka),
             "texts": self.objective.examples,
             "losses": asdict(self.request.losses),
         }
@@ -158,19 +159,30 @@ def prepare(request: Request, tell: ProgressCallback) -> Job:
     check_pairs(teacher.task, request.column_pair)
     if request.dimensions is not None:
         teacher = with_dimensions(teacher, request.dimensions, texts.training)
-    student = make_student(teacher, request.student)
-    for note in (*teacher.notes, *student.notes):
+    check_sizes(request.matryoshka, teacher)
+    student = make_student(teacher, request.student, texts.training, request.config, tell)
+    for note in (*teacher.notes, *student.notes, *_not_compared(student, request.losses)):
         tell(note)
     tell(f"{len(texts.training)} texts to learn from, {len(texts.validation)} to judge by")
     return _job(request, teacher, student, texts)
 
 
+def _not_compared(student: Student, losses: DistilLosses) -> Iterator[str]:
+    if losses.attention and student.matching.unmatched:
+        yield f"attention is not compared: {student.matching.unmatched}"
+
+
 def _job(request: Request, teacher: Checkpoint, student: Student, texts: Texts) -> Job:
-    encoder = _text_encoder(teacher, student.checkpoint, request.config.max_length)
+    encoder = text_encoder(teacher, student.checkpoint, request.config.max_length)
     model = model_of(teacher).requires_grad_(False).eval()
     activation = None if teacher.head_info is None else teacher.head_info.activation
     kind = objective_of(model, activation)
-    known = Teacher(model=model, matched=student.matched, losses=request.losses)
+    known = Teacher(
+        model=model,
+        matching=student.matching,
+        losses=request.losses,
+        matryoshka=request.matryoshka,
+    )
     return Job(
         request=request,
         teacher=teacher,
@@ -178,18 +190,6 @@ def _job(request: Request, teacher: Checkpoint, student: Student, texts: Texts) 
         objective=kind(texts.training, encoder, known),
         validation=kind(texts.validation, encoder, known),
     )
-
-
-def _text_encoder(teacher: Checkpoint, student: Checkpoint, asked: int | None) -> TextEncoder:
-    """The teacher's tokenizer, which cuts texts to what both take, or to fewer tokens."""
-    limit = min(teacher.max_length, student.max_length)
-    if asked is not None and not SHORTEST <= asked <= limit:
-        raise ConfigError(
-            f"max_length is {asked}, expected {SHORTEST} to {limit}, which teacher and student take"
-        )
-    segments = max(teacher.config.token_types, student.config.token_types) > 1
-    files = replace(teacher.tokenizer, max_length=asked or limit)
-    return TextEncoder(files, segments=segments)
 
 
 def _judged(job: Job) -> Scores:

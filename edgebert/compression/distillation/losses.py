@@ -11,7 +11,7 @@ from torch.nn import functional
 from edgebert_runtime.errors import ConfigError
 from edgebert_runtime.inference.arguments import check_fields
 
-WEIGHTS: Final = ("cosine", "similarity", "logits", "hidden")
+WEIGHTS: Final = ("cosine", "similarity", "logits", "hidden", "attention")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class DistilLosses:
         logits: of heads: divergence of probabilities, or squared difference of scores that are
             none.
         hidden: squared difference of normalized token vectors, after each layer of the student.
+        attention: divergence of what each token attends to, for each head of the student.
         temperature: logits are divided by it before they become probabilities (Hinton et al. 2015).
 
     Raises:
@@ -34,6 +35,7 @@ class DistilLosses:
     similarity: float = 1.0
     logits: float = 1.0
     hidden: float = 1.0
+    attention: float = 0.0
     temperature: float = 2.0
 
     def __post_init__(self) -> None:
@@ -59,7 +61,9 @@ def similarity_error(student: Tensor, teacher: Tensor) -> Tensor:
 
     Park et al. 2019 and Tung & Mori 2019 compare rows with each other like this.
 
-    Shapes: both (rows, dimensions); the sum is over rows · (rows − 1) pairs.
+    Shapes:
+        student, teacher: (rows, dimensions), each its own number of dimensions; the sum is over
+            rows · (rows − 1) pairs
     """
     return (_cosines(student) - _cosines(teacher)).square().sum()
 
@@ -93,6 +97,20 @@ def state_error(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
     width = student.shape[-1:]
     error = functional.layer_norm(student, width) - functional.layer_norm(teacher, width)
     return error.square().mean(dim=-1)[mask.bool()].sum()
+
+
+def attention_divergence(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+    """Kullback-Leibler divergence over keys, its mean over heads summed over the tokens kept.
+
+    Wang et al. 2020 (MiniLM, section 3.1). Keys that are padding have no weight, and add nothing.
+
+    Shapes:
+        student, teacher: (batch, heads, sequence, sequence), each row sums to 1
+        mask: (batch, sequence)
+    """
+    logarithms = student.clamp(min=torch.finfo(student.dtype).tiny).log()
+    divergences = (torch.xlogy(teacher, teacher) - teacher * logarithms).sum(dim=-1)
+    return divergences.mean(dim=1)[mask.bool()].sum()
 
 
 def _cosines(rows: Tensor) -> Tensor:

@@ -10,18 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgebert.compression.distillation.answers import AnswerKind, Model, kind_of
+from edgebert.compression.answers import AnswerKind, Asked, Model, kind_of
+from edgebert.compression.distillation.layer_losses import LayerLosses, Recorded
 from edgebert.compression.distillation.losses import (
     DistilLosses,
     cosine_distance,
     divergence,
     score_error,
     similarity_error,
-    state_error,
 )
+from edgebert.compression.distillation.matching import Matching
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import EncoderWithHead
-from edgebert.model.recording import recorded_states
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.data.masking import masker_of
 from edgebert.training.losses import IGNORED
@@ -41,20 +41,21 @@ class Teacher:
 
     Attributes:
         model: in evaluation mode.
-        matched: for each layer of the student, that of the teacher whose states it is compared
-            with; empty where their widths differ.
+        matching: what the student's layers are compared with.
         losses: the weights.
+        matryoshka: how many first numbers of a vector are compared, beside the whole.
     """
 
     model: Model
-    matched: tuple[int, ...]
+    matching: Matching
     losses: DistilLosses
+    matryoshka: tuple[int, ...] = ()
 
 
 class Distillation(EncodedRows[EncodedText]):
     """What a student answers to texts, compared with what its teacher does.
 
-    A batch's outputs are the student's rows and states, then as many of the teacher's.
+    A batch's outputs are the student's rows, states and attention, then those of the teacher.
 
     Attributes:
         weights: those of `DistilLosses` that count for its rows.
@@ -70,11 +71,11 @@ class Distillation(EncodedRows[EncodedText]):
         self._teacher = teacher
         self._kind: AnswerKind = kind_of(teacher.model)
         self._mask = masker_of(encoder) if _fills(teacher.model) else None
-        self._matched = teacher.matched if teacher.losses.hidden else ()
-        if not self._matched and not any(getattr(teacher.losses, name) for name in self.weights):
+        self._layers = LayerLosses(teacher.matching, teacher.losses)
+        if not self._layers and not any(getattr(teacher.losses, name) for name in self.weights):
             raise ConfigError(
                 f"there is nothing to learn: the weights {', '.join(self.weights)} are 0, and "
-                "hidden states are not compared; give one of them a weight"
+                "neither hidden states nor attention are compared; give one of them a weight"
             )
 
     def batch(self, rows: Sequence[int], rng: np.random.Generator) -> Batch:
@@ -83,33 +84,31 @@ class Distillation(EncodedRows[EncodedText]):
         if self._mask is not None:
             seen, expected = self._mask(inputs.input_ids, rng)
             inputs, asked = inputs.replaced(seen), expected != IGNORED
-        tokens = int(inputs.attention_mask.sum()) * len(self._matched)
-        counts = (*self._counts(self._kind.rows(asked)), *([tokens] if tokens else []))
+        tokens = int(inputs.attention_mask.sum())
+        counts = (*self._counts(self._kind.rows(asked)), *self._layers.counts(tokens))
         return Batch(rows=tuple(rows), inputs=(inputs,), targets=(asked,), counts=counts)
 
     def outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:
         model.eval()  # without dropout: answers are learnt as they are, and nothing is overfitted
-        student = self._answer(model, batch, tuple(range(len(self._matched))))
-        teacher = self._teacher.model.to(batch.targets[0].device)
+        rows, layers = self._answer(model, batch)
+        student = (rows, *self._layers.of_student(layers))
         with torch.no_grad():
-            return (*student, *self._answer(teacher, batch, self._matched))
+            rows, layers = self._answer(self._teacher.model.to(rows.device), batch)
+        teacher = (rows, *self._layers.of_teacher(layers))
+        return tuple(each.float() for each in (*student, *teacher))  # also under autocast
 
     def losses(self, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, ...]:
-        (mine, *states), (theirs, *wanted) = _halves(outputs)
+        (mine, *layers), (theirs, *expected) = _halves(outputs)
         found = self._answer_losses(mine, theirs)
-        if not self._matched:
-            return found
-        mask = batch.inputs[0].attention_mask
-        errors = [state_error(*pair, mask) for pair in zip(states, wanted, strict=True)]
-        return (*found, self._teacher.losses.hidden * torch.stack(errors).sum())
+        return (*found, *self._layers.losses(layers, expected, batch.inputs[0].attention_mask))
 
-    def _answer(self, model: nn.Module, batch: Batch, layers: tuple[int, ...]) -> list[Tensor]:
-        """The rows, then the states after some layers; float32 whatever autocast computes in."""
+    def _answer(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Recorded]:
+        """The rows, and what is compared of layers."""
         assert isinstance(model, Model)
         assert isinstance(model.encoder, Encoder)
-        with recorded_states(model.encoder) as states:
+        with self._layers.recorded(model.encoder) as recorded:
             rows = self._kind.read(model, batch.inputs[0], batch.targets[0])
-        return [each.float() for each in (rows, *(states[layer] for layer in layers))]
+        return rows, recorded
 
     @abstractmethod
     def _counts(self, rows: int) -> tuple[int, ...]:
@@ -121,7 +120,11 @@ class Distillation(EncodedRows[EncodedText]):
 
 
 class Vectors(Distillation):
-    """Cosine to the teacher's vectors, and the similarities between texts."""
+    """Cosine to the teacher's vectors, and the similarities between texts.
+
+    Vectors of some first numbers have the teacher's first numbers as their goal, and the
+    similarities of its whole vectors (as in Kusupati et al. 2022, where all sizes have one goal).
+    """
 
     weights: ClassVar[tuple[str, ...]] = ("cosine", "similarity")
     monitor: ClassVar[str] = "spearman"
@@ -132,11 +135,14 @@ class Vectors(Distillation):
         return list(zip(to_arrays(mine), to_arrays(theirs), strict=True))
 
     def metrics(self, predictions: Sequence[Any]) -> Scores:
-        mine, theirs = (_unit(np.stack(side)) for side in zip(*predictions, strict=True))
-        values = {
-            "cosine": float((mine * theirs).sum(axis=1).mean()),
-            "spearman": spearman(_similarities(mine), _similarities(theirs)),
-        }
+        mine, theirs = (np.stack(side) for side in zip(*predictions, strict=True))
+        goal = _similarities(_unit(theirs))
+        values = {}
+        for size in (None, *self._teacher.matryoshka):
+            end = "" if size is None else f"_{size}"
+            found, expected = _unit(mine[:, :size]), _unit(theirs[:, :size])
+            values[f"cosine{end}"] = float((found * expected).sum(axis=1).mean())
+            values[f"spearman{end}"] = spearman(_similarities(found), goal)
         return Scores(values=values)
 
     def _counts(self, rows: int) -> tuple[int, ...]:
@@ -144,9 +150,12 @@ class Vectors(Distillation):
 
     def _answer_losses(self, mine: Tensor, theirs: Tensor) -> tuple[Tensor, ...]:
         weights = self._teacher.losses
+        sizes = (None, *self._teacher.matryoshka)
+        distances = [cosine_distance(mine[:, :size], theirs[:, :size]) for size in sizes]
+        errors = [similarity_error(mine[:, :size], theirs) for size in sizes]
         return (
-            weights.cosine * cosine_distance(mine, theirs),
-            weights.similarity * similarity_error(mine, theirs),
+            weights.cosine * torch.stack(distances).mean(),
+            weights.similarity * torch.stack(errors).mean(),
         )
 
 
@@ -206,6 +215,16 @@ def objective_of(model: Model, activation: str | None) -> type[Distillation]:
     if not isinstance(model, EncoderWithHead):
         return Vectors
     return Labels if activation == "softmax" else RawScores
+
+
+def asked_batches(objective: Distillation, size: int, seed: int) -> list[Asked]:
+    """All texts of an objective in batches; of masked tokens, the same ones for each seed."""
+    rng = np.random.default_rng(seed)
+    found: list[Asked] = []
+    for start in range(0, objective.examples, size):
+        batch = objective.batch(range(start, min(start + size, objective.examples)), rng)
+        found.append((batch.inputs[0], batch.targets[0]))
+    return found
 
 
 def _fills(model: Model) -> bool:

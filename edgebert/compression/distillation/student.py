@@ -1,27 +1,29 @@
-"""The student: a teacher with fewer layers, or another checkpoint that has the same tokens."""
+"""The student: a smaller teacher, or another checkpoint that has the same tokens."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from edgebert.checkpoints import Checkpoint, TokenizerFiles
 from edgebert.checkpoints.own_settings import KEY
 from edgebert.checkpoints.rewriting import OF_TASKS
-from edgebert.compression.distillation.answers import Model
+from edgebert.compression.answers import Model, model_of
+from edgebert.compression.distillation.asked import Share, read_share
 from edgebert.compression.distillation.layers import spread, with_layers
-from edgebert.model.heads import EncoderWithHead
-from edgebert.model.sentence import DenseWeights, SentenceEmbedder
+from edgebert.compression.distillation.matching import Matching, match_layers
+from edgebert.compression.distillation.narrower import narrower
+from edgebert.compression.widths.narrowing import Kept, widths_in_words
+from edgebert.model.sentence import DenseWeights
 from edgebert.training.base_checkpoint import BaseCheckpoint, HeadRequest, dense_weights, open_base
+from edgebert.training.config import TrainingConfig
 from edgebert_runtime.errors import ConfigError, TokenizerError
-
-ASKED: Final = re.compile(r"(layers|width)=(.*)")
-FORMS: Final = "layers=N, or the folder or Hub id of a checkpoint"
+from edgebert_runtime.progress import ProgressCallback
+from edgebert_runtime.tokenization.items import Item
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +33,14 @@ class Student:
     Attributes:
         checkpoint: what is written, with the modules that are trained in place.
         model: these modules as one.
-        matched: for each of its layers, the teacher's that it is compared with.
+        matching: what its layers are compared with.
         made_of: what it began as, for the history.
         notes: what the user should be told.
     """
 
     checkpoint: Checkpoint
     model: Model
-    matched: tuple[int, ...]
+    matching: Matching
     made_of: Mapping[str, Any]
     notes: tuple[str, ...] = ()
 
@@ -48,55 +50,72 @@ class Student:
         return replace(self.checkpoint, dense=dense)
 
 
-def model_of(checkpoint: Checkpoint) -> Model:
-    """A checkpoint's modules as one; they are not copied."""
-    if checkpoint.head is not None:
-        return EncoderWithHead(checkpoint.encoder, checkpoint.head)
-    assert checkpoint.embedding is not None  # a checkpoint has a head or steps
-    return SentenceEmbedder(checkpoint.encoder, checkpoint.embedding.steps, checkpoint.dense)
-
-
-def make_student(teacher: Checkpoint, asked: str | PathLike[str]) -> Student:
+def make_student(
+    teacher: Checkpoint,
+    asked: str | PathLike[str],
+    texts: Sequence[Item],
+    config: TrainingConfig,
+    tell: ProgressCallback,
+) -> Student:
     """The student that is asked for; new weights are drawn from torch's global generator.
 
     Args:
         teacher: as it was read; the student shares no weights with it.
-        asked: `layers=N`, or a folder or Hub id.
+        asked: `layers=N`, `width=SHARE`, both, or a folder or Hub id.
+        texts: to learn from; heads and neurons are chosen by them.
+        config: of the training.
+        tell: called before heads and neurons are chosen, which takes a while.
 
     Raises:
-        ConfigError: it is neither, has no layers or more than the teacher, a head of other labels,
-            or vectors of other dimensions.
+        ConfigError: it is none of these, has no layers or more than the teacher, an empty layer, a
+            head of other labels, or vectors of other dimensions.
         TokenizerError: its tokens are others.
         CheckpointError: it cannot be read.
     """
-    form = ASKED.fullmatch(fspath(asked))
-    if form is None:
+    share = read_share(fspath(asked))
+    if share is None:
         return _other(teacher, asked)
-    kind, number = form.groups()
-    if kind != "layers" or not number.isascii() or not number.isdigit():
-        raise ConfigError(
-            f"student is {fspath(asked)!r}, expected {FORMS}; a student keeps the width of its "
-            "teacher, or has that of its checkpoint"
-        )
-    return _shallower(teacher, int(number))
+    if share.width is not None:
+        tell("measuring what answers owe to each head and neuron")
+    return _smaller(teacher, share, texts, config)
 
 
-def _shallower(teacher: Checkpoint, layers: int) -> Student:
-    kept = spread(teacher.config.layers, layers)
-    encoder = with_layers(teacher.encoder, kept)
+def _smaller(
+    teacher: Checkpoint, share: Share, texts: Sequence[Item], config: TrainingConfig
+) -> Student:
+    """The teacher with fewer layers, then with fewer heads and neurons in those."""
+    smaller, layers = teacher, tuple(range(teacher.config.layers))
+    made_of: dict[str, Any] = {}
+    notes = []
+    if share.layers is not None:
+        layers = spread(teacher.config.layers, share.layers)
+        encoder = with_layers(teacher.encoder, layers)
+        smaller = replace(teacher, encoder=encoder, config=encoder.config)
+        made_of["layers_kept"] = list(layers)
+    if share.width is not None:
+        smaller, kept = narrower(smaller, share.width, texts, config)
+        made_of |= {"width": share.width, **_counts(kept)}
+        notes.append(f"the student's layers have {widths_in_words(kept)}")
     checkpoint = replace(
-        teacher,
-        encoder=encoder,
-        config=encoder.config,
+        smaller,
         head=deepcopy(teacher.head),
         dense={file: _copied(weights) for file, weights in teacher.dense.items()},
     )
     return Student(
         checkpoint=checkpoint,
         model=model_of(checkpoint),
-        matched=kept,
-        made_of={"layers_kept": list(kept)},
+        matching=match_layers(teacher.encoder, smaller.encoder, layers, copied=True),
+        made_of=made_of,
+        notes=tuple(notes),
     )
+
+
+def _counts(kept: Sequence[Kept]) -> dict[str, list[int]]:
+    """Heads and neurons of each layer, for the history."""
+    return {
+        "heads": [len(each.heads) for each in kept],
+        "neurons": [len(each.neurons) for each in kept],
+    }
 
 
 def _other(teacher: Checkpoint, source: str | PathLike[str]) -> Student:
@@ -125,7 +144,7 @@ def _other(teacher: Checkpoint, source: str | PathLike[str]) -> Student:
     return Student(
         checkpoint=checkpoint,
         model=model_of(checkpoint),
-        matched=matched if alike else (),
+        matching=match_layers(teacher.encoder, base.encoder, matched, copied=False),
         made_of={"base": checkpoint.name},
         notes=(
             *base.notes,
@@ -166,7 +185,7 @@ def _check_tokens(teacher: TokenizerFiles, student: TokenizerFiles) -> None:
         raise TokenizerError(
             f"of the student's {len(mine)} tokens {len(mine - theirs)} are others than the "
             f"teacher's {len(theirs)}; both must have the same tokens under the same ids: take a "
-            "student of the same vocabulary, or layers=N"
+            "student of the same vocabulary, or layers=N or width=SHARE"
         )
 
 
@@ -177,7 +196,7 @@ def _check_dimensions(teacher: Checkpoint, student: Checkpoint) -> None:
     if found != expected:
         raise ConfigError(
             f"the student's vectors have {found} dimensions, expected {expected} as its teacher's; "
-            "take a student of this width, or layers=N"
+            "take a student of this width, or layers=N or width=SHARE"
         )
 
 

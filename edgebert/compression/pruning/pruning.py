@@ -5,29 +5,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 
 from edgebert.checkpoints import Checkpoint
-from edgebert.compression.distillation.answers import Model
+from edgebert.compression.answers import Model, model_of
 from edgebert.compression.distillation.losses import DistilLosses
+from edgebert.compression.distillation.matching import Matching
 from edgebert.compression.distillation.objectives import (
     Distillation,
     Labels,
     RawScores,
     Teacher,
     Vectors,
+    asked_batches,
     objective_of,
 )
-from edgebert.compression.distillation.student import model_of
 from edgebert.compression.distillation.texts import Texts
-from edgebert.compression.pruning.choice import removals
-from edgebert.compression.pruning.costs import LayerCosts
-from edgebert.compression.pruning.importance import TILE, Asked, Importance, measure_importance
 from edgebert.compression.pruning.limits import Limits, parse_limits
-from edgebert.compression.pruning.narrowing import Kept, narrowed
-from edgebert.compression.pruning.reconstruction import reconstruct
 from edgebert.compression.pruning.right_answers import RightAnswers, read_right_answers
+from edgebert.compression.widths.choice import removals, runs_of
+from edgebert.compression.widths.costs import LayerCosts
+from edgebert.compression.widths.importance import TILE, Importance, measure_importance
+from edgebert.compression.widths.narrowing import Kept, narrowed, widths_in_words
+from edgebert.compression.widths.reconstruction import reconstruct
 from edgebert.training.config import TrainingConfig
 from edgebert.training.data.encoding import TextEncoder
 from edgebert.training.loop import evaluate
@@ -96,12 +96,12 @@ class Pruning:
         self.limits: Limits = parse_limits(budget, MEASURES[kind], lost)
         if self._answers is not None:
             self.limits.require_rows(self._answers.rows, str(evaluation))
-        teacher = Teacher(model=self._model, matched=(), losses=DistilLosses())
+        teacher = Teacher(model=self._model, matching=Matching(), losses=DistilLosses())
         by_length = sorted(texts.training, key=_characters)
         self._fitted, self._held_out = (
             kind(items, self._encoder, teacher) for items in (by_length, texts.validation)
         )
-        self._batches = self._read_batches()
+        self._batches = asked_batches(self._fitted, BATCH, seed)
         self._right = None if self._answers is None else self._share(self._model)
 
     @property
@@ -117,9 +117,7 @@ class Pruning:
     @property
     def runs(self) -> list[int]:
         """How often each distinct layer runs."""
-        encoder = self.checkpoint.encoder
-        places = [encoder.distinct(each) for each in range(self.checkpoint.config.layers)]
-        return [places.count(each) for each in range(len(encoder.layers))]
+        return runs_of(self.checkpoint.encoder)
 
     def importance(self) -> list[Importance]:
         """Of each distinct layer."""
@@ -209,16 +207,6 @@ class Pruning:
         assert self._answers is not None  # asked only where there is a file
         return self._answers.of(model, self._encoder)
 
-    def _read_batches(self) -> list[Asked]:
-        """The texts to prune by; of masked tokens, the same ones each time."""
-        rng = np.random.default_rng(self._config.seed)
-        found: list[Asked] = []
-        for start in range(0, self._fitted.examples, BATCH):
-            rows = range(start, min(start + BATCH, self._fitted.examples))
-            batch = self._fitted.batch(rows, rng)
-            found.append((batch.inputs[0], batch.targets[0]))
-        return found
-
 
 def _read(evaluation: Path | None, checkpoint: Checkpoint) -> RightAnswers | None:
     return None if evaluation is None else read_right_answers(evaluation, checkpoint)
@@ -226,13 +214,6 @@ def _read(evaluation: Path | None, checkpoint: Checkpoint) -> RightAnswers | Non
 
 def _characters(item: Item) -> int:
     return sum(map(len, strings_of(item)))
-
-
-def widths_in_words(kept: Sequence[Kept]) -> str:
-    """Heads and neurons of each layer."""
-    heads = " ".join(str(len(each.heads)) for each in kept)
-    neurons = " ".join(str(len(each.neurons)) for each in kept)
-    return f"{heads} heads, {neurons} neurons"
 
 
 def shown(measured: Mapping[str, float]) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgebert.checkpoints import Checkpoint
-from edgebert.compression.distillation.answers import Model, kind_of
+from edgebert.compression.answers import Model, kind_of
 from edgebert.training.data.encoding import TextEncoder
 from edgebert_quantize.calibration.readers import has_column, read_column
 from edgebert_quantize.evaluation.accuracy import ACCURACY, RECALL

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgebert.compression.pruning.costs import LayerCosts
-from edgebert.compression.pruning.importance import Importance
-from edgebert.compression.pruning.narrowing import Kept
-from edgebert.compression.pruning.surgeon import Part
+from edgebert.compression.widths.costs import LayerCosts
+from edgebert.compression.widths.importance import Importance
+from edgebert.compression.widths.narrowing import Kept
+from edgebert.compression.widths.surgeon import Part
+from edgebert.model.encoder import Encoder
 
 Step = tuple[float, list[Part]]
 """Loss for the time that is gained, and the list whose first entry goes."""
@@ -56,6 +57,35 @@ def removals(
         yield [layer.kept() for layer in layers]
 
 
+def first_at(
+    steps: Sequence[list[Kept]], runs: Sequence[int], costs: LayerCosts, speedup: float
+) -> list[Kept] | None:
+    """The first step that is so much faster in every shape; None where no step is.
+
+    Args:
+        steps: all of `removals`.
+        runs: how often each distinct layer runs.
+        costs: of a layer by its widths.
+        speedup: time of the first step over that of the one that is looked for.
+    """
+    reached = (each for each in steps if least_speedup(each, steps[0], runs, costs) >= speedup)
+    return next(reached, None)
+
+
+def least_speedup(
+    kept: Sequence[Kept], before: Sequence[Kept], runs: Sequence[int], costs: LayerCosts
+) -> float:
+    """Time before over time with what is kept, in the shape that gains least."""
+    after, whole = (_widths_of_runs(each, runs) for each in (kept, before))
+    return min(costs.speedups(after, whole).values())
+
+
+def runs_of(encoder: Encoder) -> list[int]:
+    """How often each distinct layer runs."""
+    places = [encoder.distinct(each) for each in range(encoder.config.layers)]
+    return [places.count(each) for each in range(len(encoder.layers))]
+
+
 def _steps(layer: _Layer, costs: LayerCosts) -> Iterator[Step]:
     """What may go next of a layer."""
     heads, neurons = layer.widths
@@ -66,3 +96,12 @@ def _steps(layer: _Layer, costs: LayerCosts) -> Iterator[Step]:
         fewer = neurons - len(layer.neurons[0].inputs)
         gain = layer.runs * costs.gain((heads, neurons), (heads, fewer))
         yield layer.neurons[0].loss / gain, layer.neurons
+
+
+def _widths_of_runs(kept: Sequence[Kept], runs: Sequence[int]) -> list[tuple[int, int]]:
+    """Heads and neurons of each layer that runs."""
+    return [
+        (len(each.heads), len(each.neurons))
+        for each, count in zip(kept, runs, strict=True)
+        for _ in range(count)
+    ]

@@ -47,6 +47,13 @@ def narrowed(encoder: Encoder, kept: Sequence[Kept]) -> Encoder:
     return smaller.eval()
 
 
+def widths_in_words(kept: Sequence[Kept]) -> str:
+    """Heads and neurons of each layer."""
+    heads = " ".join(str(len(each.heads)) for each in kept)
+    neurons = " ".join(str(len(each.neurons)) for each in kept)
+    return f"{heads} heads, {neurons} neurons"
+
+
 def _smaller(config: EncoderConfig, kept: Sequence[Kept]) -> EncoderConfig:
     widths = []
     for number, part in enumerate(kept):

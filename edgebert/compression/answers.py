@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from edgebert.checkpoints import Checkpoint
 from edgebert.model.encoder import Encoder
 from edgebert.model.heads import EncoderWithHead
 from edgebert.model.sentence import SentenceEmbedder
@@ -14,6 +15,9 @@ from edgebert.training.data.encoding import Inputs
 from edgebert_runtime.errors import ConfigError
 
 Model = SentenceEmbedder | EncoderWithHead
+
+Asked = tuple[Inputs, Tensor]
+"""Inputs of a batch, and which tokens are asked about, (batch, sequence)."""
 
 NEVER: Final = -1e4
 """Logit of a padded position, which gets no probability."""
@@ -94,6 +98,14 @@ KINDS: Final = {
     "answer": ENDS,
 }
 """Kind of a head → how its answers are read."""
+
+
+def model_of(checkpoint: Checkpoint) -> Model:
+    """A checkpoint's modules as one; they are not copied."""
+    if checkpoint.head is not None:
+        return EncoderWithHead(checkpoint.encoder, checkpoint.head)
+    assert checkpoint.embedding is not None  # a checkpoint has a head or steps
+    return SentenceEmbedder(checkpoint.encoder, checkpoint.embedding.steps, checkpoint.dense)
 
 
 def kind_of(model: Model) -> AnswerKind:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgebert.compression.distillation.answers import VECTORS, AnswerKind, Model, kind_of
-from edgebert.compression.pruning.surgeon import Moments, Part, Surgeon, with_constant
+from edgebert.compression.answers import VECTORS, AnswerKind, Asked, Model, kind_of
+from edgebert.compression.widths.surgeon import Moments, Part, Surgeon, with_constant
 from edgebert.model.blocks import Layer
 from edgebert.model.encoder import Encoder
 from edgebert.training.data.encoding import Inputs
@@ -32,10 +32,6 @@ class Importance:
 
     heads: Sequence[Part]
     neurons: Sequence[Part]
-
-
-Asked = tuple[Inputs, Tensor]
-"""Inputs of a batch, and which tokens are asked about, (batch, sequence)."""
 
 
 def measure_importance(

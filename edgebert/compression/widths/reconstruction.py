@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edgebert.compression.distillation.answers import arguments_for
-from edgebert.compression.pruning.surgeon import DAMPING, with_constant
+from edgebert.compression.answers import arguments_for
+from edgebert.compression.widths.surgeon import DAMPING, with_constant
 from edgebert.model.attention import AttentionContext
 from edgebert.model.blocks import Layer, PreNormLayer
 from edgebert.model.encoder import Encoder
