@@ -7,10 +7,10 @@ tensors name is read and checked first (https://onnx.ai/onnx/repo-docs/ExternalD
 from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edgebert_runtime.bundle.paths import resolve_inside
 from edgebert_runtime.bundle.protobuf_reader import StoredTensor, read_tensors
@@ -32,6 +32,24 @@ GRAPHS: Final = ".onnx"
 
 Ranges = dict[Path, list[tuple[int, int]]]
 """File → start and end of the bytes that the manifest lists."""
+
+
+class DataFile(NamedTuple):
+    """A file that tensors are read from.
+
+    Attributes:
+        path: where it is.
+        size_bytes: of it.
+        listed: start and end of the bytes that the manifest lists; None for all.
+    """
+
+    path: Path
+    size_bytes: int
+    listed: list[tuple[int, int]] | None
+
+
+Files = Callable[[str], DataFile]
+"""From a location, as a tensor names it, to its file; looked at once for each location."""
 
 Places = Callable[[Path], list[tuple[int, int]]]
 """From a graph to start and end of the data of each of its tensors, in order."""
@@ -93,9 +111,10 @@ def check_external_data(
     for each in external:
         end = each.offset + each.length
         ranges.setdefault(resolve_inside(folder, each.file), []).append((each.offset, end))
+    files = cache(partial(_data_file, graph.parent, ranges))
     for tensor in tensors:
         if tensor.external:
-            problem = _misplaced(tensor, graph.parent, places, ranges)
+            problem = _misplaced(tensor, files, places)
             if problem:
                 raise UnsafePathError(
                     f"{graph} has tensor {tensor.name!r} {problem}; do not use this bundle"
@@ -107,7 +126,15 @@ def _locations(tensors: list[StoredTensor]) -> set[str]:
     return {value for each in tensors for key, value in each.external if key == LOCATION}
 
 
-def _misplaced(tensor: StoredTensor, folder: Path, places: Places, ranges: Ranges) -> str | None:
+def _data_file(folder: Path, ranges: Ranges, location: str) -> DataFile:
+    path = folder / location
+    if not path.is_file():
+        raise BundleError(f"{path} is missing or not a file; copy or export the bundle again")
+    listed = ranges.get(resolve_inside(folder, location))
+    return DataFile(path, path.stat().st_size, listed)
+
+
+def _misplaced(tensor: StoredTensor, files: Files, places: Places) -> str | None:
     """What is wrong with the bytes that a tensor is read from; None if nothing is."""
     twice = [key for key, count in Counter(key for key, _ in tensor.external).items() if count > 1]
     if set(twice) & set(ONCE):
@@ -122,12 +149,9 @@ def _misplaced(tensor: StoredTensor, folder: Path, places: Places, ranges: Range
     start, length = map(int, numbers)
     if size is not None and length != size:
         return f"of {size} bytes in a range of {length} bytes of {location!r}"
-    path, end = folder / location, start + length
-    if not path.is_file():
-        raise BundleError(f"{path} is missing or not a file; copy or export the bundle again")
-    if end > path.stat().st_size:
-        return f"in bytes {start} to {end} of {location!r}, which has {path.stat().st_size} bytes"
-    listed = ranges.get(resolve_inside(folder, location))
+    (path, size_bytes, listed), end = files(location), start + length
+    if end > size_bytes:
+        return f"in bytes {start} to {end} of {location!r}, which has {size_bytes} bytes"
     if listed is not None and not any(first <= start and end <= last for first, last in listed):
         return f"in bytes {start} to {end} of {location!r}, which the manifest does not list"
     if path.suffix == GRAPHS and not _is_inside(places(path), start, end):

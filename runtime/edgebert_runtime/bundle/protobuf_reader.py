@@ -228,6 +228,8 @@ def _varints(data: Bytes, start: int, end: int) -> Iterator[int]:
 
 def _varint(data: Bytes, start: int, end: int) -> tuple[int, int]:
     """The number at `start` and the position after it."""
+    if start < end and data[start] < 0x80:  # nearly all are of one byte
+        return data[start], start + 1
     value = 0
     for position in range(start, min(end, start + MAX_VARINT_BYTES)):
         byte = data[position]
