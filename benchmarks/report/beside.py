@@ -8,9 +8,11 @@ from typing import Final
 from benchmarks.records import Record
 from benchmarks.report.numbers import (
     NONE,
+    OPENVINO_INT8,
     first_passes,
     mebibytes,
     record_that,
+    row_of,
     row_that,
     totals_ms,
 )
@@ -25,14 +27,15 @@ class Tool:
         tasks: what it answers, by its documentation.
         gpu: the GPUs it runs on, by its documentation.
         engine: its name in the records of whole programs; empty if it was not measured.
-        file: the system whose int8 file it runs, in the record of accuracy.
+        files: systems with the int8 file that it runs, in the record of accuracy; the first that
+            was measured counts.
     """
 
     name: str
     tasks: str
     gpu: str
     engine: str = ""
-    file: str = ""
+    files: Sequence[str] = ()
 
 
 TOOLS: Final = (
@@ -41,49 +44,49 @@ TOOLS: Final = (
         tasks="the seven above",
         gpu="never run",
         engine="edgebert_int8",
-        file="edgebert int8",
+        files=("edgebert int8",),
     ),
     Tool(
         name="the same with edgebert-native",
         tasks="the seven above",
         gpu="no",
         engine="edgebert_int8_native",
-        file="edgebert int8 native",
+        files=("edgebert int8 native",),
     ),
     Tool(
         name="sentence-transformers",
         tasks="`embed`, `rank`",
         gpu="all of torch's",
         engine="sentence_transformers_onnx",
-        file="optimum int8",
+        files=("optimum int8",),
     ),
     Tool(
         name="optimum",
         tasks="all of transformers'",
         gpu="NVIDIA, AMD",
         engine="optimum",
-        file="optimum int8",
+        files=("optimum int8",),
     ),
     Tool(
         name="fastembed",
         tasks="`embed`, `rank`",
         gpu="NVIDIA",
         engine="fastembed_32",
-        file="optimum int8",
+        files=("optimum int8",),
     ),
     Tool(
         name="OpenVINO with NNCF",
         tasks="graphs only",
         gpu="Intel",
         engine="openvino",
-        file="OpenVINO int8, f32",
+        files=OPENVINO_INT8,
     ),
     Tool(
         name="CTranslate2",
         tasks="vectors of tokens; generation",
         gpu="NVIDIA",
         engine="ctranslate2",
-        file="CTranslate2 int8",
+        files=("CTranslate2 int8",),
     ),
     Tool(
         name="text-embeddings-inference", tasks="`embed`, `rank`, `classify`", gpu="NVIDIA, Intel"
@@ -110,15 +113,17 @@ def beside(records: Sequence[Record]) -> str:
 def _numbers(tool: Tool, records: Sequence[Record]) -> tuple[str, ...]:
     if not tool.engine:
         return (NONE,) * 6
-    quality = row_that(record_that(records, "accuracy")["rows"], system=tool.file)
-    change = f"{quality['batch']:.3f}" if quality["batch"] else "0"
-    return (
-        f"{_rate(tool, records):.0f}",
-        f"{quality['mean']:.4f}",
-        f"{quality['worst']:.3f}",
-        change,
-        *_start(tool, records),
-    )
+    return (f"{_rate(tool, records):.0f}", *_quality(tool, records), *_start(tool, records))
+
+
+def _quality(tool: Tool, records: Sequence[Record]) -> tuple[str, str, str]:
+    """Mean and worst cosine, and the largest change in a batch, where they were measured."""
+    rows = record_that(records, "accuracy")["rows"]
+    row = next((row for name in tool.files if (row := row_of(rows, system=name))), None)
+    if row is None:
+        return (NONE,) * 3
+    change = f"{row['batch']:.3f}" if row["batch"] else "0"
+    return f"{row['mean']:.4f}", f"{row['worst']:.3f}", change
 
 
 def _rate(tool: Tool, records: Sequence[Record]) -> float:
@@ -133,5 +138,7 @@ def _start(tool: Tool, records: Sequence[Record]) -> tuple[str, str]:
     """Milliseconds to the first vector and MiB installed; fastembed has one row for all batches."""
     rows = record_that(records, "start", "minilm")["rows"]
     engine = tool.engine.removesuffix("_32")
-    row = row_that(rows, engine=engine)
+    row = row_of(rows, engine=engine)
+    if row is None:
+        return NONE, NONE
     return f"{median(totals_ms(row)):.0f}", mebibytes(row["installed_bytes"])

@@ -92,6 +92,23 @@ def row_that(rows: Iterable[Row], **wanted: Any) -> Row:
     return row
 
 
+OPENVINO_INT8: Final = ("OpenVINO int8, f32", "OpenVINO int8")
+"""Its default takes bfloat16 where the CPU has it, and answers wrongly on some of them."""
+
+
+def system_of(rows: Iterable[Row], names: Sequence[str]) -> str:
+    """The first of these systems that was measured.
+
+    Raises:
+        LookupError: none was.
+    """
+    known = {row["system"] for row in measured(rows)}
+    found = next((name for name in names if name in known), None)
+    if found is None:
+        raise LookupError(f"nothing was measured of {', '.join(names)}")
+    return found
+
+
 def brief(value: float) -> str:
     """Three digits that count, for a time."""
     if value >= 100:
