@@ -9,7 +9,7 @@ import pytest
 
 from edgebert_runtime import Bundle, load
 from tests.support.devtools import SOFTWARE_GPU, Browser, Tab, browser
-from tests.support.page_server import served
+from tests.support.page_server import Host, served
 from tests.support.web.calls import CALLS, far, plain
 
 pytestmark = pytest.mark.browser
@@ -62,6 +62,13 @@ def site(folder: Path, bundle: Bundle) -> Path:
     return folder
 
 
+def load_in_page(tab: Tab, host: Host, precision: str) -> None:
+    """Leave the model of a site in its global `model`."""
+    tab.open(host.address())
+    tab.wait("document.body.innerText")
+    assert tab.evaluate(LOAD.replace("VARIANT", json.dumps(precision))) == "webgpu"
+
+
 @pytest.mark.parametrize("task", CALLS)
 def test_each_task_answers_like_python(
     task: str, bundle_of: Callable[[str], Bundle], tmp_path: Path, gpu_tab: Tab
@@ -69,9 +76,7 @@ def test_each_task_answers_like_python(
     bundle = bundle_of(task)
     call, in_python = CALLS[task]
     with served(site(tmp_path, bundle)) as host:
-        gpu_tab.open(host.address())
-        gpu_tab.wait("document.body.innerText")
-        assert gpu_tab.evaluate(LOAD.replace("VARIANT", '"fp32"')) == "webgpu"
+        load_in_page(gpu_tab, host, "fp32")
         found = gpu_tab.evaluate(f"model.{call}")
         checked = gpu_tab.evaluate("model.check()")
     assert checked["passed"], checked
@@ -80,9 +85,7 @@ def test_each_task_answers_like_python(
 
 def test_int8_passes_its_check(tiny_bundle: Bundle, tmp_path: Path, gpu_tab: Tab) -> None:
     with served(site(tmp_path, tiny_bundle)) as host:
-        gpu_tab.open(host.address())
-        gpu_tab.wait("document.body.innerText")
-        assert gpu_tab.evaluate(LOAD.replace("VARIANT", '"int8"')) == "webgpu"
+        load_in_page(gpu_tab, host, "int8")
         found = gpu_tab.evaluate(f"model.{CALLS['embed'][0]}")
         checked = gpu_tab.evaluate("model.check()")
     assert checked["passed"], checked
