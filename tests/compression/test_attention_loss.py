@@ -17,8 +17,8 @@ from edgebert.compression.distillation.matching import MatchedHeads, Matching, m
 from edgebert.compression.widths.narrowing import Kept, narrowed
 from edgebert.model.encoder import Encoder
 from edgebert_runtime.errors import ConfigError
-from tests.support.distilling import NUMBERS, save_with_tokens_of, write_texts
-from tests.support.families import NAMES, POSITIONS, SAMPLES, VOCABULARY, build, ours, save
+from tests.support.distilling import NUMBERS, save_with_tokens_of
+from tests.support.families import NAMES, POSITIONS, SAMPLES, VOCABULARY, build, ours
 
 KINDS = ("bert", "mpnet", "deberta-v3", "modernbert", "nomic-bert")
 """Absolute positions, a bias for each distance, disentangled, windows with rotary, rotary alone."""
@@ -30,16 +30,6 @@ EACH = (
     Kept(heads=(1,), neurons=tuple(range(34))),
     Kept(heads=(0, 1, 2), neurons=tuple(range(34))),
 )
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_texts(tmp_path_factory.mktemp("texts"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(build(SAMPLES["bert"]), tmp_path_factory.mktemp("teacher") / "bert")
 
 
 def feeds() -> tuple[Tensor, Tensor]:

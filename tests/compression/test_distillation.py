@@ -23,7 +23,7 @@ from edgebert.training.optimization import learning_rate
 from edgebert_runtime.errors import ConfigError, InputError, TokenizerError
 from edgebert_runtime.tokenization.items import Item, strings_of
 from examples.minilm import minilm_folder
-from tests.support.distilling import NUMBERS, TEXTS, rows_of, save_with_tokens_of, write_texts
+from tests.support.distilling import NUMBERS, TEXTS, rows_of, save_with_tokens_of
 from tests.support.families import NAMES, SAMPLES, build, build_with_head, save
 
 METRICS = {
@@ -33,16 +33,6 @@ METRICS = {
     "fill": "agreement",
     "next_sentence": "agreement",
 }
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_texts(tmp_path_factory.mktemp("texts"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(build(SAMPLES["bert"]), tmp_path_factory.mktemp("teacher") / "bert")
 
 
 CALM = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}

@@ -22,18 +22,8 @@ from edgebert.training.metrics import spearman
 from edgebert_runtime import load
 from edgebert_runtime.errors import ConfigError
 from tests.support.commands import edgebert as command
-from tests.support.distilling import NUMBERS, TEXTS, rows_of, write_texts
-from tests.support.families import SAMPLES, build, build_with_head, save
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_texts(tmp_path_factory.mktemp("texts"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(build(SAMPLES["bert"]), tmp_path_factory.mktemp("teacher") / "bert")
+from tests.support.distilling import NUMBERS, TEXTS, rows_of
+from tests.support.families import SAMPLES, build_with_head, save
 
 
 def opened(folder: Path) -> Checkpoint:

@@ -18,20 +18,10 @@ from edgebert.compression.widths.narrowing import Kept
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert_runtime import load
 from edgebert_runtime.errors import ConfigError
-from tests.support.distilling import NUMBERS, TEXTS, rows_of, write_texts
+from tests.support.distilling import NUMBERS, TEXTS, rows_of
 from tests.support.families import SAMPLES, build, build_with_head, save
 
 LONGER = replace(NUMBERS, epochs=20)
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_texts(tmp_path_factory.mktemp("texts"))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(build(SAMPLES["bert"]), tmp_path_factory.mktemp("teacher") / "bert")
 
 
 def opened(folder: Path) -> Checkpoint:
