@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+from benchmarks import native_products
 from benchmarks.cases import accuracy, growth, latency, limits, load, start, throughput
 from benchmarks.engines import ENGINES, warm_folder
 from benchmarks.models import MODELS, MODERNBERT_SMALL
@@ -70,6 +71,7 @@ def prepare_all() -> None:
         partial(warm_folder, MODELS[name], variant, tune=False)
         for name, variant in start.VARIANTS.items()
     ]
+    steps.append(native_products.driver)
     for step in steps:
         try:
             step()

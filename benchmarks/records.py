@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from benchmarks.machine import describe
+from benchmarks.machine import ROOT, describe
 from benchmarks.pairing import Outcome
 from edgebert_runtime.storage.atomic_write import write_whole
 
@@ -52,12 +52,23 @@ def read_records(path: Path) -> list[Record]:
 
 
 def keep(record: Record, folder: Path) -> None:
-    """Put a record into a folder's file, in place of one of the same case and about the same."""
+    """Put a record into a folder's file, in place of one of the same case and about the same.
+
+    Why a system failed is kept without the places of this machine.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
     others = [each for each in read_records(path) if key_of(each) != key_of(record)]
-    lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in (*others, record)]
+    kept = record | {"rows": [_without_places(row) for row in record["rows"]]}
+    lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in (*others, kept)]
     write_whole(path, "".join(lines))
+
+
+def _without_places(row: dict[str, Any]) -> dict[str, Any]:
+    if "failure" not in row:
+        return row
+    named = row["failure"].replace(f"{ROOT}/", "").replace(str(Path.home()), "~")
+    return row | {"failure": named}
 
 
 def key_of(record: Record) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """The page of models names what there is to measure, and has the numbers that come out."""
 
-import os
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,15 +58,8 @@ def test_measured_again_it_is_the_same(
     assert committed[case].agrees(measured), f"{committed[case]} and now {measured}"
 
 
-def rest() -> list[tuple[str, str]]:
-    """All others; where CI is set every third, in the order of a checksum of their names."""
-    others = [case for case in cases() if case not in QUICK]
-    every = 3 if os.environ.get("CI") else 1
-    return sorted(others, key=lambda case: zlib.crc32("-".join(case).encode()))[::every]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("case", rest(), ids="-".join)
+@pytest.mark.parametrize("case", [case for case in cases() if case not in QUICK], ids="-".join)
 def test_all_of_it_measured_again_is_the_same(
     case: tuple[str, str], committed: dict[tuple[str, str], Row]
 ) -> None:

@@ -61,18 +61,17 @@ def measure(model: Model, *, rounds: int, shapes: Sequence[str] = SHAPES) -> Rec
         _floor(kind, shape, found, [_microseconds(rates) for rates in bare.results])
         for (kind, shape), found in counts.items()
     ]
-    failures = [{"system": BARE_NATIVE, "failure": bare_native.failure}]
-    if not bare_native.failure:
-        failures = []
-        record["floors"] += [
-            _floor(NATIVE, shape, found, bare_native.results) for shape, found in own.items()
-        ]
     record["rows"] = rows_of(
         outcomes,
         lambda name: {**described(encoder(name)), "threads": threads},
         joined,
     )
-    record["rows"] += failures
+    if bare_native.failure:
+        record["rows"].append({"system": BARE_NATIVE, "failure": bare_native.failure})
+    else:
+        record["floors"] += [
+            _floor(NATIVE, shape, found, bare_native.results) for shape, found in own.items()
+        ]
     return record
 
 

@@ -1,14 +1,13 @@
 """One call from a checkpoint to a smaller one that has learnt its answers."""
 
 from collections.abc import Sequence
-from operator import index
 from os import PathLike
 from pathlib import Path
 
 from edgebert.checkpoints.tasks import AUTO
 from edgebert.compression.distillation.distilling import Request, run_distillation
 from edgebert.compression.distillation.losses import DistilLosses
-from edgebert.compression.distillation.matryoshka import read_sizes
+from edgebert.compression.distillation.matryoshka import as_sizes, read_sizes
 from edgebert.compression.distillation.report import DistilReport
 from edgebert.tasks.registry import checkpoint_tasks
 from edgebert.training.config import TrainingConfig
@@ -86,7 +85,7 @@ def distil(
         validation=None if validation is None else Path(validation),
         task=task,
         dimensions=dimensions,
-        matryoshka=tuple(map(index, matryoshka)),
+        matryoshka=as_sizes(matryoshka),
         tasks=checkpoint_tasks(),
         losses=losses or DistilLosses(),
         config=config or TrainingConfig(),

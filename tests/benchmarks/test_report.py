@@ -427,6 +427,13 @@ def test_padding_is_as_wide_as_asked(tiny_bundle: Bundle) -> None:
     assert both["attention_mask"].tolist() == [[1] * 5, [1] * 3 + [0] * 2]
 
 
+def test_a_failure_is_kept_without_places_of_the_machine(tmp_path: Path) -> None:
+    said = f"{ROOT}/benchmarks/peers/a.py hangs; see {Path.home()}/.cache/x"
+    keep(record("start", "minilm", [{"engine": "a", "system": "a", "failure": said}]), tmp_path)
+    (kept,) = read_records(tmp_path / FILE)
+    assert kept["rows"][0]["failure"] == "benchmarks/peers/a.py hangs; see ~/.cache/x"
+
+
 def test_headlines_take_their_place_and_nothing_else_moves() -> None:
     rows = [
         {"engine": "bare_int8", "system": "bare", "ms": [{"load": 100.0}, {"load": 100.0}]},

@@ -128,6 +128,14 @@ def test_sizes_that_do_not_fall_are_refused(
         edgebert.distil(teacher, tmp_path / "out", student="layers=2", data=texts, matryoshka=sizes)
 
 
+@pytest.mark.parametrize("sizes", ["a", (8.0,), (None,), 8])
+def test_sizes_that_are_no_whole_numbers_are_refused(
+    sizes: Any, teacher: Path, texts: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="expected whole numbers such as"):
+        edgebert.distil(teacher, tmp_path / "out", student="layers=2", data=texts, matryoshka=sizes)
+
+
 def test_a_task_without_vectors_is_refused(texts: Path, tmp_path: Path) -> None:
     source = save(build_with_head(SAMPLES["bert"], "classify"), tmp_path / "source")
     with pytest.raises(ConfigError, match="matryoshka goes with vectors, source is for classify"):

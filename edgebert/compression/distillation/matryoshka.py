@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import index
 
 from edgebert.checkpoints import Checkpoint
 from edgebert_runtime.errors import ConfigError
@@ -17,6 +18,20 @@ def read_sizes(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise ConfigError(f"matryoshka is {text!r}, expected whole numbers such as 128,64")
     return tuple(map(int, parts))
+
+
+def as_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Sizes as Python's own integers, which JSON can hold.
+
+    Raises:
+        ConfigError: one of them is no whole number.
+    """
+    try:
+        return tuple(map(index, sizes))
+    except TypeError as error:
+        raise ConfigError(
+            f"matryoshka is {sizes!r}, expected whole numbers such as (128, 64)"
+        ) from error
 
 
 def check_sizes(sizes: Sequence[int], teacher: Checkpoint) -> None:
