@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.interop_rows import TOLERANCE, Row, write
+from tests.support.interop_rows import Row, write
 
 FOUND: Final[list[dict[str, Any]]] = [
     json.loads(line) for line in Path(os.environ["EDGEBERT_NODE_ROWS"]).read_text().splitlines()
@@ -19,8 +19,6 @@ LOADERS: Final = {
 }
 FILES: Final = {"fp32": "fp32", "q8": "int8"}
 TASKS: Final = {"answer", "classify", "embed", "fill", "rank", "tag"}
-TOLERANCES: Final = {"fp32": TOLERANCE, "q8": 0.01}
-"""Other versions of the engine, and the one of WASM, round to neighbouring steps of 8 bits."""
 
 pytestmark = pytest.mark.interop
 
@@ -47,4 +45,4 @@ def test_ids_and_outputs_are_ours(found: dict[str, Any]) -> None:
         )
     )
     assert refusal == ""
-    assert found["difference"] <= TOLERANCES[found["file"]]
+    assert found["difference"] <= found["tolerance"]

@@ -16,6 +16,7 @@ import onnxruntime
 import pytest
 
 from edgebert_runtime import Bundle, load
+from edgebert_runtime.engine import plug_ins
 from edgebert_runtime.engine.provider_errors import installed_engines
 from edgebert_runtime.engine.providers import PROVIDERS
 from edgebert_runtime.errors import ConfigError, ProviderUnavailableError
@@ -131,11 +132,28 @@ def test_a_machine_without_a_device(bundle: Bundle, monkeypatch: pytest.MonkeyPa
         lambda: [each for each in really() if each.ep_name != engine_name],
     )
     monkeypatch.setattr(onnxruntime, "register_execution_provider_library", lambda *_: None)
+    monkeypatch.setattr(plug_ins, "_registered", set())
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ProviderUnavailableError) as caught:
         load(bundle, "fp32", "openvino")
     assert "has no device here: onnxruntime-ep-openvino" in str(caught.value)
     assert "for other x86-64 CPUs pip install onnxruntime-openvino in an" in str(caught.value)
+
+
+def test_a_second_load_says_the_same(bundle: Bundle) -> None:
+    """ONNX Runtime registers a library once, also one that then offers nothing."""
+    for name in PLUGGED:
+        messages = {_refusal(bundle, name) for _ in range(3)}
+        assert len(messages) == 1
+        assert ("has no device here" in messages.pop()) == (not offered(name))
+
+
+def _refusal(bundle: Bundle, name: str) -> str:
+    try:
+        load(bundle, "fp32", name)
+    except ProviderUnavailableError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(

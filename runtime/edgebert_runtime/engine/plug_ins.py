@@ -24,6 +24,12 @@ REGISTER: Final = "register_execution_provider_library"
 _registering = allocate_lock()
 """Two threads that registered at once would register twice, and see every device twice."""
 
+_registered: Final[set[str]] = set()
+"""Distributions whose library this process has registered, also those that offer no device here.
+
+ONNX Runtime refuses to register a library again, with an error of its own.
+"""
+
 
 def _renew() -> None:
     """In a forked child: a lock that another thread of the parent held would be held for ever."""
@@ -73,7 +79,9 @@ def find_plugged(name: str, engine: Any, options: Mapping[str, str]) -> Plugged 
         if not offered:
             if has_provider(name, engine) or find_spec(plug_in.module) is None:
                 return None
-            _register(name, plug_in, engine)
+            if plug_in.distribution not in _registered:
+                _register(name, plug_in, engine)
+                _registered.add(plug_in.distribution)
             offered = _offered(engine, engine_name)
     if not offered:
         raise ProviderUnavailableError(

@@ -38,6 +38,7 @@ async function measure({ folder, items }, file) {
 for (const each of JSON.parse(readFileSync(casesPath)))
   for (const file of Object.keys(each.items[0].outputs)) {
     const row = { loader: 'onnxruntime-web', version: ort.env.versions.common, task: each.task, file };
+    row.tolerance = each.tolerances[file];
     row.difference = await measure(each, file);
     appendFileSync(rows, JSON.stringify(row) + '\n');
   }

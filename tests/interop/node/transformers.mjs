@@ -55,7 +55,7 @@ async function measure({ task, folder, items }, file) {
 
 for (const each of JSON.parse(readFileSync(casesPath)))
   for (const file of Object.keys(each.items[0].outputs)) {
-    const row = { task: each.task, file };
+    const row = { task: each.task, file, tolerance: each.tolerances[file] };
     try {
       row.difference = await measure(each, file);
     } catch (error) {
