@@ -49,7 +49,7 @@ ModelName = Literal["minilm", "bert-base"]
 Axis = Annotated[
     Literal["sequence", "batch", "cores", "long", "texts", "million"], typer.Argument()
 ]
-PlanName = Annotated[Literal["all", "quick", "long"], typer.Argument()]
+PlanName = Annotated[Literal["all", "quick", "long", "scale"], typer.Argument()]
 
 Out = Annotated[
     Path | None, typer.Option(help=f"folder of {FILE} and {REPORT} (build/benchmarks/…)")
@@ -63,7 +63,7 @@ DESTINATION: Final = Path("build") / "benchmarks"
 
 @app.command()
 def run(plan: PlanName = "all", out: Out = None) -> None:
-    """Measure all cases of a plan and write the report: all, quick or long."""
+    """Measure all cases of a plan and write the report: all, quick, long or scale."""
     begun = time.monotonic()
     complete = True
     for step in PLANS[plan]:

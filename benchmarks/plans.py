@@ -12,6 +12,7 @@ from benchmarks.engines import ENGINES, warm_folder
 from benchmarks.models import MODELS, MODERNBERT_SMALL
 from benchmarks.pairing import PeerError
 from benchmarks.records import Record
+from benchmarks.scale import batch, batch_plan, server
 from benchmarks.systems import ENCODERS, encoder
 from edgebert_runtime.engine.threads import usable_cores
 
@@ -54,8 +55,15 @@ LONG: Final[Sequence[Step]] = (
 )
 """What takes longer than the rest deserves."""
 
+SCALE: Final[Sequence[Step]] = (
+    partial(server.measure, rounds=5),
+    partial(batch.measure, rounds=3),
+    batch_plan.measure,
+)
+"""Servers, batch jobs on each engine, and what a driver does for 10⁹ rows."""
+
 PLANS: Final[Mapping[str, Sequence[Step]]] = MappingProxyType(
-    {"all": ALL, "quick": QUICK, "long": LONG}
+    {"all": ALL, "quick": QUICK, "long": LONG, "scale": SCALE}
 )
 
 

@@ -4,8 +4,9 @@ Usage: python load_generator.py < JOB > RESULT, both JSON. It needs the standard
 one thread: on the cores of the server, what it takes itself is told as `cpu_s`.
 
 A job has `host`, `port` and `path`; `bodies`, a file with a JSON body a line, asked in turn;
-`clients`, how many connections; `requests`, how many in all; and `rate`, requests a second whatever
-the answers, or null for a next request as soon as there is an answer.
+`clients`, how many connections; `requests`, how many in all; `seconds`, after which none is asked
+any more; and `rate`, requests a second whatever the answers, or null for a next request as soon as
+there is an answer.
 """
 
 import json
@@ -13,7 +14,6 @@ import select
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
@@ -34,11 +34,12 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received, self._expected = b"", 0
         self.begun = 0.0
+        self.waits = False
 
     def ask(self, request: bytes) -> None:
         """Send a request; what does not fit into the socket's buffer is waited for."""
         self._received, self._expected = b"", 0
-        self.begun = time.perf_counter()
+        self.begun, self.waits = time.perf_counter(), True
         self.socket.sendall(request)
 
     def status(self) -> int | None:
@@ -60,6 +61,7 @@ class Connection:
             self._expected = end + len(END) + int(head[start:].split(b"\r\n", 1)[0])
         if len(self._received) < self._expected:
             return None
+        self.waits = False
         return int(self._received[9:12])
 
 
@@ -76,12 +78,12 @@ class Generator:
         self._requests = requests_of(job)
         self._left = int(job["requests"])
         self._rate: float | None = job["rate"]
-        self._clients = [Connection(job["host"], job["port"]) for _ in range(job["clients"])]
-        self._free = deque(self._clients)
+        self._seconds = float(job["seconds"])
+        self._address = job["host"], job["port"]
         self._poll = select.epoll()
-        self._by_file = {each.socket.fileno(): each for each in self._clients}
-        for file in self._by_file:
-            self._poll.register(file, select.EPOLLIN)
+        self._by_file: dict[int, Connection] = {}
+        self._free = [self._connected() for _ in range(job["clients"])]
+        """The last one was used last: a server closes what rests for long."""
         self.samples_us: list[int] = []
         self.refused_us: list[int] = []
         self.statuses: dict[int, int] = {}
@@ -91,23 +93,42 @@ class Generator:
 
         Raises:
             TimeoutError: nothing came for a minute.
-            ConnectionError: the server closed a connection.
+            ConnectionError: the server closed a connection that waited for an answer.
         """
         begun, sent = time.perf_counter(), 0
-        while self._left or len(self._free) < len(self._clients):
+        while self._left or len(self._free) < len(self._by_file):
+            self._receive(self._timeout(begun, sent))
+            if time.perf_counter() - begun > self._seconds:
+                self._left = 0
             due = self._due(time.perf_counter() - begun, sent)
             while self._free and due and self._left:
-                self._free.popleft().ask(next(self._requests))
+                self._free.pop().ask(next(self._requests))
                 due, sent, self._left = due - 1, sent + 1, self._left - 1
-            self._receive(self._timeout(begun, sent))
         return time.perf_counter() - begun
+
+    def _connected(self) -> Connection:
+        """A further connection, whose answers are waited for."""
+        client = Connection(*self._address)
+        self._by_file[client.socket.fileno()] = client
+        self._poll.register(client.socket, select.EPOLLIN)
+        return client
+
+    def _renew(self, client: Connection) -> None:
+        """In place of a connection that the server closed because nothing was asked."""
+        self._free.remove(client)
+        self._poll.unregister(client.socket)
+        del self._by_file[client.socket.fileno()]
+        client.socket.close()
+        self._free.append(self._connected())
 
     def _due(self, passed: float, sent: int) -> int:
         return len(self._free) if self._rate is None else int(passed * self._rate) - sent
 
     def _timeout(self, begun: float, sent: int) -> float:
-        if self._rate is None or not self._left or not self._free:
+        if not self._left or not self._free:
             return PATIENCE_SECONDS
+        if self._rate is None:
+            return 0.0
         return max(0.0, begun + (sent + 1) / self._rate - time.perf_counter())
 
     def _receive(self, timeout: float) -> None:
@@ -116,6 +137,9 @@ class Generator:
             raise TimeoutError(f"no answer for {timeout:g} s")
         for file, _ in ready:
             client = self._by_file[file]
+            if not client.waits:
+                self._renew(client)
+                continue
             status = client.status()
             if status is None:
                 continue

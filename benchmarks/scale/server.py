@@ -26,6 +26,9 @@ COMMAND: Final = "python -m benchmarks scale server"
 GENERATOR: Final = Path(__file__).with_name("load_generator.py")
 LIMIT_S: Final = 600.0
 TEXTS: Final = 2048
+SECONDS: Final = 20.0
+"""After which a scenario asks no more; a server that is that slow has answers enough by then."""
+
 OVERLOAD: Final = 4
 """Times what the model does offline."""
 
@@ -177,12 +180,12 @@ def _scenario(
 ) -> dict[str, Any]:
     requests = max(scenario.clients, int(scenario.requests * setting.share))
     job = _job(contender, server, scenario.texts, setting)
-    job |= {"clients": scenario.clients, "requests": requests, "rate": None}
+    job |= {"clients": scenario.clients, "requests": requests}
     if not scenario.beside:
         return _asked(job, server, scenario.texts)
     ended = threading.Event()
     other = _job(contender, server, scenario.beside, setting)
-    other |= {"clients": 1, "requests": 1, "rate": None}
+    other |= {"clients": 1, "requests": 1}
     thread = threading.Thread(target=_keep_asking, args=(other, ended))
     thread.start()
     try:
@@ -219,6 +222,8 @@ def _job(contender: Contender, server: Server, texts: int, setting: Setting) -> 
         "port": server.port,
         "path": contender.path,
         "bodies": str(bodies),
+        "seconds": SECONDS,
+        "rate": None,
     }
 
 

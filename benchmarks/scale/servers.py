@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from benchmarks.artifacts import made
+from benchmarks.engines import checkpoint_with_int8
+from benchmarks.environments import interpreter
 from benchmarks.machine import ROOT
 from benchmarks.pairing import PeerError
 
@@ -29,6 +33,14 @@ CPU_FIELDS: Final = slice(11, 13)
 
 STOCK: Final = MappingProxyType({"EDGEBERT_NATIVE": "0"})
 NATIVE: Final = MappingProxyType({"EDGEBERT_NATIVE": "1"})
+ALONE: Final = MappingProxyType(
+    {
+        "PYTHONPATH": "",
+        "HF_HUB_OFFLINE": "1",
+        "INFINITY_ANONYMOUS_USAGE_STATS": "0",
+    }
+)
+"""For a server with an environment of its own, which is not to ask the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +54,7 @@ class Contender:
         body: texts → the body.
         environment: variables beside this process's own.
         impatient: arguments with which it refuses what it cannot do in time; none if it never does.
+        folder: where it is started.
     """
 
     title: str
@@ -50,6 +63,7 @@ class Contender:
     body: Callable[[Sequence[str]], Any]
     environment: Mapping[str, str] = field(default_factory=dict)
     impatient: Sequence[str] = ()
+    folder: Callable[[], Path] = lambda: ROOT
 
 
 def _serve(bundle: Path, port: int) -> Sequence[str]:
@@ -60,6 +74,25 @@ def _serve(bundle: Path, port: int) -> Sequence[str]:
 def _fastapi(_: Path, port: int) -> Sequence[str]:
     app = "benchmarks.scale.fastapi_service:app"
     return [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "error"]
+
+
+def _infinity(_: Path, port: int) -> Sequence[str]:
+    """Of the folder it is started in: its optimum finds no file by a longer path."""
+    start = "from infinity_emb.cli import cli; cli()"
+    command = [str(interpreter("infinity")), "-c", start, "v2", "--model-id", "."]
+    engine = ["--engine", "optimum", "--device", "cpu", "--pooling-method", "mean"]
+    return [*command, *engine, "--served-model-name", "model", "--port", str(port)]
+
+
+def _infinity_folder() -> Path:
+    """MiniLM with optimum's avx512_vnni file beside its configuration, where infinity finds it."""
+    kept = checkpoint_with_int8()
+
+    def write(folder: Path) -> None:
+        shutil.copytree(kept, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("onnx"))
+        os.link(kept / "onnx" / "model_quantized.onnx", folder / "model_quantized.onnx")
+
+    return made(f"infinity-{kept.name}", write)
 
 
 def _openai(texts: Sequence[str]) -> Any:
@@ -94,6 +127,14 @@ CONTENDERS: Final[Mapping[str, Contender]] = MappingProxyType(
             path="/embed",
             body=_named,
             environment=STOCK,
+        ),
+        "infinity": Contender(
+            title="infinity, optimum int8",
+            command=_infinity,
+            path="/embeddings",
+            body=_openai,
+            environment=ALONE,
+            folder=_infinity_folder,
         ),
     }
 )
@@ -143,7 +184,7 @@ def running(
     begun = time.perf_counter()
     process = subprocess.Popen(
         [*contender.command(bundle, port), *more],
-        cwd=ROOT,
+        cwd=contender.folder(),
         env={**os.environ, **environment, **contender.environment, "EDGEBERT_BUNDLE": str(bundle)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -40,32 +40,48 @@ class EveryThird(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+class Hasty(EveryThird):
+    """Closes connections on which nothing is asked for a while."""
+
+    timeout = 0.3
+
+
+class Roomy(ThreadingHTTPServer):
+    """Its clients need not wait for a second until they are let in."""
+
+    request_queue_size = 64
+
+
 LOCK = threading.Lock()
 
 
 @contextmanager
-def answering() -> Iterator[tuple[int, list[bytes]]]:
+def answering(handler: type[EveryThird] = EveryThird) -> Iterator[tuple[int, list[bytes]]]:
     """A server; its port, and the bodies it was sent."""
     EveryThird.bodies.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), EveryThird) as server:
+    with Roomy(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_port, EveryThird.bodies
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port, EveryThird.bodies
+        finally:
+            server.shutdown()
+            thread.join()
 
 
-def generated(folder: Path, port: int, **job: Any) -> Any:
+def generated(folder: Path, port: int, *, seconds: float = 60, **job: Any) -> Any:
     (folder / "bodies.jsonl").write_bytes(BODY)
+    job |= {"seconds": seconds}
     job |= {"host": "127.0.0.1", "port": port, "path": "/p", "bodies": str(folder / "bodies.jsonl")}
     done = subprocess.run(
         [sys.executable, str(GENERATOR)],
         input=json.dumps(job),
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=60,
     )
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -80,3 +96,18 @@ def test_every_request_is_asked_and_counted_once(rate: float | None, tmp_path: P
     assert 0 < found["cpu_s"] < 60
     if rate:
         assert found["seconds"] >= 59 / rate
+
+
+def test_connections_that_the_server_closed_meanwhile_are_made_anew(tmp_path: Path) -> None:
+    """Twenty requests a second need one or two of ten connections: the others rest."""
+    with answering(Hasty) as (port, bodies):
+        found = generated(tmp_path, port, clients=10, requests=40, rate=20.0)
+    assert found["statuses"] == {"200": 27, "429": 13}
+    assert len(bodies) == 40
+
+
+def test_nothing_is_asked_when_the_time_is_over(tmp_path: Path) -> None:
+    with answering() as (port, bodies):
+        found = generated(tmp_path, port, seconds=0.3, clients=2, requests=10**6, rate=None)
+    assert 0 < sum(found["statuses"].values()) == len(bodies) < 10**6
+    assert 0.3 < found["seconds"] < 30
