@@ -16,23 +16,9 @@ async function ours(): Promise<ArrayLike<number>> {
 }
 
 async function bare(): Promise<ArrayLike<number>> {
-  const ort = await import("onnxruntime-web/wasm");
-  const { Tokenizer } = await import("@huggingface/tokenizers");
-  const read = (name: string): any => JSON.parse(readFileSync(path.join(bundle, name), "utf-8"));
-  const tokenizer = new Tokenizer(read("tokenizer.json"), read("tokenizer_config.json"));
-  ort.env.wasm.numThreads = 1;
-  const { file } = read("edgebert.json").variants[variant];
-  const session = await ort.InferenceSession.create(readFileSync(path.join(bundle, file)));
-  const { ids } = tokenizer.encode(TEXT) as { ids: number[] };
-  const tensor = (values: number[]) => new ort.Tensor("int64", BigInt64Array.from(values, BigInt), [1, ids.length]);
-  const given: Record<string, number[]> = {
-    input_ids: ids,
-    attention_mask: ids.map(() => 1),
-    token_type_ids: ids.map(() => 0),
-  };
-  const feeds = Object.fromEntries(session.inputNames.map((name) => [name, tensor(given[name])]));
-  const found = await session.run(feeds, ["sentence_embedding"]);
-  return found["sentence_embedding"].data as Float32Array;
+  const { open } = await import("./bare.js");
+  const { file } = JSON.parse(readFileSync(path.join(bundle, "edgebert.json"), "utf-8")).variants[variant];
+  return (await (await open(bundle, file, "sentence_embedding"))(TEXT)).data;
 }
 
 const began = performance.now();
