@@ -1,6 +1,7 @@
 """What goes is what answers owe least to, and what is left makes up for it."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import edgebert
 from edgebert.checkpoints import read_checkpoint
 from edgebert.compression.answers import model_of
 from edgebert.compression.pruning.limits import parse_limits
+from edgebert.compression.pruning.right_answers import Pairs, read_right_answers
 from edgebert.compression.widths.choice import removals
 from edgebert.compression.widths.costs import LayerCosts, Table, counted_costs
 from edgebert.compression.widths.importance import Importance, measure_importance
@@ -211,6 +213,23 @@ def test_recall_is_counted_on_pairs(source: Path, texts: Path, tmp_path: Path) -
     pairs.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     with pytest.raises(InputError, match="positive"):
         edgebert.prune(source, tmp_path / "no", budget="recall_drop<=9%", **budget)
+
+
+def test_pairs_are_compared_as_the_model_is_used(source: Path, tmp_path: Path) -> None:
+    """Behind its prompts, and by the dot product where that is its similarity."""
+    folder = shutil.copytree(source, tmp_path / "prompted")
+    said = {"prompts": {"query": "q: ", "passage": "p: "}, "similarity_fn_name": "dot"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(said), encoding="utf-8")
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"text": "a cat", "positive": "far"}, {"text": "a dog", "positive": "red"}]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = read_right_answers(path, read_checkpoint(folder, tasks=checkpoint_tasks()))
+    assert found == Pairs(
+        texts=["q: a cat", "q: a dog"], passages=["p: far", "p: red"], labels=[0, 1], by_dot=True
+    )
+    assert read_right_answers(path, read_checkpoint(source, tasks=checkpoint_tasks())) == Pairs(
+        texts=["a cat", "a dog"], passages=["far", "red"], labels=[0, 1]
+    )
 
 
 @pytest.mark.parametrize(

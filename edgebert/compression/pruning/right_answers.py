@@ -14,7 +14,13 @@ from edgebert.compression.answers import Model, kind_of
 from edgebert.training.data.encoding import TextEncoder
 from edgebert_quantize.calibration.readers import has_column, read_column
 from edgebert_quantize.evaluation.accuracy import ACCURACY, RECALL
-from edgebert_quantize.evaluation.pairs import TEXT, read_passages
+from edgebert_quantize.evaluation.pairs import (
+    DOT,
+    POSITIVE,
+    TEXT,
+    read_passages,
+    with_prompts,
+)
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tokenization.items import Item
 
@@ -42,11 +48,19 @@ class RightAnswers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Texts, each of which should be nearest to its own passage (recall@1)."""
+    """Texts, each of which should be nearest to its own passage (recall@1).
+
+    Attributes:
+        texts: behind the model's prompt for them, as the passages are.
+        passages: all different ones.
+        labels: the place of each text's own passage.
+        by_dot: whether vectors are compared by dot product; otherwise by cosine.
+    """
 
     texts: Sequence[str]
     passages: Sequence[str]
     labels: Sequence[int]
+    by_dot: bool = False
     share: str = RECALL
 
     @property
@@ -56,10 +70,9 @@ class Pairs:
 
     def of(self, model: Model, encoder: TextEncoder) -> float:
         """How many find their own passage among all."""
-        texts, passages = (
-            functional.normalize(rows_of(model, encoder, side), dim=-1)
-            for side in (self.texts, self.passages)
-        )
+        texts, passages = (rows_of(model, encoder, side) for side in (self.texts, self.passages))
+        if not self.by_dot:
+            texts, passages = (functional.normalize(side, dim=-1) for side in (texts, passages))
         nearest = (texts @ passages.T).argmax(dim=1)
         return float((nearest == torch.tensor(self.labels)).float().mean())
 
@@ -98,8 +111,7 @@ def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
             f"{checkpoint.name} is for {checkpoint.task}: leave out --eval"
         )
     if info is None:
-        found, passages, own = read_passages(path)
-        return Pairs(texts=found, passages=passages, labels=own)
+        return _read_pairs(path, checkpoint)
     texts = [str(each) for each in read_column(path, TEXT)]
     if not texts:
         raise InputError(f"{path} has no rows; give a file with right answers")
@@ -114,6 +126,19 @@ def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
     seconds = [str(each) for each in read_column(path, PAIR)] if has_column(path, PAIR) else []
     items: Sequence[Item] = list(zip(texts, seconds, strict=True)) if seconds else texts
     return Labelled(items=items, labels=[places[label] for label in labels])
+
+
+def _read_pairs(path: Path, checkpoint: Checkpoint) -> Pairs:
+    found, passages, own = read_passages(path)
+    embedding = checkpoint.embedding
+    if embedding is None:
+        return Pairs(texts=found, passages=passages, labels=own)
+    return Pairs(
+        texts=with_prompts(embedding, TEXT, found),
+        passages=with_prompts(embedding, POSITIVE, passages),
+        labels=own,
+        by_dot=embedding.similarity == DOT,
+    )
 
 
 def rows_of(model: Model, encoder: TextEncoder, items: Sequence[Item]) -> Tensor:

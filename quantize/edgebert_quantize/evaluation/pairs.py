@@ -1,6 +1,6 @@
 """Texts and the passages that they are to find, to measure recall@1."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -20,6 +20,9 @@ from edgebert_runtime.inference.arrays import Feeds
 TEXT: Final = "text"
 POSITIVE: Final = "positive"
 """Columns of a file; training vectors takes the same."""
+
+DOT: Final = "dot"
+"""The similarity of vectors that are compared as they are, without regard to their length."""
 
 PROMPTS: Final[Mapping[str, tuple[str, ...]]] = {
     TEXT: ("query",),
@@ -99,17 +102,26 @@ def read_pairs(path: str | PathLike[str], bundle: Bundle) -> Pairs:
     """
     path, embedding = Path(path), require_vectors(bundle)
     texts, passages, labels = read_passages(path)
-    before = {column: _prompt(embedding, names) for column, names in PROMPTS.items()}
-    items = [
-        *(before[TEXT] + text for text in texts),
-        *(before[POSITIVE] + text for text in passages),
-    ]
     return Pairs(
-        items=tuple(items),
+        items=(*with_prompts(embedding, TEXT, texts), *with_prompts(embedding, POSITIVE, passages)),
         labels=tuple(labels),
         source=path.name,
-        by_dot=embedding.similarity == "dot",
+        by_dot=embedding.similarity == DOT,
     )
+
+
+def with_prompts(embedding: EmbeddingInfo, column: str, texts: Sequence[str]) -> list[str]:
+    """Texts of a column as they are embedded: behind the prompt that the model has for them.
+
+    Args:
+        embedding: has the prompts.
+        column: of `PROMPTS`.
+        texts: of this column.
+    """
+    default = () if embedding.default_prompt is None else (embedding.default_prompt,)
+    prompts = (embedding.prompts.get(name) for name in (*PROMPTS[column], *default))
+    prompt = next((text for text in prompts if text is not None), "")
+    return [prompt + text for text in texts]
 
 
 def read_passages(path: Path) -> tuple[list[str], list[str], list[int]]:
@@ -148,10 +160,3 @@ def _check_once(path: Path, texts: list[str]) -> None:
                 "because one passage is the right one"
             )
         first[text] = number
-
-
-def _prompt(embedding: EmbeddingInfo, names: tuple[str, ...]) -> str:
-    """The text of the first of these prompts that there is, else of the default one."""
-    default = () if embedding.default_prompt is None else (embedding.default_prompt,)
-    texts = (embedding.prompts.get(name) for name in (*names, *default))
-    return next((text for text in texts if text is not None), "")
