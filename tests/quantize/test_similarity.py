@@ -1,12 +1,15 @@
 """Similarity of two graphs' outputs: what it is, and that it can fail."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx.parser
 import pytest
+from numpy.typing import NDArray
 
+from edgebert_quantize.evaluation.quality import Remembered
 from edgebert_quantize.recipes import RECIPES
 from edgebert_quantize.rewrite.model_inputs import find_inputs, try_lengths
 from edgebert_quantize.similarity import Comparison, Outputs, SimilarityMetric, comparison_of
@@ -195,3 +198,23 @@ def test_outputs_of_any_floating_point_type_are_compared(tmp_path: Path) -> None
     )
     found = try_lengths(path, path, find_inputs(path, path, 8))
     assert found == (128, {"half": 2, "sums": 1})
+
+
+def test_a_reference_is_run_once_for_each_text_while_its_outputs_fit() -> None:
+    ran: list[int] = []
+
+    def run(feeds: Mapping[str, NDArray[np.int64]]) -> Outputs:
+        ran.append(int(feeds["input_ids"].sum()))
+        return [np.full((1, 4), feeds["input_ids"].sum(), np.float32)]
+
+    size = 2 * 3 * 8 + 16  # two inputs of three ids, four numbers
+    remembered = Remembered(run, limit=2 * size)
+    for _ in range(2):
+        for first in (1, 2, 3):
+            ids = np.array([[first, 0, 0]])
+            (found,) = remembered({"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            assert found.tolist() == [[first] * 4]
+    assert ran == [1, 2, 3, 3]
+    same = np.array([[1, 0, 0]])
+    remembered({"input_ids": same, "attention_mask": same})
+    assert ran == [1, 2, 3, 3, 1]

@@ -20,6 +20,8 @@ from edgebert_runtime.tokenization.items import Item, strings_of
 Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
 
+REMEMBERED_BYTES: Final = 64 * 2**20
+
 METRICS: Final = {
     SimilarityMetric.COSINE: "cosine of sentence_embedding to fp32, each text alone",
     SimilarityMetric.SCORES: "1 - total variation distance of the scores to fp32, each text alone",
@@ -108,6 +110,31 @@ def graph_runner(
     """A function that runs a graph, with a library or without, and returns these outputs."""
     session = Session(graph, provider=provider, library=library)
     return lambda feeds: session.run(outputs, {name: feeds[name] for name in session.inputs})
+
+
+class Remembered:
+    """A runner that runs each input once, as long as the outputs fit into its memory.
+
+    Args:
+        run: what runs them.
+        limit: bytes of outputs that are kept; what is beyond is run again each time.
+    """
+
+    def __init__(self, run: Runner, limit: int = REMEMBERED_BYTES) -> None:
+        self._run, self._left = run, limit
+        self._kept: dict[bytes, Outputs] = {}
+
+    def __call__(self, feeds: Mapping[str, NDArray[np.int64]]) -> Outputs:
+        """The outputs of one text, (1, sequence) each input."""
+        key = b"".join(feeds[name].tobytes() for name in sorted(feeds))
+        if key in self._kept:
+            return self._kept[key]
+        outputs = self._run(feeds)
+        size = len(key) + sum(output.nbytes for output in outputs)
+        if size <= self._left:
+            self._left -= size
+            self._kept[key] = outputs
+        return outputs
 
 
 def compare(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgebert_quantize.calibration.text_split import Feeder, TextSplit
 from edgebert_quantize.evaluation.agreement import AgreementEvaluator, quality_items
-from edgebert_quantize.evaluation.quality import Quality, compare, graph_runner
+from edgebert_quantize.evaluation.quality import Quality, Remembered, compare, graph_runner
 from edgebert_quantize.recipes import Recipe
 from edgebert_quantize.similarity import QualityThreshold, comparison_of
 from edgebert_runtime.bundle.bundle import Bundle
@@ -31,8 +31,9 @@ class QualityMeter:
         recipe: Recipe,
         within: Callable[[QualityThreshold], QualityThreshold] | None = None,
     ) -> None:
-        self._bundle, self._exact, self._split = bundle, exact, split
+        self._bundle, self._split = bundle, split
         self._comparison = comparison_of(bundle.manifest)
+        self._reference = Remembered(graph_runner(exact, self._comparison.outputs))
         self._agreements = AgreementEvaluator(bundle, exact, split.quality)
         threshold = recipe.threshold(self._comparison.metric, self._agreements.metric)
         self._threshold = threshold if within is None else within(threshold)
@@ -54,7 +55,7 @@ class QualityMeter:
         return compare(
             self._comparison,
             graph_runner(graph, outputs, library=library),
-            graph_runner(self._exact, outputs),
+            self._reference,
             Feeder.of(self._bundle),
             quality_items(self._bundle, self._split.quality),
             threshold=self._threshold,
