@@ -12,6 +12,7 @@ import typer
 
 from benchmarks.cases import accuracy as accuracy_case
 from benchmarks.cases import distil as distil_case
+from benchmarks.cases import explain as explain_case
 from benchmarks.cases import gpu as gpu_case
 from benchmarks.cases import growth as growth_case
 from benchmarks.cases import latency as latency_case
@@ -185,6 +186,12 @@ def distil(
     numbers = {"layers": layers, "pairs": pairs, "epochs": epochs}
     searched = min(pairs, distil_case.SEARCHED)
     _measure(partial(distil_case.measure, **numbers, searched=searched), out)
+
+
+@app.command()
+def explain(rounds: Rounds = 3, out: Out = None) -> None:
+    """How long an explanation takes: Shapley values, and a page with all maps."""
+    _measure(partial(explain_case.measure, rounds=rounds), out)
 
 
 @app.command()

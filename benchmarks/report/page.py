@@ -7,6 +7,7 @@ from benchmarks.records import Record
 from benchmarks.report.accuracy import accuracy_sections
 from benchmarks.report.distil import distil_sections
 from benchmarks.report.encoders import growth_sections, latency_sections, limits_sections
+from benchmarks.report.explain import explain_sections
 from benchmarks.report.gpu import gpu_sections
 from benchmarks.report.prune import prune_sections
 from benchmarks.report.scale import batch_sections, server_sections
@@ -43,6 +44,7 @@ def page_of(records: Sequence[Record]) -> Page:
         trim_sections,
         prune_sections,
         distil_sections,
+        explain_sections,
         growth_sections,
         many_sections,
         limits_sections,
