@@ -17,6 +17,7 @@ Found = dict[str, Any]
 """What one round of a scenario found."""
 
 OVERLOADED = "overload"
+ALONE = "1x1"
 
 VECTOR_BYTES = 384 * 4
 """Of a vector of MiniLM in float32."""
@@ -49,9 +50,9 @@ def server_sections(records: Sequence[Record]) -> list[Section]:
         for name in (*SCENARIOS, OVERLOADED)
     ]
     start = Table(
-        columns=["", "start to first answer, s", "peak MiB, 64 clients"],
-        rows=[_start_row(row) for row in _servers(rows)],
-        caption="start and memory",
+        columns=["", "start to first answer, s", "peak MiB, 64 clients", "p50 over a call, ms"],
+        rows=[_start_row(row, rows) for row in _servers(rows)],
+        caption="start, memory, and the median wait of one client beyond that of a call",
     )
     return [section(record, "Servers under clients, MiniLM", text, [*tables, start])]
 
@@ -131,9 +132,7 @@ def _scenario_row(row: Row, rows: Sequence[Row], name: str) -> list[str]:
     found = [each[name] for each in row.get("measured", ()) if name in each]
     if not found:
         return [row["system"], *[NONE] * 7]
-    way = row["server"].rpartition("_")[2]
-    offline = row_of(measured(rows), server=f"offline_{way}")
-    calls = offline["measured"] if offline else []
+    calls = _calls(row, rows)
     speeds, costs = list(map(_speed, found)), list(map(_cpu_ms, found))
     return [
         row["system"],
@@ -148,15 +147,27 @@ def _scenario_row(row: Row, rows: Sequence[Row], name: str) -> list[str]:
     ]
 
 
-def _start_row(row: Row) -> list[str]:
+def _start_row(row: Row, rows: Sequence[Row]) -> list[str]:
     found = row.get("measured", ())
     if not found:
-        return [row["system"], NONE, NONE]
+        return [row["system"], *[NONE] * 3]
+    waits, calls = (
+        [median(each["samples_us"]) / MICRO for each in those]
+        for those in ([each[ALONE] for each in found], _calls(row, rows))
+    )
     return [
         row["system"],
         f"{median(each['start_s'] for each in found):.2f}",
         f"{median(each['peak_bytes'] for each in found) / MEBIBYTE:.0f}",
+        _compared(waits, calls, "{:.2f}", _beyond),
     ]
+
+
+def _calls(row: Row, rows: Sequence[Row]) -> list[Found]:
+    """What the encoder of a server found offline, a round each; nothing where it was not asked."""
+    way = row["server"].rpartition("_")[2]
+    offline = row_of(measured(rows), server=f"offline_{way}")
+    return list(offline["measured"]) if offline else []
 
 
 def _texts(found: Found) -> int:
