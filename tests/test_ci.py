@@ -10,7 +10,7 @@ import pytest
 from tests.support.junit import left_out
 
 CI: Final = Path(__file__).resolve().parents[1] / ".ci"
-BARE: Final = ("bash", "basename", "dirname", "env", "id", "mkdir")
+BARE: Final = ("bash", "basename", "dirname", "env", "id", "mkdir", "mktemp", "rm")
 """Tools that the steps themselves need; the path of these tests has no others."""
 
 
@@ -92,6 +92,22 @@ def test_the_first_step_that_fails_ends_the_run(checkout: Path) -> None:
     assert done.returncode == 3
     _, _, table = done.stdout.partition("minutes  step\n")
     assert table == "    0.0  install\n    0.0  lint\n    0.0  types: failed\n"
+
+
+def test_of_two_steps_at_once_either_may_end_the_run(checkout: Path) -> None:
+    """What the second one prints comes behind the first one's, whichever is done first."""
+    for name in ("native", "runtime-only", "wheels"):
+        write_script(checkout / ".ci" / name)
+    write_script(checkout / ".venv" / "bin" / "python")
+    for failing, status in (("engines", 3), ("web", 4)):
+        ends = f'echo "made $1"; [ "$1" != {failing} ] || exit {status}'
+        write_script(checkout / "bin" / "make", ends)
+        done = run(checkout, "run")
+        assert done.returncode == status
+        assert done.stdout.index("made engines") < done.stdout.index("made web")
+        assert "made pages" not in done.stdout
+        _, _, table = done.stdout.partition("minutes  step\n")
+        assert sorted(line.endswith("failed") for line in table.splitlines()[-2:]) == [0, 1]
 
 
 @pytest.mark.parametrize(
