@@ -11,16 +11,7 @@ from benchmarks.report.explain import explain_sections
 from edgebert_runtime import Bundle, load
 from edgebert_runtime.reporting.document import Table
 from edgebert_runtime.tasks.embed import Embedder
-
-MACHINE = {
-    "cpu": "A CPU",
-    "cores": 2,
-    "flags": [],
-    "load": 0.1,
-    "libraries": {"onnxruntime": "1.2", "torch": "3.4"},
-    "commit": "abc",
-    "dirty": False,
-}
+from tests.support.recorded_machine import MACHINE
 
 
 def test_medians_stand_beside_what_embedding_takes() -> None:

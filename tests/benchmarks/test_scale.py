@@ -5,16 +5,7 @@ from typing import Any
 from benchmarks.report.scale import batch_sections, server_sections
 from benchmarks.scale.server import SCENARIOS
 from edgebert_runtime.reporting.document import Table
-
-MACHINE = {
-    "cpu": "A CPU",
-    "cores": 2,
-    "flags": [],
-    "load": 0.1,
-    "libraries": {"onnxruntime": "1.2", "torch": "3.4"},
-    "commit": "abc",
-    "dirty": False,
-}
+from tests.support.recorded_machine import MACHINE
 
 
 def scenario(took_us: int, *, cpu_s: float, texts: int = 1, refused: int = 0) -> dict[str, Any]:
