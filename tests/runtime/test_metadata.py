@@ -259,3 +259,13 @@ def test_a_sample_that_is_none_is_named(tmp_path: Path, key: str, value: Any, sa
     path.write_text(json.dumps({**SAMPLES, key: value}), encoding="utf-8")
     with pytest.raises(BundleError, match=f"is not a file of samples: it .*{said}"):
         read_samples(path)
+
+
+def test_a_file_that_is_not_listed_is_named_in_one_line(tmp_path: Path) -> None:
+    """Also where its name has a line end, as a hostile manifest may have."""
+    manifest = fields()
+    manifest["tokenizer"]["file"] = "\n"
+    (tmp_path / "edgebert.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"tokenizer needs \\n, not among 'files'") as caught:
+        read_manifest(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -13,6 +13,7 @@ from edgebert_runtime.bundle.manifest_records import (
     Variant,
 )
 from edgebert_runtime.bundle.manifest_values import NATIVE, STEP_NEEDS, STOCK
+from edgebert_runtime.storage.json_reader import printable
 
 WAYS: Final = {None: (STOCK,), True: (NATIVE,), False: (STOCK, NATIVE)}
 """Whether a variant's library is required, None without one → the ways that the variant has."""
@@ -71,7 +72,7 @@ def _unlisted(manifest: Manifest) -> Iterator[str]:
     for user, files in needed.items():
         unlisted = sorted(files - manifest.files.keys())
         if unlisted:
-            yield f"{user} needs {', '.join(unlisted)}, not among 'files'"
+            yield f"{user} needs {', '.join(map(printable, unlisted))}, not among 'files'"
 
 
 def _tokenizer(manifest: Manifest) -> Iterator[str]:
