@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 import edgebert
 from benchmarks.engines import our_folder
@@ -56,7 +57,7 @@ def _variant_rows(folder: Path, name: str, rounds: int) -> list[dict[str, Any]]:
         variant = model.info().variant
         rows = [
             {"what": "shapley", "variant": variant, **shapley(model, pair, rounds)}
-            for pair in pairs_near(model, texts)
+            for pair in pairs_near(np.asarray(model.embed(texts)), texts)
         ]
         written = page(model, maps, folder.with_name("page.html"), rounds)
         return [*rows, {"what": "page", "variant": variant, **written}]
@@ -68,9 +69,13 @@ def _texts(count: int) -> list[str]:
     return [" ".join(each[:WORDS]) for each in words]
 
 
-def pairs_near(model: Embedder, texts: Sequence[str]) -> list[tuple[str, str]]:
-    """For each of `COSINES` the two texts whose cosine is nearest to it."""
-    vectors = np.asarray(model.embed(texts))
+def pairs_near(vectors: NDArray[np.floating[Any]], texts: Sequence[str]) -> list[tuple[str, str]]:
+    """For each of `COSINES` the two texts whose cosine is nearest to it.
+
+    Args:
+        vectors: of length 1, of each text; (texts, dimensions).
+        texts: in the same order.
+    """
     cosines = np.where(np.tri(len(texts), dtype=bool), np.inf, vectors @ vectors.T)
     places = [divmod(int(abs(cosines - each).argmin()), len(texts)) for each in COSINES]
     return [(texts[one], texts[other]) for one, other in places]

@@ -33,7 +33,7 @@ CPU_FIELDS: Final = slice(11, 13)
 
 STOCK: Final = MappingProxyType({"EDGEBERT_NATIVE": "0"})
 NATIVE: Final = MappingProxyType({"EDGEBERT_NATIVE": "1"})
-ALONE: Final = MappingProxyType(
+OWN_ENVIRONMENT: Final = MappingProxyType(
     {
         "PYTHONPATH": "",
         "HF_HUB_OFFLINE": "1",
@@ -133,7 +133,7 @@ CONTENDERS: Final[Mapping[str, Contender]] = MappingProxyType(
             command=_infinity,
             path="/embeddings",
             body=_openai,
-            environment=ALONE,
+            environment=OWN_ENVIRONMENT,
             folder=_infinity_folder,
         ),
     }

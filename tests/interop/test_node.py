@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.interop_rows import Row, write
+from tests.support.interop_rows import TOLERANCE, Row, write
 
 FOUND: Final[list[dict[str, Any]]] = [
     json.loads(line) for line in Path(os.environ["EDGEBERT_NODE_ROWS"]).read_text().splitlines()
@@ -19,6 +19,8 @@ LOADERS: Final = {
 }
 FILES: Final = {"fp32": "fp32", "q8": "int8"}
 TASKS: Final = {"answer", "classify", "embed", "fill", "rank", "tag"}
+TOLERANCES: Final = {"fp32": TOLERANCE, "q8": 0.01}
+"""To the nearest of our answers: in 8 bits there are several, of `moved_graphs`."""
 
 pytestmark = pytest.mark.interop
 
@@ -45,4 +47,4 @@ def test_ids_and_outputs_are_ours(found: dict[str, Any]) -> None:
         )
     )
     assert refusal == ""
-    assert found["difference"] <= found["tolerance"]
+    assert found["difference"] <= TOLERANCES[found["file"]]

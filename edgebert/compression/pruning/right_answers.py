@@ -21,6 +21,7 @@ from edgebert_quantize.evaluation.pairs import (
     read_passages,
     with_prompts,
 )
+from edgebert_runtime.bundle.manifest import EmbeddingInfo
 from edgebert_runtime.errors import ConfigError, InputError
 from edgebert_runtime.tokenization.items import Item
 
@@ -103,15 +104,14 @@ def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
         ConfigError: the task of the checkpoint is another one.
         InputError: the file cannot be read, has no rows, or a label that the checkpoint lacks.
     """
+    if checkpoint.embedding is not None:
+        return _read_pairs(path, checkpoint.embedding)
     info = checkpoint.head_info
-    one_label = info is not None and info.activation == "softmax"
-    if checkpoint.task != "embed" and not (checkpoint.task == "classify" and one_label):
+    if checkpoint.task != "classify" or info is None or info.activation != "softmax":
         raise ConfigError(
             f"right answers are counted of vectors and of classifiers with one label a text; "
             f"{checkpoint.name} is for {checkpoint.task}: leave out --eval"
         )
-    if info is None:
-        return _read_pairs(path, checkpoint)
     texts = [str(each) for each in read_column(path, TEXT)]
     if not texts:
         raise InputError(f"{path} has no rows; give a file with right answers")
@@ -128,11 +128,8 @@ def read_right_answers(path: Path, checkpoint: Checkpoint) -> RightAnswers:
     return Labelled(items=items, labels=[places[label] for label in labels])
 
 
-def _read_pairs(path: Path, checkpoint: Checkpoint) -> Pairs:
+def _read_pairs(path: Path, embedding: EmbeddingInfo) -> Pairs:
     found, passages, own = read_passages(path)
-    embedding = checkpoint.embedding
-    if embedding is None:
-        return Pairs(texts=found, passages=passages, labels=own)
     return Pairs(
         texts=with_prompts(embedding, TEXT, found),
         passages=with_prompts(embedding, POSITIVE, passages),

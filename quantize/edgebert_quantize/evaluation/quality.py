@@ -21,6 +21,7 @@ Runner = Callable[[Mapping[str, NDArray[np.int64]]], Outputs]
 """Runs one text, (1, sequence) each input, and returns the outputs that are compared."""
 
 REMEMBERED_BYTES: Final = 64 * 2**20
+"""Vectors and labels of all texts take less; logits over a vocabulary may take more."""
 
 METRICS: Final = {
     SimilarityMetric.COSINE: "cosine of sentence_embedding to fp32, each text alone",

@@ -2,6 +2,7 @@
 // Usage: node transformers.mjs PACKAGE VERSION CASES ROWS
 import { readFileSync, appendFileSync } from 'node:fs';
 import path from 'node:path';
+import { nearest } from './nearest.mjs';
 
 const [name, casesPath, rows] = process.argv.slice(2);
 const library = await import(name);
@@ -13,13 +14,6 @@ const MODELS = {
   fill: library.AutoModelForMaskedLM,
 };
 library.env.allowRemoteModels = false;
-
-// The largest difference between a tensor and the numbers we have.
-function difference(found, expected) {
-  const numbers = expected.flat(Infinity);
-  if (found.length !== numbers.length) throw new Error(`${found.length} numbers, expected ${numbers.length}`);
-  return Math.max(...numbers.map((number, at) => Math.abs(number - found[at])));
-}
 
 async function vectors(folder, dtype) {
   const pipe = await library.pipeline('feature-extraction', folder, { dtype });
@@ -42,20 +36,18 @@ async function measure({ task, folder, items }, file) {
   const model = path.basename(folder);
   const { tokenizer, run } = task === 'embed' ? await vectors(model, file) : await logits(task, model, file);
   let worst = 0;
-  for (const { texts, ids, outputs } of items) {
+  for (const { texts, ids, answers } of items) {
     const encoded = tokenizer(texts[0], { text_pair: texts[1], truncation: true });
     const found = Array.from(encoded.input_ids.data, Number);
     if (String(found) !== String(ids)) throw new Error(`ids of ${texts}: ${found}, expected ${ids}`);
-    const answer = await run(texts);
-    for (const [output, expected] of Object.entries(outputs[file]))
-      worst = Math.max(worst, difference(answer[output].data, expected));
+    worst = Math.max(worst, nearest(await run(texts), answers[file]));
   }
   return worst;
 }
 
 for (const each of JSON.parse(readFileSync(casesPath)))
-  for (const file of Object.keys(each.items[0].outputs)) {
-    const row = { task: each.task, file, tolerance: each.tolerances[file] };
+  for (const file of Object.keys(each.items[0].answers)) {
+    const row = { task: each.task, file };
     try {
       row.difference = await measure(each, file);
     } catch (error) {
